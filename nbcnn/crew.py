@@ -1,0 +1,98 @@
+"""Threads that share out numbered pieces of work, and a way to let their results follow in the order of the numbers."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from queue import SimpleQueue
+
+
+def available_threads() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Turns:
+    """Piece p's turn comes when p - 1's has passed; a failed piece ends the waiting of all."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._next, self._failed = 0, False
+
+    @contextmanager
+    def turn(self, piece: int) -> Iterator[None]:
+        """Wait for the turn of ``piece``, hold it while inside."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._next == piece or self._failed)
+            if self._failed:
+                raise _Abandoned
+            yield
+            self._next += 1
+            self._changed.notify_all()
+
+    def fail(self) -> None:
+        """Nobody's turn comes any more."""
+        with self._changed:
+            self._failed = True
+            self._changed.notify_all()
+
+
+class _Abandoned(Exception):
+    """Another thread failed first; its error is the one to show."""
+
+
+class Crew:
+    """``size`` threads, the caller's among them. Kernels release the GIL, so they run side by side."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._jobs: list[SimpleQueue[Callable[[], None] | None]] = [SimpleQueue() for _ in range(size - 1)]
+        self._done: SimpleQueue[BaseException | None] = SimpleQueue()
+        for jobs in self._jobs:
+            threading.Thread(target=_serve, args=(jobs, self._done), daemon=True, name="nbcnn").start()
+
+    def run(self, pieces: int, work: Callable[[int, int, Turns], None]) -> None:
+        """Call ``work(worker, piece, turns)`` for every piece, each worker one piece at a time, in order of number.
+
+        The first error of any thread is raised here, after all have stopped.
+        """
+        numbers, turns = count(), Turns()
+
+        def serve(worker: int) -> None:
+            try:
+                while (piece := next(numbers)) < pieces:
+                    work(worker, piece, turns)
+            except BaseException:
+                turns.fail()
+                raise
+
+        helpers = min(self.size, pieces) - 1
+        for worker in range(helpers):
+            self._jobs[worker].put(lambda worker=worker: serve(worker + 1))  # type: ignore[misc]
+        errors: list[BaseException] = []
+        try:
+            serve(0)
+        except BaseException as error:
+            errors.append(error)
+        errors += [error for _ in range(helpers) if (error := self._done.get()) is not None]
+        for error in sorted(errors, key=lambda error: isinstance(error, _Abandoned)):
+            raise error
+
+    def close(self) -> None:
+        """Let the threads end."""
+        for jobs in self._jobs:
+            jobs.put(None)
+
+
+def _serve(jobs: SimpleQueue[Callable[[], None] | None], done: SimpleQueue[BaseException | None]) -> None:
+    while (job := jobs.get()) is not None:
+        try:
+            job()
+        except BaseException as error:
+            done.put(error)
+        else:
+            done.put(None)
+        del job

@@ -1,0 +1,196 @@
+"""Runs a network over packs on threads; owns every buffer and the order of every sum.
+
+A batch is cut into packs of 16 images. A worker takes the next pack, runs it forward and backward in buffers of its
+own, and adds its gradient to the total when all packs before it have done so. So the total is the same sum, in the
+same order, for any number of threads.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property, partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+from nbcnn.crew import Crew, Turns, available_threads
+from nbcnn.errors import KernelError
+from nbcnn.kernels import packs
+from nbcnn.kernels.contract import LANES, LossProblem
+from nbcnn.kernels.registry import Prepared, prepare
+from nbcnn.layers import Layer
+from nbcnn.layers.base import Call
+from nbcnn.network import Network, views
+
+
+class Outcome(NamedTuple):
+    """Of the images asked for, in their order: losses (N,) and guessed classes (N,)."""
+
+    losses: np.ndarray
+    guesses: np.ndarray
+
+
+class Engine:
+    """One network's buffers and threads. ``training=False`` leaves out everything that gradients need."""
+
+    def __init__(self, network: Network, training: bool = True, threads: int | None = None) -> None:
+        self.network = network
+        self.crew = Crew(threads or available_threads())
+        self.workers = [Worker(network, training) for _ in range(self.crew.size)]
+        self.gradient = np.zeros(network.parameters.size if training else 0, network.dtype)
+        data = network.config.data
+        mean, std = (np.broadcast_to(np.array(v), network.in_shape[0]) for v in (data.mean, data.std))
+        self._byte_scaling = np.stack([1 / (255 * std), -mean / std]).astype(network.dtype)
+        self._no_scaling = np.stack([np.ones_like(std), np.zeros_like(std)]).astype(network.dtype)
+
+    def train_step(self, images: np.ndarray, labels: np.ndarray, order: np.ndarray) -> Outcome:
+        """Forward and backward over the images (M, C, H, W) that ``order`` (N,) picks; sets ``gradient`` of the mean loss."""
+        outcome = _empty_outcome(order.size, self.network.dtype)
+        self.gradient[:] = 0
+        scaling, weight = self._scaling(images), self.network.dtype.type(1 / order.size)
+
+        def piece(index: int, number: int, turns: Turns) -> None:
+            worker = self.workers[index]
+            worker.fill(images, labels, order, number * LANES, scaling, weight)
+            worker.run(worker.training_calls)
+            worker.report(outcome, number * LANES)
+            with turns.turn(number):
+                packs.add(self.gradient, worker.gradient_flat)
+
+        self._share(order.size, piece)
+        return outcome
+
+    def evaluate(self, images: np.ndarray, labels: np.ndarray, order: np.ndarray) -> Outcome:
+        """Losses and guesses of the images that ``order`` picks."""
+        outcome = _empty_outcome(order.size, self.network.dtype)
+        scaling = self._scaling(images)
+
+        def piece(index: int, number: int, turns: Turns) -> None:
+            worker = self.workers[index]
+            worker.fill(images, labels, order, number * LANES, scaling, self.network.dtype.type(0))
+            worker.run(worker.loss_calls)
+            worker.report(outcome, number * LANES)
+
+        self._share(order.size, piece)
+        return outcome
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """The last layer's output (N, …) for images (N, C, H, W): bytes are scaled as in training, floats taken as they are."""
+        out = np.empty((len(images), int(np.prod(self.network.out_shape))), self.network.dtype)
+        order, scaling = np.arange(len(images)), self._scaling(images)
+
+        def piece(index: int, number: int, turns: Turns) -> None:
+            worker = self.workers[index]
+            packs.gather(images, order, number * LANES, scaling, worker.x)
+            worker.run(worker.forward)
+            packs.scatter(worker.y.reshape(-1, LANES), number * LANES, out)
+
+        self._share(len(images), piece)
+        return out.reshape(len(images), *self.network.out_shape)
+
+    def warm(self, images: np.ndarray, labels: np.ndarray, training: bool = True) -> None:
+        """Run one pack in this thread, so that all kernels are compiled; nothing is changed by it."""
+        worker, order = self.workers[0], np.arange(min(LANES, len(images)))
+        worker.fill(images, labels, order, 0, self._scaling(images), self.network.dtype.type(0))
+        with self._one_blas_thread():
+            worker.run(worker.training_calls if training else worker.loss_calls)
+        packs.add(self.gradient, np.zeros_like(self.gradient))
+
+    def close(self) -> None:
+        """End the threads."""
+        self.crew.close()
+
+    def _share(self, images: int, piece: Any) -> None:
+        with self._one_blas_thread():
+            self.crew.run(-(-images // LANES), piece)
+
+    def _scaling(self, images: np.ndarray) -> np.ndarray:
+        return self._byte_scaling if images.dtype == np.uint8 else self._no_scaling
+
+    @cached_property
+    def _blas(self) -> ThreadpoolController:
+        return ThreadpoolController()
+
+    def _one_blas_thread(self) -> Any:
+        """BLAS with threads of its own inside ours is many times slower than serial."""
+        return self._blas.limit(limits=1, user_api="blas")
+
+
+class Worker:
+    """One thread's buffers, with every layer bound to them: the Room of layers/base.py."""
+
+    def __init__(self, network: Network, training: bool) -> None:
+        self.dtype = network.dtype
+        self._tensors = network.tensors
+        self.gradient_flat = np.zeros(network.parameters.size if training else 0, self.dtype)
+        self._gradients = views(self.gradient_flat, network.shapes) if training else {}
+        self._work = np.zeros(_largest_workspace(network), self.dtype)
+        self.x = self.pack(network.in_shape)
+        bound = network.root.bind(self, self.x, None, training)
+        self.y, self.forward = bound.y, bound.forward
+        self._labels, self._guesses = np.zeros(LANES, np.int64), np.zeros(LANES, np.int64)
+        self._losses, self._scale = np.zeros(LANES, self.dtype), np.zeros(LANES, self.dtype)
+        self.loss_calls = self.training_calls = self.forward
+        if len(network.out_shape) == 1:
+            kernels, _ = prepare(LossProblem(network.out_shape[0], self.dtype.name))
+            loss = (kernels.forward, self.y, self._labels, self._losses, self._guesses, self._work)
+            self.loss_calls = [*self.forward, Call("loss", "forward", partial(*loss))]
+            if training and bound.dy is not None:
+                gradient = (kernels.grad_input, self.y, self._labels, self._scale, bound.dy, self._work)
+                self.training_calls = [*self.loss_calls, Call("loss", "grad_input", partial(*gradient)), *bound.backward]
+
+    def pack(self, shape: tuple[int, ...]) -> np.ndarray:
+        return np.zeros((*shape, LANES), self.dtype)
+
+    def parameter(self, name: str) -> np.ndarray:
+        return self._tensors[name]
+
+    def gradient(self, name: str) -> np.ndarray:
+        return self._gradients[name]
+
+    def prepare(self, layer: Layer, problem: Any) -> Prepared:
+        return prepare_layer(layer, problem)
+
+    def work(self, floats: int) -> np.ndarray:
+        return self._work
+
+    def fill(
+        self,
+        images: np.ndarray,
+        labels: np.ndarray,
+        order: np.ndarray,
+        first: int,
+        scaling: np.ndarray,
+        weight: Any,
+    ) -> None:
+        """Take images order[first : first + 16] into the input pack; lanes without an image are blank, of weight 0."""
+        packs.gather(images, order, first, scaling, self.x)
+        packs.gather_labels(labels, order, first, weight, self._labels, self._scale)
+
+    def run(self, calls: list[Call]) -> None:
+        """Make the calls."""
+        for call in calls:
+            call.run()
+
+    def report(self, outcome: Outcome, first: int) -> None:
+        """Write this pack's losses and guesses to their places."""
+        count = min(LANES, outcome.losses.size - first)
+        outcome.losses[first : first + count] = self._losses[:count]
+        outcome.guesses[first : first + count] = self._guesses[:count]
+
+
+def prepare_layer(layer: Layer, problem: Any) -> Prepared:
+    """The kernels that a layer's backend has for its problem; a refusal names the layer and its place in the file."""
+    try:
+        return prepare(problem, layer.backend or "")
+    except KernelError as error:
+        raise KernelError(f"{layer.where}: {error}") from None
+
+
+def _largest_workspace(network: Network) -> int:
+    problems = [(layer, layer.problem) for layer in network.layers() if layer.op]
+    return max((prepare_layer(layer, problem).workspace for layer, problem in problems), default=0)
+
+
+def _empty_outcome(count: int, dtype: np.dtype[Any]) -> Outcome:
+    return Outcome(np.empty(count, dtype), np.empty(count, np.int64))

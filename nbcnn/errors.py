@@ -1,0 +1,49 @@
+"""Every error that nbcnn raises on purpose: one sentence that says where, what and what to do about it.
+
+The command line prints the sentence and leaves with exit code 2; in Python they are ordinary exceptions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class NbcnnError(Exception):
+    """Base class: catching it catches everything that nbcnn raises on purpose."""
+
+
+class ConfigError(NbcnnError):
+    """A YAML file, an override or a mapping that does not describe a network; holds all problems at once."""
+
+    def __init__(self, problems: str | Iterable[str]) -> None:
+        self.problems: tuple[str, ...] = (problems,) if isinstance(problems, str) else tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class ShapeError(NbcnnError):
+    """Shapes that do not fit; the message holds the arithmetic."""
+
+
+class KernelError(NbcnnError):
+    """A backend that is unknown, refuses a problem or breaks the contract."""
+
+
+class DataError(NbcnnError):
+    """Images or labels that are missing, broken or not what the network can take."""
+
+
+class CheckpointError(NbcnnError):
+    """A checkpoint or run folder that is missing, broken or of another network."""
+
+
+class TrainingError(NbcnnError):
+    """Training that cannot go on, for instance because the loss is no longer a number."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Say which known name is meant by a wrong one: ``did you mean relu?`` and the list, or the list alone."""
+    names = sorted(known)
+    listed = "known: " + ", ".join(names) if names else "none is known"
+    match = get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"did you mean {match[0]}? ({listed})" if match else listed

@@ -1,0 +1,1 @@
+"""Adam and AdamW: equation (19) of docs/math.md."""

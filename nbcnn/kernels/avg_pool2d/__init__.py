@@ -1,0 +1,1 @@
+"""Average pooling: equation (7) of docs/math.md."""

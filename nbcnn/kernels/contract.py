@@ -1,0 +1,244 @@
+"""What every op computes and what a backend owes: problems (one op with its numbers) and signatures of kernels.
+
+Shapes and their arithmetic are written here, once. Letters: C, O input and output channels; H, W input size; OH, OW
+output size; KH, KW kernel size; F features. All arrays that kernels see are packs (..., 16), images innermost,
+float32 or float64, C-contiguous; weights are as PyTorch has them. A kernel writes its whole output and changes
+nothing else; ``work`` is scratch of at least ``workspace(problem)`` numbers, with anything in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+Kernel = Callable[..., object]
+Pair = tuple[int, int]
+Sides = tuple[int, int, int, int]
+LANES = 16
+
+
+def output_size(size: int, kernel_size: int, stride: int, before: int, after: int, dilation: int = 1) -> int:
+    """Equation (2) of docs/math.md: floor((size + before + after - dilation·(kernel_size - 1) - 1) / stride) + 1.
+
+    A kernel larger than the padded input gives 0 or less.
+    """
+    return (size + before + after - dilation * (kernel_size - 1) - 1) // stride + 1
+
+
+class WeightedKernels(NamedTuple):
+    """Kernels of conv2d and linear. The bias ``b`` (O,) is zeros in a layer without one; ``db`` is written all the same."""
+
+    forward: Kernel
+    """(x, w, b, y, work)"""
+    grad_input: Kernel
+    """(dy, w, dx, work)"""
+    grad_weight: Kernel
+    """(x, dy, dw, db, work)"""
+
+
+class PlainKernels(NamedTuple):
+    """Kernels of ops without parameters: pooling and activations."""
+
+    forward: Kernel
+    """(x, y, work)"""
+    grad_input: Kernel
+    """(x, y, dy, dx, work)"""
+
+
+class LossKernels(NamedTuple):
+    """Kernels of a loss: ``labels`` (16,) int64; ``scale`` (16,) is each image's weight, 0 for a blank one."""
+
+    forward: Kernel
+    """(x, labels, losses, guesses, work): the loss and the most likely class of each image, (16,) each"""
+    grad_input: Kernel
+    """(x, labels, scale, dx, work): the gradient of sum(scale · loss)"""
+
+
+@dataclass(frozen=True)
+class Conv2dProblem:
+    """Cross-correlation, equation (1): x (C, H, W) with w (O, C/groups, KH, KW) to y (O, OH, OW). Padding: top, bottom, left, right."""
+
+    op: ClassVar[str] = "conv2d"
+    kernels: ClassVar[type[NamedTuple]] = WeightedKernels
+    in_channels: int
+    out_channels: int
+    height: int
+    width: int
+    kernel_size: Pair
+    stride: Pair = (1, 1)
+    padding: Sides = (0, 0, 0, 0)
+    dilation: Pair = (1, 1)
+    groups: int = 1
+    dtype: str = "float32"
+
+    @property
+    def out_height(self) -> int:
+        """OH, equation (2)."""
+        return output_size(
+            self.height, self.kernel_size[0], self.stride[0], self.padding[0], self.padding[1], self.dilation[0]
+        )
+
+    @property
+    def out_width(self) -> int:
+        """OW, equation (2)."""
+        return output_size(
+            self.width, self.kernel_size[1], self.stride[1], self.padding[2], self.padding[3], self.dilation[1]
+        )
+
+    @property
+    def x_shape(self) -> tuple[int, ...]:
+        """(C, H, W)"""
+        return (self.in_channels, self.height, self.width)
+
+    @property
+    def y_shape(self) -> tuple[int, ...]:
+        """(O, OH, OW)"""
+        return (self.out_channels, self.out_height, self.out_width)
+
+    @property
+    def w_shape(self) -> tuple[int, ...]:
+        """(O, C/groups, KH, KW)"""
+        return (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulate steps of the formula for one image: every output times the taps it sums."""
+        return prod(self.y_shape) * prod(self.w_shape[1:])
+
+
+def undilated_ungrouped(problem: Conv2dProblem) -> str | None:
+    """The reason of a backend that knows stride and padding alone."""
+    if problem.dilation != (1, 1):
+        return f"dilation is {problem.dilation}, it can only do (1, 1)"
+    if problem.groups != 1:
+        return f"groups is {problem.groups}, it can only do 1"
+    return None
+
+
+@dataclass(frozen=True)
+class LinearProblem:
+    """y = W x + b, equation (8): x (F,) with w (O, F) to y (O,)."""
+
+    op: ClassVar[str] = "linear"
+    kernels: ClassVar[type[NamedTuple]] = WeightedKernels
+    in_features: int
+    out_features: int
+    dtype: str = "float32"
+
+    @property
+    def x_shape(self) -> tuple[int, ...]:
+        """(F,)"""
+        return (self.in_features,)
+
+    @property
+    def y_shape(self) -> tuple[int, ...]:
+        """(O,)"""
+        return (self.out_features,)
+
+    @property
+    def w_shape(self) -> tuple[int, ...]:
+        """(O, F)"""
+        return (self.out_features, self.in_features)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulate steps for one image."""
+        return self.in_features * self.out_features
+
+
+@dataclass(frozen=True)
+class Pool2dProblem:
+    """Pooling of (C, H, W) to (C, OH, OW), equations (6) and (7). Padding: top, bottom, left, right."""
+
+    kernels: ClassVar[type[NamedTuple]] = PlainKernels
+    op: str
+    channels: int
+    height: int
+    width: int
+    kernel_size: Pair
+    stride: Pair
+    padding: Sides = (0, 0, 0, 0)
+    count_include_pad: bool = True
+    dtype: str = "float32"
+
+    @property
+    def x_shape(self) -> tuple[int, ...]:
+        """(C, H, W)"""
+        return (self.channels, self.height, self.width)
+
+    @property
+    def y_shape(self) -> tuple[int, ...]:
+        """(C, OH, OW), equation (2)."""
+        (kh, kw), (sh, sw), (top, bottom, left, right) = self.kernel_size, self.stride, self.padding
+        return (
+            self.channels,
+            output_size(self.height, kh, sh, top, bottom),
+            output_size(self.width, kw, sw, left, right),
+        )
+
+    @property
+    def macs(self) -> int:
+        """No multiplications that count."""
+        return 0
+
+
+@dataclass(frozen=True)
+class ElementwiseProblem:
+    """An activation on (F,) numbers an image: x and y are packs (F, 16)."""
+
+    kernels: ClassVar[type[NamedTuple]] = PlainKernels
+    op: str
+    features: int
+    dtype: str = "float32"
+
+    @property
+    def x_shape(self) -> tuple[int, ...]:
+        """(F,)"""
+        return (self.features,)
+
+    @property
+    def y_shape(self) -> tuple[int, ...]:
+        """(F,)"""
+        return (self.features,)
+
+    @property
+    def macs(self) -> int:
+        """No multiplications that count."""
+        return 0
+
+
+@dataclass(frozen=True)
+class LossProblem:
+    """A loss on (K,) class scores an image."""
+
+    op: ClassVar[str] = "cross_entropy"
+    kernels: ClassVar[type[NamedTuple]] = LossKernels
+    classes: int
+    dtype: str = "float32"
+
+
+class Backend(Protocol):
+    """One way to compute an op. Its name is its file's name; the first line of its docstring is what listings show."""
+
+    def supports(self, problem: Any) -> str | None:
+        """None, or the reason why this backend can't do the problem."""
+
+    def workspace(self, problem: Any) -> int:
+        """How many numbers of scratch its kernels need."""
+
+    def build(self, problem: Any) -> Any:
+        """The kernels of the problem, as the tuple that ``problem.kernels`` names."""
+
+
+class SimpleBackend:
+    """A backend that takes every problem and needs no scratch; the rest is ``build``."""
+
+    def supports(self, problem: Any) -> str | None:
+        """Everything."""
+        return None
+
+    def workspace(self, problem: Any) -> int:
+        """Nothing."""
+        return 0

@@ -1,0 +1,1 @@
+"""Cross-correlation in two dimensions: equations (1) to (5) of docs/math.md."""

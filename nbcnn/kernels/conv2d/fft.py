@@ -1,0 +1,270 @@
+"""Cross-correlation as a product of spectra: equations (20) to (24) of docs/math.md.
+
+Images and weights are laid into frames of FH x FW pixels, powers of two not smaller than the padded image, so that
+nothing wraps around into the pixels that are kept. The transform is a radix-2 FFT whose butterflies run on lanes; it
+leaves frequencies in bit-reversed order, which products do not mind and the inverse undoes. Two real planes go
+through one complex transform, as its real and imaginary part. For weights, the 16 lanes hold 16 kernels.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nbcnn.kernels.contract import LANES, Conv2dProblem, WeightedKernels, undilated_ungrouped
+from nbcnn.kernels.conv2d._shared import bias_gradient
+from nbcnn.kernels.jit import kernel
+from nbcnn.kernels.lanes import lane_sum, load, splat, store
+from nbcnn.kernels.registry import register
+
+
+@kernel
+def butterflies(re, im, cos, sin, inverse):
+    """FFT along the second axis of re, im (A, N, B), in place; forward: natural to bit-reversed order, inverse: back.
+
+    cos, sin (N / 2,): of 2 pi k / N. The inverse is not divided by N.
+    """
+    A, N, B = re.shape[:3]
+    half = 1 if inverse else N // 2
+    while 1 <= half < N:
+        for k in range(half):
+            wr, wi = cos[k * (N // (2 * half))], sin[k * (N // (2 * half))]
+            for p in range(A):
+                for u in range(k, N, 2 * half):
+                    for q in range(B):
+                        ar, ai = load(re, (p, u, q)), load(im, (p, u, q))
+                        br, bi = load(re, (p, u + half, q)), load(im, (p, u + half, q))
+                        if inverse:
+                            br, bi = br * wr - bi * wi, br * wi + bi * wr
+                            dr, di = ar - br, ai - bi
+                        else:
+                            er, ei = ar - br, ai - bi
+                            dr, di = er * wr + ei * wi, ei * wr - er * wi
+                        store(re, (p, u, q), ar + br)
+                        store(im, (p, u, q), ai + bi)
+                        store(re, (p, u + half, q), dr)
+                        store(im, (p, u + half, q), di)
+        half = half * 2 if inverse else half // 2
+
+
+@kernel
+def transform(z, tables, inverse):
+    """FFT of z (2, FH, FW), real and imaginary part, along both axes."""
+    FH, FW = z.shape[1:3]
+    row_cos, row_sin, column_cos, column_sin = tables[:4]
+    along_rows, along_columns = (FH, FW, 1, LANES), (1, FH, FW, LANES)
+    butterflies(z[0].reshape(along_rows), z[1].reshape(along_rows), column_cos, column_sin, inverse)
+    butterflies(z[0].reshape(along_columns), z[1].reshape(along_columns), row_cos, row_sin, inverse)
+
+
+@kernel
+def lay(x, frame, corner, step):
+    """x (H, W) into the zeroed frame (FH, FW) from ``corner`` on, ``step`` rows and columns apart."""
+    frame[:] = 0
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            store(frame, (corner[0] + i * step[0], corner[1] + j * step[1]), load(x, (i, j)))
+
+
+@kernel
+def spectra(x, z, corner, step, tables):
+    """The spectra z (C, 2, FH, FW) of real planes x (C, H, W), two planes a transform: equation (21)."""
+    C, _, FH, FW = z.shape[:4]
+    row_mirror, column_mirror = tables[4], tables[5]
+    for c in range(0, C, 2):
+        pair = z[c]
+        lay(x[c], pair[0], corner, step)
+        if c + 1 < C:
+            lay(x[c + 1], pair[1], corner, step)
+        else:
+            pair[1][:] = 0
+        transform(pair, tables, False)
+        if c + 1 < C:
+            for p in range(FH):
+                for q in range(FW):
+                    m, n = row_mirror[p], column_mirror[q]
+                    if p * FW + q <= m * FW + n:
+                        ar, ai = load(z, (c, 0, p, q)), load(z, (c, 1, p, q))
+                        br, bi = load(z, (c, 0, m, n)), load(z, (c, 1, m, n))
+                        ur, ui, vr, vi = (ar + br) / 2, (ai - bi) / 2, (ai + bi) / 2, (br - ar) / 2
+                        store(z, (c, 0, p, q), ur)
+                        store(z, (c, 1, p, q), ui)
+                        store(z, (c, 0, m, n), ur)
+                        store(z, (c, 1, m, n), -ui)
+                        store(z, (c + 1, 0, p, q), vr)
+                        store(z, (c + 1, 1, p, q), vi)
+                        store(z, (c + 1, 0, m, n), vr)
+                        store(z, (c + 1, 1, m, n), -vi)
+
+
+@kernel
+def weight_spectra(w, z, sign, tables):
+    """Spectra of w[2g, c] + sign · i · w[2g + 1, c], kernels w (O, C, KH, KW); number g·C + c is lane % 16 of z[number // 16]."""
+    O, C, KH, KW = w.shape
+    z[:] = 0
+    for number in range((O + 1) // 2 * C):
+        g, c = divmod(number, C)
+        block, l = divmod(number, LANES)
+        for a in range(KH):
+            for k in range(KW):
+                z[block, 0, a, k, l] = w[2 * g, c, a, k]
+                if 2 * g + 1 < O:
+                    z[block, 1, a, k, l] = sign * w[2 * g + 1, c, a, k]
+    for block in range(z.shape[0]):
+        transform(z[block], tables, False)
+
+
+@kernel
+def multiply(z, v, g, pair, conjugate):
+    """pair (2, FH, FW) = sum over c of spectrum z[c] times weight spectrum g·C + c (conjugated): equation (20)."""
+    C, _, FH, FW = z.shape[:4]
+    for p in range(FH):
+        for q in range(FW):
+            sr = si = splat(z.dtype.type(0))
+            for c in range(C):
+                block, l = divmod(g * C + c, LANES)
+                wr, wi = v[block, 0, p, q, l], conjugate * v[block, 1, p, q, l]
+                zr, zi = load(z, (c, 0, p, q)), load(z, (c, 1, p, q))
+                sr += zr * wr
+                sr -= zi * wi
+                si += zr * wi
+                si += zi * wr
+            store(pair, (0, p, q), sr)
+            store(pair, (1, p, q), si)
+
+
+@kernel
+def take(plane, y, corner, step, scale, bias):
+    """Every step-th pixel of a plane (FH, FW) from ``corner`` on, times ``scale``, plus ``bias``, to y (H, W)."""
+    for i in range(y.shape[0]):
+        for j in range(y.shape[1]):
+            store(y, (i, j), load(plane, (corner[0] + i * step[0], corner[1] + j * step[1])) * scale + bias)
+
+
+@kernel
+def planes(z, v, pair, y, b, how):
+    """y (O, H, W) from the products of spectra z (C, 2, FH, FW) and weight spectra v, two planes an inverse transform.
+
+    how: conjugate (-1 or 1), the corner and step of the pixels to keep, 1 / (FH FW), tables.
+    """
+    conjugate, corner, step, scale, tables = how
+    O = y.shape[0]
+    for g in range((O + 1) // 2):
+        multiply(z, v, g, pair, conjugate)
+        transform(pair, tables, True)
+        take(pair[0], y[2 * g], corner, step, scale, b[2 * g])
+        if 2 * g + 1 < O:
+            take(pair[1], y[2 * g + 1], corner, step, scale, b[2 * g + 1])
+
+
+@kernel
+def weight_products(z, dy, pair, v, stride, tables):
+    """v, laid out as weight_spectra's: the spectra of dw, summed over the 16 images: equation (24)."""
+    C, _, FH, FW = z.shape[:4]
+    O = dy.shape[0]
+    v[:] = 0
+    for g in range((O + 1) // 2):
+        lay(dy[2 * g], pair[0], (0, 0), stride)
+        if 2 * g + 1 < O:
+            lay(dy[2 * g + 1], pair[1], (0, 0), stride)
+        else:
+            pair[1][:] = 0
+        transform(pair, tables, False)
+        for c in range(C):
+            block, l = divmod(g * C + c, LANES)
+            for p in range(FH):
+                for q in range(FW):
+                    zr, zi = load(z, (c, 0, p, q)), load(z, (c, 1, p, q))
+                    dr, di = load(pair, (0, p, q)), load(pair, (1, p, q))
+                    v[block, 0, p, q, l] = lane_sum(zr * dr + zi * di)
+                    v[block, 1, p, q, l] = lane_sum(zi * dr - zr * di)
+    for block in range(v.shape[0]):
+        transform(v[block], tables, True)
+
+
+@kernel
+def take_weights(v, dw, scale):
+    """dw (O, C, KH, KW) from the transformed products: planes 2g in the real parts, 2g + 1 in the imaginary, negated."""
+    O, C, KH, KW = dw.shape
+    for number in range((O + 1) // 2 * C):
+        g, c = divmod(number, C)
+        block, l = divmod(number, LANES)
+        for a in range(KH):
+            for k in range(KW):
+                dw[2 * g, c, a, k] = v[block, 0, a, k, l] * scale
+                if 2 * g + 1 < O:
+                    dw[2 * g + 1, c, a, k] = -v[block, 1, a, k, l] * scale
+
+
+def frame_size(problem: Conv2dProblem) -> tuple[int, int]:
+    """(FH, FW): the powers of two that hold the padded image."""
+    top, bottom, left, right = problem.padding
+    rows, columns = problem.height + top + bottom, problem.width + left + right
+    return 1 << (rows - 1).bit_length(), 1 << (columns - 1).bit_length()
+
+
+def tables_of(problem: Conv2dProblem) -> tuple[np.ndarray, ...]:
+    """Cosines and sines for rows and for columns, and for both where frequency -f lies in bit-reversed order."""
+    rows, mirrors = [], []
+    for n in frame_size(problem):
+        angles = 2 * np.pi * np.arange(max(n // 2, 1)) / n
+        rows += [np.cos(angles).astype(problem.dtype), np.sin(angles).astype(problem.dtype)]
+        frequency = np.array([int(f"{p:0{n.bit_length() - 1}b}"[::-1], 2) if n > 1 else 0 for p in range(n)])
+        mirrors.append(frequency[-frequency % n])
+    return (*rows, *mirrors)
+
+
+@register("conv2d")
+class FFT:
+    """a product of spectra by an own radix-2 FFT: the cost does not grow with the kernel size"""
+
+    def supports(self, problem: Conv2dProblem) -> str | None:
+        """Stride and padding of any size; not yet dilation or groups."""
+        return undilated_ungrouped(problem)
+
+    def workspace(self, problem: Conv2dProblem) -> int:
+        """Spectra of all planes of x or dy, of all kernels, and of one pair of planes."""
+        return int(sum(np.prod(shape) for shape in self._shapes(problem)))
+
+    def build(self, problem: Conv2dProblem) -> WeightedKernels:
+        """Transforms around a product."""
+        real = np.dtype(problem.dtype).type
+        tables, stride, corner = tables_of(problem), problem.stride, problem.padding[::2]
+        (FH, FW), (C, O) = frame_size(problem), (problem.in_channels, problem.out_channels)
+        scale, shapes = real(1 / (FH * FW)), self._shapes(problem)
+        keep_y = (real(-1), (0, 0), stride, scale, tables)
+        keep_x = (real(1), corner, (1, 1), scale, tables)
+        zeros = np.zeros(C, problem.dtype)
+
+        def split(work):
+            first, views = 0, []
+            for shape in shapes:
+                views.append(work[first : first + int(np.prod(shape))].reshape(shape))
+                first += views[-1].size
+            return views
+
+        def forward(x, w, b, y, work):
+            z, v, pair = split(work)
+            spectra(x, z[:C], corner, (1, 1), tables)
+            weight_spectra(w, v, real(-1), tables)
+            planes(z[:C], v, pair, y, b, keep_y)
+
+        def grad_input(dy, w, dx, work):
+            z, v, pair = split(work)
+            spectra(dy, z[:O], (0, 0), stride, tables)
+            weight_spectra(np.ascontiguousarray(w.transpose(1, 0, 2, 3)), v, real(1), tables)
+            planes(z[:O], v, pair, dx, zeros, keep_x)
+
+        def grad_weight(x, dy, dw, db, work):
+            z, v, pair = split(work)
+            spectra(x, z[:C], corner, (1, 1), tables)
+            weight_products(z[:C], dy, pair, v, stride, tables)
+            take_weights(v, dw, scale)
+            bias_gradient(dy, db)
+
+        return WeightedKernels(forward, grad_input, grad_weight)
+
+    def _shapes(self, problem: Conv2dProblem) -> tuple[tuple[int, ...], ...]:
+        """Of the planes' spectra, the kernels' spectra (16 kernels a block), one pair."""
+        C, O, frame = problem.in_channels, problem.out_channels, (2, *frame_size(problem), LANES)
+        pairs = max((O + 1) // 2 * C, (C + 1) // 2 * O)
+        return (max(C, O), *frame), (-(-pairs // LANES), *frame), frame

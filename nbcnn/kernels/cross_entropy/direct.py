@@ -1,0 +1,58 @@
+"""Softmax and cross-entropy in one, from scores: the loss is log(sum e**(x_k - m)) - (x_label - m) with m the largest."""
+
+from __future__ import annotations
+
+from math import log
+
+from nbcnn.kernels.contract import LANES, LossKernels, LossProblem, SimpleBackend
+from nbcnn.kernels.jit import kernel
+from nbcnn.kernels.lanes import exp, lane, load, maximum, splat, store
+from nbcnn.kernels.registry import register
+
+
+@kernel
+def largest_and_total(x):
+    """The largest score m of each image, and the sum of e**(x_k - m)."""
+    largest = load(x, (0,))
+    for k in range(1, x.shape[0]):
+        largest = maximum(largest, load(x, (k,)))
+    total = splat(x.dtype.type(0))
+    for k in range(x.shape[0]):
+        total += exp(load(x, (k,)) - largest)
+    return largest, total
+
+
+@kernel
+def forward(x, labels, losses, guesses):
+    """scores x (K,), labels (16,) -> losses (16,), guesses (16,): the first class with the largest score"""
+    largest, total = largest_and_total(x)
+    for l in range(LANES):
+        m = lane(largest, l)
+        losses[l] = x.dtype.type(log(lane(total, l))) - (x[labels[l], l] - m)  # equation (15)
+        guesses[l] = 0
+        for k in range(x.shape[0] - 1, -1, -1):
+            if x[k, l] == m:
+                guesses[l] = k
+
+
+@kernel
+def grad_input(x, labels, scale, dx):
+    """scale (16,) -> dx (K,) = scale (softmax(x) - onehot(label)); a blank image has scale 0"""
+    largest, total = largest_and_total(x)
+    factor = load(scale, (0,))
+    for k in range(x.shape[0]):
+        store(dx, (k,), exp(load(x, (k,)) - largest) / total * factor)
+    for l in range(LANES):
+        dx[labels[l], l] -= scale[l]  # equation (16)
+
+
+@register("cross_entropy")
+class Direct(SimpleBackend):
+    """the formula on scores, 16 images at once, safe from overflow"""
+
+    def build(self, problem: LossProblem) -> LossKernels:
+        """Nothing to bind."""
+        return LossKernels(
+            lambda x, labels, losses, guesses, work: forward(x, labels, losses, guesses),
+            lambda x, labels, scale, dx, work: grad_input(x, labels, scale, dx),
+        )

@@ -1,0 +1,191 @@
+"""The one wrapper around Numba: every kernel is compiled with these options and cached under an honest name.
+
+Options: ``nogil`` so that threads run kernels side by side; ``fastmath={'contract'}`` fuses multiply and add but
+never reorders a sum; ``error_model='numpy'`` because a check for division by zero stops vectorisation.
+
+Numba's own cache does not notice a changed callee, constant or option, and two processes that compile at once can
+exchange their entries. Here an entry is a file of its own, named by a digest of all that its code depends on, in a
+folder that only its owner can enter (entries are pickles). A damaged entry is compiled anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import os
+import pickle
+import stat
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from types import CodeType
+from typing import NamedTuple
+
+import llvmlite
+import numba
+import numpy as np
+from numba.core.caching import _Cache
+from numba.core.compiler import CompileResult
+from numba.core.serialize import dumps
+
+OPTIONS = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy"}
+LANGUAGE = ("jit.py", "lanes.py", "lanes_numba.py", "lanes_math.py")
+
+
+class Compiled(NamedTuple):
+    """One line of the ledger: which kernel, ``compiled`` or ``loaded``, and how many seconds that took."""
+
+    kernel: str
+    how: str
+    seconds: float
+
+
+LEDGER: list[Compiled] = []
+"""What has been compiled or loaded in this process, in order."""
+
+_listeners: list[Callable[[str], None]] = []
+
+
+@contextmanager
+def announced(listener: Callable[[str], None]) -> Iterator[None]:
+    """While inside, call ``listener(kernel name)`` before each compilation."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
+
+
+def kernel(function):
+    """Compile ``function`` at its first call; under NUMBA_DISABLE_JIT=1 return it unchanged."""
+    if numba.config.DISABLE_JIT:
+        return function
+    dispatcher = numba.njit(**OPTIONS)(function)
+    dispatcher.digest = _digest(function)
+    dispatcher._cache = KernelCache(f"{function.__module__}.{function.__name__}", dispatcher.digest)
+    dispatcher._can_cache = True
+    return dispatcher
+
+
+def cache_folder() -> Path | None:
+    """The folder of compiled kernels, made if need be; None (after one warning) where there is no safe place.
+
+    ``NBCNN_CACHE_DIR``, else the user's cache folder. Its owner must be this user and nobody else may write there,
+    because loading an entry runs what it says.
+    """
+    from platformdirs import user_cache_dir
+
+    folder = Path(os.environ.get("NBCNN_CACHE_DIR") or user_cache_dir("nbcnn", appauthor=False)) / "kernels"
+    return _safe_folder(folder)
+
+
+@lru_cache
+def _safe_folder(folder: Path) -> Path | None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        info = folder.stat()
+        if hasattr(os, "getuid") and info.st_uid != os.getuid():
+            raise PermissionError("it belongs to another user")
+        if os.name == "posix" and info.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise PermissionError("others may write there")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError("it is not writable")
+    except OSError as problem:
+        reason = problem.strerror or str(problem)
+        _warn(f"compiled kernels are not kept: {folder}: {reason}. Set NBCNN_CACHE_DIR to a folder of your own.")
+        return None
+    return folder
+
+
+class KernelCache(_Cache):
+    """What Numba asks for compiled code: one file for each kernel, signature and CPU."""
+
+    def __init__(self, name: str, digest: str) -> None:
+        self._name, self._digest, self._since = name, digest, 0.0
+
+    cache_path = property(lambda self: str(cache_folder()))
+
+    def load_overload(self, sig, target_context) -> CompileResult | None:
+        """The compiled code for a signature, or None where it has to be compiled."""
+        self._since = time.perf_counter()
+        target_context.refresh()
+        path = self._path(sig, target_context)
+        if path is not None and path.exists():
+            try:
+                checksum, data = path.read_bytes().split(b"\n", 1)
+                if checksum.decode() != hashlib.sha256(data).hexdigest():
+                    raise EOFError("its checksum is wrong")
+                result = CompileResult._rebuild(target_context, *pickle.loads(data))
+            except Exception as problem:
+                _warn(f"compiling {self._name} anew, its cached code is damaged: {path}: {problem}")
+            else:
+                LEDGER.append(Compiled(self._name, "loaded", time.perf_counter() - self._since))
+                return result
+        for listener in _listeners:
+            listener(self._name)
+        return None
+
+    def save_overload(self, sig, data: CompileResult) -> None:
+        """Keep freshly compiled code; a disk that is full or read-only costs a warning, not the training."""
+        LEDGER.append(Compiled(self._name, "compiled", time.perf_counter() - self._since))
+        path = self._path(sig, data.target_context)
+        if path is None or data.library.has_dynamic_globals:
+            return
+        payload = dumps(data._reduce())
+        temporary = path.with_suffix(f".{os.getpid()}.tmp")
+        try:
+            temporary.write_bytes(hashlib.sha256(payload).hexdigest().encode() + b"\n" + payload)
+            os.replace(temporary, path)
+        except OSError as problem:
+            temporary.unlink(missing_ok=True)
+            _warn(f"compiled kernels are not kept: {path.parent}: {problem.strerror}")
+
+    def enable(self) -> None: ...
+    def disable(self) -> None: ...
+    def flush(self) -> None: ...
+
+    def _path(self, sig, target_context) -> Path | None:
+        folder = cache_folder()
+        if folder is None:
+            return None
+        magic = (self._digest, str(sig), target_context.codegen().magic_tuple())
+        return folder / f"{self._name}-{hashlib.sha256(repr(magic).encode()).hexdigest()[:20]}.nbk"
+
+
+def _warn(sentence: str) -> None:
+    warnings.warn(sentence, RuntimeWarning, stacklevel=3)
+
+
+@lru_cache
+def _file_digest(path: str) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def _digest(function) -> str:
+    """A digest of all that the compiled code depends on: files of the kernel, its callees and the lanes, options, versions."""
+    here = Path(__file__).parent
+    parts = [sys.version, numba.__version__, llvmlite.__version__, np.__version__, repr(sorted(OPTIONS.items(), key=str))]
+    parts += [str(numba.config.BOUNDSCHECK), _file_digest(inspect.getfile(function)), function.__qualname__]
+    parts += [_file_digest(str(here / name)) for name in LANGUAGE]
+    for name in sorted(_names(function.__code__)):
+        value = function.__globals__.get(name)
+        if hasattr(value, "digest"):
+            parts.append(f"{name}={value.digest}")
+        elif isinstance(value, (int, float, str, tuple, np.generic)):
+            parts.append(f"{name}={value!r}")
+    for cell in function.__closure__ or ():
+        parts.append(repr(getattr(cell.cell_contents, "digest", cell.cell_contents)))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _names(code: CodeType) -> set[str]:
+    """The global names that code uses, inner functions included."""
+    names = set(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            names |= _names(constant)
+    return names

@@ -1,0 +1,54 @@
+"""The words that kernels are written in: ``lanes``, a vector that holds one number of each of 16 images.
+
+A pack is an array (..., 16), images innermost, so the 16 numbers at one pixel lie side by side and one vector
+instruction serves 16 images. With these words a kernel is the formula of the book:
+
+    s = splat(b[o])
+    ...
+        s += load(x, (c, i + a, j + k)) * w[o, c, a, k]
+    store(y, (o, i, j), s)
+
+``load(x, index)``       the 16 numbers that start at x[index]; missing last indices are 0
+``store(y, index, v)``   put them there
+``splat(number)``        the same number in every lane
+``+ - * /``, unary ``-`` lane by lane; a number beside lanes counts as its splat; a sum of a product is fused (FMA)
+``== != < <= > >=``      lane by lane, giving a mask; masks combine with ``&`` and ``|``
+``where(mask, u, v)``    u in the lanes where the mask holds, else v
+``maximum(u, v)``        the larger one; NaN stays NaN, so that a diverged run shows
+``exp(v)``, ``expm1(v)`` accurate to 2 units in the last place
+``rint(v)``              the nearest whole number, ties to even
+``power_of_two(v)``      2 ** v for whole v in the exponent's normal range
+``lane(v, l)``           the number of image l
+``lane_sum(v)``          the sum of the 16 numbers, always in the same order: neighbours at distance 8, 4, 2, 1
+
+Under ``NUMBA_DISABLE_JIT=1`` a lane vector is a NumPy array of 16 and the same kernels run as plain Python.
+"""
+
+from __future__ import annotations
+
+from numba import config
+
+LANES = 16
+"""Images in a pack: what one 512-bit register holds of float32. Narrower machines use several registers."""
+
+if config.DISABLE_JIT:
+    from nbcnn.kernels.lanes_plain import lane, lane_sum, load, maximum, power_of_two, rint, splat, store, where
+else:
+    from nbcnn.kernels.lanes_numba import lane, lane_sum, load, maximum, power_of_two, rint, splat, store, where
+
+from nbcnn.kernels.lanes_math import exp, expm1
+
+__all__ = [
+    "LANES",
+    "exp",
+    "expm1",
+    "lane",
+    "lane_sum",
+    "load",
+    "maximum",
+    "power_of_two",
+    "rint",
+    "splat",
+    "store",
+    "where",
+]

@@ -1,0 +1,61 @@
+"""The words of lanes.py in plain NumPy, for NUMBA_DISABLE_JIT=1: coverage, debugging, teaching."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def load(x, index):
+    """The 16 numbers that start at x[index]; missing last indices are 0."""
+    *outer, first = tuple(index) + (0,) * (x.ndim - len(index))
+    v = x[tuple(outer)][first : first + 16]
+    if min(index) < 0 or v.shape != (16,):
+        raise IndexError(f"lanes at {index} are outside an array of shape {x.shape}")
+    return v.copy()
+
+
+def store(x, index, v):
+    """Write the 16 numbers ``v`` from x[index] on."""
+    *outer, first = tuple(index) + (0,) * (x.ndim - len(index))
+    target = x[tuple(outer)][first : first + 16]
+    if min(index) < 0 or target.shape != (16,):
+        raise IndexError(f"lanes at {index} are outside an array of shape {x.shape}")
+    target[:] = v
+
+
+def splat(number):
+    """The same number in every lane."""
+    return np.full(16, number)
+
+
+def where(mask, u, v):
+    """u where the mask holds, else v."""
+    return np.where(mask, u, v)
+
+
+def maximum(u, v):
+    """The larger one, lane by lane; NaN stays NaN."""
+    return np.maximum(u, v)
+
+
+def rint(v):
+    """The nearest whole number, ties to even."""
+    return np.rint(v)
+
+
+def power_of_two(v):
+    """2 ** v for whole v."""
+    with np.errstate(invalid="ignore"):
+        return np.ldexp(np.ones_like(v), v.astype(np.int32))
+
+
+def lane(v, image):
+    """The number of one image."""
+    return v[image]
+
+
+def lane_sum(v):
+    """The sum of the 16 numbers, neighbours at distance 8, 4, 2, 1."""
+    for half in (8, 4, 2, 1):
+        v = v[:half] + v[half:]
+    return v[0]

@@ -1,0 +1,1 @@
+"""A fully connected layer: equations (8) to (10) of docs/math.md."""

@@ -1,0 +1,56 @@
+"""The formula itself, loop for loop."""
+
+from __future__ import annotations
+
+from nbcnn.kernels.contract import LinearProblem, SimpleBackend, WeightedKernels
+from nbcnn.kernels.jit import kernel
+from nbcnn.kernels.lanes import LANES, lane_sum, load, splat, store
+from nbcnn.kernels.registry import register
+
+
+@kernel
+def forward(x, w, b, y):
+    """x (F,), w (O, F), b (O,) -> y (O,)"""
+    O, F = w.shape
+    for o in range(O):
+        s = splat(b[o])
+        for f in range(F):
+            s += load(x, (f,)) * w[o, f]  # equation (8)
+        store(y, (o,), s)
+
+
+@kernel
+def grad_input(dy, w, dx):
+    """dy (O,), w (O, F) -> dx (F,)"""
+    O, F = w.shape
+    for f in range(F):
+        s = splat(w.dtype.type(0))
+        for o in range(O):
+            s += load(dy, (o,)) * w[o, f]  # equation (9)
+        store(dx, (f,), s)
+
+
+@kernel
+def grad_weight(x, dy, dw, db):
+    """x (F,), dy (O,) -> dw (O, F), db (O,), summed over the 16 images in their order"""
+    O, F = dw.shape
+    for o in range(O):
+        for f in range(F):
+            s = dw.dtype.type(0)
+            for l in range(LANES):
+                s += x[f, l] * dy[o, l]  # equation (10)
+            dw[o, f] = s
+        db[o] = lane_sum(load(dy, (o,)))
+
+
+@register("linear")
+class Naive(SimpleBackend):
+    """the formula, loop for loop"""
+
+    def build(self, problem: LinearProblem) -> WeightedKernels:
+        """Nothing to bind."""
+        return WeightedKernels(
+            lambda x, w, b, y, work: forward(x, w, b, y),
+            lambda dy, w, dx, work: grad_input(dy, w, dx),
+            lambda x, dy, dw, db, work: grad_weight(x, dy, dw, db),
+        )

@@ -1,0 +1,1 @@
+"""Max pooling: equation (6) of docs/math.md."""

@@ -1,0 +1,1 @@
+"""The rectifier, max(v, 0); NaN stays NaN."""

@@ -1,0 +1,33 @@
+"""The rectifier, max(v, 0); NaN stays NaN."""
+
+from __future__ import annotations
+
+from nbcnn.kernels.contract import ElementwiseProblem, PlainKernels, SimpleBackend
+from nbcnn.kernels.jit import kernel
+from nbcnn.kernels.lanes import load, maximum, store, where
+from nbcnn.kernels.registry import register
+
+
+@kernel
+def forward(x, y):
+    """x (F,) -> y (F,)"""
+    for f in range(x.shape[0]):
+        v = load(x, (f,))
+        store(y, (f,), maximum(v, 0))  # equation (11)
+
+
+@kernel
+def grad_input(y, dy, dx):
+    """The derivative in terms of the output y."""
+    for f in range(y.shape[0]):
+        v, d = load(y, (f,)), load(dy, (f,))
+        store(dx, (f,), where(v <= 0, 0, d))
+
+
+@register("relu")
+class Direct(SimpleBackend):
+    """max(v, 0), 16 images at once"""
+
+    def build(self, problem: ElementwiseProblem) -> PlainKernels:
+        """Nothing to bind."""
+        return PlainKernels(lambda x, y, work: forward(x, y), lambda x, y, dy, dx, work: grad_input(y, dy, dx))

@@ -1,0 +1,1 @@
+"""The logistic sigmoid, 1 / (1 + e**-v)."""

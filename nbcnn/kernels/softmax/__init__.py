@@ -1,0 +1,1 @@
+"""Softmax: equation (14) of docs/math.md."""

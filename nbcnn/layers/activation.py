@@ -1,0 +1,56 @@
+"""Activations, number by number: equations (11) to (13) of docs/math.md."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING
+
+from nbcnn.kernels.contract import ElementwiseProblem
+from nbcnn.layers.base import LAYERS, Bound, Layer, LayerConfig, Room, Shape
+from nbcnn.layers.plain import bind_plain
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class ActivationConfig(LayerConfig):
+    """No arguments but the backend."""
+
+    backend: str | None = None
+
+
+class Activation(Layer):
+    """Any shape to the same shape."""
+
+    Config = ActivationConfig
+
+    def infer(self) -> Shape:
+        return self.in_shape
+
+    @property
+    def problem(self) -> ElementwiseProblem:
+        return ElementwiseProblem(self.kind, prod(self.in_shape))
+
+    def bind(self, room: Room, x: np.ndarray, dx: np.ndarray | None, training: bool) -> Bound:
+        return bind_plain(self, room, x, dx, training)
+
+
+@LAYERS.register("relu")
+class ReLU(Activation):
+    """max(v, 0)"""
+
+    op = "relu"
+
+
+@LAYERS.register("sigmoid")
+class Sigmoid(Activation):
+    """1 / (1 + e**-v)"""
+
+    op = "sigmoid"
+
+
+@LAYERS.register("tanh")
+class Tanh(Activation):
+    """(e**v - e**-v) / (e**v + e**-v)"""
+
+    op = "tanh"

@@ -1,0 +1,145 @@
+"""What a layer is: a validated config, shapes inferred from it, and a way to bind its kernels to buffers.
+
+A layer never holds numbers. Its parameters live in the network's flat buffer, its activations in an engine's
+buffers; ``bind`` ties one layer's kernels to such views and returns the calls that the engine makes.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
+
+from pydantic import BaseModel, ConfigDict, PrivateAttr
+
+from nbcnn.errors import ConfigError
+from nbcnn.registry import Registry
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from nbcnn.kernels.registry import Prepared
+
+Shape = tuple[int, ...]
+
+
+class LayerConfig(BaseModel):
+    """What YAML may say of a layer. A layer that has kernels also has ``backend``; ``where`` is its place in the file."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    positional: ClassVar[str | None] = None
+    """The key that a bare value stands for: ``- sequential: [...]`` is ``- sequential: {layers: [...]}``."""
+
+    _where: str = PrivateAttr("")
+
+    @property
+    def where(self) -> str:
+        """``models/x.yaml:5:5: layers[2].conv2d``, or the key path alone for a config made in Python."""
+        return self._where
+
+    def placed(self, where: str) -> LayerConfig:
+        """Remember the place; returns self."""
+        self._where = where
+        return self
+
+
+class Parameter(NamedTuple):
+    """One tensor of a layer: its shape as PyTorch has it, and the fans that initialisation needs."""
+
+    shape: Shape
+    fan_in: int
+    fan_out: int
+
+
+class Room(Protocol):
+    """Where a layer gets its arrays from when an engine binds it (one room for each worker)."""
+
+    dtype: np.dtype[Any]
+
+    def pack(self, shape: Shape) -> np.ndarray:
+        """A zeroed pack (*shape, 16)."""
+
+    def parameter(self, name: str) -> np.ndarray:
+        """The view of a parameter, shared by all workers."""
+
+    def gradient(self, name: str) -> np.ndarray:
+        """The view of this worker's gradient of a parameter."""
+
+    def prepare(self, layer: Layer, problem: Any) -> Prepared:
+        """The kernels of a layer's backend for a problem; a refusal names the layer's place."""
+
+    def work(self, floats: int) -> np.ndarray:
+        """Scratch of at least so many numbers, shared by all layers of this worker."""
+
+
+class Call(NamedTuple):
+    """One kernel call, ready to be made: ``direction`` is forward, grad_input or grad_weight."""
+
+    layer: str
+    direction: str
+    run: Callable[[], object]
+
+
+@dataclass
+class Bound:
+    """A layer tied to buffers: output ``y``, its gradient ``dy`` (None when only inference is wanted), calls in order."""
+
+    y: np.ndarray
+    dy: np.ndarray | None
+    forward: list[Call]
+    backward: list[Call] = field(default_factory=list)
+
+
+class Layer(ABC):
+    """A layer with known shapes. Subclasses set ``Config`` and register under their YAML name.
+
+    Shapes are those of one image: (C, H, W) or (F,). The constructor raises ShapeError when the input does not fit.
+    """
+
+    Config: ClassVar[type[LayerConfig]]
+    op: ClassVar[str | None] = None
+    """The op whose backends compute this layer; None for layers without arithmetic."""
+
+    kind: str
+    """The YAML name."""
+
+    def __init__(self, kind: str, config: LayerConfig, in_shape: Shape, path: str) -> None:
+        self.kind, self.config, self.in_shape, self.path = kind, config, in_shape, path
+        self.out_shape: Shape = self.infer()
+
+    @property
+    def where(self) -> str:
+        """Place for messages: file, line and key path, or the path in the network."""
+        return self.config.where or f"layer {self.path} ({self.kind})"
+
+    @property
+    def backend(self) -> str | None:
+        """The name of the chosen backend, or None for layers without kernels."""
+        return (getattr(self.config, "backend", None) or "direct") if self.op else None
+
+    @property
+    def children(self) -> tuple[Layer, ...]:
+        """The layers inside a composite layer."""
+        return ()
+
+    @abstractmethod
+    def infer(self) -> Shape:
+        """The output shape for ``in_shape``; raises ShapeError with the arithmetic."""
+
+    @property
+    def problem(self) -> Any:
+        """The op's problem (contract.py), or None for layers without kernels."""
+        return None
+
+    def parameters(self) -> dict[str, Parameter]:
+        """The layer's own parameters by name (``weight``, ``bias``), in PyTorch's order."""
+        return {}
+
+    @abstractmethod
+    def bind(self, room: Room, x: np.ndarray, dx: np.ndarray | None, training: bool) -> Bound:
+        """Tie the kernels to buffers. ``x`` is the input pack, ``dx`` where its gradient goes (None: not wanted)."""
+
+
+LAYERS: Registry[type[Layer]] = Registry("layer", "nbcnn.layers", ConfigError)

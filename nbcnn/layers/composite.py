@@ -1,0 +1,61 @@
+"""Layers made of layers. A network is one of them: the outermost ``sequential``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from nbcnn.layers.base import LAYERS, Bound, Call, Layer, LayerConfig, Parameter, Room, Shape
+from nbcnn.layers.entries import LayerList, kind_of
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class SequentialConfig(LayerConfig):
+    """``- sequential: [layer, layer, …]``"""
+
+    positional: ClassVar[str] = "layers"
+    layers: LayerList
+
+
+@LAYERS.register("sequential")
+class Sequential(Layer):
+    """One layer after the other; names of parameters are those of a nested PyTorch ``nn.Sequential``."""
+
+    Config = SequentialConfig
+    config: SequentialConfig
+
+    def infer(self) -> Shape:
+        shape = self.in_shape
+        self._children: list[Layer] = []
+        for index, config in enumerate(self.config.layers):
+            path = f"{self.path}.{index}" if self.path else str(index)
+            kind = kind_of(config)
+            layer = LAYERS.get(kind)(kind, config, shape, path)
+            self._children.append(layer)
+            shape = layer.out_shape
+        return shape
+
+    @property
+    def children(self) -> tuple[Layer, ...]:
+        return tuple(self._children)
+
+    def bind(self, room: Room, x: np.ndarray, dx: np.ndarray | None, training: bool) -> Bound:
+        forward: list[Call] = []
+        backward: list[Call] = []
+        learned = dx is not None
+        for layer in self._children:
+            bound = layer.bind(room, x, dx, training)
+            forward += bound.forward
+            backward = bound.backward + backward
+            learned = learned or bool(all_parameters(layer))
+            x, dx = bound.y, bound.dy if learned else None
+        return Bound(x, dx, forward, backward)
+
+
+def all_parameters(layer: Layer) -> dict[str, Parameter]:
+    """Parameters of a layer and of the layers in it, by full name."""
+    own = {f"{layer.path}.{name}": parameter for name, parameter in layer.parameters().items()}
+    for child in layer.children:
+        own |= all_parameters(child)
+    return own

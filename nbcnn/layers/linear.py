@@ -1,0 +1,52 @@
+"""A fully connected layer: equation (8) of docs/math.md."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nbcnn.errors import ShapeError
+from nbcnn.kernels.contract import LinearProblem
+from nbcnn.layers.base import LAYERS, Bound, Layer, LayerConfig, Parameter, Room, Shape
+from nbcnn.layers.fields import Positive
+from nbcnn.layers.weighted import bind_weighted
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class LinearConfig(LayerConfig):
+    """PyTorch's names; the number of input features is inferred."""
+
+    out_features: Positive
+    bias: bool = True
+    backend: str | None = None
+
+
+@LAYERS.register("linear")
+class Linear(Layer):
+    """(F,) to (O,)."""
+
+    Config = LinearConfig
+    op = "linear"
+    config: LinearConfig
+
+    def infer(self) -> Shape:
+        if len(self.in_shape) != 1:
+            c, h, w = self.in_shape
+            raise ShapeError(
+                f"{self.where}: expected features, got an image ({c}, {h}, {w}); put a flatten before this layer: "
+                f"it makes {c}·{h}·{w} = {c * h * w} features"
+            )
+        return (self.config.out_features,)
+
+    @property
+    def problem(self) -> LinearProblem:
+        return LinearProblem(self.in_shape[0], self.config.out_features)
+
+    def parameters(self) -> dict[str, Parameter]:
+        fans = (self.in_shape[0], self.config.out_features)
+        weight = Parameter(self.problem.w_shape, *fans)
+        return {"weight": weight} | ({"bias": Parameter(self.problem.y_shape, *fans)} if self.config.bias else {})
+
+    def bind(self, room: Room, x: np.ndarray, dx: np.ndarray | None, training: bool) -> Bound:
+        return bind_weighted(self, room, x, dx, training, self.config.bias)

@@ -1,0 +1,31 @@
+"""Binding of layers without parameters: pooling and activations."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from nbcnn.layers.base import Bound, Call, Layer, Room
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def bind_plain(layer: Layer, room: Room, x: np.ndarray, dx: np.ndarray | None, training: bool) -> Bound:
+    """Tie forward and (where dx is wanted) grad_input to buffers; an elementwise op sees packs as (F, 16)."""
+    problem = replace(layer.problem, dtype=room.dtype.name)
+    kernels, floats = room.prepare(layer, problem)
+    work = room.work(floats)
+    y = room.pack(layer.out_shape)
+
+    def seen(pack: np.ndarray) -> np.ndarray:
+        return pack.reshape(-1, pack.shape[-1]) if len(problem.x_shape) == 1 else pack
+
+    bound = Bound(y, None, [Call(layer.path, "forward", partial(kernels.forward, seen(x), seen(y), work))])
+    if training:
+        bound.dy = room.pack(layer.out_shape)
+        if dx is not None:
+            call = partial(kernels.grad_input, seen(x), seen(y), seen(bound.dy), seen(dx), work)
+            bound.backward = [Call(layer.path, "grad_input", call)]
+    return bound

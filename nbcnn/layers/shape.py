@@ -1,0 +1,29 @@
+"""Layers that only look at the same numbers in another shape."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING
+
+from nbcnn.layers.base import LAYERS, Bound, Layer, LayerConfig, Room, Shape
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class FlattenConfig(LayerConfig):
+    """No arguments."""
+
+
+@LAYERS.register("flatten")
+class Flatten(Layer):
+    """(C, H, W) to (C·H·W,), channel by channel and row by row as PyTorch does."""
+
+    Config = FlattenConfig
+
+    def infer(self) -> Shape:
+        return (prod(self.in_shape),)
+
+    def bind(self, room: Room, x: np.ndarray, dx: np.ndarray | None, training: bool) -> Bound:
+        flat = (*self.out_shape, x.shape[-1])
+        return Bound(x.reshape(flat), None if dx is None else dx.reshape(flat), [])

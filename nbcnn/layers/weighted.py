@@ -1,0 +1,35 @@
+"""Binding of layers that have a weight and perhaps a bias: conv2d and linear."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from nbcnn.layers.base import Bound, Call, Layer, Room
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def bind_weighted(
+    layer: Layer, room: Room, x: np.ndarray, dx: np.ndarray | None, training: bool, bias: bool
+) -> Bound:
+    """Tie forward, grad_weight and (where dx is wanted) grad_input to buffers; no bias means one of zeros."""
+    import numpy as np
+
+    kernels, floats = room.prepare(layer, replace(layer.problem, dtype=room.dtype.name))
+    work = room.work(floats)
+    w = room.parameter(f"{layer.path}.weight")
+    b = room.parameter(f"{layer.path}.bias") if bias else np.zeros(w.shape[0], room.dtype)
+    y = room.pack(layer.out_shape)
+    bound = Bound(y, None, [Call(layer.path, "forward", partial(kernels.forward, x, w, b, y, work))])
+    if training:
+        bound.dy = room.pack(layer.out_shape)
+        dw = room.gradient(f"{layer.path}.weight")
+        db = room.gradient(f"{layer.path}.bias") if bias else np.zeros_like(b)
+        calls = [Call(layer.path, "grad_weight", partial(kernels.grad_weight, x, bound.dy, dw, db, work))]
+        if dx is not None:
+            calls.append(Call(layer.path, "grad_input", partial(kernels.grad_input, bound.dy, w, dx, work)))
+        bound.backward = calls
+    return bound

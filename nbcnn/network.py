@@ -1,0 +1,108 @@
+"""A network: layers with known shapes, and their parameters in one flat buffer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nbcnn.checkpoint import match_tensors
+from nbcnn.config import Config
+from nbcnn.errors import ShapeError
+from nbcnn.init import initial
+from nbcnn.layers import Layer
+from nbcnn.layers.composite import Sequential, SequentialConfig, all_parameters
+
+if TYPE_CHECKING:
+    from nbcnn.engine import Engine
+
+
+class Network:
+    """What a config describes, with initialised parameters. Calling it on (N, C, H, W) gives the last layer's output.
+
+    ``parameters`` is the flat buffer that optimizers step over; ``tensors`` are views into it, under the names that a
+    PyTorch ``nn.Sequential`` of the same layers gives. Raises ShapeError where layers do not fit.
+    """
+
+    def __init__(self, config: Config, dtype: str = "float32") -> None:
+        self.config = config
+        self.dtype = np.dtype(dtype)
+        self.root = Sequential("sequential", SequentialConfig(layers=config.layers), config.input.shape, "")
+        self.shapes = {name: parameter.shape for name, parameter in all_parameters(self.root).items()}
+        self.parameters = np.zeros(sum(prod(shape) for shape in self.shapes.values()), self.dtype)
+        self.tensors = views(self.parameters, self.shapes)
+        self.load_state_dict(initial(all_parameters(self.root), config.train.init, config.train.seed), "initialisation")
+        self.classes: tuple[str, ...] = ()
+        self._engine: Engine | None = None
+
+    @property
+    def in_shape(self) -> tuple[int, ...]:
+        """(C, H, W)"""
+        return self.root.in_shape
+
+    @property
+    def out_shape(self) -> tuple[int, ...]:
+        """Shape of one image's output, (K,) for a classifier."""
+        return self.root.out_shape
+
+    def layers(self) -> Iterator[Layer]:
+        """All layers that are not made of others, in order."""
+        return _leaves(self.root)
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Copies of all parameters by name."""
+        return {name: tensor.copy() for name, tensor in self.tensors.items()}
+
+    def load_state_dict(self, tensors: Mapping[str, np.ndarray], source: str = "state dict") -> None:
+        """Take all parameters from a mapping; raises CheckpointError naming the first that differs, and both shapes."""
+        match_tensors(tensors, self.shapes, source)
+        for name, view in self.tensors.items():
+            view[...] = tensors[name]
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """Outputs (N, …) of float32 images x (N, C, H, W), scaled as in training (pixel / 255, less mean, by std).
+
+        A float64 x is rounded to float32. Raises ShapeError for another shape, also where the channels come last.
+        """
+        from nbcnn.engine import Engine
+
+        self.check_input(x)
+        if self._engine is None:
+            self._engine = Engine(self, training=False, threads=self.config.train.threads)
+        return self._engine.predict(np.ascontiguousarray(x, self.dtype))
+
+    def check_input(self, x: np.ndarray) -> None:
+        """Raise ShapeError with the likely cause unless x is a float array (N, *in_shape)."""
+        c, h, w = self.in_shape
+        wanted = f"expected float32 images of shape (N, {c}, {h}, {w})"
+        if not isinstance(x, np.ndarray):
+            raise ShapeError(f"{wanted}, got {type(x).__name__}; pass a NumPy array")
+        if x.shape[1:] != self.in_shape:
+            hint = f"every image must have {c} channel(s), {h} rows and {w} columns"
+            if x.shape == self.in_shape:
+                hint = "this is one image without the batch axis: pass x[None]"
+            elif x.ndim == 4 and x.shape[1:] == (h, w, c):
+                hint = "this is probably (N, H, W, C), channels last: pass np.ascontiguousarray(x.transpose(0, 3, 1, 2))"
+            elif c == 1 and x.shape[1:] == (h, w):
+                hint = "the channel axis is missing: pass x[:, None]"
+            raise ShapeError(f"{wanted}, got shape {x.shape}; {hint}")
+        if x.dtype.kind != "f":
+            raise ShapeError(f"{wanted}, got {x.dtype} numbers; scale bytes as in training: x.astype('float32') / 255")
+
+
+def views(flat: np.ndarray, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+    """Each tensor as a view into the flat buffer, one after the other."""
+    tensors, first = {}, 0
+    for name, shape in shapes.items():
+        tensors[name] = flat[first : first + prod(shape)].reshape(shape)
+        first += prod(shape)
+    return tensors
+
+
+def _leaves(layer: Layer) -> Iterator[Layer]:
+    if not layer.children:
+        yield layer
+    for child in layer.children:
+        yield from _leaves(child)

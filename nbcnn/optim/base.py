@@ -1,0 +1,41 @@
+"""What an optimizer is: a config, a few flat state arrays, and one pass over the flat parameters."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from nbcnn.errors import ConfigError
+from nbcnn.registry import Registry
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class OptimizerConfig(BaseModel):
+    """What YAML may say of an optimizer."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class Optimizer(ABC):
+    """One optimizer over a flat parameter buffer of ``size`` numbers."""
+
+    Config: ClassVar[type[OptimizerConfig]]
+
+    @abstractmethod
+    def __init__(self, config: OptimizerConfig, size: int) -> None: ...
+
+    @abstractmethod
+    def step(self, parameters: np.ndarray, gradients: np.ndarray) -> None:
+        """Update ``parameters`` (size,) in place from ``gradients`` (size,), both float32."""
+
+    @property
+    @abstractmethod
+    def state(self) -> dict[str, np.ndarray]:
+        """The arrays that a checkpoint must hold to go on exactly; assigning into them restores the optimizer."""
+
+
+OPTIMIZERS: Registry[type[Optimizer]] = Registry("optimizer", "nbcnn.optim", ConfigError)
