@@ -7,12 +7,12 @@ same order, for any number of threads.
 
 from __future__ import annotations
 
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
+from nbcnn.blas import one_blas_thread
 from nbcnn.crew import Crew, Turns, available_threads
 from nbcnn.errors import KernelError
 from nbcnn.kernels import packs
@@ -92,7 +92,7 @@ class Engine:
         """Run one pack in this thread, so that all kernels are compiled; nothing is changed by it."""
         worker, order = self.workers[0], np.arange(min(LANES, len(images)))
         worker.fill(images, labels, order, 0, self._scaling(images), self.network.dtype.type(0))
-        with self._one_blas_thread():
+        with one_blas_thread():
             worker.run(worker.training_calls if training else worker.loss_calls)
         packs.add(self.gradient, np.zeros_like(self.gradient))
 
@@ -101,19 +101,11 @@ class Engine:
         self.crew.close()
 
     def _share(self, images: int, piece: Any) -> None:
-        with self._one_blas_thread():
+        with one_blas_thread():
             self.crew.run(-(-images // LANES), piece)
 
     def _scaling(self, images: np.ndarray) -> np.ndarray:
         return self._byte_scaling if images.dtype == np.uint8 else self._no_scaling
-
-    @cached_property
-    def _blas(self) -> ThreadpoolController:
-        return ThreadpoolController()
-
-    def _one_blas_thread(self) -> Any:
-        """BLAS with threads of its own inside ours is many times slower than serial."""
-        return self._blas.limit(limits=1, user_api="blas")
 
 
 class Worker:

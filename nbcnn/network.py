@@ -66,12 +66,20 @@ class Network:
 
         A float64 x is rounded to float32. Raises ShapeError for another shape, also where the channels come last.
         """
+        self.check_input(x)
+        return self.scores(np.ascontiguousarray(x, self.dtype))
+
+    def scores(self, images: np.ndarray) -> np.ndarray:
+        """As calling the network, for images (N, C, H, W) of any kind: bytes are scaled as in training."""
         from nbcnn.engine import Engine
 
-        self.check_input(x)
         if self._engine is None:
             self._engine = Engine(self, training=False, threads=self.config.train.threads)
-        return self._engine.predict(np.ascontiguousarray(x, self.dtype))
+        return self._engine.predict(np.ascontiguousarray(images))
+
+    def class_name(self, index: int) -> str:
+        """The name of a class, or its number where names are not known."""
+        return self.classes[index] if index < len(self.classes) else str(index)
 
     def check_input(self, x: np.ndarray) -> None:
         """Raise ShapeError with the likely cause unless x is a float array (N, *in_shape)."""

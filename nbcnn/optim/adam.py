@@ -39,7 +39,7 @@ class Adam(Optimizer):
     def __init__(self, config: OptimizerConfig, size: int) -> None:
         import numpy as np
 
-        from nbcnn.kernels.adam.direct import adam_step
+        from nbcnn.kernels.adam import adam_step
 
         assert isinstance(config, AdamConfig)
         self._config, self._step = config, adam_step

@@ -1,0 +1,43 @@
+"""nbcnn: convolutional networks from YAML, on Numba kernels that read like the formulas.
+
+    net = nbcnn.load("lenet")            # a model's name, a YAML file or a run folder
+    scores = net(x)                      # x: float32 (N, C, H, W)
+    run = nbcnn.train("lenet")           # trains it; returns the run folder
+    nbcnn.evaluate(run.folder).accuracy
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nbcnn import functional
+    from nbcnn.errors import NbcnnError
+    from nbcnn.evaluate import Evaluation, evaluate
+    from nbcnn.load import load
+    from nbcnn.network import Network
+    from nbcnn.train import train
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Evaluation": "nbcnn.evaluate",
+    "NbcnnError": "nbcnn.errors",
+    "Network": "nbcnn.network",
+    "evaluate": "nbcnn.evaluate",
+    "load": "nbcnn.load",
+    "train": "nbcnn.train",
+}
+
+__all__ = ["Evaluation", "NbcnnError", "Network", "__version__", "evaluate", "functional", "load", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import on demand, so that ``nbcnn --help`` need not wait for NumPy and Numba."""
+    if name == "functional":
+        return import_module("nbcnn.functional")
+    if name in _HOME:
+        value = globals()[name] = getattr(import_module(_HOME[name]), name)
+        return value
+    raise AttributeError(f"module 'nbcnn' has no attribute {name!r}")

@@ -1,0 +1,182 @@
+"""Weights in safetensors files, under the names and shapes that PyTorch's nn.Sequential gives them.
+
+A safetensors file is a length, a JSON header and raw numbers: reading one runs no code. Nothing else is ever opened.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nbcnn.errors import CheckpointError, nearest
+from nbcnn.files import sentence, write_atomic
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Tensors = dict[str, "np.ndarray"]
+Shapes = Mapping[str, tuple[int, ...]]
+
+FLOATS = ("float32", "float64", "float16")
+"""What weights may be in a file; they are float32 in the engine."""
+
+_KINDS = {"F64": "float64", "F32": "float32", "F16": "float16", "BOOL": "bool", "C64": "complex64"} | {
+    f"{letter}{bits}": f"{word}{bits}" for letter, word in (("I", "int"), ("U", "uint")) for bits in (8, 16, 32, 64)
+}
+_CONVERT = "safetensors.torch.save_file(net.state_dict(), 'weights.safetensors')"
+_CONVERT_FLOAT = (
+    "safetensors.torch.save_file({k: v.float() for k, v in net.state_dict().items()}, 'weights.safetensors')"
+)
+
+
+def save_tensors(path: str | Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
+    """Write tensors of any shape to a safetensors file, atomically. Raises CheckpointError when it can't be written."""
+    import numpy as np
+    from safetensors.numpy import save
+
+    # The library copies each array's memory as it lies, so a strided view would be saved wrongly without a word.
+    dense = {name: np.ascontiguousarray(value).reshape(value.shape) for name, value in tensors.items()}
+    write_atomic(path, save(dense, dict(metadata)), CheckpointError)
+
+
+def load_tensors(path: str | Path) -> tuple[Tensors, dict[str, str]]:
+    """Read a safetensors file: its tensors as they are in the file (any dtype, own memory) and its metadata.
+
+    Raises CheckpointError for a file that is missing, of another kind, cut short or damaged. No more is allocated
+    than the file is long: every declared size is held against it first.
+    """
+    import numpy as np
+    from safetensors import SafetensorError, deserialize
+
+    parse: Callable[[bytes], list[tuple[str, dict[str, Any]]]] = deserialize
+    data = _read(Path(path))
+    try:
+        found = parse(data)
+    except SafetensorError as fault:
+        raise CheckpointError(f"{path} is a damaged safetensors file ({fault}); make or fetch it again") from fault
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    tensors: Tensors = {}
+    for name, entry in found:
+        if entry["dtype"] not in _KINDS:
+            raise CheckpointError(
+                f"{path}: {_shown(name)} has numbers of kind {entry['dtype']}, which nbcnn does not read; "
+                f"convert it in PyTorch: {_CONVERT_FLOAT}"
+            )
+        flat = np.frombuffer(bytearray(entry["data"]), np.dtype(_KINDS[entry["dtype"]]).newbyteorder("<"))
+        tensors[name] = flat.reshape(entry["shape"])
+    return tensors, dict(header.get("__metadata__") or {})
+
+
+def match_tensors(found: Mapping[str, np.ndarray], expected: Shapes, source: str) -> None:
+    """Hold the tensors of a file against a network's names and shapes.
+
+    Raises CheckpointError that names the first tensor, in the network's order, that is missing, has another shape or
+    isn't made of floats; after those, the first in the file that the network doesn't have.
+    """
+    wrong = f"{source} does not fit this network"
+    for name, shape in expected.items():
+        if name not in found:
+            others = [other for other in found if other not in expected]
+            raise CheckpointError(f"{wrong}: {name} {shape} is missing from the file; {_perhaps(name, others)}")
+        value = found[name]
+        if value.shape != tuple(shape):
+            raise CheckpointError(
+                f"{wrong}: {name} is {value.shape} in the file and {tuple(shape)} in the network; "
+                "use the config that the file was trained with"
+            )
+        if value.dtype.name not in FLOATS:
+            raise CheckpointError(f"{wrong}: {name} is {value.dtype} in the file; weights are {' or '.join(FLOATS)}")
+    for name, value in found.items():
+        if name not in expected:
+            raise CheckpointError(
+                f"{wrong}: {_shown(name)} {value.shape} is in the file and not in the network; "
+                "use the config that the file was trained with"
+            )
+
+
+def load_weights(path: str | Path, expected: Shapes) -> tuple[Tensors, dict[str, str]]:
+    """Read a network's weights: matched with ``expected``, in its order, as float32; and the file's metadata.
+
+    Raises CheckpointError as ``load_tensors`` and ``match_tensors`` do, and for a number that float32 can't hold.
+    """
+    found, metadata = load_tensors(path)
+    return convert_weights(found, expected, str(path)), metadata
+
+
+def convert_weights(found: Mapping[str, np.ndarray], expected: Shapes, source: str) -> Tensors:
+    """``match_tensors``, then float32 in the order of ``expected``."""
+    import numpy as np
+
+    match_tensors(found, expected, source)
+    weights: Tensors = {}
+    for name in expected:
+        with np.errstate(over="ignore"):
+            weights[name] = found[name].astype(np.float32)
+        if not np.array_equal(np.isinf(weights[name]), np.isinf(found[name])):
+            largest = np.abs(found[name][np.isfinite(found[name])]).max()
+            raise CheckpointError(f"{source}: {name} holds {largest:.3g}, more than float32 can; train it again")
+    return weights
+
+
+def fill_arrays(found: Mapping[str, np.ndarray], into: Mapping[str, np.ndarray], source: str) -> None:
+    """Copy an optimizer's saved arrays into its own; unless all fit, copies none and raises CheckpointError."""
+    wrong = f"{source} does not fit this optimizer"
+    if set(found) != set(into):
+        names = [", ".join(sorted(map(_shown, side))) or "nothing" for side in (found, into)]
+        raise CheckpointError(
+            f"{wrong}: the file has {names[0]} and the optimizer {names[1]}; use the run's own config"
+        )
+    for name, array in into.items():
+        if found[name].shape != array.shape or found[name].dtype != array.dtype:
+            had, wants = (f"{a.dtype} {a.shape}" for a in (found[name], array))
+            raise CheckpointError(
+                f"{wrong}: {name} is {had} in the file and {wants} in the optimizer; use the run's own config"
+            )
+    for name, array in into.items():
+        array[...] = found[name]
+
+
+def _read(path: Path) -> bytes:
+    """The file's bytes, once its first nine say that it may be a safetensors file."""
+    if not path.exists():
+        raise CheckpointError(f"{path}: no such file; expected a safetensors file with weights")
+    if not path.is_file():
+        raise CheckpointError(f"{path} is not a file; expected a safetensors file with weights")
+    try:
+        with path.open("rb") as file:
+            start = file.read(9)
+            if len(start) < 9 or start[8:] != b"{" or int.from_bytes(start[:8], "little") > path.stat().st_size - 8:
+                raise CheckpointError(_refusal(path, start))
+            return start + file.read()
+    except OSError as fault:
+        raise CheckpointError(sentence("read", path, fault)) from fault
+
+
+def _refusal(path: Path, start: bytes) -> str:
+    """Why a file is not opened: pickles by their suffix or first bytes (0x80, or a zip's PK), then all others."""
+    if path.suffix in {".pt", ".pth", ".pkl", ".pickle", ".ckpt"} or start[:1] == b"\x80" or start[:2] == b"PK":
+        return (
+            f"{path} is not a safetensors file but looks like a pickle, which nbcnn never opens because that can run "
+            f"code; convert it in PyTorch: {_CONVERT}"
+        )
+    if start[8:] == b"{":
+        return f"{path} is not a safetensors file, or was cut short; make or fetch it again"
+    return f"{path} is not a safetensors file; nbcnn reads weights in no other form"
+
+
+def _perhaps(name: str, others: Iterable[str]) -> str:
+    """A hint for a missing name: the nearest of the names that nothing else claimed."""
+    listed = [_shown(other) for other in others]
+    if not listed:
+        return "use the config that the file was trained with"
+    if len(listed) > 12:
+        return f"{len(listed)} names in the file are not the network's, {listed[0]} the first"
+    return "of the names that are not the network's, " + nearest(name, listed)
+
+
+def _shown(name: str) -> str:
+    """A name out of a file, fit for a terminal."""
+    short = name if len(name) <= 80 else name[:79] + "…"
+    return short if short.isprintable() else repr(short)

@@ -1,0 +1,79 @@
+"""The command line: one file here is one verb, found by being here."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nbcnn import __version__
+from nbcnn.errors import NbcnnError, nearest
+
+
+class Verbs(click.Group):
+    """Imports a verb's file when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        here = str(Path(__file__).parent)
+        return sorted(module.name for module in pkgutil.iter_modules([here]) if not module.name.startswith("_"))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command: click.Command = importlib.import_module(f"{__name__}.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Name the nearest verb for an unknown one."""
+        if args and not args[0].startswith("-") and args[0] not in self.list_commands(ctx):
+            ctx.fail(f"There is no command {args[0]!r}; {nearest(args[0], self.list_commands(ctx))}.")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="nbcnn %(version)s")
+@click.option("--debug", is_flag=True, help="Show the Python traceback of an error. May also stand after the command.")
+def nbcnn(debug: bool) -> None:
+    """Convolutional networks from YAML, on kernels that read like the formulas.
+
+    Start with: nbcnn train lenet
+    """
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command line. Exit code 0, or 2 with one sentence for every error that a person can mend."""
+    words = list(sys.argv[1:] if args is None else args)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    warnings.showwarning = _show_warning
+    try:
+        code = nbcnn.main(words, prog_name="nbcnn", standalone_mode=False)
+    except click.ClickException as error:
+        if debug:
+            raise
+        error.show()
+        code = 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("\nstopped", err=True)
+        code = 130
+    except NbcnnError as error:
+        if debug:
+            raise
+        for line in str(error).splitlines():
+            click.echo(f"error: {line}", err=True)
+        code = 2
+    except BrokenPipeError:
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _show_warning(message: Any, category: Any, filename: str, lineno: int, file: Any = None, line: Any = None) -> None:
+    """A warning is a sentence for the person too."""
+    click.echo(f"warning: {message}", err=True)

@@ -1,0 +1,63 @@
+"""Options that several commands share, and how they become overrides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from nbcnn.config import Overrides
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_CONFIG = (
+    click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Override any key: train.optimizer.sgd.lr=0.5"),
+    click.option("--backend", "backends", multiple=True, metavar="OP=NAME", help="Kernel backend of an op: conv2d=fft"),
+)
+_DATA = (
+    click.option("--data", metavar="NAME|FOLDER", help="Data set by name, or a folder of IDX files or of class folders."),
+    click.option("--data-dir", metavar="FOLDER", help="Where named data sets are looked for first, and fetched to."),
+)
+_TRAIN = (
+    click.option("--epochs", type=click.IntRange(min=1), help="Passes over the training images."),
+    click.option("--batch-size", type=click.IntRange(min=1), help="Images between two steps of the optimizer."),
+    click.option("--seed", type=click.IntRange(min=0), help="Seed of initialisation and shuffling."),
+)
+_THREADS = (click.option("--threads", type=click.IntRange(min=1), help="Threads; results are the same bits for any."),)
+
+
+def config_options(function: F) -> F:
+    """--set, --backend"""
+    return _all(function, _CONFIG)
+
+
+def data_options(function: F) -> F:
+    """--data, --data-dir"""
+    return _all(function, _DATA)
+
+
+def train_options(function: F) -> F:
+    """--epochs, --batch-size, --seed"""
+    return _all(function, _TRAIN)
+
+
+def threads_option(function: F) -> F:
+    """--threads"""
+    return _all(function, _THREADS)
+
+
+def overrides(**options: Any) -> Overrides:
+    """Overrides from what click gives."""
+    from nbcnn.config import Overrides
+
+    for many in ("sets", "backends"):
+        options[many] = tuple(options.get(many) or ())
+    return Overrides(**options)
+
+
+def _all(function: F, options: tuple[Callable[[F], F], ...]) -> F:
+    for option in reversed(options):
+        function = option(function)
+    return function

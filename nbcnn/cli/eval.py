@@ -1,0 +1,43 @@
+"""Evaluate a trained network on test images."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from nbcnn.cli._options import config_options, data_options, overrides, threads_option
+
+
+@click.command("eval")
+@click.argument("run", metavar="RUN")
+@click.option("--last", "which", flag_value="last", help="The latest checkpoint instead of the best one.")
+@click.option("--weights", metavar="FILE", help="A safetensors file to take the weights from instead.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@config_options
+@data_options
+@threads_option
+def command(run: str, which: str | None, weights: str | None, as_json: bool, **options: object) -> None:
+    """Evaluate RUN, a run folder (or with --weights any model), on the test images of its data set or of --data."""
+    from nbcnn.errors import CheckpointError
+    from nbcnn.evaluate import evaluate
+    from nbcnn.load import is_run, load
+
+    if weights is None and not is_run(run):
+        raise CheckpointError(f"{run} is not a run folder, so it has no trained weights; give a run folder, or --weights FILE")
+    network = load(run, weights=weights, which="last" if which else "best", overrides=overrides(**options))
+    result = evaluate(network)
+    data = network.config.data.name or network.config.data.folder
+    if as_json:
+        counts = {"accuracy": result.accuracy, "loss": result.loss, "images": result.images}
+        click.echo(json.dumps({"run": run, "data": data, **counts, "confusion": result.confusion.tolist()}))
+        return
+    click.echo(f"{run} on {data}: {result.images:,} test images")
+    click.echo(f"accuracy {result.accuracy:.2%}, loss {result.loss:.4f}")
+    width = max(len(name) for name in result.classes)
+    for index, name in enumerate(result.classes):
+        row = result.confusion[index]
+        if row.sum():
+            others = sorted(((n, k) for k, n in enumerate(row) if k != index and n), reverse=True)[:1]
+            most = f", taken most often for {result.classes[others[0][1]]} ({others[0][0]})" if others else ""
+            click.echo(f"  {name:<{width}}  {row[index] / row.sum():6.1%} of {row.sum()}{most}")

@@ -1,0 +1,62 @@
+"""Show a network layer by layer: shapes, parameters, cost, receptive field."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from nbcnn.cli._options import config_options, overrides
+
+
+@click.command("summary")
+@click.argument("model")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@config_options
+def command(model: str, as_json: bool, **options: Any) -> None:
+    """Show MODEL (a name, a YAML file or a run folder) layer by layer.
+
+    MACs and memory are for one image, forward. Window: kernel size, /stride, +padding. The receptive field is the
+    part of the image, in rows × columns, that one output pixel depends on.
+    """
+    from nbcnn.config import load_config
+    from nbcnn.inspect.summary import summarize
+    from nbcnn.network import Network
+
+    network = Network(load_config(model, overrides(**options)))
+    rows = summarize(network)
+    totals = {
+        "parameters": sum(row.parameters for row in rows),
+        "macs": sum(row.macs for row in rows),
+        "activation_bytes": sum(row.activation_bytes for row in rows),
+    }
+    if as_json:
+        click.echo(json.dumps({"name": network.config.name, "layers": [asdict(row) for row in rows], **totals}))
+        return
+
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{network.config.name}: input {_shape(network.in_shape)}", box=None, pad_edge=False, title_justify="left")
+    for name in ("#", "layer", "output", "window"):
+        table.add_column(name, no_wrap=True)
+    for name in ("parameters", "MACs", "memory", "receptive field"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("backend", no_wrap=True)
+    for row in rows:
+        field = "all" if row.field is None else _shape(row.field.size)
+        cost = (f"{row.parameters:,}", f"{row.macs:,}" if row.macs else "", _size(row.activation_bytes))
+        table.add_row(row.path, row.layer, _shape(row.out_shape), row.window, *cost, field, row.backend or "")
+    total = (f"{totals['parameters']:,}", f"{totals['macs']:,}", _size(totals["activation_bytes"]))
+    table.add_row("", "total", "", "", *total, "", "", style="bold")
+    Console(highlight=False, width=max(100, Console().width)).print(table)
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "×".join(str(n) for n in shape)
+
+
+def _size(count: int) -> str:
+    return f"{count / 1024:.1f} kB" if count else ""

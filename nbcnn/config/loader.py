@@ -1,0 +1,139 @@
+"""From a model's name, a file, a run folder or a mapping to a validated config with every backend chosen."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from nbcnn.config.backends import choose_backends
+from nbcnn.config.messages import Problem, explain, find, raise_all
+from nbcnn.config.overrides import Overrides, absolute, apply
+from nbcnn.config.schema import Config
+from nbcnn.config.yaml_tree import LARGEST, MAX_BYTES, MAX_DEPTH, KeyPath, Tree, key_path, read_yaml, show
+from nbcnn.errors import ConfigError, nearest
+from nbcnn.layers.base import LayerConfig
+from nbcnn.layers.entries import Loc, kind_of
+
+_NO_OVERRIDES = Overrides()
+
+
+def load_config(source: str | Path | Mapping[str, Any], overrides: Overrides = _NO_OVERRIDES) -> Config:
+    """The config of a shipped model (by name), a YAML file, a run folder, or a mapping made in Python.
+
+    Every layer with kernels carries the name of its backend: the command line's choice, else its own, else the
+    network's, else ``direct``. Folders of images are absolute; a file's are relative to the file. Raises ConfigError
+    with all problems at once, a line each: file:line:column, key path, what was expected, what was there.
+    """
+    if isinstance(source, Mapping):
+        tree, base = Tree(_plain(source, ())), ""
+    else:
+        path = find_model(source)
+        tree, base = _read(path), str(path.parent)
+    _absolute_folders(tree, base)
+    problems = apply(overrides, tree)
+    config: Config | None = None
+    try:
+        config = Config.model_validate(_tuples(tree.root))
+    except ValidationError as error:
+        problems += explain(error, Config, tree)
+    config, more = choose_backends(config, overrides.backends)
+    raise_all(problems + more)
+    assert config is not None
+    _place(config.layers, ("layers",), tree)
+    return config
+
+
+def find_model(source: str | Path) -> Path:
+    """The YAML file that a model's name, a path or a run folder stands for; raises ConfigError if there is none."""
+    if isinstance(source, str) and source in model_names():
+        return _models_folder() / f"{source}.yaml"
+    if not isinstance(source, (str, Path)):
+        raise ConfigError(f"expected a model's name, a path or a mapping, got {type(source).__name__}")
+    path = Path(source).expanduser()
+    try:
+        if path.is_dir():
+            if (path / "config.yaml").is_file():
+                return path / "config.yaml"
+            raise ConfigError(f"{path} is a folder without a config.yaml; expected a run folder or a YAML file")
+        if path.is_file():
+            return path
+    except (OSError, ValueError):  # a name that no file can have
+        pass
+    what = "file" if path.suffix in (".yaml", ".yml") or path.name != str(source) else "model"
+    raise ConfigError(
+        f"there is no {what} {show(str(source))}; give a model's name, a YAML file or a run folder; "
+        f"{nearest(path.stem, model_names())}"
+    )
+
+
+def model_names() -> list[str]:
+    """The models that come with nbcnn, sorted."""
+    return sorted(file.stem for file in _models_folder().glob("*.yaml"))
+
+
+def _models_folder() -> Path:
+    """``models`` inside the installed package, or beside it in a working copy."""
+    package = Path(__file__).parent.parent
+    inside = package / "models"
+    return inside if inside.is_dir() else package.parent / "models"
+
+
+def _read(path: Path) -> Tree:
+    shown = os.path.relpath(path) if path.is_absolute() and path.is_relative_to(Path.cwd()) else str(path)
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(f"{shown}: can't be read: {error.strerror or error}") from None
+    return read_yaml(data, shown)
+
+
+def _plain(value: Any, path: KeyPath) -> Any:
+    """A copy of a mapping made in Python, with lists for tuples and text for paths, held to a file's limits."""
+    if len(path) > MAX_DEPTH:
+        raise ConfigError(f"{key_path(path[:3])}: nested deeper than {MAX_DEPTH} levels")
+    if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str):
+                place = f"{key_path(path)}: " if path else ""
+                raise ConfigError(f"{place}expected a name as the key, got {show(key)}")
+        return {key: _plain(item, (*path, key)) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item, (*path, index)) for index, item in enumerate(value)]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"{key_path(path)}: expected a finite number, got {value}")
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > LARGEST:
+        raise ConfigError(f"{key_path(path)}: the whole number is too large; the largest is {LARGEST}")
+    return str(value) if isinstance(value, Path) else value
+
+
+def _tuples(value: Any) -> Any:
+    """The same values with tuples for lists, which is what frozen models hold."""
+    if isinstance(value, dict):
+        return {key: _tuples(item) for key, item in value.items()}
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+
+
+def _absolute_folders(tree: Tree, base: str) -> None:
+    data = tree.root.get("data")
+    for key in ("folder", "data_dir"):
+        if isinstance(data, dict) and isinstance(data.get(key), str) and data[key]:
+            data[key] = absolute(data[key], base)
+
+
+def _place(value: Any, loc: Loc, tree: Tree) -> None:
+    """Tell every layer inside ``value`` where it stands: ``models/x.yaml:5:5: layers[2].conv2d``."""
+    if isinstance(value, tuple):
+        for index, item in enumerate(value):
+            _place(item, (*loc, index), tree)
+    elif isinstance(value, LayerConfig):
+        below = (*loc, kind_of(value))
+        path, _ = find(tree, below)
+        value.placed(str(Problem(tree.place(path[:-1]), path, "")))
+        for name, item in value:
+            _place(item, (*below, name), tree)

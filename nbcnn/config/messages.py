@@ -1,0 +1,201 @@
+"""Pydantic's errors in plain words: where, which key, what was expected, what was there, what to do.
+
+What a field expects is read off its JSON Schema, so that a plugin's config gets the same sentences for nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import BaseModel, PydanticUserError, TypeAdapter, ValidationError
+
+from nbcnn.config.yaml_tree import KeyPath, Place, Tree, key_path, show
+from nbcnn.errors import ConfigError, nearest
+from nbcnn.layers.entries import Complaint, Loc, complaint_of
+
+MAX_PROBLEMS = 100
+"""More than anyone reads; a file with more is told how many were left out."""
+
+_ANYTHING = "another kind of value"
+
+
+class Problem(NamedTuple):
+    """One sentence, and where it belongs; ``place`` is None for a mapping from Python."""
+
+    place: Place | None
+    path: KeyPath
+    sentence: str
+
+    def __str__(self) -> str:
+        return ": ".join(str(part) for part in (self.place, key_path(self.path), self.sentence) if part)
+
+
+def raise_all(problems: Iterable[Problem]) -> None:
+    """Raise ConfigError with every problem, in the order of the file; nothing happens when there is none."""
+    first = Place(0, 0, 0, "")
+    told = list(dict.fromkeys(str(p) for p in sorted(problems, key=lambda p: p.place or first)))
+    if len(told) > MAX_PROBLEMS:
+        told[MAX_PROBLEMS:] = [f"... and {len(told) - MAX_PROBLEMS} more problems"]
+    if told:
+        raise ConfigError(told)
+
+
+def explain(error: ValidationError, model: type[BaseModel], tree: Tree) -> list[Problem]:
+    """The problems that ``model`` found in the tree."""
+    # Every arm of a union complains about one value, so the complaints of one field are judged together.
+    fields: dict[tuple[Loc, str], list[tuple[Loc, Complaint]]] = {}
+    for found in error.errors(include_url=False):
+        complaint, loc = complaint_of(found, model), found["loc"]
+        above = loc[: len(loc) - len(complaint.loc)]
+        kind = complaint.kind if complaint.kind == "extra_forbidden" else complaint.sentence
+        _, name, rest = _field(complaint)
+        in_model = complaint.loc[: len(complaint.loc) - len(rest)]
+        key = (loc, kind) if name is None or complaint.sentence else ((*above, *in_model), "")
+        fields.setdefault(key, []).append((loc, complaint))
+    return [problem for group in fields.values() for problem in _problems(group, tree)]
+
+
+def find(tree: Tree, loc: Loc) -> tuple[KeyPath, Any]:
+    """The path that the tree has for a place in the models, and the value there.
+
+    Models have places that files don't: the arms of a union, the key that a bare value stands for.
+    """
+    node: Any = tree.root
+    path: KeyPath = ()
+    for part in loc:
+        keys = node if isinstance(node, Mapping) else range(len(node)) if isinstance(node, list) else ()
+        if part in keys:
+            node = node[part]
+        elif node == part:  # a bare name: below it there is nothing
+            node = None
+        else:
+            continue
+        path = (*path, part)
+    return path, node
+
+
+def expected(model: type[BaseModel], name: str) -> str:
+    """What a field of a model takes: ``a whole number of at least 1``."""
+    return describe(_schema(model, name))
+
+
+def _problems(group: list[tuple[Loc, Complaint]], tree: Tree) -> list[Problem]:
+    loc, complaint = group[0]
+    model, name, rest = _field(complaint)
+    if complaint.sentence:
+        path, value = find(tree, loc)
+        got = f", got {show(value)}" if complaint.kind == "got" else ""
+        return [Problem(tree.place(path, of_key=complaint.kind == "key"), path, complaint.sentence + got)]
+    if complaint.kind == "extra_forbidden" and model is not None:
+        path, key = find(tree, loc)[0], str(loc[-1])
+        hint = nearest(key, model.model_fields) if model.model_fields else "there is nothing to set here"
+        return [Problem(tree.place(path, of_key=True), path, f"unknown key {show(key)}; {hint}")]
+    if complaint.kind == "missing" and not rest and name is not None and model is not None:
+        path, _ = find(tree, loc[:-1])
+        sentence = f"{name} is missing; expected {expected(model, name)}"
+        return [Problem(tree.place(path, of_key=True), path, sentence)]
+    here, _ = find(tree, loc[: len(loc) - len(rest)])
+    values = dict(find(tree, loc) for loc, _ in group)
+    # An arm that got as far as an item of a list is the one that was meant.
+    shallow = {path[:length] for path in values for length in range(len(path))}
+    schema = _schema(model, name) if model is not None and name is not None else {}
+    return [
+        Problem(tree.place(path), path, f"expected {describe(_inside(schema, path[len(here) :]))}, got {show(value)}")
+        for path, value in values.items()
+        if path not in shallow
+    ]
+
+
+def _field(complaint: Complaint) -> tuple[type[BaseModel] | None, str | None, Loc]:
+    """The innermost model, the name of its field (None if it has none such), and what is left of the place."""
+    model, name = complaint.model, None
+    for depth, part in enumerate(complaint.loc):
+        field = model.model_fields.get(str(part)) if model else None
+        if field is None or model is None:
+            return model, None, complaint.loc[depth:]
+        name = str(part)
+        inner = field.annotation
+        if depth + 1 == len(complaint.loc) or not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return model, name, complaint.loc[depth + 1 :]
+        model = inner
+    return model, name, ()
+
+
+@cache
+def _schema(model: type[BaseModel], name: str) -> dict[str, Any]:
+    """The JSON Schema of one field; nothing for a type that has none."""
+    field = model.model_fields[name]
+    try:
+        annotation: Any = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+        return TypeAdapter(annotation).json_schema()
+    except (PydanticUserError, TypeError):
+        return {}
+
+
+def _inside(schema: dict[str, Any], rest: Loc) -> dict[str, Any]:
+    """The schema of what ``rest`` leads to inside a list or mapping."""
+    for part in rest:
+        arms = schema.get("anyOf", [schema])
+        if isinstance(part, int):
+            schema = next((arm for arm in arms if arm.get("type") == "array"), schema)
+            items = schema.get("prefixItems", [])
+            schema = items[part] if part < len(items) else schema if items else schema.get("items", {})
+        elif schema.get("type") == "object":
+            schema = schema.get("properties", {}).get(part) or schema.get("additionalProperties") or {}
+    return schema if isinstance(schema, dict) else {}
+
+
+def describe(schema: Mapping[str, Any]) -> str:
+    """A JSON Schema in words."""
+    if "x-expected" in schema:
+        return str(schema["x-expected"])
+    if "anyOf" in schema:
+        arms = [arm for arm in schema["anyOf"] if arm.get("type") != "null"]
+        words = ", or ".join(describe(arm) for arm in arms)
+        return words if len(arms) == len(schema["anyOf"]) else f"{words}, or null"
+    if "enum" in schema:
+        return "one of " + ", ".join(str(value) for value in schema["enum"])
+    if "const" in schema:
+        return str(schema["const"])
+    kind = schema.get("type")
+    if kind in ("integer", "number"):
+        return ("a whole number" if kind == "integer" else "a number") + _bounds(schema)
+    if kind == "array":
+        return _list(schema)
+    if kind == "object":
+        keys = schema.get("required") or list(schema.get("properties", {}))
+        return f"a mapping with keys such as {', '.join(keys[:4])}" if keys else "a mapping, as in {key: value}"
+    return {"boolean": "true or false", "null": "null", "string": "text"}.get(str(kind), _ANYTHING)
+
+
+def _bounds(schema: Mapping[str, Any]) -> str:
+    low, above = schema.get("minimum"), schema.get("exclusiveMinimum")
+    high, below = schema.get("maximum"), schema.get("exclusiveMaximum")
+    if low is not None and high is not None:
+        return f" from {low:g} to {high:g}"
+    words = [
+        f"{word} {bound:g}"
+        for word, bound in (("of at least", low), ("above", above), ("of at most", high), ("below", below))
+        if bound is not None
+    ]
+    return f" {' and '.join(words)}" if words else ""
+
+
+def _list(schema: Mapping[str, Any]) -> str:
+    items = schema.get("prefixItems") or [schema.get("items") or {}]
+    count = len(items) if "prefixItems" in schema else None
+    if count is None and schema.get("minItems") == schema.get("maxItems"):
+        count = schema.get("minItems")
+    what = "values" if describe(items[0]) == _ANYTHING else _plural(describe(items[0]))
+    if count is not None:
+        return f"a list of {count} {what}"
+    return f"a list of {what}{', at least one' if schema.get('minItems') else ''}"
+
+
+def _plural(words: str) -> str:
+    for one, many in (("a whole number", "whole numbers"), ("a number", "numbers"), ("text", "texts")):
+        if words.startswith(one):
+            return many + words.removeprefix(one)
+    return f"items, each {words}"

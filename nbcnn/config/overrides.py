@@ -1,0 +1,159 @@
+"""What the command line changes: applied to the tree before it is validated, so that all is checked alike.
+
+Every changed value gets the option as its place: ``--set train.epochs=three: train.epochs: expected ...``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from nbcnn.config.messages import Problem
+from nbcnn.config.schema import DEFAULT_OPTIMIZER
+from nbcnn.config.yaml_tree import KeyPath, Place, Tree, key_path, read_value, show
+from nbcnn.errors import ConfigError, nearest
+
+_OPTIMIZER: KeyPath = ("train", "optimizer")
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """``sets`` are ``key.path=value`` (the value is YAML), ``backends`` are ``op=name``, ``data`` a name or a folder.
+
+    The others are short for the keys of their name; None leaves the config alone. Folders are relative to the
+    current directory.
+    """
+
+    sets: tuple[str, ...] = ()
+    backends: tuple[str, ...] = ()
+    data: str | None = None
+    epochs: int | None = None
+    threads: int | None = None
+    seed: int | None = None
+    data_dir: str | None = None
+    batch_size: int | None = None
+
+
+def apply(overrides: Overrides, tree: Tree) -> list[Problem]:
+    """Change the tree; returns what could not be applied."""
+    changes: list[tuple[str, Callable[[Place], None]]] = []
+    for text in overrides.sets:
+        changes.append((f"--set {text}", partial(_set_text, tree, text)))
+    for key in ("epochs", "batch_size", "seed", "threads"):
+        if (number := getattr(overrides, key)) is not None:
+            changes.append((f"--{key.replace('_', '-')} {number}", partial(_set, tree, ("train", key), number)))
+    if overrides.data is not None:
+        changes.append((f"--data {overrides.data}", partial(_set_data, tree, overrides.data)))
+    if overrides.data_dir is not None:
+        folder = absolute(overrides.data_dir)
+        changes.append((f"--data-dir {overrides.data_dir}", partial(_set, tree, ("data", "data_dir"), folder)))
+    problems = []
+    for rank, (source, change) in enumerate(changes, start=1):
+        place = Place(rank, 0, 0, source)
+        try:
+            change(place)
+        except _RefusedError as error:
+            problems.append(Problem(place, (), str(error)))
+        except ConfigError as error:  # from the YAML reader, which has put the place in front already
+            problems.append(Problem(place, (), str(error).removeprefix(f"{source}: ")))
+    return problems
+
+
+def absolute(folder: str, base: str = "") -> str:
+    """A folder's absolute path, seen from ``base`` (the current directory if there is none); ``~`` is the home."""
+    return os.path.abspath(os.path.join(base, os.path.expanduser(folder)))
+
+
+class _RefusedError(Exception):
+    """An override that does not fit the tree, in one sentence."""
+
+
+def _set_text(tree: Tree, text: str, place: Place) -> None:
+    """``layers.0.conv2d.bias=false`` or, as messages write it, ``layers[0].conv2d.bias=false``."""
+    keys, equals, value = text.partition("=")
+    parts = tuple(re.sub(r"\[(\d+)\]", r".\1", keys.strip()).split("."))
+    if not equals or not all(parts):
+        raise _RefusedError("expected KEY.PATH=VALUE, for instance --set train.epochs=3")
+    plain = read_value(value, place.source)
+    if parts in (("data", "folder"), ("data", "data_dir")) and isinstance(plain, str) and plain:
+        plain = absolute(plain)
+    _set(tree, parts, plain, place)
+
+
+def _set(tree: Tree, parts: tuple[str, ...], value: Any, place: Place) -> None:
+    """Put ``value`` where ``parts`` lead, making the mappings on the way that are not there yet."""
+    node: Any = tree.root
+    path: KeyPath = ()
+    key: Any
+    for part, after in zip(parts, (*parts[1:], None), strict=True):
+        key = _key_in(tree, node, path, part)
+        path = (*path, key)
+        if after is None:
+            node[key] = value
+            _came_from(tree, path, place)
+            return
+        below = node[key] if isinstance(node, list) else node.get(key)
+        if not isinstance(below, (dict, list)):
+            if below is None:
+                _came_from(tree, path, place)
+            below = node[key] = _opened(below, path)
+        node = below
+
+
+def _key_in(tree: Tree, node: Any, path: KeyPath, part: str) -> str | int:
+    """``part`` as a key of the mapping or an index of the list ``node``, which stands at ``path``."""
+    if isinstance(node, list):
+        if not part.isdecimal() or int(part) >= len(node):
+            raise _RefusedError(f"{key_path(path)} has {len(node)} entries, numbered from 0; there is no {part}")
+        return int(part)
+    (name,) = node if len(node) == 1 else (part,)
+    if name != part and path == _OPTIMIZER:  # another optimizer takes the place of the one that is there
+        del node[name]
+        tree.forget((*path, name))
+    elif name != part and path and isinstance(path[-1], int):
+        raise _RefusedError(
+            f"{key_path(path)} is {name}; set what is below {key_path(path)}.{name}, or replace all of it: "
+            f"{key_path(path)}={{{part}: ...}}"
+        )
+    return part
+
+
+def _opened(value: Any, path: KeyPath) -> dict[str, Any]:
+    """A mapping that takes the place of a null or a bare name, so that something can be set in it."""
+    if path == _OPTIMIZER and value is None:
+        return deepcopy(DEFAULT_OPTIMIZER)
+    if isinstance(value, str) and (path == _OPTIMIZER or isinstance(path[-1], int)):
+        return {value: None}
+    if value is None:
+        return {}
+    raise _RefusedError(f"{key_path(path)} is {show(value)}; nothing can be set below it")
+
+
+def _set_data(tree: Tree, data: str, place: Place) -> None:
+    """Another data set or folder; what else the config says of data stays, but for what only folders have."""
+    from nbcnn.data.source import DATASETS  # here, because it imports NumPy and the reading of files
+
+    folder = absolute(data)
+    stale: tuple[str, ...]
+    if data in DATASETS:
+        new, stale = {"name": data}, ("name", "folder", "size", "grayscale")
+    elif os.path.isdir(folder):
+        new, stale = {"folder": folder}, ("name", "folder")
+    else:
+        raise _RefusedError(f"no data set and no folder is called {show(data)}; {nearest(data, DATASETS)}")
+    old = tree.root.get("data")
+    kept = {key: value for key, value in old.items() if key not in stale} if isinstance(old, dict) else {}
+    for key in stale:
+        tree.forget(("data", key))
+    tree.root["data"] = new | kept
+    _came_from(tree, ("data", *new), place)
+
+
+def _came_from(tree: Tree, path: KeyPath, place: Place) -> None:
+    tree.forget(path)
+    tree.keys[path] = tree.values[path] = place

@@ -1,0 +1,201 @@
+"""What a config may say: the models behind every key of the YAML, with their defaults.
+
+Frozen and strict: ``true`` is no number and ``"5"`` is none either; a whole number may stand where a real one is meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PlainSerializer,
+    PlainValidator,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
+
+from nbcnn.config.writer import to_yaml
+from nbcnn.errors import nearest
+from nbcnn.kernels.registry import backend_names, op_names
+from nbcnn.layers.entries import Flaw, LayerList, choose, refuse
+from nbcnn.optim import OPTIMIZERS, OptimizerConfig
+
+DEFAULT_DATA = "fashion-mnist-mini"
+DEFAULT_OPTIMIZER: dict[str, Any] = {"sgd": {"lr": 0.1}}
+
+
+class _Section(BaseModel):
+    """A part of the config; a key with nothing under it (null) is a part with nothing set."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+_NothingSet = BeforeValidator(lambda value: {} if value is None else value)
+_Count = Annotated[int, Field(ge=1)]
+_Text = Annotated[str, Field(min_length=1)]
+_Deviation = Annotated[float, Field(gt=0)]
+
+
+class InputConfig(_Section):
+    """One image: channels, height and width, each at least 1."""
+
+    channels: _Count
+    height: _Count
+    width: _Count
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W)."""
+        return self.channels, self.height, self.width
+
+
+def _known_data_set(name: str) -> str:
+    from nbcnn.data.source import DATASETS  # here, because it imports NumPy and the reading of files
+
+    if name not in DATASETS:
+        refuse(Flaw((), f"unknown data set {name!r}; {nearest(name, DATASETS)}", name))
+    return name
+
+
+class DataConfig(_Section):
+    """Where the images come from: a data set by ``name``, or a ``folder`` of class folders of images.
+
+    ``size`` (height, width) and ``grayscale`` say how a folder's images are read. ``mean`` and ``std`` are those of
+    pixels counted from 0 (black) to 1 (white): one number, or one for each channel.
+    """
+
+    name: Annotated[_Text, AfterValidator(_known_data_set)] | None = None
+    folder: _Text | None = None
+    size: tuple[_Count, _Count] | None = None
+    grayscale: bool = False
+    data_dir: _Text | None = None
+    mean: Annotated[tuple[float, ...], Field(min_length=1)] = (0.0,)
+    std: Annotated[tuple[_Deviation, ...], Field(min_length=1)] = (1.0,)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _one_source(cls, value: Any, validate: ModelWrapValidatorHandler[DataConfig]) -> DataConfig:
+        if not isinstance(value, Mapping):
+            return validate(value)
+        flaws: list[Flaw] = []
+        name, folder = value.get("name"), value.get("folder")
+        if name is None and folder is None:
+            name, value = DEFAULT_DATA, {**value, "name": DEFAULT_DATA}
+        if name is not None and folder is not None:
+            words = "name and folder exclude one another; give the name of a data set or a folder of images"
+            flaws.append(Flaw((), words, value))
+        for key, unset in (("size", None), ("grayscale", False)):
+            if folder is None and value.get(key, unset) is not unset:
+                words = f"{key} is for a folder of images; the data set {name} has its own"
+                flaws.append(Flaw((key,), words, value[key]))
+        if not flaws:
+            return validate(value)
+        try:
+            validate(value)
+        except ValidationError as error:
+            refuse(*flaws, besides=error, model=cls)
+        refuse(*flaws)
+
+
+class OptimizerChoice(NamedTuple):
+    """An optimizer's registered name and its config."""
+
+    name: str
+    config: OptimizerConfig
+
+
+def _optimizer(value: object) -> OptimizerChoice:
+    return value if isinstance(value, OptimizerChoice) else OptimizerChoice(*choose(OPTIMIZERS, value))
+
+
+_Optimizer = Annotated[
+    OptimizerChoice,
+    PlainValidator(_optimizer),
+    PlainSerializer(lambda choice: {choice.name: choice.config.model_dump(mode="json")}),
+    WithJsonSchema({"x-nbcnn": "optimizer", "x-expected": "an optimizer, as in sgd: {lr: 0.1}"}),
+]
+
+
+class TrainConfig(_Section):
+    """How the network is trained. ``threads`` is None for as many as the machine has; they never change a result."""
+
+    epochs: _Count = 10
+    batch_size: _Count = 64
+    optimizer: _Optimizer = Field(default_factory=lambda: _optimizer(DEFAULT_OPTIMIZER))
+    init: Literal["default", "xavier_uniform", "kaiming_uniform"] = "default"
+    seed: Annotated[int, Field(ge=0)] = 0
+    threads: _Count | None = None
+    shuffle: bool = True
+
+
+_Name = Annotated[
+    str,
+    # The name becomes a part of the run folder's name, so it can't lead out of `runs`.
+    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$"),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$",
+            "x-expected": "a name of at most 80 letters, digits, '.', '_' and '-'",
+        }
+    ),
+]
+
+
+def _known_backends(backends: Any) -> Any:
+    flaws = []
+    for op, name in backends.items() if isinstance(backends, Mapping) else ():
+        if not isinstance(name, str):
+            flaws.append(Flaw((op,), "expected the name of a backend", name, about="got"))
+        elif op not in op_names():
+            flaws.append(Flaw((op,), f"unknown op {op!r}; {nearest(op, op_names())}", name, about="key"))
+        elif name not in backend_names(op):
+            flaws.append(Flaw((op,), f"unknown backend {name!r} for {op}; {nearest(name, backend_names(op))}", name))
+    if flaws:
+        refuse(*flaws)
+    return backends
+
+
+class Config(_Section):
+    """A network, its data and its training. Two configs are equal when their YAML is, wherever they came from."""
+
+    name: _Name
+    input: InputConfig
+    layers: LayerList
+    backends: Annotated[dict[str, str], BeforeValidator(_known_backends), _NothingSet] = Field(default_factory=dict)
+    data: Annotated[DataConfig, _NothingSet] = Field(default_factory=lambda: DataConfig.model_validate({}))
+    train: Annotated[TrainConfig, _NothingSet] = Field(default_factory=TrainConfig)
+
+    @model_validator(mode="after")
+    def _a_mean_for_each_channel(self) -> Config:
+        channels, flaws = self.input.channels, []
+        for key in ("mean", "std"):
+            count = len(getattr(self.data, key))
+            if count not in (1, channels):
+                wanted = "1 number" if channels == 1 else f"1 number or {channels}, one for each input channel"
+                flaws.append(Flaw(("data", key), f"expected {wanted}, got {count}"))
+        if flaws:
+            refuse(*flaws)
+        return self
+
+    def to_mapping(self) -> dict[str, Any]:
+        """The plain values that YAML would hold, every default shown."""
+        return self.model_dump(mode="json")
+
+    def to_yaml(self) -> str:
+        """YAML that loads to an equal config, every default shown."""
+        return to_yaml(self.to_mapping())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Config) and self.to_mapping() == other.to_mapping()
+
+    def __hash__(self) -> int:
+        return hash(self.to_yaml())

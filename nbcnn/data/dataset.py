@@ -1,0 +1,93 @@
+"""What a data set is in memory: two splits of images with labels, and the names of the classes."""
+
+from __future__ import annotations
+
+from dataclasses import InitVar, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nbcnn.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Images uint8 (N, C, H, W), C-contiguous, and their labels int64 (N,); N, C, H and W at least 1.
+
+    ``origins`` are the names of images and labels (their files) for the error messages; they are not kept.
+    Raises DataError for other dtypes or shapes, or when the two lengths differ.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    origins: InitVar[tuple[str, str]] = ("images", "labels")
+
+    def __post_init__(self, origins: tuple[str, str]) -> None:
+        images, labels = self.images, self.labels
+        if images.dtype != np.uint8 or images.ndim != 4 or not images.flags.c_contiguous:
+            raise DataError(
+                f"{origins[0]}: expected C-contiguous uint8 images (N, C, H, W), got {images.dtype} {images.shape}"
+            )
+        if labels.dtype != np.int64 or labels.ndim != 1:
+            raise DataError(f"{origins[1]}: expected int64 labels (N,), got {labels.dtype} {labels.shape}")
+        if images.size == 0:
+            raise DataError(f"{origins[0]}: holds no images, its shape is {images.shape}")
+        if len(images) != len(labels):
+            raise DataError(f"{origins[0]} holds {len(images)} images, but {origins[1]} holds {len(labels)} labels")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def pixel_statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Mean and standard deviation of each channel, pixels counted in 0..1 (white is 1)."""
+        means, deviations = [], []
+        levels = np.arange(256, dtype=np.float64) / 255
+        for channel in range(self.images.shape[1]):
+            counts = np.zeros(256, dtype=np.int64)
+            # bincount widens to 8 bytes a pixel, hence a thousand images at a time.
+            for start in range(0, len(self), 1000):
+                counts += np.bincount(self.images[start : start + 1000, channel].reshape(-1), minlength=256)
+            share = counts / counts.sum()
+            mean = float(share @ levels)
+            means.append(mean)
+            deviations.append(float(np.sqrt(share @ (levels - mean) ** 2)))
+        return tuple(means), tuple(deviations)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Training and test images of one shape (C, H, W), labels 0..K-1 for ``classes`` of length K.
+
+    ``source`` says where the files were found. Raises DataError for labels outside the classes and for splits of
+    different image shapes.
+    """
+
+    name: str
+    train: Split
+    test: Split
+    classes: tuple[str, ...]
+    source: str
+
+    def __post_init__(self) -> None:
+        for split, part in (("training", self.train), ("test", self.test)):
+            wrong = np.flatnonzero((part.labels < 0) | (part.labels >= len(self.classes)))
+            if wrong.size:
+                raise DataError(
+                    f"{self.name} ({self.source}): {split} image {wrong[0]} has the label {part.labels[wrong[0]]}, "
+                    f"outside of 0..{len(self.classes) - 1} for {len(self.classes)} classes"
+                )
+        if self.train.images.shape[1:] != self.test.images.shape[1:]:
+            raise DataError(
+                f"{self.name} ({self.source}): training images are {_times(self.train)}, "
+                f"test images are {_times(self.test)} (channels x height x width); they must be alike"
+            )
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of every image."""
+        _, channels, height, width = self.train.images.shape
+        return channels, height, width
+
+
+def _times(split: Split) -> str:
+    return " x ".join(str(size) for size in split.images.shape[1:])

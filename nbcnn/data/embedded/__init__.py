@@ -1,0 +1,1 @@
+"""Data that comes with nbcnn, and the scripts that made it."""

@@ -1,0 +1,101 @@
+"""The four IDX files that make a data set: their names, where to look for them, how to read them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from itertools import zip_longest
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nbcnn.data.dataset import Split
+from nbcnn.data.idx import content_sha256, read_idx
+from nbcnn.errors import DataError
+
+TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
+TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
+NAMES = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
+ENVIRONMENT = "NBCNN_DATA_DIR"
+
+
+class IdxFiles(NamedTuple):
+    """Where the four files of a data set are."""
+
+    train_images: Path
+    train_labels: Path
+    test_images: Path
+    test_labels: Path
+
+
+def find_file(folder: Path, name: str) -> Path | None:
+    """The file of this name in the folder: also written with a dot (``train-images.idx3-ubyte``), also with .gz."""
+    dotted = name.replace("-idx", ".idx")
+    for candidate in (name, dotted, f"{name}.gz", f"{dotted}.gz"):
+        if (folder / candidate).is_file():
+            return folder / candidate
+    return None
+
+
+def find_files(folder: Path) -> IdxFiles | None:
+    """All four files of the folder, or None if one is missing."""
+    found = [path for name in NAMES if (path := find_file(folder, name))]
+    return IdxFiles(*found) if len(found) == len(NAMES) else None
+
+
+def find_in(places: Iterable[Path], name: str) -> IdxFiles | None:
+    """The files of the first place that has them: in its sub-folder ``name``, or in itself.
+
+    The sub-folder comes first, so that one folder may keep another data set of the same file names in itself.
+    """
+    for place in places:
+        for folder in (place / name, place):
+            if files := find_files(folder):
+                return files
+    return None
+
+
+def user_places(data_dir: Path | None) -> list[Path]:
+    """The folders of the user, nearest first: --data-dir, NBCNN_DATA_DIR, the cache. The first is where to fetch to."""
+    from platformdirs import user_cache_path
+
+    places = [data_dir] if data_dir else []
+    if variable := os.environ.get(ENVIRONMENT):
+        places.append(Path(variable).expanduser())
+    return [*places, user_cache_path("nbcnn", appauthor=False) / "data"]
+
+
+def read_splits(files: IdxFiles, contents: Sequence[str] = (), name: str = "") -> tuple[Split, Split]:
+    """Training and test images with their labels; raises DataError naming the file that is wrong.
+
+    Images have 3 dimensions (N, H, W) or 4 (N, C, H, W), labels 1. ``contents`` are the SHA-256 sums that the four
+    plain files of the data set ``name`` must have, or nothing if any content will do.
+    """
+    train_images, train_labels, test_images, test_labels = (
+        _read(path, expected, name) for path, expected in zip_longest(files, contents, fillvalue="")
+    )
+    return (
+        _split(train_images, train_labels, files.train_images, files.train_labels),
+        _split(test_images, test_labels, files.test_images, files.test_labels),
+    )
+
+
+def _read(path: str | Path, expected: str, name: str) -> NDArray[np.uint8]:
+    array = read_idx(path)
+    if expected and (got := content_sha256(array)) != expected:
+        raise DataError(
+            f"{path}: is not the file of {name}: the SHA-256 of its content is {got}, expected {expected}; delete it "
+            f"and run nbcnn data fetch {name}, or train on files of your own with the setting data.folder"
+        )
+    return array
+
+
+def _split(images: NDArray[np.uint8], labels: NDArray[np.uint8], images_path: Path, labels_path: Path) -> Split:
+    if images.ndim not in (3, 4):
+        raise DataError(f"{images_path}: expected images (N, H, W) or (N, C, H, W), got the shape {images.shape}")
+    if labels.ndim != 1:
+        raise DataError(f"{labels_path}: expected labels (N,), got the shape {labels.shape}")
+    batch = images[:, None] if images.ndim == 3 else images
+    return Split(batch, labels.astype(np.int64), (str(images_path), str(labels_path)))

@@ -1,1 +1,0 @@
-"""Adam and AdamW: equation (19) of docs/math.md."""

@@ -1,0 +1,54 @@
+"""From a name, a YAML file or a run folder to a network in memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nbcnn.checkpoint import load_weights
+from nbcnn.config import Overrides, load_config
+from nbcnn.errors import CheckpointError
+from nbcnn.network import Network
+from nbcnn.runs import Kind, Run
+
+
+def load(
+    source: str | Path | Mapping[str, Any],
+    *,
+    weights: str | Path | None = None,
+    which: Kind = "best",
+    overrides: Overrides | None = None,
+) -> Network:
+    """A network: a model's name or a YAML path gives initial parameters, a run folder its trained ones.
+
+    ``weights`` is a safetensors file to take parameters from instead, this library's or PyTorch's; ``which`` chooses
+    between a run's ``best`` and ``last`` checkpoint. Raises ConfigError, ShapeError, CheckpointError.
+    """
+    overrides = overrides or Overrides()
+    run = Run.open(str(source)) if is_run(source) else None
+    network = Network(load_config(run.config if run else source, overrides))
+    path = weights or (run.weights_path(which) if run else None)
+    if path is not None:
+        found, _ = load_weights(path, network.shapes)
+        network.load_state_dict(found, str(path))
+    if run:
+        network.classes = tuple(read_info(run).get("classes", ()))
+    return network
+
+
+def read_info(run: Run) -> dict[str, Any]:
+    """The content of run.json; {} where a training ended before it was written."""
+    if not run.info.exists():
+        return {}
+    try:
+        info = json.loads(run.info.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as fault:
+        raise CheckpointError(f"{run.info} can't be read ({fault}); restore it or train again") from fault
+    return info if isinstance(info, dict) else {}
+
+
+def is_run(source: object) -> bool:
+    """Whether ``source`` names a folder, which can only be meant as a run folder."""
+    return isinstance(source, (str, Path)) and Path(source).is_dir()

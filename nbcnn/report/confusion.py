@@ -1,0 +1,89 @@
+"""Which classes are taken for which."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nbcnn.errors import DataError
+from nbcnn.report.figure import DPI, GREY, look, save, shorten
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.axes import Axes
+
+_ANNOTATED = 20
+"""With more classes than this the numbers would be too small to read; the colour stays."""
+
+_LABELS = 60
+"""With more classes than this only every second, fifth, … name has room."""
+
+
+def draw_confusion(matrix: np.ndarray, classes: Sequence[str], path: str | Path) -> None:
+    """Draw a confusion matrix (K, K) of counts into a PNG file: a row is a true class, a column a guess.
+
+    The colour is the share of the row, the number is the count. Raises DataError when ``classes`` and ``matrix`` do not
+    fit, CheckpointError when the file can't be written.
+    """
+    import numpy as np
+
+    counts = np.asarray(matrix)
+    k = len(classes)
+    if counts.shape != (k, k):
+        raise DataError(f"a confusion matrix of {k} classes is ({k}, {k}), not {counts.shape}")
+    rows = counts.sum(axis=1, keepdims=True)
+    share = counts / np.maximum(rows, 1)
+    total, right = int(counts.sum()), int(np.trace(counts))
+    with look():
+        from matplotlib.colors import PowerNorm
+        from matplotlib.figure import Figure
+        from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+        side = min(3.2 + (0.52 if k <= _ANNOTATED else 0.16) * k, 15.0)
+        figure = Figure(figsize=(side + 1.9, side + 0.9), dpi=DPI, layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1))
+        axes = figure.subplots()
+        # The root spreads the small shares, which are the mistakes that one looks for.
+        image = axes.imshow(share, cmap="Blues", norm=PowerNorm(0.5, vmin=0, vmax=1))
+        bar = figure.colorbar(image, ax=axes, shrink=0.8, aspect=30, pad=0.02, ticks=[0, 0.01, 0.05, 0.2, 0.5, 1])
+        bar.ax.set_yticklabels(["0", "1 %", "5 %", "20 %", "50 %", "100 %"], fontsize=9)
+        bar.outline.set_visible(False)
+        bar.set_label("share of the true class", fontsize=9, color=GREY)
+        _name_axes(axes, classes)
+        if k <= _ANNOTATED:
+            _write_counts(axes, counts, share)
+        title = f"{100 * right / total:.2f} % right, of {total:,} images" if total else "no images"
+        axes.set_title(title, fontsize=12, pad=10)
+        save(figure, path)
+
+
+def _name_axes(axes: Axes, classes: Sequence[str]) -> None:
+    step = next(s for s in (1, 2, 5, 10, 20, 50, 100, 200, 500, 10**9) if len(classes) / s <= _LABELS)
+    size = 9.5 if len(classes) <= _ANNOTATED else 7
+    names = [shorten(name, 1.8, size) for name in classes]
+    places = range(0, len(classes), step)
+    axes.set_xticks(places, names[::step], rotation=45, ha="right", rotation_mode="anchor", fontsize=size)
+    axes.set_yticks(places, names[::step], fontsize=size)
+    axes.tick_params(length=0)
+    axes.set_xlabel("guess", fontsize=11, labelpad=8)
+    axes.set_ylabel("true class", fontsize=11, labelpad=8)
+    axes.spines[:].set_visible(False)
+    if len(classes) <= _LABELS:
+        for edge in range(1, len(classes)):
+            axes.axhline(edge - 0.5, color="white", linewidth=1)
+            axes.axvline(edge - 0.5, color="white", linewidth=1)
+
+
+def _write_counts(axes: Axes, counts: np.ndarray, share: np.ndarray) -> None:
+    """The counts, light on dark cells and dark on light ones; a zero is left out, so that mistakes stand out."""
+    digits = len(str(int(counts.max(initial=0))))
+    size = min(9.0, 36 / digits)
+    for (i, j), number in _cells(counts):
+        colour = "white" if share[i, j] > 0.35 else "black"
+        weight = "bold" if i == j else "normal"
+        axes.text(j, i, f"{number}", ha="center", va="center", fontsize=size, color=colour, fontweight=weight)
+
+
+def _cells(counts: np.ndarray) -> list[tuple[tuple[int, int], int]]:
+    k = len(counts)
+    return [((i, j), int(counts[i, j])) for i in range(k) for j in range(k) if counts[i, j]]

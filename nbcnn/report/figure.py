@@ -1,0 +1,78 @@
+"""What the plots share: one look on every machine, text that fits, a file that is written whole."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nbcnn.errors import CheckpointError
+from nbcnn.files import write_atomic
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's palette, which colour-blind readers can tell apart.
+BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#00795A", "#D55E00", "#666666"
+
+DPI = 120
+
+_LOOK: Any = {
+    "text.parse_math": False,  # a class called a_$b is a name, not a formula
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": GREY,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "figure.titleweight": "bold",
+    "grid.color": "#DDDDDD",
+    "legend.frameon": False,
+}
+
+
+@contextmanager
+def look() -> Iterator[None]:
+    """matplotlib's own defaults and ours on top, whatever the user's matplotlibrc says; undone at the end."""
+    import matplotlib
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_LOOK)
+        yield
+
+
+def save(figure: Figure, path: str | Path) -> None:
+    """Write a figure as PNG, atomically; raises CheckpointError when it can't be written."""
+    picture = io.BytesIO()
+    with warnings.catch_warnings():
+        # A class name in a script that the font lacks shows as boxes; that is no reason to stop a training's end.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(picture, format="png", dpi=DPI)
+    write_atomic(path, picture.getvalue(), CheckpointError)
+
+
+def shorten(text: str, width: float, size: float) -> str:
+    """``text``, cut with an ellipsis so that it is at most ``width`` inches wide at ``size`` points."""
+    line = " ".join(text.split())
+    if _width(line, size) <= width:
+        return line
+    low, high = 0, len(line)
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if _width(line[:middle] + "…", size) <= width else (low, middle - 1)
+    return line[:low].rstrip() + "…"
+
+
+def _width(text: str, size: float) -> float:
+    """Inches, from the font's own measures."""
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    font = get_font(findfont(FontProperties()))
+    font.set_size(size, DPI)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        font.set_text(text)
+    return float(font.get_width_height()[0]) / 64 / DPI

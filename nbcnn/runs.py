@@ -1,0 +1,246 @@
+"""The run folder: one training's config, metrics, checkpoints and plots, each under a fixed name.
+
+| file | holds |
+|---|---|
+| config.yaml | the whole config, every default spelled out |
+| run.json | how, when and on what the run was made |
+| metrics.jsonl, metrics.csv | one record an epoch, the same columns in both |
+| best.safetensors, last.safetensors | weights of the best and of the latest epoch |
+| last.optimizer.safetensors | all that going on needs: weights, optimizer state, position |
+| last.json | that position, for people to read |
+| curves.png, confusion.png, samples.png | the plots |
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import re
+from collections.abc import Mapping
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from nbcnn.checkpoint import Shapes, Tensors, convert_weights, fill_arrays, load_tensors, save_tensors
+from nbcnn.errors import CheckpointError, nearest
+from nbcnn.files import append_line, make_folder, sentence, write_atomic
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Kind = Literal["last", "best"]
+Record = dict[str, Any]
+
+COLUMNS = (
+    "epoch",
+    "step",
+    "train_loss",
+    "train_accuracy",
+    "test_loss",
+    "test_accuracy",
+    "seconds",
+    "images_per_second",
+)
+"""What is known of an epoch. Accuracies are shares (0 to 1); ``seconds`` is the time of the epoch's training."""
+
+_WHAT = "a run folder is one that nbcnn train made, with a config.yaml in it"
+
+
+class Resume(NamedTuple):
+    """Where a training stopped: weights (float32, PyTorch's names) and the position that was saved with them."""
+
+    weights: Tensors
+    position: dict[str, Any]
+
+
+class Run:
+    """A run folder. Use ``Run.create`` for a new one and ``Run.open`` for one that is there."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self.config = self.folder / "config.yaml"
+        self.info = self.folder / "run.json"
+        self.metrics_jsonl = self.folder / "metrics.jsonl"
+        self.metrics_csv = self.folder / "metrics.csv"
+        self.curves = self.folder / "curves.png"
+        self.confusion = self.folder / "confusion.png"
+        self.samples = self.folder / "samples.png"
+        self.optimizer = self.folder / "last.optimizer.safetensors"
+        self.position = self.folder / "last.json"
+
+    @classmethod
+    def create(cls, out: str | Path | None, name: str) -> Run:
+        """Make a new run folder: ``out``, or the next free ``runs/<name>-<k>``.
+
+        A folder that exists is never used. Raises CheckpointError when ``out`` exists or can't be made.
+        """
+        if out is not None:
+            make_folder(Path(out).parent, CheckpointError)
+            if not _claim(Path(out)):
+                raise CheckpointError(f"{out} exists already and is never overwritten; choose another --out")
+            return cls(out)
+        make_folder("runs", CheckpointError)
+        # The name comes out of a YAML file: it may not lead out of runs/.
+        safe = re.sub(r"[^\w.-]+", "-", name).strip(".-")[:80] or "run"
+        return cls(next(p for k in count(1) if _claim(p := Path("runs", f"{safe}-{k}"))))
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Run:
+        """The run in ``folder``; raises CheckpointError when there is no run in it."""
+        run = cls(folder)
+        if not run.folder.exists():
+            raise CheckpointError(f"{folder}: no such run folder; {_others(run.folder)}")
+        if not run.folder.is_dir():
+            raise CheckpointError(f"{folder} is a file, not a run folder; {_WHAT}")
+        if not run.config.is_file():
+            raise CheckpointError(f"{folder} is not a run folder: it has no config.yaml; {_WHAT}")
+        return run
+
+    def write_config(self, text: str) -> None:
+        """Write config.yaml."""
+        write_atomic(self.config, text.encode(), CheckpointError)
+
+    def write_info(self, info: Mapping[str, Any]) -> None:
+        """Write run.json."""
+        self._write_json(self.info, info)
+
+    def log_epoch(self, record: Mapping[str, Any]) -> None:
+        """Append one epoch to metrics.jsonl and metrics.csv.
+
+        ``record`` has the keys of COLUMNS; those that are absent, and numbers that are not finite, become null and an
+        empty cell. Raises CheckpointError for another key, or when a file can't be written.
+        """
+        unknown = set(record) - set(COLUMNS)
+        if unknown:
+            raise CheckpointError(f"metrics have no column {min(unknown)}: {nearest(min(unknown), COLUMNS)}")
+        row = {column: _plain(record.get(column)) for column in COLUMNS}
+        append_line(self.metrics_jsonl, json.dumps(row, allow_nan=False), CheckpointError)
+        if not self.metrics_csv.exists():
+            append_line(self.metrics_csv, ",".join(COLUMNS), CheckpointError)
+        append_line(self.metrics_csv, _csv_line(row), CheckpointError)
+
+    def metrics(self) -> list[Record]:
+        """All epochs so far, in order; [] before the first.
+
+        A last line without its line feed was cut by a kill and is left out. Raises CheckpointError for any other line
+        that is no record.
+        """
+        if not self.metrics_jsonl.exists():
+            return []
+        try:
+            lines = self.metrics_jsonl.read_bytes().split(b"\n")[:-1]
+        except OSError as fault:
+            raise CheckpointError(sentence("read", self.metrics_jsonl, fault)) from fault
+        return [self._record(number, line) for number, line in enumerate(lines, 1)]
+
+    def rewind(self, epoch: int) -> None:
+        """Drop the metrics of epochs after ``epoch``, so that a resumed training logs none of them twice."""
+        rows = [{c: row.get(c) for c in COLUMNS} for row in self.metrics() if row["epoch"] <= epoch]
+        table = "".join(line + "\n" for line in [",".join(COLUMNS), *map(_csv_line, rows)])
+        write_atomic(self.metrics_jsonl, "".join(json.dumps(r) + "\n" for r in rows).encode(), CheckpointError)
+        write_atomic(self.metrics_csv, table.encode(), CheckpointError)
+
+    def save(self, kind: Kind, weights: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
+        """Write best.safetensors or last.safetensors."""
+        save_tensors(self.folder / f"{kind}.safetensors", weights, metadata)
+
+    def save_optimizer_state(
+        self, state: Mapping[str, np.ndarray], position: Mapping[str, Any], weights: Mapping[str, np.ndarray]
+    ) -> None:
+        """Write last.optimizer.safetensors and last.json.
+
+        The weights go into the same file as the state and the position, although last.safetensors has them too: one
+        file is replaced in one moment, so no kill can leave the weights of one step with the state of another.
+        """
+        tensors = {f"weights.{n}": v for n, v in weights.items()} | {f"optimizer.{n}": v for n, v in state.items()}
+        save_tensors(self.optimizer, tensors, {"position": json.dumps(position, default=_jsonable)})
+        self._write_json(self.position, position)
+
+    def resume(self, expected: Shapes, state: Mapping[str, np.ndarray]) -> Resume:
+        """Read last.optimizer.safetensors: fill the optimizer's ``state`` arrays, return weights and position.
+
+        Nothing is filled unless all of it fits. Raises CheckpointError when there is nothing to go on from, or when it
+        belongs to another network or optimizer.
+        """
+        if not self.optimizer.exists():
+            raise CheckpointError(f"{self.folder} cannot be resumed: it has no {self.optimizer.name}; train anew")
+        tensors, metadata = load_tensors(self.optimizer)
+        kept = {n[8:]: v for n, v in tensors.items() if n.startswith("weights.")}
+        rest = {n.removeprefix("optimizer."): v for n, v in tensors.items() if not n.startswith("weights.")}
+        position = self._position(metadata.get("position", ""))
+        weights = convert_weights(kept, expected, str(self.optimizer))
+        fill_arrays(rest, state, str(self.optimizer))
+        return Resume(weights, position)
+
+    def weights_path(self, which: Kind = "best") -> Path:
+        """The path of best.safetensors or last.safetensors.
+
+        The other one is never taken in its place: raises CheckpointError that says whether it is there.
+        """
+        path = self.folder / f"{which}.safetensors"
+        if path.is_file():
+            return path
+        other = "last" if which == "best" else "best"
+        if (self.folder / f"{other}.safetensors").is_file():
+            raise CheckpointError(
+                f"{self.folder} has no {which}.safetensors; it has {other}.safetensors: ask for {other} instead"
+            )
+        raise CheckpointError(f"{self.folder} has no weights yet: no epoch of its training has ended; train it first")
+
+    def _write_json(self, path: Path, content: Mapping[str, Any]) -> None:
+        write_atomic(path, (json.dumps(content, indent=2, default=_jsonable) + "\n").encode(), CheckpointError)
+
+    def _record(self, number: int, line: bytes) -> Record:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            record = None
+        if not isinstance(record, dict) or not isinstance(record.get("epoch"), int):
+            raise CheckpointError(f"{self.metrics_jsonl}:{number}: not a record of an epoch; remove that line")
+        return record
+
+    def _position(self, text: str) -> dict[str, Any]:
+        try:
+            position = json.loads(text)
+        except ValueError:
+            position = None
+        if not isinstance(position, dict):
+            raise CheckpointError(f"{self.optimizer} does not say where training stopped; train anew")
+        return position
+
+
+def _claim(folder: Path) -> bool:
+    """Make the folder; False when something of that name is there already. Of two racing processes one gets it."""
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        return False
+    except OSError as fault:
+        raise CheckpointError(sentence("make the folder", folder, fault)) from fault
+    return True
+
+
+def _others(folder: Path) -> str:
+    """The runs beside a folder that is not there."""
+    parent = folder.parent
+    runs = [p.name for p in parent.iterdir() if (p / "config.yaml").is_file()] if parent.is_dir() else []
+    return nearest(folder.name, runs) if 0 < len(runs) <= 12 else _WHAT
+
+
+def _jsonable(value: Any) -> Any:
+    """What json.dumps can't write itself: NumPy's numbers and arrays as they are, paths and the rest as text."""
+    return value.tolist() if hasattr(value, "tolist") else str(value)
+
+
+def _plain(value: Any) -> Any:
+    """A metric as Python's number; None for one that isn't finite, which JSON has no word for."""
+    number = value.item() if hasattr(value, "item") else value
+    return None if isinstance(number, float) and not math.isfinite(number) else number
+
+
+def _csv_line(row: Mapping[str, Any]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(["" if row[c] is None else row[c] for c in COLUMNS])
+    return line.getvalue()

@@ -1,0 +1,167 @@
+"""Training: epochs of batches, an evaluation after each, checkpoints, metrics and pictures in a run folder."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from nbcnn.config import Config, Overrides, load_config
+from nbcnn.data import Dataset, batches, epoch_order, load_dataset
+from nbcnn.engine import Engine
+from nbcnn.errors import DataError, TrainingError
+from nbcnn.evaluate import check_data, evaluate_engine
+from nbcnn.kernels.jit import LEDGER, announced
+from nbcnn.network import Network
+from nbcnn.optim import OPTIMIZERS, Optimizer
+from nbcnn.report.run import draw_run
+from nbcnn.runs import Run
+
+
+class Reporter(Protocol):
+    """Who is told how training goes; the command line draws it, Python code may ignore it."""
+
+    def start(self, run: Run, network: Network, data: Dataset, threads: int) -> None: ...
+    def compiling(self, kernel: str) -> None: ...
+    def compiled(self, kernels: int, seconds: float) -> None: ...
+    def epoch(self, epoch: int, epochs: int, images: int) -> None: ...
+    def step(self, images: int, loss: float, accuracy: float) -> None: ...
+    def epoch_done(self, record: Mapping[str, Any]) -> None: ...
+
+
+class Silent:
+    """A reporter that says nothing."""
+
+    def start(self, run: Run, network: Network, data: Dataset, threads: int) -> None: ...
+    def compiling(self, kernel: str) -> None: ...
+    def compiled(self, kernels: int, seconds: float) -> None: ...
+    def epoch(self, epoch: int, epochs: int, images: int) -> None: ...
+    def step(self, images: int, loss: float, accuracy: float) -> None: ...
+    def epoch_done(self, record: Mapping[str, Any]) -> None: ...
+
+
+def train(
+    source: str | Path | Mapping[str, Any] | Config,
+    overrides: Overrides | None = None,
+    *,
+    out: str | Path | None = None,
+    reporter: Reporter | None = None,
+) -> Run:
+    """Train what ``source`` describes (a model's name, a YAML path, a mapping, a Config) and return its run folder.
+
+    The folder is ``out``, or the next free ``runs/NAME-K``. Raises ConfigError, ShapeError, KernelError, DataError,
+    CheckpointError (the folder exists or can't be written) and TrainingError (the loss is no longer a number; the
+    checkpoints of the epochs before stay).
+    """
+    config = source if isinstance(source, Config) else load_config(source, overrides or Overrides())
+    reporter = reporter or Silent()
+    network = Network(config)
+    data = load_dataset(config.data)
+    check_data(network, data)
+    network.classes = data.classes
+    engine = Engine(network, training=True, threads=config.train.threads)
+    try:
+        run = Run.create(Path(out) if out is not None else None, config.name)
+        run.write_config(config.to_yaml())
+        run.write_info(_info(network, data, engine))
+        reporter.start(run, network, data, engine.crew.size)
+        optimizer = OPTIMIZERS.get(config.train.optimizer.name)(config.train.optimizer.config, network.parameters.size)
+        _warm(engine, optimizer, data, reporter)
+        _epochs(engine, optimizer, data, run, reporter)
+        draw_run(run, engine, data)
+    finally:
+        engine.close()
+    return run
+
+
+def _epochs(engine: Engine, optimizer: Optimizer, data: Dataset, run: Run, reporter: Reporter) -> None:
+    """All epochs; the best checkpoint is the one with the highest test accuracy, the first of equals."""
+    network, settings = engine.network, engine.network.config.train
+    images, labels = data.train.images, data.train.labels
+    best, step = -1.0, 0
+    for epoch in range(1, settings.epochs + 1):
+        reporter.epoch(epoch, settings.epochs, len(images))
+        started, loss_sum, right = time.perf_counter(), 0.0, 0
+        for order in batches(epoch_order(len(images), settings.seed, epoch, settings.shuffle), settings.batch_size):
+            outcome = engine.train_step(images, labels, order)
+            loss = float(np.sum(outcome.losses, dtype=np.float64)) / order.size
+            step += 1
+            if not np.isfinite(loss):
+                raise TrainingError(_diverged(epoch, step, loss, run, settings.optimizer.name))
+            optimizer.step(network.parameters, engine.gradient)
+            hits = int(np.count_nonzero(outcome.guesses == labels[order]))
+            loss_sum, right = loss_sum + loss * order.size, right + hits
+            reporter.step(order.size, loss, hits / order.size)
+        seconds = time.perf_counter() - started
+        tested = evaluate_engine(engine, data)
+        record = {
+            "epoch": epoch,
+            "step": step,
+            "train_loss": loss_sum / len(images),
+            "train_accuracy": right / len(images),
+            "test_loss": tested.loss,
+            "test_accuracy": tested.accuracy,
+            "seconds": seconds,
+            "images_per_second": len(images) / seconds,
+        }
+        if not np.isfinite(tested.loss) or not np.isfinite(network.parameters).all():
+            raise TrainingError(_diverged(epoch, step, tested.loss, run, settings.optimizer.name))
+        _save(run, network, optimizer, record, tested.accuracy > best)
+        if tested.accuracy > best:
+            best = tested.accuracy
+        reporter.epoch_done(record)
+
+
+def _save(
+    run: Run, network: Network, optimizer: Optimizer, record: Mapping[str, Any], best: bool
+) -> None:
+    metadata = {"model": network.config.name, "epoch": str(record["epoch"]), "step": str(record["step"])}
+    run.save("last", network.tensors, metadata)
+    if best:
+        run.save("best", network.tensors, metadata)
+    position = {"epoch": record["epoch"], "step": record["step"]}
+    run.save_optimizer_state(optimizer.state, position, network.tensors)
+    run.log_epoch(dict(record))
+
+
+def _warm(engine: Engine, optimizer: Optimizer, data: Dataset, reporter: Reporter) -> None:
+    """Compile or load every kernel in this thread before the clock of training starts."""
+    before = len(LEDGER)
+    with announced(reporter.compiling):
+        engine.warm(data.train.images, data.train.labels)
+        nothing = np.zeros(0, engine.network.dtype)
+        type(optimizer)(engine.network.config.train.optimizer.config, 0).step(nothing, nothing)
+    fresh = [entry for entry in LEDGER[before:] if entry.how == "compiled"]
+    if fresh:
+        reporter.compiled(len(fresh), sum(entry.seconds for entry in fresh))
+
+
+def _diverged(epoch: int, step: int, loss: float, run: Run, optimizer: str) -> str:
+    kept = f"the checkpoints of epoch {epoch - 1} are in {run.folder}" if epoch > 1 else "there is no checkpoint yet"
+    return (
+        f"the loss became {loss} at step {step} (epoch {epoch}), so training stopped; {kept}. "
+        f"Try a smaller step, for instance --set train.optimizer.{optimizer}.lr=..., or another init"
+    )
+
+
+def _info(network: Network, data: Dataset, engine: Engine) -> dict[str, Any]:
+    """What run.json says: what the run was made of, and with what."""
+    from nbcnn import __version__
+    from nbcnn.picture import has_dark_background
+
+    return {
+        "nbcnn": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "machine": f"{platform.system()} {platform.machine()}",
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "threads": engine.crew.size,
+        "data": {"name": data.name, "source": data.source, "train": len(data.train.images), "test": len(data.test.images)},
+        "classes": list(data.classes),
+        "dark_background": has_dark_background(data.train.images),
+        "backends": {layer.path: layer.backend for layer in network.layers() if layer.op},
+    }

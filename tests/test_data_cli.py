@@ -1,0 +1,152 @@
+"""The commands nbcnn data list, info and fetch."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from pathlib import Path
+
+import click
+import numpy as np
+import platformdirs
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+from rich.console import Console
+
+import nbcnn.cli.data as data_command
+from nbcnn.data.sets.fashion_mnist import FashionMnist
+from nbcnn.data.source import DATASETS, IdxSource
+from nbcnn.errors import DataError
+
+
+@pytest.fixture(autouse=True)
+def no_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without data sets, wide enough for its paths."""
+    monkeypatch.delenv("NBCNN_DATA_DIR", raising=False)
+    monkeypatch.setattr(platformdirs, "user_cache_path", lambda name, **_: tmp_path / "cache" / name)
+    assert "mnist" in DATASETS
+    monkeypatch.setattr(FashionMnist, "system", ())
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(data_command.command, arguments, catch_exceptions=True)
+
+
+def rows(text: str) -> dict[str, list[str]]:
+    """The words of each line by its first word."""
+    return {line.split()[0]: line.split()[1:] for line in text.splitlines() if line.strip()}
+
+
+def idx(*sizes: int, values: bytes) -> bytes:
+    return struct.pack(f">BBBB{len(sizes)}I", 0, 0, 8, len(sizes), *sizes) + values
+
+
+def put_tiny(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    files = {
+        "train-images-idx3-ubyte": idx(3, 1, 2, values=bytes([0, 255] * 3)),
+        "train-labels-idx1-ubyte": idx(3, values=b"\0\1\1"),
+        "t10k-images-idx3-ubyte": idx(1, 1, 2, values=b"ab"),
+        "t10k-labels-idx1-ubyte": idx(1, values=b"\0"),
+    }
+
+    class Tiny(IdxSource):
+        title, description, licence = "Tiny images", "four images", "public domain"
+        classes = ("[b]cat", "dog")
+        counts = (3_000, 1)
+        contents = tuple(hashlib.sha256(content).hexdigest() for content in files.values())
+
+    monkeypatch.setitem(DATASETS._things, "tiny", Tiny)
+    folder.mkdir(parents=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def test_help_and_first_line_of_the_module() -> None:
+    assert data_command.command.name == "data"
+    result = run("--help")
+    assert result.exit_code == 0
+    assert data_command.__doc__ is not None and data_command.__doc__.splitlines()[0] in result.output
+    assert set(data_command.command.commands) == {"list", "info", "fetch"}
+
+
+def test_list_says_where_each_data_set_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = put_tiny(tmp_path / ("a" * 150) / "tiny", monkeypatch)
+    result = run("list", "--data-dir", str(folder.parent))
+    assert result.exit_code == 0
+    table = rows(result.output)
+    assert table["name"] == ["title", "images", "where"]
+    assert table["mnist"] == ["MNIST", *"60,000 + 10,000 not here: nbcnn data fetch mnist".split()]
+    where = "not here: nbcnn data fetch fashion-mnist"
+    assert table["fashion-mnist"] == ["Fashion-MNIST", "60,000", "+", "10,000", *where.split()]
+    assert table["fashion-mnist-mini"][-4:] == ["10,000", "+", "2,000", "embedded"]
+    assert table["tiny"] == ["Tiny", "images", "3,000", "+", "1", str(folder)]
+
+
+def test_a_terminal_gets_tables_of_its_own_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "70")
+    monkeypatch.setattr(Console, "is_terminal", True)
+    assert max(len(line) for line in click.unstyle(run("list").output).splitlines()) <= 70
+
+
+def test_info_of_a_named_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = put_tiny(tmp_path / "tiny", monkeypatch)
+    result = run("info", "tiny", "--data-dir", str(tmp_path))
+    assert result.exit_code == 0, result
+    table = rows(result.output)
+    assert table["title"] == ["Tiny", "images"] and table["description"] == ["four", "images"]
+    assert table["source"] == [str(folder)] and table["licence"] == ["public", "domain"]
+    assert table["images"] == "3 for training, 1 for testing".split()
+    assert table["shape"] == "1 x 1 x 2 (channels x height x width)".split()
+    assert table["mean"][0] == "0.5000" and table["std"] == ["0.5000"]
+    assert table["label"] == ["class", "training", "test"]
+    assert table["0"] == ["[b]cat", "1", "1"] and table["1"] == ["dog", "2", "0"]
+
+
+def test_info_of_a_folder(tmp_path: Path) -> None:
+    for k in range(5):
+        (tmp_path / "[b]ant").mkdir(exist_ok=True)
+        Image.fromarray(np.full((4, 6), 51 * k, np.uint8)).save(tmp_path / "[b]ant" / f"{k}.png")
+    result = run("info", str(tmp_path), "--size", "2", "3", "--grayscale")
+    assert result.exit_code == 0, result
+    table = rows(result.output)
+    assert table["name"] == [tmp_path.name] and "licence" not in table
+    assert table["source"] == f"{tmp_path} (every fifth image of a class is a test image)".split()
+    assert table["shape"][:5] == "1 x 2 x 3".split() and table["mean"][0] == "0.3000"
+    assert table["0"] == ["[b]ant", "4", "1"]
+    assert rows(run("info", str(tmp_path)).output)["mean"][:3] == ["0.3000"] * 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("info", "mnist"), "mnist is not on this machine; fetch it with: nbcnn data fetch mnist"),
+        (("info", "mnits"), r"mnits is neither a folder nor a named data set: did you mean mnist\?"),
+        (("info", "mnist", "--grayscale"), "--size and --grayscale are for a folder of images; the data set mnist has"),
+        (
+            ("info", "mnist", "--size", "2", "3"),
+            "--size and --grayscale are for a folder of images; the data set mnist",
+        ),
+        (("info", __file__), r"test_data_cli\.py: is not a folder"),
+        (("fetch", "mnits"), r"unknown data set 'mnits': did you mean mnist\?"),
+    ],
+)
+def test_errors_are_nbcnns_own(arguments: tuple[str, ...], sentence: str) -> None:
+    result = run(*arguments)
+    assert isinstance(result.exception, DataError)
+    with pytest.raises(DataError, match=sentence):
+        raise result.exception
+
+
+def test_fetch_says_where_the_data_set_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def fetch(self: FashionMnist, data_dir: Path | None) -> Path:
+        asked.append((self.name, data_dir))
+        return Path("x/y")
+
+    monkeypatch.setattr(FashionMnist, "fetch", fetch)
+    result = run("fetch", "fashion-mnist", "--data-dir", str(tmp_path))
+    assert result.output == "fashion-mnist is in x/y\n" and asked == [("fashion-mnist", tmp_path)]
+    assert "fashion-mnist-mini is in " in run("fetch", "fashion-mnist-mini").output
