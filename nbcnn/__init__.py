@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nbcnn import functional
     from nbcnn.errors import NbcnnError
-    from nbcnn.evaluate import Evaluation, evaluate
-    from nbcnn.load import load
+    from nbcnn.evaluation import Evaluation, evaluate
+    from nbcnn.loading import load
     from nbcnn.network import Network
-    from nbcnn.train import train
+    from nbcnn.training import train
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "Evaluation": "nbcnn.evaluate",
+    "Evaluation": "nbcnn.evaluation",
     "NbcnnError": "nbcnn.errors",
     "Network": "nbcnn.network",
-    "evaluate": "nbcnn.evaluate",
-    "load": "nbcnn.load",
-    "train": "nbcnn.train",
+    "evaluate": "nbcnn.evaluation",
+    "load": "nbcnn.loading",
+    "train": "nbcnn.training",
 }
 
 __all__ = ["Evaluation", "NbcnnError", "Network", "__version__", "evaluate", "functional", "load", "train"]

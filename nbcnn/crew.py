@@ -28,7 +28,7 @@ class Turns:
         with self._changed:
             self._changed.wait_for(lambda: self._next == piece or self._failed)
             if self._failed:
-                raise _Abandoned
+                raise _AbandonedError
             yield
             self._next += 1
             self._changed.notify_all()
@@ -40,7 +40,7 @@ class Turns:
             self._changed.notify_all()
 
 
-class _Abandoned(Exception):
+class _AbandonedError(Exception):
     """Another thread failed first; its error is the one to show."""
 
 
@@ -72,14 +72,14 @@ class Crew:
         helpers = min(self.size, pieces) - 1
         for worker in range(helpers):
             self._jobs[worker].put(lambda worker=worker: serve(worker + 1))  # type: ignore[misc]
-        errors: list[BaseException] = []
+        failures: list[BaseException] = []
         try:
             serve(0)
         except BaseException as error:
-            errors.append(error)
-        errors += [error for _ in range(helpers) if (error := self._done.get()) is not None]
-        for error in sorted(errors, key=lambda error: isinstance(error, _Abandoned)):
-            raise error
+            failures.append(error)
+        failures += [failure for _ in range(helpers) if (failure := self._done.get()) is not None]
+        for failure in sorted(failures, key=lambda failure: isinstance(failure, _AbandonedError)):
+            raise failure
 
     def close(self) -> None:
         """Let the threads end."""

@@ -77,7 +77,7 @@ def test_list_says_where_each_data_set_is(tmp_path: Path, monkeypatch: pytest.Mo
     assert result.exit_code == 0
     table = rows(result.output)
     assert table["name"] == ["title", "images", "where"]
-    assert table["mnist"] == ["MNIST", *"60,000 + 10,000 not here: nbcnn data fetch mnist".split()]
+    assert table["mnist"] == ["MNIST", "60,000", "+", "10,000", "not", "here:", "nbcnn", "data", "fetch", "mnist"]
     where = "not here: nbcnn data fetch fashion-mnist"
     assert table["fashion-mnist"] == ["Fashion-MNIST", "60,000", "+", "10,000", *where.split()]
     assert table["fashion-mnist-mini"][-4:] == ["10,000", "+", "2,000", "embedded"]
@@ -97,8 +97,8 @@ def test_info_of_a_named_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     table = rows(result.output)
     assert table["title"] == ["Tiny", "images"] and table["description"] == ["four", "images"]
     assert table["source"] == [str(folder)] and table["licence"] == ["public", "domain"]
-    assert table["images"] == "3 for training, 1 for testing".split()
-    assert table["shape"] == "1 x 1 x 2 (channels x height x width)".split()
+    assert table["images"] == ["3", "for", "training,", "1", "for", "testing"]
+    assert table["shape"] == ["1", "x", "1", "x", "2", "(channels", "x", "height", "x", "width)"]
     assert table["mean"][0] == "0.5000" and table["std"] == ["0.5000"]
     assert table["label"] == ["class", "training", "test"]
     assert table["0"] == ["[b]cat", "1", "1"] and table["1"] == ["dog", "2", "0"]
@@ -113,7 +113,7 @@ def test_info_of_a_folder(tmp_path: Path) -> None:
     table = rows(result.output)
     assert table["name"] == [tmp_path.name] and "licence" not in table
     assert table["source"] == f"{tmp_path} (every fifth image of a class is a test image)".split()
-    assert table["shape"][:5] == "1 x 2 x 3".split() and table["mean"][0] == "0.3000"
+    assert table["shape"][:5] == ["1", "x", "2", "x", "3"] and table["mean"][0] == "0.3000"
     assert table["0"] == ["[b]ant", "4", "1"]
     assert rows(run("info", str(tmp_path)).output)["mean"][:3] == ["0.3000"] * 3
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -128,8 +129,7 @@ def test_confusion_shows_counts_and_shares(tmp_path: Path, figures: list[Any]) -
     axes = figure.axes[0]
     cells = {(round(t.get_position()[1]), round(t.get_position()[0])): t.get_text() for t in axes.texts}
     assert cells == {(0, 0): "8", (0, 1): "2", (2, 0): "1", (2, 2): "1039"}
-    shares = axes.images[0].get_array()
-    assert np.allclose(shares, [[0.8, 0.2, 0], [0, 0, 0], [1 / 1040, 0, 1039 / 1040]])
+    assert np.allclose(axes.images[0].get_array(), np.array([[0.8, 0.2, 0], [0, 0, 0], [1 / 1040, 0, 1039 / 1040]]))
     assert [t.get_text() for t in axes.get_yticklabels()] == ["cat", "a_$b$", "$\\frac{$"]
     assert [t.get_text() for t in axes.get_xticklabels()] == ["cat", "a_$b$", "$\\frac{$"]
     assert axes.get_title(loc="left") == "99.71 % right, of 1,050 images"
@@ -273,7 +273,14 @@ def test_samples_that_do_not_fit(
         draw_samples(images, labels, guesses, confidences, ["a", "b"], tmp_path / "s.png")
 
 
-@pytest.mark.parametrize("which", ["curves", "confusion", "samples"])
+DRAW: dict[str, Callable[[Path], None]] = {
+    "curves": lambda path: draw_curves([record(1)], path, "x"),
+    "confusion": lambda path: draw_confusion(np.eye(2), ["a", "b"], path),
+    "samples": lambda path: draw_samples(np.zeros((1, 1, 8, 8), np.uint8), [0], [0], [1.0], ["a"], path),
+}
+
+
+@pytest.mark.parametrize("which", sorted(DRAW))
 def test_a_failed_write_keeps_the_old_plot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, which: str) -> None:
     path = tmp_path / "p.png"
     path.write_bytes(b"old")
@@ -284,12 +291,7 @@ def test_a_failed_write_keeps_the_old_plot(tmp_path: Path, monkeypatch: pytest.M
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", fail)
         with pytest.raises(CheckpointError, match=r"cannot write .*p\.png: No space left on device; free some space"):
-            if which == "curves":
-                draw_curves([record(1)], path, "x")
-            elif which == "confusion":
-                draw_confusion(np.eye(2), ["a", "b"], path)
-            else:
-                draw_samples(np.zeros((1, 1, 8, 8), np.uint8), [0], [0], [1.0], ["a"], path)
+            DRAW[which](path)
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["p.png"]
 

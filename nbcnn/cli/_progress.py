@@ -32,7 +32,7 @@ class Progress:
         self._task: progress.TaskID | None = None
         self._compiling: progress.TaskID | None = None
         self._records: list[Mapping[str, Any]] = []
-        self._threads = 0
+        self._backends: list[str] = []
 
     def __enter__(self) -> Progress:
         self._bar.start()
@@ -43,8 +43,8 @@ class Progress:
 
     def start(self, run: Run, network: Network, data: Dataset, threads: int) -> None:
         """Say what is trained, on what, into which folder."""
-        backends = sorted({f"{layer.op}={layer.backend}" for layer in network.layers() if layer.op == "conv2d"})
-        used = f", {' '.join(backends)}" if backends else ""
+        self._backends = sorted({f"{layer.op}={layer.backend}" for layer in network.layers() if layer.op == "conv2d"})
+        used = f", {' '.join(self._backends)}" if self._backends else ""
         self._print(
             f"{network.config.name}: {network.parameters.size:,} parameters{used}, "
             f"{threads} thread{'s' if threads > 1 else ''}"
@@ -65,7 +65,8 @@ class Progress:
         """Called once after compiling."""
         if self._compiling is not None:
             self._bar.remove_task(self._compiling)
-        self._print(f"compiled {kernels} kernels in {seconds:.1f} s (first run only, later runs load them)")
+        many = "kernel" if kernels == 1 else "kernels"
+        self._print(f"compiled {kernels} {many} in {seconds:.1f} s (first run only, later runs load them)")
 
     def epoch(self, epoch: int, epochs: int, images: int) -> None:
         """A new epoch begins."""
@@ -82,7 +83,7 @@ class Progress:
             self._right + accuracy * images,
         )
         assert self._task is not None
-        speed = self._bar.tasks[-1].speed
+        speed = self._bar.tasks[-1].speed  # images a second, over the last moments
         rate = f", {speed:,.0f} images/s" if speed else ""
         numbers = f"loss {self._loss / self._seen:.3f}, accuracy {self._right / self._seen:.1%}{rate}"
         self._bar.update(self._task, advance=images, numbers=numbers)
@@ -91,8 +92,8 @@ class Progress:
         """Print the epoch's line."""
         self._records.append(record)
         self._print(
-            f"epoch {record['epoch']:>3}  loss {record['train_loss']:.4f}  accuracy {record['train_accuracy']:.1%}  "
-            f"test loss {record['test_loss']:.4f}  test accuracy {record['test_accuracy']:.1%}  "
+            f"epoch {record['epoch']:>3}  loss {_loss(record['train_loss'])}  accuracy {record['train_accuracy']:.1%}  "
+            f"test loss {_loss(record['test_loss'])}  test accuracy {record['test_accuracy']:.1%}  "
             f"{record['images_per_second']:>7,.0f} images/s"
         )
 
@@ -105,9 +106,20 @@ class Progress:
             f"best {best['test_accuracy']:.1%} (epoch {best['epoch']}), kept in {run.folder}/best.safetensors"
         )
         self._print(f"pictures: {run.curves}, {run.confusion.name}, {run.samples.name}")
-        self._print(f"\nnext: nbcnn eval {run.folder}                        the best checkpoint on the test images")
-        self._print(f"      nbcnn train {run.config} --backend conv2d=fft    the same network on other kernels")
-        self._print(f"      nbcnn predict {run.folder} PICTURE.png             what it sees in a picture of yours")
+        other = "direct" if "conv2d=fft" in self._backends else "fft"
+        hints = (
+            (f"nbcnn eval {run.folder}", "the best checkpoint on the test images"),
+            (f"nbcnn train {run.config} --backend conv2d={other}", "the same network on other kernels"),
+            (f"nbcnn predict {run.folder} PICTURE.png", "what it sees in a picture of yours"),
+        )
+        width = max(len(command) for command, _ in hints)
+        for index, (command, what) in enumerate(hints):
+            self._print(f"{'      ' if index else chr(10) + 'next: '}{command:<{width}}   {what}")
 
     def _print(self, text: str) -> None:
         self._console.print(escape(text), soft_wrap=True)
+
+
+def _loss(loss: float) -> str:
+    """Four places, or powers of ten for a loss that is running away."""
+    return f"{loss:.4f}" if loss < 1000 else f"{loss:.2e}"

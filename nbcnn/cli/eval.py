@@ -20,8 +20,8 @@ from nbcnn.cli._options import config_options, data_options, overrides, threads_
 def command(run: str, which: str | None, weights: str | None, as_json: bool, **options: object) -> None:
     """Evaluate RUN, a run folder (or with --weights any model), on the test images of its data set or of --data."""
     from nbcnn.errors import CheckpointError
-    from nbcnn.evaluate import evaluate
-    from nbcnn.load import is_run, load
+    from nbcnn.evaluation import evaluate
+    from nbcnn.loading import is_run, load
 
     if weights is None and not is_run(run):
         raise CheckpointError(f"{run} is not a run folder, so it has no trained weights; give a run folder, or --weights FILE")

@@ -18,7 +18,7 @@ def command(run: str, pictures: tuple[str, ...], invert: bool | None, top: int) 
     import numpy as np
 
     from nbcnn.errors import DataError
-    from nbcnn.load import load, read_info
+    from nbcnn.loading import load, read_info
     from nbcnn.picture import prepare
     from nbcnn.report.run import probabilities
     from nbcnn.runs import Run

@@ -22,7 +22,7 @@ def command(model: str, out: str | None, **options: Any) -> None:
     Prints loss and accuracy for each epoch; the run folder holds config, metrics, checkpoints and pictures.
     """
     from nbcnn.cli._progress import Progress
-    from nbcnn.train import train
+    from nbcnn.training import train
 
     with Progress() as progress:
         run = train(model, overrides(**options), out=out, reporter=progress)

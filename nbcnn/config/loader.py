@@ -132,8 +132,7 @@ def _place(value: Any, loc: Loc, tree: Tree) -> None:
         for index, item in enumerate(value):
             _place(item, (*loc, index), tree)
     elif isinstance(value, LayerConfig):
-        below = (*loc, kind_of(value))
-        path, _ = find(tree, below)
-        value.placed(str(Problem(tree.place(path[:-1]), path, "")))
+        kind, (path, _) = kind_of(value), find(tree, loc)
+        value.placed(str(Problem(tree.place(path), (*path, kind), "")))
         for name, item in value:
-            _place(item, (*below, name), tree)
+            _place(item, (*loc, kind, name), tree)

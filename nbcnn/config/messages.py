@@ -68,7 +68,7 @@ def find(tree: Tree, loc: Loc) -> tuple[KeyPath, Any]:
         keys = node if isinstance(node, Mapping) else range(len(node)) if isinstance(node, list) else ()
         if part in keys:
             node = node[part]
-        elif node == part:  # a bare name: below it there is nothing
+        elif isinstance(part, str) and node == part:  # a bare name: below it there is nothing
             node = None
         else:
             continue
@@ -139,9 +139,9 @@ def _inside(schema: dict[str, Any], rest: Loc) -> dict[str, Any]:
     for part in rest:
         arms = schema.get("anyOf", [schema])
         if isinstance(part, int):
-            schema = next((arm for arm in arms if arm.get("type") == "array"), schema)
+            schema = next((arm for arm in arms if "prefixItems" in arm or "items" in arm), {})
             items = schema.get("prefixItems", [])
-            schema = items[part] if part < len(items) else schema if items else schema.get("items", {})
+            schema = items[part] if part < len(items) else schema.get("items", {})
         elif schema.get("type") == "object":
             schema = schema.get("properties", {}).get(part) or schema.get("additionalProperties") or {}
     return schema if isinstance(schema, dict) else {}

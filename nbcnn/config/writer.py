@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 _WIDTH = 110
+"""A section longer than this gets a line for each key; a layer keeps its one line."""
 _PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*")
 _WORDS = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
 
@@ -20,7 +21,8 @@ def to_yaml(config: dict[str, Any]) -> str:
 def _entry(head: str, value: Any, indent: int) -> list[str]:
     """``head`` (a key or a dash, with what precedes it) and its value: on one line if that is tidy, else below it."""
     line = f"{' ' * indent}{head} {_flow(value)}"
-    if not _holds_layers(value) and (len(line) <= _WIDTH or not isinstance(value, dict)):
+    section = indent == 0 and isinstance(value, dict)
+    if not _holds_layers(value) and (len(line) <= _WIDTH or not section):
         return [line]
     lines = [f"{' ' * indent}{head}"]
     if isinstance(value, dict):

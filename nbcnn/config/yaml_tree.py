@@ -20,7 +20,7 @@ from nbcnn.errors import ConfigError
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 50
-MAX_VALUES = 100_000
+MAX_VALUES = 25_000
 LARGEST = 2**63 - 1
 """The largest whole number: what an int64 holds."""
 
@@ -28,7 +28,7 @@ KeyPath = tuple[str | int, ...]
 
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_WORDS = {word: None for word in ("", "~", "null", "Null", "NULL")} | {
+_WORDS = dict.fromkeys(("", "~", "null", "Null", "NULL")) | {
     word: word.lower() == "true" for word in ("true", "True", "TRUE", "false", "False", "FALSE")
 }
 # The parser's commonest complaints, in words that say what to do.
@@ -43,7 +43,7 @@ _SYNTAX = (
     ("found unexpected end of stream", "the closing quote is missing"),
     ("expected the node content", "a value is missing before this"),
     ("sequence entries are not allowed", "a '-' does not fit here; start the list on a line of its own"),
-    ("expected 'document start'", "nothing may follow the end of the document (...)"),
+    ("<document start>", "nothing may follow the end of the document (...)"),
     ("found undefined tag handle", "tags (!...) are not allowed; write plain values"),
 )
 

@@ -28,7 +28,7 @@ def output_size(size: int, kernel_size: int, stride: int, before: int, after: in
 
 
 class WeightedKernels(NamedTuple):
-    """Kernels of conv2d and linear. The bias ``b`` (O,) is zeros in a layer without one; ``db`` is written all the same."""
+    """Kernels of conv2d and linear. In a layer without a bias, ``b`` (O,) is zeros; ``db`` is written all the same."""
 
     forward: Kernel
     """(x, w, b, y, work)"""
@@ -58,7 +58,10 @@ class LossKernels(NamedTuple):
 
 @dataclass(frozen=True)
 class Conv2dProblem:
-    """Cross-correlation, equation (1): x (C, H, W) with w (O, C/groups, KH, KW) to y (O, OH, OW). Padding: top, bottom, left, right."""
+    """Cross-correlation, equation (1): x (C, H, W) with w (O, C/groups, KH, KW) to y (O, OH, OW).
+
+    Padding: top, bottom, left, right.
+    """
 
     op: ClassVar[str] = "conv2d"
     kernels: ClassVar[type[NamedTuple]] = WeightedKernels

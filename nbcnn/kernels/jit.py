@@ -166,10 +166,11 @@ def _file_digest(path: str) -> str:
 
 
 def _digest(function) -> str:
-    """A digest of all that the compiled code depends on: files of the kernel, its callees and the lanes, options, versions."""
+    """A digest of all that the code depends on: files of the kernel, its callees and the lanes, options, versions."""
     here = Path(__file__).parent
-    parts = [sys.version, numba.__version__, llvmlite.__version__, np.__version__, repr(sorted(OPTIONS.items(), key=str))]
-    parts += [str(numba.config.BOUNDSCHECK), _file_digest(inspect.getfile(function)), function.__qualname__]
+    parts = [sys.version, numba.__version__, llvmlite.__version__, np.__version__]
+    parts += [repr(sorted(OPTIONS.items(), key=str)), str(numba.config.BOUNDSCHECK)]
+    parts += [_file_digest(inspect.getfile(function)), function.__qualname__]
     parts += [_file_digest(str(here / name)) for name in LANGUAGE]
     for name in sorted(_names(function.__code__)):
         value = function.__globals__.get(name)

@@ -36,7 +36,10 @@ class MaskType(types.Type):
 LANES32, LANES64, MASK = LanesType(types.float32), LanesType(types.float64), MaskType()
 LANES_OF = {types.float32: LANES32, types.float64: LANES64}
 FLOAT = {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}
-BITS = {types.float32: (ir.IntType(32), 23, 127, 12582912.0), types.float64: (ir.IntType(64), 52, 1023, 6755399441055744.0)}
+BITS = {
+    types.float32: (ir.IntType(32), 23, 127, 12582912.0),
+    types.float64: (ir.IntType(64), 52, 1023, 6755399441055744.0),
+}
 
 
 @register_model(LanesType)
@@ -241,7 +244,9 @@ def lane_sum(typingctx, v):
         while half:
             low, high = (ir.Constant(ir.VectorType(ir.IntType(32), half), [*range(s, s + half)]) for s in (0, half))
             undefined = ir.Constant(value.type, ir.Undefined)
-            value = builder.fadd(builder.shuffle_vector(value, undefined, low), builder.shuffle_vector(value, undefined, high))
+            value = builder.fadd(
+                builder.shuffle_vector(value, undefined, low), builder.shuffle_vector(value, undefined, high)
+            )
             half //= 2
         return builder.extract_element(value, ir.IntType(32)(0))
 

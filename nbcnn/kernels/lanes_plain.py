@@ -5,13 +5,29 @@ from __future__ import annotations
 import numpy as np
 
 
+class Lanes(np.ndarray):
+    """16 numbers that are a value, as a register's are: ``s += v`` leaves other names of the old ``s`` as they were."""
+
+    def __iadd__(self, other):
+        return self + other
+
+    def __isub__(self, other):
+        return self - other
+
+    def __imul__(self, other):
+        return self * other
+
+    def __itruediv__(self, other):
+        return self / other
+
+
 def load(x, index):
     """The 16 numbers that start at x[index]; missing last indices are 0."""
     *outer, first = tuple(index) + (0,) * (x.ndim - len(index))
     v = x[tuple(outer)][first : first + 16]
     if min(index) < 0 or v.shape != (16,):
         raise IndexError(f"lanes at {index} are outside an array of shape {x.shape}")
-    return v.copy()
+    return v.copy().view(Lanes)
 
 
 def store(x, index, v):
@@ -25,12 +41,12 @@ def store(x, index, v):
 
 def splat(number):
     """The same number in every lane."""
-    return np.full(16, number)
+    return np.full(16, number).view(Lanes)
 
 
 def where(mask, u, v):
     """u where the mask holds, else v."""
-    return np.where(mask, u, v)
+    return np.where(mask, u, v).view(Lanes)
 
 
 def maximum(u, v):

@@ -27,7 +27,7 @@ def gather(images, order, first, scaling, x):
 
 @kernel
 def gather_labels(labels, order, first, weight, pack_labels, scale):
-    """Labels (N,) of the same images to pack_labels (16,), and to scale (16,) their weight; blank lanes get 0 of both."""
+    """Labels (N,) of the same images to pack_labels (16,), their weight to scale (16,); blank lanes get 0 of both."""
     for l in range(LANES):
         if first + l < order.size:
             pack_labels[l], scale[l] = labels[order[first + l]], weight

@@ -29,7 +29,9 @@ def _built_in() -> dict[str, tuple[str, ...]]:
     """Ops and the names of their built-in backends, from the folders beside this file."""
     here = Path(__file__).parent
     return {
-        folder.name: tuple(module.name for module in pkgutil.iter_modules([str(here / folder.name)]) if module.name[0] != "_")
+        folder.name: tuple(
+            module.name for module in pkgutil.iter_modules([str(here / folder.name)]) if module.name[0] != "_"
+        )
         for folder in pkgutil.iter_modules([str(here)])
         if folder.ispkg
     }
@@ -89,7 +91,9 @@ def prepare(problem: Any, name: str = DEFAULT) -> Prepared:
     chosen = backend(problem.op, name)
     reason = chosen.supports(problem)
     if reason is not None:
-        others = [n for n in backend_names(problem.op) if n != name and backend(problem.op, n).supports(problem) is None]
+        others = [
+            n for n in backend_names(problem.op) if n != name and backend(problem.op, n).supports(problem) is None
+        ]
         hint = f"; these can: {', '.join(others)}" if others else "; no known backend can"
         raise KernelError(f"backend {name} can't do this {problem.op}: {reason}{hint}")
     kernels = chosen.build(problem)

@@ -7,7 +7,10 @@ from nbcnn.kernels.jit import kernel
 
 @kernel
 def sgd_step(p, g, velocity, numbers, nesterov):
-    """p, g (size,); velocity (size,), or (0,) without momentum; numbers: lr, momentum, weight_decay. Updates p, velocity."""
+    """p, g (size,), velocity (size,), or (0,) without momentum. Updates p and velocity.
+
+    numbers: lr, momentum, weight_decay.
+    """
     lr, momentum, weight_decay = numbers
     if velocity.size == 0:
         for i in range(p.size):

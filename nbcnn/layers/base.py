@@ -25,7 +25,7 @@ Shape = tuple[int, ...]
 
 
 class LayerConfig(BaseModel):
-    """What YAML may say of a layer. A layer that has kernels also has ``backend``; ``where`` is its place in the file."""
+    """What YAML may say of a layer; where it has kernels also ``backend``. ``where`` is its place in the file."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
@@ -84,7 +84,7 @@ class Call(NamedTuple):
 
 @dataclass
 class Bound:
-    """A layer tied to buffers: output ``y``, its gradient ``dy`` (None when only inference is wanted), calls in order."""
+    """A layer tied to buffers: output ``y``, its gradient ``dy`` (None where only inference is wanted), the calls."""
 
     y: np.ndarray
     dy: np.ndarray | None

@@ -100,7 +100,7 @@ def kind_of(config: LayerConfig) -> str:
     kinds = [kind for kind in LAYERS if LAYERS.get(kind).Config is type(config)]
     if len(kinds) != 1:
         raise ConfigError(
-            f"a {type(config).__name__} made in Python could be of {len(kinds)} layers "
+            f"{type(config).__name__} made in Python could be of {len(kinds)} layers "
             f"({', '.join(kinds) or 'none is registered with it'}); write it as {{name: arguments}}"
         )
     return kinds[0]
@@ -120,8 +120,8 @@ def _split(registry: Registry[type[T]], value: object) -> tuple[str, Any]:
     if not isinstance(kind, str):
         refuse(Flaw((), f"expected the name of a {registry.kind}, alone or with its arguments", value, about="got"))
     if kind not in registry:
-        loc = (kind,) if isinstance(value, Mapping) else ()
-        refuse(Flaw(loc, f"unknown {registry.kind} {kind!r}; {nearest(kind, registry)}", value, about="key"))
+        unknown = Flaw((), f"unknown {registry.kind} {kind!r}; {nearest(kind, registry)}", value)
+        refuse(unknown._replace(loc=(kind,), about="key") if isinstance(value, Mapping) else unknown)
     return kind, arguments
 
 

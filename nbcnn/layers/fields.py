@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from nbcnn.kernels.contract import Sides
 
@@ -19,9 +19,16 @@ def _pair(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-PositivePair = Annotated[tuple[Positive, Positive], BeforeValidator(_pair)]
+def _two(least: int) -> WithJsonSchema:
+    """How a pair is described to people and editors: what it takes, and what each of its numbers is."""
+    number = {"type": "integer", "minimum": least}
+    expected = f"a whole number of at least {least}, or a list of two (rows, columns)"
+    return WithJsonSchema({"x-expected": expected, "prefixItems": [number, number]})
+
+
+PositivePair = Annotated[tuple[Positive, Positive], BeforeValidator(_pair), _two(1)]
 """Rows, columns; at least 1."""
-NaturalPair = Annotated[tuple[Natural, Natural], BeforeValidator(_pair)]
+NaturalPair = Annotated[tuple[Natural, Natural], BeforeValidator(_pair), _two(0)]
 """Rows, columns; at least 0."""
 
 

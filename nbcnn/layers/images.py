@@ -22,6 +22,7 @@ def check_size(where: str, what: str, in_shape: Shape, window: tuple[int, int], 
     for axis, size, length, pad in zip(("height", "width"), in_shape[1:], window, padding, strict=True):
         if length > size + 2 * pad:
             raise ShapeError(
-                f"{where}: a {what} of {axis} {length} does not fit the padded input: {size} + 2·{pad} = {size + 2 * pad} "
-                f"is less than {length}; use a smaller {what}, more padding, or fewer layers that shrink the image before it"
+                f"{where}: a {what} of {axis} {length} does not fit the padded input: "
+                f"{size} + 2·{pad} = {size + 2 * pad} is less than {length}; "
+                f"use a smaller {what}, more padding, or fewer layers that shrink the image before it"
             )

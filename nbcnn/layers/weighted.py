@@ -12,9 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-def bind_weighted(
-    layer: Layer, room: Room, x: np.ndarray, dx: np.ndarray | None, training: bool, bias: bool
-) -> Bound:
+def bind_weighted(layer: Layer, room: Room, x: np.ndarray, dx: np.ndarray | None, training: bool, bias: bool) -> Bound:
     """Tie forward, grad_weight and (where dx is wanted) grad_input to buffers; no bias means one of zeros."""
     import numpy as np
 

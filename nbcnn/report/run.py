@@ -7,7 +7,7 @@ import numpy as np
 from nbcnn.checkpoint import load_weights
 from nbcnn.data import Dataset
 from nbcnn.engine import Engine
-from nbcnn.evaluate import evaluate_engine
+from nbcnn.evaluation import evaluate_engine
 from nbcnn.report.confusion import draw_confusion
 from nbcnn.report.curves import draw_curves
 from nbcnn.report.samples import draw_samples

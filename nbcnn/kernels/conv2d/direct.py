@@ -1,4 +1,4 @@
-"""The formula's sums in the formula's order, blocked so that they stay in registers: the same bits as ``naive``, faster.
+"""The formula's sums in the formula's order, blocked to stay in registers: the same bits as ``naive``, faster.
 
 One accumulator waits for its last addition to finish; eight at once (2 output channels x 4 output pixels) keep the
 multipliers busy, and each loaded pixel and weight serves several sums: 97-145 GFLOP/s against 30-43 (one core).

@@ -98,7 +98,10 @@ def spectra(x, z, corner, step, tables):
 
 @kernel
 def weight_spectra(w, z, sign, tables):
-    """Spectra of w[2g, c] + sign · i · w[2g + 1, c], kernels w (O, C, KH, KW); number g·C + c is lane % 16 of z[number // 16]."""
+    """Spectra of w[2g, c] + sign · i · w[2g + 1, c] for kernels w (O, C, KH, KW): equations (22) and (23).
+
+    Spectrum number g·C + c is lane number % 16 of z[number // 16].
+    """
     O, C, KH, KW = w.shape
     z[:] = 0
     for number in range((O + 1) // 2 * C):
@@ -142,9 +145,10 @@ def take(plane, y, corner, step, scale, bias):
 
 @kernel
 def planes(z, v, pair, y, b, how):
-    """y (O, H, W) from the products of spectra z (C, 2, FH, FW) and weight spectra v, two planes an inverse transform.
+    """y (O, H, W) from products of spectra z (C, 2, FH, FW) and weight spectra v: equations (22) and (23).
 
-    how: conjugate (-1 or 1), the corner and step of the pixels to keep, 1 / (FH FW), tables.
+    One inverse transform gives two planes, as its real and imaginary part. how: conjugate (-1 or 1), the corner and
+    step of the pixels to keep, 1 / (FH FW), tables.
     """
     conjugate, corner, step, scale, tables = how
     O = y.shape[0]
@@ -183,7 +187,7 @@ def weight_products(z, dy, pair, v, stride, tables):
 
 @kernel
 def take_weights(v, dw, scale):
-    """dw (O, C, KH, KW) from the transformed products: planes 2g in the real parts, 2g + 1 in the imaginary, negated."""
+    """dw (O, C, KH, KW) from the transformed products: kernels 2g are real parts, 2g + 1 imaginary ones, negated."""
     O, C, KH, KW = dw.shape
     for number in range((O + 1) // 2 * C):
         g, c = divmod(number, C)
@@ -250,7 +254,7 @@ class FFT:
 
         def grad_input(dy, w, dx, work):
             z, v, pair = split(work)
-            spectra(dy, z[:O], (0, 0), stride, tables)
+            spectra(dy, z[:O], (0, 0), stride, tables)  # equation (23): dy with the stride's zeros between its pixels
             weight_spectra(np.ascontiguousarray(w.transpose(1, 0, 2, 3)), v, real(1), tables)
             planes(z[:O], v, pair, dx, zeros, keep_x)
 

@@ -17,7 +17,7 @@ from nbcnn.kernels.registry import register
 
 @kernel
 def unroll(x, columns, stride, padding):
-    """x (C, H, W) -> columns (C, KH, KW, OH, OW): columns[c, a, k, i, j] is the pixel that tap (a, k) of output (i, j) meets."""
+    """x (C, H, W) -> columns (C, KH, KW, OH, OW): at [c, a, k, i, j] the pixel that output (i, j) meets at (a, k)."""
     H, W = x.shape[1:3]
     C, KH, KW, OH, OW = columns.shape[:5]
     zero = splat(x.dtype.type(0))

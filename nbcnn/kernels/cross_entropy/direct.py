@@ -1,4 +1,4 @@
-"""Softmax and cross-entropy in one, from scores: the loss is log(sum e**(x_k - m)) - (x_label - m) with m the largest."""
+"""Softmax and cross-entropy in one, from scores: log(sum e**(x_k - m)) - (x_label - m) with m the largest score."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from nbcnn.config import Overrides, load_config
 from nbcnn.data import Dataset, load_dataset
 from nbcnn.engine import Engine
 from nbcnn.errors import DataError
-from nbcnn.load import load
+from nbcnn.loading import load
 from nbcnn.network import Network
 
 

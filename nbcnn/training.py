@@ -14,7 +14,7 @@ from nbcnn.config import Config, Overrides, load_config
 from nbcnn.data import Dataset, batches, epoch_order, load_dataset
 from nbcnn.engine import Engine
 from nbcnn.errors import DataError, TrainingError
-from nbcnn.evaluate import check_data, evaluate_engine
+from nbcnn.evaluation import check_data, evaluate_engine
 from nbcnn.kernels.jit import LEDGER, announced
 from nbcnn.network import Network
 from nbcnn.optim import OPTIMIZERS, Optimizer

@@ -1,0 +1,281 @@
+"""Every backend of conv2d on every problem of the table, and convolutions worked out by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nbcnn.kernels.contract import LANES, Conv2dProblem, WeightedKernels, output_size
+from nbcnn.kernels.conv2d.naive import Naive
+from nbcnn.kernels.registry import backend, backend_names
+
+from .cases import CONV2D
+from .conformance import check, draw, integers, normal, run
+
+TOLERANCE = {("fft", "float32"): 1e-6, ("fft", "float64"): 2e-15}
+"""Of backends that can't be exact, relative to the largest number of an output."""
+
+BACKENDS = backend_names("conv2d")
+
+
+@pytest.mark.parametrize("case", CONV2D)
+@pytest.mark.parametrize("name", BACKENDS)
+def test_backend_equals_the_oracle(name: str, case: str, dtype: str) -> None:
+    problem = replace(CONV2D[case], dtype=dtype)
+    check(backend("conv2d", name), problem, draw(problem, integers(1, dtype)), TOLERANCE.get((name, dtype), 0.0))
+
+
+@pytest.mark.parametrize("case", CONV2D)
+def test_direct_has_the_bits_of_naive(case: str, dtype: str) -> None:
+    problem = replace(CONV2D[case], dtype=dtype)
+    inputs = draw(problem, normal(2, dtype))
+    fast, plain = (run(backend("conv2d", name), problem, inputs) for name in ("direct", "naive"))
+    for key in plain:
+        np.testing.assert_array_equal(fast[key], plain[key], err_msg=key)
+
+
+def test_four_backends_are_found() -> None:
+    assert {"naive", "direct", "im2col", "fft"} <= set(BACKENDS)
+
+
+# What the comparison above is worth: backends with a fault each must not pass it.
+
+
+def _bias_ignored(k: WeightedKernels) -> WeightedKernels:
+    return k._replace(forward=lambda x, w, b, y, work: k.forward(x, w, 0 * b, y, work))
+
+
+def _flipped(k: WeightedKernels) -> WeightedKernels:
+    return k._replace(
+        forward=lambda x, w, b, y, work: k.forward(x, np.ascontiguousarray(w[:, :, ::-1, ::-1]), b, y, work)
+    )
+
+
+def _off_by_one(k: WeightedKernels) -> WeightedKernels:
+    return k._replace(forward=lambda x, w, b, y, work: k.forward(np.roll(x, 1, axis=2), w, b, y, work))
+
+
+def _images_exchanged(k: WeightedKernels) -> WeightedKernels:
+    return k._replace(forward=lambda x, w, b, y, work: k.forward(np.roll(x, 1, axis=3), w, b, y, work))
+
+
+def _not_flipped_back(k: WeightedKernels) -> WeightedKernels:
+    return k._replace(
+        grad_input=lambda dy, w, dx, work: k.grad_input(dy, np.ascontiguousarray(w[:, :, ::-1, ::-1]), dx, work)
+    )
+
+
+def _one_image_left_out(k: WeightedKernels) -> WeightedKernels:
+    def grad_weight(x: Any, dy: Any, dw: Any, db: Any, work: Any) -> None:
+        k.grad_weight(np.where(np.arange(LANES) < LANES - 1, x, 0 * x), dy, dw, db, work)
+
+    return k._replace(grad_weight=grad_weight)
+
+
+def _bias_gradient_forgotten(k: WeightedKernels) -> WeightedKernels:
+    return k._replace(grad_weight=lambda x, dy, dw, db, work: k.grad_weight(x, dy, dw, np.empty_like(db), work))
+
+
+def _last_column_unwritten(k: WeightedKernels) -> WeightedKernels:
+    def forward(x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
+        before = y[:, :, -1].copy()
+        k.forward(x, w, b, y, work)
+        y[:, :, -1] = before
+
+    return k._replace(forward=forward)
+
+
+def _adds_instead_of_writing(k: WeightedKernels) -> WeightedKernels:
+    def grad_input(dy: Any, w: Any, dx: Any, work: Any) -> None:
+        before = dx.copy()
+        k.grad_input(dy, w, dx, work)
+        dx += before
+
+    return k._replace(grad_input=grad_input)
+
+
+def _writes_behind_its_scratch(k: WeightedKernels) -> WeightedKernels:
+    def forward(x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
+        k.forward(x, w, b, y, work)
+        np.lib.stride_tricks.as_strided(work, (work.size + 1,))[-1] = 0
+
+    return k._replace(forward=forward)
+
+
+def _writes_before_its_output(k: WeightedKernels) -> WeightedKernels:
+    def grad_input(dy: Any, w: Any, dx: Any, work: Any) -> None:
+        k.grad_input(dy, w, dx, work)
+        base = dx.base
+        base[(dx.ctypes.data - base.ctypes.data) // base.itemsize - 1] = 0
+
+    return k._replace(grad_input=grad_input)
+
+
+def _uses_its_input_as_scratch(k: WeightedKernels) -> WeightedKernels:
+    def grad_weight(x: Any, dy: Any, dw: Any, db: Any, work: Any) -> None:
+        k.grad_weight(x, dy, dw, db, work)
+        dy *= 2
+
+    return k._replace(grad_weight=grad_weight)
+
+
+def _never_twice_the_same(k: WeightedKernels) -> WeightedKernels:
+    calls = count()
+
+    def forward(x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
+        k.forward(x, w, b, y, work)
+        y += next(calls)
+
+    return k._replace(forward=forward)
+
+
+def _half_precision(k: WeightedKernels) -> WeightedKernels:
+    def forward(x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
+        k.forward(x, w, b, y, work)
+        y[...] = y.astype("float16").astype(y.dtype) * (1 + 2**-10)
+
+    return k._replace(forward=forward)
+
+
+FAULTS: dict[str, tuple[Callable[[WeightedKernels], WeightedKernels], str]] = {
+    "bias ignored": (_bias_ignored, "y"),
+    "flipped kernel": (_flipped, "y"),
+    "off by one": (_off_by_one, "y"),
+    "images exchanged": (_images_exchanged, "y"),
+    "kernel not flipped back": (_not_flipped_back, "dx"),
+    "one image left out": (_one_image_left_out, "dw"),
+    "bias gradient forgotten": (_bias_gradient_forgotten, "db is not written everywhere"),
+    "last column unwritten": (_last_column_unwritten, "y is not written everywhere"),
+    "adds instead of writing": (_adds_instead_of_writing, "dx is not written everywhere"),
+    "writes behind its scratch": (_writes_behind_its_scratch, "written after work"),
+    "writes before its output": (_writes_before_its_output, "written before dx"),
+    "uses its input as scratch": (_uses_its_input_as_scratch, "the input dy was changed"),
+    "never twice the same": (_never_twice_the_same, "y is not the same the second time"),
+    "half precision": (_half_precision, "y"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("tolerance", [0.0, 1e-5])
+def test_a_wrong_backend_is_caught(fault: str, tolerance: float) -> None:
+    spoil, words = FAULTS[fault]
+
+    class Wrong(Naive):
+        def workspace(self, problem: Conv2dProblem) -> int:
+            return 1
+
+        def build(self, problem: Conv2dProblem) -> WeightedKernels:
+            return spoil(super().build(problem))
+
+    problem = CONV2D["stride and padding"]
+    inputs = draw(problem, integers(1, "float32"))
+    check(Naive(), problem, inputs, tolerance)
+    with pytest.raises(AssertionError, match=words):
+        check(Wrong(), problem, inputs, tolerance)
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_refusals(name: str) -> None:
+    dilated, grouped = (replace(CONV2D["3x3"], in_channels=6, out_channels=8, **more) for more in DILATED_AND_GROUPED)
+    assert backend("conv2d", name).supports(dilated) == "dilation is (2, 1), it can only do (1, 1)"
+    assert backend("conv2d", name).supports(grouped) == "groups is 2, it can only do 1"
+
+
+DILATED_AND_GROUPED: tuple[dict[str, Any], ...] = ({"dilation": (2, 1)}, {"groups": 2})
+
+
+# Worked by hand.
+
+
+def forward(name: str, problem: Conv2dProblem, image: Any, kernel: Any, bias: Any = None) -> np.ndarray:
+    """The output for one image, put into lane 5 of a pack of other images."""
+    inputs = draw(problem, normal(3, problem.dtype))
+    inputs["x"][..., 5] = image
+    inputs["w"][...] = kernel
+    inputs["b"][...] = 0 if bias is None else bias
+    result: np.ndarray = run(backend("conv2d", name), problem, inputs)["y"][..., 5]
+    return np.round(result, 4) if name == "fft" else result
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_two_by_two_on_three_by_three(name: str) -> None:
+    y = forward(name, Conv2dProblem(1, 1, 3, 3, (2, 2)), [[0, 1, 2], [3, 4, 5], [6, 7, 8]], [[0, 1], [2, 3]])
+    assert y.tolist() == [[[19, 25], [37, 43]]]
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_two_input_channels_and_a_bias(name: str) -> None:
+    images = [[[0, 1, 2], [3, 4, 5], [6, 7, 8]], [[1, 2, 3], [4, 5, 6], [7, 8, 9]]]
+    y = forward(name, Conv2dProblem(2, 1, 3, 3, (2, 2)), images, [[[0, 1], [2, 3]], [[1, 2], [3, 4]]], [100])
+    assert y.tolist() == [[[156, 172], [204, 220]]]
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_padding_by_one(name: str) -> None:
+    problem = Conv2dProblem(1, 1, 3, 3, (2, 2), (1, 1), (1, 1, 1, 1))
+    y = forward(name, problem, [[0, 1, 2], [3, 4, 5], [6, 7, 8]], [[0, 1], [2, 3]])
+    assert y.tolist() == [[[0, 3, 8, 4], [9, 19, 25, 10], [21, 37, 43, 16], [6, 7, 8, 0]]]
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_stride_three_by_two(name: str) -> None:
+    problem = Conv2dProblem(1, 1, 3, 3, (2, 2), (3, 2), (1, 1, 1, 1))
+    y = forward(name, problem, [[0, 1, 2], [3, 4, 5], [6, 7, 8]], [[0, 1], [2, 3]])
+    assert y.tolist() == [[[0, 8], [6, 8]]]
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_edges(name: str) -> None:
+    image = np.ones((6, 8))
+    image[:, 2:6] = 0
+    edges = forward(name, Conv2dProblem(1, 1, 6, 8, (1, 2)), image, [[1, -1]])
+    assert edges.tolist() == [[[0, 1, 0, 0, 0, -1, 0]] * 6]
+    lying = forward(name, Conv2dProblem(1, 1, 8, 6, (1, 2)), image.T, [[1, -1]])
+    assert not lying.any()
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_one_by_one_is_a_matrix_product_over_channels(name: str) -> None:
+    problem = Conv2dProblem(3, 2, 3, 4, (1, 1))
+    inputs = draw(problem, integers(4, "float32"))
+    y = run(backend("conv2d", name), problem, inputs)["y"]
+    product = inputs["w"].reshape(2, 3) @ inputs["x"].reshape(3, -1) + inputs["b"][:, None]
+    np.testing.assert_allclose(y.reshape(2, -1), product, atol=1e-5 if name == "fft" else 0, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("size", "kernel_size", "stride", "before", "after", "dilation", "wanted"),
+    [
+        (3, 2, 1, 0, 0, 1, 2),
+        (28, 5, 1, 2, 2, 1, 28),
+        (28, 2, 2, 0, 0, 1, 14),
+        (10, 5, 1, 0, 0, 1, 6),
+        (224, 11, 4, 1, 1, 1, 54),  # 215 / 4 + 1 with 3 rows dropped
+        (224, 11, 4, 2, 2, 1, 55),
+        (6, 3, 2, 0, 0, 1, 2),
+        (6, 3, 2, 0, 1, 1, 3),
+        (7, 2, 3, 0, 0, 1, 2),
+        (8, 3, 1, 0, 0, 2, 4),
+        (5, 5, 7, 0, 0, 1, 1),
+        (1, 1, 1, 0, 0, 1, 1),
+        (2, 3, 1, 0, 0, 1, 0),
+        (2, 5, 2, 0, 0, 1, -1),
+    ],
+)
+def test_output_size(
+    size: int, kernel_size: int, stride: int, before: int, after: int, dilation: int, wanted: int
+) -> None:
+    assert output_size(size, kernel_size, stride, before, after, dilation) == wanted
+
+
+def test_arithmetic_of_a_problem() -> None:
+    lenet = Conv2dProblem(6, 16, 14, 14, (5, 5))
+    assert (lenet.x_shape, lenet.w_shape, lenet.y_shape) == ((6, 14, 14), (16, 6, 5, 5), (16, 10, 10))
+    assert lenet.macs == 240_000
+    grouped = Conv2dProblem(6, 4, 9, 8, (3, 2), (2, 1), (1, 0, 2, 1), (2, 3), 2)
+    assert (grouped.w_shape, grouped.y_shape) == ((4, 3, 3, 2), (4, 3, 8))

@@ -1,0 +1,140 @@
+"""Training from Python: what a run folder holds, that it can be trained again, that a diverged run stops."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import nbcnn
+from nbcnn.checkpoint import load_tensors
+from nbcnn.config import Overrides, load_config
+from nbcnn.data import write_idx
+from nbcnn.errors import CheckpointError, TrainingError
+
+TINY = {
+    "name": "tiny",
+    "input": {"channels": 1, "height": 12, "width": 12},
+    "layers": [
+        {"conv2d": {"out_channels": 3, "kernel_size": 3}},
+        "relu",
+        {"max_pool2d": {"kernel_size": 2}},
+        "flatten",
+        {"linear": {"out_features": 3}},
+    ],
+    "train": {"epochs": 3, "batch_size": 20, "optimizer": {"adam": {"lr": 0.01}}},
+}
+
+
+@pytest.fixture(scope="session")
+def stripes(tmp_path_factory):
+    """A folder of IDX files: flat, horizontally and vertically striped images with noise; easy to learn."""
+    folder, rng = tmp_path_factory.mktemp("stripes"), np.random.default_rng(0)
+    for prefix, count in (("train", 210), ("t10k", 50)):
+        labels = rng.integers(0, 3, count).astype(np.uint8)
+        images = rng.integers(0, 60, (count, 12, 12))
+        images[labels == 1, ::2] += 150
+        images[labels == 2, :, ::2] += 150
+        write_idx(folder / f"{prefix}-images-idx3-ubyte", images.astype(np.uint8))
+        write_idx(folder / f"{prefix}-labels-idx1-ubyte", labels)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(stripes, tmp_path_factory):
+    return nbcnn.train(TINY, Overrides(data=str(stripes)), out=tmp_path_factory.mktemp("out") / "run")
+
+
+def test_a_run_learns_and_its_folder_is_complete(run):
+    records = run.metrics()
+    assert [record["epoch"] for record in records] == [1, 2, 3]
+    assert [record["step"] for record in records] == [11, 22, 33]
+    assert records[-1]["test_accuracy"] > 0.95
+    assert records[-1]["train_loss"] < records[0]["train_loss"]
+    names = {path.name for path in run.folder.iterdir()}
+    assert names == {
+        "config.yaml",
+        "run.json",
+        "metrics.jsonl",
+        "metrics.csv",
+        "curves.png",
+        "confusion.png",
+        "samples.png",
+        "last.safetensors",
+        "best.safetensors",
+        "last.optimizer.safetensors",
+        "last.json",
+    }
+    info = json.loads(run.info.read_text())
+    assert info["backends"]["0"] == "direct"
+    assert info["data"]["train"] == 210
+
+
+def test_evaluating_the_run_gives_what_its_metrics_say(run):
+    best = max(record["test_accuracy"] for record in run.metrics())
+    result = nbcnn.evaluate(run.folder)
+    assert result.accuracy == best
+    assert result.images == result.confusion.sum() == 50
+    assert np.trace(result.confusion) == round(best * 50)
+
+
+def test_the_networks_scores_agree_with_the_evaluation(run, stripes):
+    net = nbcnn.load(run.folder)
+    images = nbcnn.data.load_dataset(net.config.data).test.images
+    guesses = net(images.astype(np.float32) / 255).argmax(axis=1)
+    assert np.array_equal(guesses, nbcnn.evaluate(run.folder).guesses)
+
+
+def test_the_resolved_config_trains_to_the_same_bits(run, tmp_path):
+    again = nbcnn.train(run.config, out=tmp_path / "again")
+    first, second = (load_tensors(r.weights_path("last"))[0] for r in (run, again))
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+    assert load_config(again.config) == load_config(run.config)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_threads_do_not_change_a_bit(run, tmp_path, threads):
+    other = nbcnn.train(run.config, Overrides(threads=threads), out=tmp_path / "other")
+    first, second = (load_tensors(r.weights_path("last"))[0] for r in (run, other))
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize("backend", ["naive", "im2col", "fft"])
+def test_other_kernels_train_to_the_same_network_up_to_rounding(run, tmp_path, backend):
+    other = nbcnn.train(run.config, Overrides(backends=(f"conv2d={backend}",)), out=tmp_path / backend)
+    first, second = (load_tensors(r.weights_path("last"))[0] for r in (run, other))
+    for name in first:
+        if backend == "naive":
+            assert np.array_equal(first[name], second[name])
+        else:
+            np.testing.assert_allclose(second[name], first[name], atol=2e-4)
+
+
+def test_training_stops_when_the_loss_is_no_number_and_keeps_the_last_good_checkpoint(stripes, tmp_path):
+    config = {**TINY, "train": {"epochs": 3, "batch_size": 105, "optimizer": {"sgd": {"lr": 0.1}}}}
+    good = nbcnn.train(config, Overrides(data=str(stripes), epochs=1), out=tmp_path / "good")
+    assert good.weights_path("last").exists()
+    wild = {**config, "train": {**config["train"], "optimizer": {"sgd": {"lr": 1e30}}}}
+    with pytest.raises(TrainingError, match=r"the loss became (nan|inf) at step \d \(epoch [12]\).*--set train.optimizer.sgd.lr"):
+        nbcnn.train(wild, Overrides(data=str(stripes)), out=tmp_path / "wild")
+
+
+def test_a_run_that_diverges_later_keeps_the_epochs_before(stripes, tmp_path, monkeypatch):
+    from nbcnn.optim.adam import Adam
+
+    def poisoned(self, parameters, gradients, step=Adam.step):
+        step(self, parameters, gradients)
+        if self._count[0] == 15:
+            parameters[0] = np.nan
+
+    monkeypatch.setattr(Adam, "step", poisoned)
+    with pytest.raises(TrainingError, match=r"the loss became nan at step 16 \(epoch 2\).*checkpoints of epoch 1 are in"):
+        nbcnn.train(TINY, Overrides(data=str(stripes)), out=tmp_path / "run")
+    assert all(np.isfinite(tensor).all() for tensor in load_tensors(tmp_path / "run" / "last.safetensors")[0].values())
+    assert [json.loads(line)["epoch"] for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()] == [1]
+
+
+def test_a_folder_that_exists_is_never_overwritten(run, stripes):
+    with pytest.raises(CheckpointError, match="exists already and is never overwritten; choose another --out"):
+        nbcnn.train(TINY, Overrides(data=str(stripes)), out=run.folder)
