@@ -19,11 +19,11 @@ name: small
 input: {channels: 1, height: 10, width: 10}
 layers:
   - conv2d: {out_channels: 2, kernel_size: 3}
-  - relu
+  - tanh
   - avg_pool2d: {kernel_size: 2}
   - flatten
   - linear: {out_features: 2}
-train: {epochs: 8, batch_size: 16, optimizer: {adam: {lr: 0.05}}}
+train: {epochs: 8, batch_size: 16, optimizer: {adam: {lr: 0.02}}}
 """
 
 
