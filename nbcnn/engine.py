@@ -44,7 +44,10 @@ class Engine:
         self._no_scaling = np.stack([np.ones_like(std), np.zeros_like(std)]).astype(network.dtype)
 
     def train_step(self, images: np.ndarray, labels: np.ndarray, order: np.ndarray) -> Outcome:
-        """Forward and backward over the images (M, C, H, W) that ``order`` (N,) picks; sets ``gradient`` of the mean loss."""
+        """Forward and backward over those of images (M, C, H, W) that ``order`` (N,) picks.
+
+        Afterwards ``gradient`` is that of their mean loss.
+        """
         outcome = _empty_outcome(order.size, self.network.dtype)
         self.gradient[:] = 0
         scaling, weight = self._scaling(images), self.network.dtype.type(1 / order.size)
@@ -75,7 +78,10 @@ class Engine:
         return outcome
 
     def predict(self, images: np.ndarray) -> np.ndarray:
-        """The last layer's output (N, …) for images (N, C, H, W): bytes are scaled as in training, floats taken as they are."""
+        """The last layer's output (N, …) for images (N, C, H, W).
+
+        Bytes are scaled as in training, floats taken as they are.
+        """
         out = np.empty((len(images), int(np.prod(self.network.out_shape))), self.network.dtype)
         order, scaling = np.arange(len(images)), self._scaling(images)
 
@@ -125,11 +131,11 @@ class Worker:
         self.loss_calls = self.training_calls = self.forward
         if len(network.out_shape) == 1:
             kernels, _ = prepare(LossProblem(network.out_shape[0], self.dtype.name))
-            loss = (kernels.forward, self.y, self._labels, self._losses, self._guesses, self._work)
-            self.loss_calls = [*self.forward, Call("loss", "forward", partial(*loss))]
+            loss = partial(kernels.forward, self.y, self._labels, self._losses, self._guesses, self._work)
+            self.loss_calls = [*self.forward, Call("loss", "forward", loss)]
             if training and bound.dy is not None:
-                gradient = (kernels.grad_input, self.y, self._labels, self._scale, bound.dy, self._work)
-                self.training_calls = [*self.loss_calls, Call("loss", "grad_input", partial(*gradient)), *bound.backward]
+                gradient = partial(kernels.grad_input, self.y, self._labels, self._scale, bound.dy, self._work)
+                self.training_calls = [*self.loss_calls, Call("loss", "grad_input", gradient), *bound.backward]
 
     def pack(self, shape: tuple[int, ...]) -> np.ndarray:
         return np.zeros((*shape, LANES), self.dtype)

@@ -17,7 +17,7 @@ from nbcnn.network import Network
 
 @dataclass(frozen=True)
 class Evaluation:
-    """``accuracy`` (share of right guesses), mean ``loss``, number of ``images``; ``guesses`` and ``labels`` (N,) int64."""
+    """``accuracy`` (share of right guesses), mean ``loss``, count of ``images``; ``guesses``, ``labels`` (N,) int64."""
 
     accuracy: float
     loss: float
@@ -63,18 +63,18 @@ def evaluate_engine(engine: Engine, data: Dataset) -> Evaluation:
 
 
 def check_data(network: Network, data: Dataset) -> None:
-    """Raise DataError unless the images have the network's input shape and its last layer has a score for each label."""
+    """Raise DataError unless images have the network's input shape and the last layer has a score for each label."""
     (c, h, w), (found_c, found_h, found_w) = network.in_shape, data.train.images.shape[1:]
     if (c, h, w) != (found_c, found_h, found_w):
         raise DataError(
             f"{data.name}: its images are {found_c}×{found_h}×{found_w} (channels × height × width), the network takes "
-            f"{c}×{h}×{w}; set input: {{channels: {found_c}, height: {found_h}, width: {found_w}}}, or choose other data"
+            f"{c}×{h}×{w}; set input: {{channels: {found_c}, height: {found_h}, width: {found_w}}} or choose other data"
         )
     last = list(network.layers())[-1]
     if len(network.out_shape) != 1:
         raise DataError(
-            f"{last.where}: the last layer gives {network.out_shape} numbers an image, training needs one score for each "
-            f"of {len(data.classes)} classes; end with flatten and linear: {{out_features: {len(data.classes)}}}"
+            f"{last.where}: the last layer gives {network.out_shape} numbers an image, training needs one score for "
+            f"each of {len(data.classes)} classes; end with flatten and linear: {{out_features: {len(data.classes)}}}"
         )
     largest = max(int(split.labels.max(initial=0)) for split in (data.train, data.test))
     if largest >= network.out_shape[0]:

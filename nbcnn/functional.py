@@ -34,7 +34,9 @@ def conv2d(
     b = np.zeros(len(w), w.dtype) if b is None else _floats("b", b, 1)
     _alike(x=x, w=w, b=b)
     if b.shape != w.shape[:1]:
-        raise ShapeError(f"conv2d: b must have one number for each of the {len(w)} output channels, got shape {b.shape}")
+        raise ShapeError(
+            f"conv2d: b must have one number for each of the {len(w)} output channels, got shape {b.shape}"
+        )
     problem = _conv2d_problem(x.shape, w.shape, stride, padding, dilation, groups, x.dtype)
     kernels, floats = prepare(problem, backend)
     work, y = np.zeros(floats, x.dtype), _empty_packs(len(x), problem.y_shape, x.dtype)
@@ -54,7 +56,7 @@ def conv2d_grad_input(
     groups: int = 1,
     backend: str = "direct",
 ) -> np.ndarray:
-    """Equation (3): weight (O, C, KH, KW), grad_output (N, O, OH, OW) -> gradient of the input, ``input_size`` (N, C, H, W)."""
+    """Equation (3): weight (O, C, KH, KW), grad_output (N, O, OH, OW) -> ``input_size`` (N, C, H, W)."""
     w, dy = _floats("weight", weight, 4), _floats("grad_output", grad_output, 4)
     _alike(weight=w, grad_output=dy)
     problem = _conv2d_problem(tuple(input_size), w.shape, stride, padding, dilation, groups, w.dtype)
@@ -77,7 +79,7 @@ def conv2d_grad_weight(
     groups: int = 1,
     backend: str = "direct",
 ) -> np.ndarray:
-    """Equation (4), summed over images: input (N, C, H, W), grad_output (N, O, OH, OW) -> ``weight_size`` (O, C, KH, KW)."""
+    """Equation (4), over all images: input (N, C, H, W), grad_output (N, O, OH, OW) -> ``weight_size`` (O, C, KH, KW)."""
     x, dy = _floats("input", input, 4), _floats("grad_output", grad_output, 4)
     _alike(input=x, grad_output=dy)
     shape = tuple(int(n) for n in weight_size)
@@ -98,7 +100,7 @@ def conv2d_grad_weight(
 def max_pool2d(
     x: np.ndarray, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, backend: str = "direct"
 ) -> np.ndarray:
-    """The largest pixel of each window, equation (6): (N, C, H, W) -> (N, C, OH, OW). ``stride`` None: the kernel size."""
+    """The largest of each window, equation (6): (N, C, H, W) -> (N, C, OH, OW). ``stride`` None: the kernel size."""
     return _pool("max_pool2d", x, kernel_size, stride, padding, True, backend)
 
 
@@ -164,10 +166,12 @@ def softmax(x: np.ndarray, dim: int = 1, backend: str = "direct") -> np.ndarray:
 def cross_entropy(
     x: np.ndarray, target: np.ndarray, reduction: str = "mean", backend: str = "direct"
 ) -> np.ndarray | np.floating[Any]:
-    """Softmax cross-entropy, equation (15): scores x (N, K), class numbers target (N,) -> the mean, "sum" or "none" (N,)."""
+    """Softmax cross-entropy, equation (15): scores x (N, K), class numbers target (N,) -> mean, sum or none (N,)."""
     x, target = _floats("x", x, 2), np.asarray(target)
     if target.shape != x.shape[:1] or target.dtype.kind not in "iu":
-        raise ShapeError(f"cross_entropy: target must be {len(x)} whole numbers, got {target.dtype} of shape {target.shape}")
+        raise ShapeError(
+            f"cross_entropy: target must be {len(x)} whole numbers, got {target.dtype} of shape {target.shape}"
+        )
     if target.size and not 0 <= target.min() <= target.max() < x.shape[1]:
         raise ShapeError(f"cross_entropy: targets go from {target.min()} to {target.max()}, x has {x.shape[1]} classes")
     if reduction not in ("mean", "sum", "none"):
@@ -182,7 +186,8 @@ def cross_entropy(
     flat = losses.reshape(-1)[: len(x)]
     if reduction == "none":
         return flat.copy()
-    return flat.mean() if reduction == "mean" else flat.sum()
+    total: np.floating[Any] = flat.mean() if reduction == "mean" else flat.sum()
+    return total
 
 
 def _pool(
@@ -231,7 +236,7 @@ def _conv2d_problem(
     if groups < 1 or C % groups or O % groups:
         raise ShapeError(f"conv2d: groups {groups} must divide the {C} input and the {O} output channels")
     if WC * groups != C:
-        hint = f"; x looks like (N, H, W, C), channels last: pass x.transpose(0, 3, 1, 2)" if W == WC * groups else ""
+        hint = "; x looks like (N, H, W, C), channels last: pass x.transpose(0, 3, 1, 2)" if W == WC * groups else ""
         raise ShapeError(
             f"conv2d: x has {C} channels and w {tuple(w_shape)} takes {WC}·{groups} (groups) = {WC * groups}{hint}"
         )
@@ -262,7 +267,9 @@ def _floats(name: str, array: np.ndarray, ndim: int | None = None) -> np.ndarray
     """A C-contiguous array of the right kind."""
     if not isinstance(array, np.ndarray) or array.dtype not in (np.float32, np.float64):
         got = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
-        raise ShapeError(f"{name} must be a NumPy array of float32 or float64, got {got}; use np.asarray(..., 'float32')")
+        raise ShapeError(
+            f"{name} must be a NumPy array of float32 or float64, got {got}; use np.asarray(..., 'float32')"
+        )
     if ndim is not None and array.ndim != ndim:
         raise ShapeError(f"{name} must have {ndim} axes, got shape {array.shape}")
     return np.ascontiguousarray(array)

@@ -92,7 +92,9 @@ class Network:
             if x.shape == self.in_shape:
                 hint = "this is one image without the batch axis: pass x[None]"
             elif x.ndim == 4 and x.shape[1:] == (h, w, c):
-                hint = "this is probably (N, H, W, C), channels last: pass np.ascontiguousarray(x.transpose(0, 3, 1, 2))"
+                hint = (
+                    "this is probably (N, H, W, C), channels last: pass np.ascontiguousarray(x.transpose(0, 3, 1, 2))"
+                )
             elif c == 1 and x.shape[1:] == (h, w):
                 hint = "the channel axis is missing: pass x[:, None]"
             raise ShapeError(f"{wanted}, got shape {x.shape}; {hint}")

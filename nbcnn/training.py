@@ -13,7 +13,7 @@ import numpy as np
 from nbcnn.config import Config, Overrides, load_config
 from nbcnn.data import Dataset, batches, epoch_order, load_dataset
 from nbcnn.engine import Engine
-from nbcnn.errors import DataError, TrainingError
+from nbcnn.errors import TrainingError
 from nbcnn.evaluation import check_data, evaluate_engine
 from nbcnn.kernels.jit import LEDGER, announced
 from nbcnn.network import Network
@@ -116,9 +116,7 @@ def _epochs(engine: Engine, optimizer: Optimizer, data: Dataset, run: Run, repor
         reporter.epoch_done(record)
 
 
-def _save(
-    run: Run, network: Network, optimizer: Optimizer, record: Mapping[str, Any], best: bool
-) -> None:
+def _save(run: Run, network: Network, optimizer: Optimizer, record: Mapping[str, Any], best: bool) -> None:
     metadata = {"model": network.config.name, "epoch": str(record["epoch"]), "step": str(record["step"])}
     run.save("last", network.tensors, metadata)
     if best:
@@ -160,7 +158,12 @@ def _info(network: Network, data: Dataset, engine: Engine) -> dict[str, Any]:
         "machine": f"{platform.system()} {platform.machine()}",
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "threads": engine.crew.size,
-        "data": {"name": data.name, "source": data.source, "train": len(data.train.images), "test": len(data.test.images)},
+        "data": {
+            "name": data.name,
+            "source": data.source,
+            "train": len(data.train.images),
+            "test": len(data.test.images),
+        },
         "classes": list(data.classes),
         "dark_background": has_dark_background(data.train.images),
         "backends": {layer.path: layer.backend for layer in network.layers() if layer.op},

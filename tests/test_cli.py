@@ -61,7 +61,9 @@ def refused(capsys, *words):
 
 
 def test_training_says_what_it_does_and_what_to_do_next(place, capsys):
-    code, output = call("train", place / "small.yaml", "--data", place / "data", "--out", place / "again", capsys=capsys)
+    code, output = call(
+        "train", place / "small.yaml", "--data", place / "data", "--out", place / "again", capsys=capsys
+    )
     assert code == 0
     assert "small: 86 parameters, conv2d=direct" in output.out  # 2·9 + 2 + 32·2 + 2
     assert "64 training and 20 test images" in output.out
@@ -174,7 +176,11 @@ def test_as_a_real_process(tmp_path):
     assert "run folder: runs/lenet-1" in done.stdout
     assert Path(tmp_path, "runs", "lenet-1", "best.safetensors").exists()
     failed = subprocess.run(
-        [sys.executable, "-m", "nbcnn", "train", "nothing.yaml"], cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "nbcnn", "train", "nothing.yaml"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert failed.returncode == 2
     assert failed.stderr.startswith("error: there is no file")

@@ -39,7 +39,11 @@ def test_lenet_has_the_parameters_of_the_book_under_pytorchs_names():
 
 
 def test_nested_layers_have_nested_names():
-    net = build({"sequential": ["relu", {"conv2d": {"out_channels": 2, "kernel_size": 3}}]}, "flatten", {"linear": {"out_features": 3}})
+    net = build(
+        {"sequential": ["relu", {"conv2d": {"out_channels": 2, "kernel_size": 3}}]},
+        "flatten",
+        {"linear": {"out_features": 3}},
+    )
     assert list(net.tensors) == ["0.1.weight", "0.1.bias", "2.weight", "2.bias"]
     assert net.out_shape == (3,)
 
@@ -78,14 +82,18 @@ def test_a_kernel_larger_than_the_padded_input_is_answered_with_the_arithmetic(t
         "  - conv2d: {out_channels: 2, kernel_size: 5, stride: 3}\n"
         "  - conv2d: {out_channels: 2, kernel_size: 11, padding: 1}\n"
     )
-    with pytest.raises(ShapeError, match=r"big.yaml:5:5: layers\[1\].conv2d: .*height 11.*8 \+ 2·1 = 10 is less than 11"):
+    with pytest.raises(
+        ShapeError, match=r"big.yaml:5:5: layers\[1\].conv2d: .*height 11.*8 \+ 2·1 = 10 is less than 11"
+    ):
         nbcnn.load(file)
     with pytest.raises(ShapeError, match=r"a window of width 9 does not fit .* 8 \+ 2·0 = 8 is less than 9"):
         build({"conv2d": {"out_channels": 1, "kernel_size": 21}}, {"max_pool2d": {"kernel_size": [8, 9]}})
 
 
 def test_images_and_features_are_not_mixed_up():
-    with pytest.raises(ShapeError, match=r"expected features, got an image \(1, 28, 28\); put a flatten .* 1·28·28 = 784"):
+    with pytest.raises(
+        ShapeError, match=r"expected features, got an image \(1, 28, 28\); put a flatten .* 1·28·28 = 784"
+    ):
         build({"linear": {"out_features": 10}})
     with pytest.raises(ShapeError, match=r"expected an image \(channels, height, width\), got 784 features"):
         build("flatten", {"conv2d": {"out_channels": 1, "kernel_size": 1}})
@@ -119,11 +127,17 @@ def test_no_images_give_no_scores():
 
 def test_data_that_does_not_fit_the_network_is_refused():
     mini = nbcnn.data.load_dataset(nbcnn.load("lenet").config.data)
-    with pytest.raises(DataError, match=r"labels of fashion-mnist-mini go from 0 to 9, the last layer gives only 8 scores"):
+    with pytest.raises(
+        DataError, match=r"labels of fashion-mnist-mini go from 0 to 9, the last layer gives only 8 scores"
+    ):
         check_data(build("flatten", {"linear": {"out_features": 8}}), mini)
     with pytest.raises(DataError, match=r"the last layer gives \(1, 28, 28\) numbers an image.*flatten and linear"):
         check_data(build("relu"), mini)
-    small = Network(load_config({"name": "t", "input": {**INPUT, "height": 14}, "layers": ["flatten", {"linear": {"out_features": 10}}]}))
+    small = Network(
+        load_config(
+            {"name": "t", "input": {**INPUT, "height": 14}, "layers": ["flatten", {"linear": {"out_features": 10}}]}
+        )
+    )
     with pytest.raises(DataError, match=r"images are 1×28×28.*takes 1×14×28; set input"):
         check_data(small, mini)
 
@@ -134,7 +148,10 @@ def test_a_refused_problem_names_the_layer(monkeypatch):
     monkeypatch.setattr(Direct, "supports", lambda self, problem: "it is Sunday")
     nbcnn.kernels.registry.prepare.cache_clear()
     try:
-        with pytest.raises(KernelError, match=r"layers\[0\].conv2d: backend direct can't do this conv2d: it is Sunday; these can: fft, im2col, naive"):
+        with pytest.raises(
+            KernelError,
+            match=r"layers\[0\].conv2d: backend direct can't do this conv2d: it is Sunday; these can: fft, im2col, naive",
+        ):
             nbcnn.load("lenet")(np.zeros((1, 1, 28, 28), np.float32))
     finally:
         nbcnn.kernels.registry.prepare.cache_clear()
@@ -144,16 +161,34 @@ def test_a_state_dict_of_another_network_names_the_tensor_and_both_shapes():
     net = nbcnn.load("lenet")
     tensors = net.state_dict()
     tensors["3.weight"] = np.zeros((17, 6, 5, 5), np.float32)
-    with pytest.raises(CheckpointError, match=r"3.weight is \(17, 6, 5, 5\) in the file and \(16, 6, 5, 5\) in the network"):
+    with pytest.raises(
+        CheckpointError, match=r"3.weight is \(17, 6, 5, 5\) in the file and \(16, 6, 5, 5\) in the network"
+    ):
         net.load_state_dict(tensors)
 
 
 def test_summary_counts_what_the_book_counts():
     rows = summarize(nbcnn.load("lenet"))
-    assert [row.out_shape for row in rows][:7] == [(6, 28, 28), (6, 28, 28), (6, 14, 14), (16, 10, 10), (16, 10, 10), (16, 5, 5), (400,)]
+    assert [row.out_shape for row in rows][:7] == [
+        (6, 28, 28),
+        (6, 28, 28),
+        (6, 14, 14),
+        (16, 10, 10),
+        (16, 10, 10),
+        (16, 5, 5),
+        (400,),
+    ]
     assert rows[0].macs == 6 * 28 * 28 * 25
     assert rows[3].macs == 16 * 10 * 10 * 6 * 25
-    assert [row.field.size if row.field else None for row in rows][:7] == [(5, 5), (5, 5), (6, 6), (14, 14), (14, 14), (16, 16), (16, 16)]
+    assert [row.field.size if row.field else None for row in rows][:7] == [
+        (5, 5),
+        (5, 5),
+        (6, 6),
+        (14, 14),
+        (14, 14),
+        (16, 16),
+        (16, 16),
+    ]
     assert rows[-1].field is None
     assert rows[0].window == "5×5 +2"
     assert rows[2].window == "2×2 /2"

@@ -116,6 +116,17 @@ def test_curves_without_test_data_or_with_gaps(tmp_path: Path, figures: list[Any
     assert not figures[1].axes[0].lines
 
 
+def test_a_single_epoch_and_a_zero_are_shown_as_such(tmp_path: Path, figures: list[Any]) -> None:
+    draw_curves([record(1, train_accuracy=0.0, test_accuracy=0.01)], tmp_path / "c.png", "x")
+    loss, accuracy = figures[0].axes
+    assert [line.get_ydata().tolist() for line in accuracy.lines] == [[0.0], [1.0]]
+    low, high = accuracy.get_ylim()
+    assert low == 0
+    assert high > 5  # one point of difference is not the whole height
+    for axes in (loss, accuracy):
+        assert [t for t in axes.get_xticks() if axes.get_xlim()[0] <= t <= axes.get_xlim()[1]] == [1]
+
+
 def test_no_curves(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"there are no curves to draw: no epoch has ended yet$"):
         draw_curves([], tmp_path / "c.png", "x")
@@ -153,6 +164,14 @@ def test_confusion_of_many_classes(tmp_path: Path, figures: list[Any], k: int, a
     cell = axes.get_window_extent().width / k
     assert all(t.get_window_extent().width < cell for t in axes.texts)
     assert max(size(tmp_path / "c.png")) < 2200
+
+
+def test_long_names_leave_room_for_the_matrix(tmp_path: Path, figures: list[Any]) -> None:
+    draw_confusion(np.eye(10, dtype=int), ["a very long name " * 10] * 10, tmp_path / "c.png")
+    (figure,) = figures
+    assert figure.axes[0].get_window_extent().width > 0.5 * figure.bbox.width
+    assert {t.get_text()[-1] for t in figure.axes[0].get_yticklabels()} == {"…"}
+    assert edge_is_white(tmp_path / "c.png")
 
 
 def test_confusion_of_no_images(tmp_path: Path, figures: list[Any]) -> None:
@@ -253,7 +272,7 @@ def test_grey_samples_are_shown_on_the_whole_scale(tmp_path: Path) -> None:
             [1],
             r"uint8 images \(n, 1 or 3, H, W\).*got uint8 \(1, 2, 8, 8\)$",
         ),
-        (np.zeros((1, 8, 8), np.uint8), [0], [0], [1], r"got uint8 \(1, 8, 8\)$"),
+        (np.zeros((1, 3, 8), np.uint8), [0], [0], [1], r"got uint8 \(1, 3, 8\)$"),
         (np.zeros((1, 1, 8, 8), np.float32), [0], [0], [1], r"got float32 \(1, 1, 8, 8\)$"),
         (
             np.zeros((2, 1, 8, 8), np.uint8),

@@ -116,7 +116,9 @@ def test_training_stops_when_the_loss_is_no_number_and_keeps_the_last_good_check
     good = nbcnn.train(config, Overrides(data=str(stripes), epochs=1), out=tmp_path / "good")
     assert good.weights_path("last").exists()
     wild = {**config, "train": {**config["train"], "optimizer": {"sgd": {"lr": 1e30}}}}
-    with pytest.raises(TrainingError, match=r"the loss became (nan|inf) at step \d \(epoch [12]\).*--set train.optimizer.sgd.lr"):
+    with pytest.raises(
+        TrainingError, match=r"the loss became (nan|inf) at step \d \(epoch [12]\).*--set train.optimizer.sgd.lr"
+    ):
         nbcnn.train(wild, Overrides(data=str(stripes)), out=tmp_path / "wild")
 
 
@@ -129,7 +131,9 @@ def test_a_run_that_diverges_later_keeps_the_epochs_before(stripes, tmp_path, mo
             parameters[0] = np.nan
 
     monkeypatch.setattr(Adam, "step", poisoned)
-    with pytest.raises(TrainingError, match=r"the loss became nan at step 16 \(epoch 2\).*checkpoints of epoch 1 are in"):
+    with pytest.raises(
+        TrainingError, match=r"the loss became nan at step 16 \(epoch 2\).*checkpoints of epoch 1 are in"
+    ):
         nbcnn.train(TINY, Overrides(data=str(stripes)), out=tmp_path / "run")
     assert all(np.isfinite(tensor).all() for tensor in load_tensors(tmp_path / "run" / "last.safetensors")[0].values())
     assert [json.loads(line)["epoch"] for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()] == [1]

@@ -13,11 +13,15 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 _CONFIG = (
-    click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Override any key: train.optimizer.sgd.lr=0.5"),
+    click.option(
+        "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Override any key: train.optimizer.sgd.lr=0.5"
+    ),
     click.option("--backend", "backends", multiple=True, metavar="OP=NAME", help="Kernel backend of an op: conv2d=fft"),
 )
 _DATA = (
-    click.option("--data", metavar="NAME|FOLDER", help="Data set by name, or a folder of IDX files or of class folders."),
+    click.option(
+        "--data", metavar="NAME|FOLDER", help="Data set by name, or a folder of IDX files or of class folders."
+    ),
     click.option("--data-dir", metavar="FOLDER", help="Where named data sets are looked for first, and fetched to."),
 )
 _TRAIN = (

@@ -24,7 +24,9 @@ def command(run: str, which: str | None, weights: str | None, as_json: bool, **o
     from nbcnn.loading import is_run, load
 
     if weights is None and not is_run(run):
-        raise CheckpointError(f"{run} is not a run folder, so it has no trained weights; give a run folder, or --weights FILE")
+        raise CheckpointError(
+            f"{run} is not a run folder, so it has no trained weights; give a run folder, or --weights FILE"
+        )
     network = load(run, weights=weights, which="last" if which else "best", overrides=overrides(**options))
     result = evaluate(network)
     data = network.config.data.name or network.config.data.folder

@@ -39,7 +39,9 @@ def command(model: str, as_json: bool, **options: Any) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"{network.config.name}: input {_shape(network.in_shape)}", box=None, pad_edge=False, title_justify="left")
+    table = Table(
+        title=f"{network.config.name}: input {_shape(network.in_shape)}", box=None, pad_edge=False, title_justify="left"
+    )
     for name in ("#", "layer", "output", "window"):
         table.add_column(name, no_wrap=True)
     for name in ("parameters", "MACs", "memory", "receptive field"):

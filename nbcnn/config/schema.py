@@ -5,7 +5,7 @@ Frozen and strict: ``true`` is no number and ``"5"`` is none either; a whole num
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import (
@@ -14,7 +14,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    ModelWrapValidatorHandler,
     PlainSerializer,
     PlainValidator,
     ValidationError,
@@ -82,7 +81,7 @@ class DataConfig(_Section):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _one_source(cls, value: Any, validate: ModelWrapValidatorHandler[DataConfig]) -> DataConfig:
+    def _one_source(cls, value: Any, validate: Callable[[Any], DataConfig]) -> DataConfig:
         if not isinstance(value, Mapping):
             return validate(value)
         flaws: list[Flaw] = []
@@ -120,7 +119,7 @@ _Optimizer = Annotated[
     OptimizerChoice,
     PlainValidator(_optimizer),
     PlainSerializer(lambda choice: {choice.name: choice.config.model_dump(mode="json")}),
-    WithJsonSchema({"x-nbcnn": "optimizer", "x-expected": "an optimizer, as in sgd: {lr: 0.1}"}),
+    WithJsonSchema({"x-expected": "an optimizer, as in sgd: {lr: 0.1}"}),
 ]
 
 

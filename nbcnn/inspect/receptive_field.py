@@ -15,7 +15,7 @@ class Field(NamedTuple):
 
 
 def after(field: Field, problem: Any) -> Field:
-    """The field after a layer, equation (25): r' = r + (k - 1)·j and j' = j·s; a layer without window changes nothing."""
+    """The field after a layer, equation (25): r' = r + (k - 1)·j and j' = j·s. No window, no change."""
     if not hasattr(problem, "kernel_size"):
         return field
     dilation = getattr(problem, "dilation", (1, 1))

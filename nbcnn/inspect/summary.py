@@ -36,7 +36,9 @@ def summarize(network: Network) -> list[Row]:
         size = 0 if layer.op is None else 4 * prod(layer.out_shape)
         macs = problem.macs if problem is not None else 0
         seen = None if whole else field
-        rows.append(Row(layer.path, layer.kind, layer.out_shape, _window(layer), parameters, macs, size, seen, layer.backend))
+        rows.append(
+            Row(layer.path, layer.kind, layer.out_shape, _window(layer), parameters, macs, size, seen, layer.backend)
+        )
     return rows
 
 

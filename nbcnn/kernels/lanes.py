@@ -8,7 +8,8 @@ instruction serves 16 images. With these words a kernel is the formula of the bo
         s += load(x, (c, i + a, j + k)) * w[o, c, a, k]
     store(y, (o, i, j), s)
 
-``load(x, index)``       the 16 numbers that start at x[index]; missing last indices are 0
+``load(x, index)``       the 16 numbers that start at x[index]; missing last indices are 0, and where only the last
+                         one is missing, x must be a pack: its last axis 16 long
 ``store(y, index, v)``   put them there
 ``splat(number)``        the same number in every lane
 ``+ - * /``, unary ``-`` lane by lane; a number beside lanes counts as its splat; a sum of a product is fused (FMA)

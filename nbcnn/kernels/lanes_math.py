@@ -34,9 +34,9 @@ def _family(real, head, tail, low, high, degree):
         n = rint(v * log2e)
         r = v - n * head - n * tail
         p = splat(series[0])
-        for factor in series[1:]:
+        for factor in series[1:-1]:
             p = p * r + factor
-        return n, p * r
+        return n, p * r * r + r  # r itself is added last: the rest is smaller, and so are its roundings
 
     def exp(v):
         n, p = reduce(v)
@@ -47,7 +47,7 @@ def _family(real, head, tail, low, high, degree):
         n, p = reduce(v)
         half = rint(n / 2)
         one, other = power_of_two(half), power_of_two(n - half)
-        return p * one * other + (one * other - 1)
+        return (p * one + (one - power_of_two(half - n))) * other  # 2**n alone may overflow where e**v does not
 
     return exp, expm1
 

@@ -86,6 +86,8 @@ def _pointer(context, builder, array_type, array, index_type, index):
             cgutils.do_boundscheck(context, builder, i, length, axis)
             cgutils.do_boundscheck(context, builder, last, length, axis)
     if len(given) == array_type.ndim - 1:
+        if context.enable_boundscheck:
+            cgutils.do_boundscheck(context, builder, shape[-1], context.get_constant(types.intp, WIDTH + 1), len(given))
         shape[-1] = context.get_constant(types.intp, WIDTH)
     offset = indices[0]
     for i, length in zip(indices[1:], shape[1:], strict=True):

@@ -23,20 +23,23 @@ class Lanes(np.ndarray):
 
 def load(x, index):
     """The 16 numbers that start at x[index]; missing last indices are 0."""
-    *outer, first = tuple(index) + (0,) * (x.ndim - len(index))
-    v = x[tuple(outer)][first : first + 16]
-    if min(index) < 0 or v.shape != (16,):
-        raise IndexError(f"lanes at {index} are outside an array of shape {x.shape}")
-    return v.copy().view(Lanes)
+    return _place(x, index).copy().view(Lanes)
 
 
 def store(x, index, v):
     """Write the 16 numbers ``v`` from x[index] on."""
+    _place(x, index)[:] = v
+
+
+def _place(x, index):
+    """A view of the 16 numbers. Raises IndexError where machine code would silently go elsewhere."""
+    if len(index) == x.ndim - 1 and x.shape[-1] != 16:
+        raise IndexError(f"lanes at {index}: the last axis of an array of shape {x.shape} is not 16 long")
     *outer, first = tuple(index) + (0,) * (x.ndim - len(index))
-    target = x[tuple(outer)][first : first + 16]
-    if min(index) < 0 or target.shape != (16,):
+    place = x[tuple(outer)][first : first + 16]
+    if min(index) < 0 or place.shape != (16,):
         raise IndexError(f"lanes at {index} are outside an array of shape {x.shape}")
-    target[:] = v
+    return place
 
 
 def splat(number):

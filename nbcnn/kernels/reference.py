@@ -1,4 +1,4 @@
-"""Every op as a plain definition on images (N, C, H, W), in NumPy and float64: the oracle that kernels are held against.
+"""Every op as a plain definition on images (N, C, H, W), in NumPy and float64: the oracle of the kernels.
 
 It shares no code with them and takes other ways to the same numbers: windows are views or slices, sums are einsums,
 gradients are scattered. Numbers of equations are those of docs/math.md. Letters: N images, C, O input and output
@@ -32,8 +32,9 @@ def conv2d(
 ) -> Array:
     """x (N, C, H, W), w (O, C/G, KH, KW), b (O,) -> y (N, O, OH, OW).
 
-    Equation (1), cross-correlation: y[o, i, j] = b[o] + sum over c, a, k of x[c, i·SH + a·DH, j·SW + k·DW] w[o, c, a, k]
-    on padded x. Equation (2): OH = floor((H + top + bottom - DH·(KH - 1) - 1) / SH) + 1, for that many windows fit.
+    Equation (1), cross-correlation on padded x: y[o, i, j] is b[o] plus the sum over c, a, k of
+    x[c, i·SH + a·DH, j·SW + k·DW] w[o, c, a, k]. Equation (2), how many windows fit: OH is
+    floor((H + top + bottom - DH·(KH - 1) - 1) / SH) + 1.
     """
     w = _float64(w)
     windows = _windows(x, w.shape[2:], stride, padding, dilation)
@@ -136,7 +137,7 @@ def avg_pool2d_grad(
     padding: Sides = NO_PADDING,
     count_include_pad: bool = True,
 ) -> Array:
-    """dy (N, C, OH, OW) -> dx (N, C, H, W) for an input of ``size`` (H, W): an equal share to each pixel of a window."""
+    """dy (N, C, OH, OW) -> dx (N, C, H, W) for an input of ``size`` (H, W): equal shares to all pixels of a window."""
     dy = _float64(dy)
     dx = np.zeros((*dy.shape[:2], *size))
     for i, j, rows, columns in _clipped(size, kernel_size, stride, padding):

@@ -196,6 +196,6 @@ LayerList = Annotated[
     tuple[LayerEntry, ...],
     Field(strict=False),
     BeforeValidator(_counted),
-    WithJsonSchema({"type": "array", "x-nbcnn": "layers", "x-expected": _LIST}),
+    WithJsonSchema({"type": "array", "x-expected": _LIST}),
 ]
 """The type of a field that holds layers: `layers` of a network, of ``sequential``, of each branch of ``parallel``."""

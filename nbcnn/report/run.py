@@ -17,7 +17,7 @@ from nbcnn.runs import Run
 def draw_run(run: Run, engine: Engine, data: Dataset) -> None:
     """Draw curves.png, confusion.png and samples.png; the engine's network gets the best checkpoint's weights."""
     network = engine.network
-    weights, metadata = load_weights(run.weights_path("best"), network.shapes)
+    weights, _ = load_weights(run.weights_path("best"), network.shapes)
     network.load_state_dict(weights, str(run.weights_path("best")))
     draw_curves(run.metrics(), run.curves, network.config.name)
     tested = evaluate_engine(engine, data)

@@ -42,7 +42,9 @@ def nbcnn_steps(model: str, threads: int, images: np.ndarray, labels: np.ndarray
     return run
 
 
-def torch_steps(model: str, threads: int, images: np.ndarray, labels: np.ndarray, batch: int, last: bool) -> Callable[[], None]:
+def torch_steps(
+    model: str, threads: int, images: np.ndarray, labels: np.ndarray, batch: int, last: bool
+) -> Callable[[], None]:
     """The same steps in PyTorch: the images are floats in memory already, the batches cut, no DataLoader."""
     import torch
 
@@ -53,7 +55,11 @@ def torch_steps(model: str, threads: int, images: np.ndarray, labels: np.ndarray
     network = Network(load_config(model))
     kinds = {
         "conv2d": lambda layer: torch.nn.Conv2d(
-            layer.in_shape[0], layer.config.out_channels, layer.config.kernel_size, layer.config.stride, layer.config.padding
+            layer.in_shape[0],
+            layer.config.out_channels,
+            layer.config.kernel_size,
+            layer.config.stride,
+            layer.config.padding,
         ),
         "linear": lambda layer: torch.nn.Linear(layer.in_shape[0], layer.config.out_features),
         "avg_pool2d": lambda layer: torch.nn.AvgPool2d(layer.config.kernel_size, layer.config.stride),
@@ -114,7 +120,9 @@ def main() -> None:
     ratios = {name: median(a / b for a, b in zip(rates["nbcnn"], rates[name], strict=True)) for name in list(rates)[1:]}
     for name, ratio in ratios.items():
         print(f"nbcnn / {name}: {ratio:.2f}")
-    print(json.dumps({"medians": medians, "ratios": ratios, "threads": options.threads, "batch_size": options.batch_size}))
+    print(
+        json.dumps({"medians": medians, "ratios": ratios, "threads": options.threads, "batch_size": options.batch_size})
+    )
 
 
 if __name__ == "__main__":

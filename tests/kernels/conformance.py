@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -75,7 +75,11 @@ class Runner:
     def grad_weight(self) -> Arrays:
         if isinstance(self.kernels, PlainKernels):
             return {}
-        given, dw, db = self.inputs, self._output("dw", self.problem.w_shape), self._output("db", self.problem.y_shape[:1])
+        given, dw, db = (
+            self.inputs,
+            self._output("dw", self.problem.w_shape),
+            self._output("db", self.problem.y_shape[:1]),
+        )
         self.kernels.grad_weight(given["x"], given["dy"], dw, db, self.work)
         return {"dw": dw, "db": db}
 

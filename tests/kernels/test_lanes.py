@@ -1,0 +1,399 @@
+"""The words that kernels are written in, each on its own, against NumPy."""
+
+from __future__ import annotations
+
+from decimal import Decimal, getcontext
+from typing import Any
+
+import numba
+import numpy as np
+import pytest
+
+from nbcnn.kernels import lanes_plain
+from nbcnn.kernels.jit import kernel
+from nbcnn.kernels.lanes import (
+    LANES,
+    exp,
+    expm1,
+    lane,
+    lane_sum,
+    load,
+    maximum,
+    power_of_two,
+    rint,
+    splat,
+    store,
+    where,
+)
+
+from .fence import Fence
+
+
+def numbers(dtype: str, rows: int, seed: int = 0) -> np.ndarray:
+    """(rows, 16), none of them 0."""
+    random = np.random.default_rng(seed)
+    return (random.uniform(0.5, 4, (rows, LANES)) * random.choice([-1, 1], (rows, LANES))).astype(dtype)
+
+
+@kernel
+def arithmetic(x, number, whole, out):  # type: ignore[no-untyped-def]
+    """One row of ``out`` for each way to write an operation; a product and a sum never meet, so nothing is fused."""
+    u, v = load(x, (0,)), load(x, (1,))
+    store(out, (0,), u + v)
+    store(out, (1,), u - v)
+    store(out, (2,), u * v)
+    store(out, (3,), u / v)
+    store(out, (4,), -u)
+    store(out, (5,), u + number)
+    store(out, (6,), number - u)
+    store(out, (7,), u * number)
+    store(out, (8,), number / u)
+    store(out, (9,), whole + u)
+    store(out, (10,), u - whole)
+    store(out, (11,), whole * u)
+    store(out, (12,), u / whole)
+    store(out, (13,), 1 / u)
+    s = t = u
+    s += v
+    store(out, (14,), s)
+    s = u
+    s -= number
+    store(out, (15,), s)
+    s = u
+    s *= whole
+    store(out, (16,), s)
+    s = u
+    s /= v
+    store(out, (17,), s)
+    store(out, (18,), t)  # lanes are values: t is still what u was
+    store(out, (19,), u)
+
+
+def test_arithmetic(dtype: str) -> None:
+    x, out = numbers(dtype, 2), np.full((20, LANES), np.nan, dtype)
+    (u, v), a, k = x, np.dtype(dtype).type(1.7), 3
+    arithmetic(x, a, k, out)
+    wanted = [u + v, u - v, u * v, u / v, -u, u + a, a - u, u * a, a / u, k + u, u - k, k * u, u / k, 1 / u]
+    wanted += [u + v, u - a, u * k, u / v, u, u]
+    for row, (got, right) in enumerate(zip(out, wanted, strict=True)):
+        np.testing.assert_array_equal(got, right, err_msg=f"row {row}")
+
+
+@kernel
+def fused(x, out):  # type: ignore[no-untyped-def]
+    s = load(x, (0,))
+    s += load(x, (1,)) * load(x, (2,))
+    store(out, (0,), s)
+
+
+@pytest.mark.jit
+def test_a_sum_of_a_product_is_rounded_once_where_the_machine_can() -> None:
+    x, out = numbers("float32", 3), np.empty((1, LANES), np.float32)
+    fused(x, out)
+    once = (x[0] + x[1].astype("float64") * x[2]).astype("float32")
+    twice = x[0] + x[1] * x[2]
+    assert not np.array_equal(once, twice)
+    np.testing.assert_array_equal(out[0], once if has_fma() else twice)
+
+
+def has_fma() -> bool:
+    """Any 64-bit ARM has fused multiply-add, an x86 since 2013."""
+    import platform
+
+    from llvmlite.binding import get_host_cpu_features
+
+    return platform.machine() in ("aarch64", "arm64") or bool(get_host_cpu_features().get("fma"))
+
+
+@kernel
+def comparisons(x, number, whole, out):  # type: ignore[no-untyped-def]
+    u, v = load(x, (0,)), load(x, (1,))
+    one, zero = splat(number), splat(number - number)
+    store(out, (0,), where(u == v, one, zero))
+    store(out, (1,), where(u != v, one, zero))
+    store(out, (2,), where(u < v, one, zero))
+    store(out, (3,), where(u <= v, one, zero))
+    store(out, (4,), where(u > v, one, zero))
+    store(out, (5,), where(u >= v, one, zero))
+    store(out, (6,), where(u > number, one, zero))
+    store(out, (7,), where(whole >= u, one, zero))
+    store(out, (8,), where((u < v) & (u > 0), one, zero))
+    store(out, (9,), where((u < v) | (u != u), one, zero))
+    store(out, (10,), where(u < v, u, number))
+    store(out, (11,), where(u < v, whole, v))
+    store(out, (12,), maximum(u, v))
+    store(out, (13,), maximum(v, u))
+    store(out, (14,), maximum(u, 0))
+    store(out, (15,), maximum(number, u))
+
+
+def test_comparisons_and_choices_keep_nan_visible(dtype: str) -> None:
+    specials = np.array([0.0, 1.0, 2.0, 5.0, -1.0, np.nan, np.inf, -np.inf])
+    x = np.array([np.resize(specials, LANES), np.resize([1.0, 1.0, np.nan, 0.0, -3.0], LANES)], dtype)
+    out, (u, v), a, k = np.empty((16, LANES), dtype), x, np.dtype(dtype).type(1), 2
+    comparisons(x, a, k, out)
+    wanted = [u == v, u != v, u < v, u <= v, u > v, u >= v, u > a, k >= u, (u < v) & (u > 0), (u < v) | (u != u)]
+    wanted += [np.where(u < v, u, a), np.where(u < v, k, v)]
+    wanted += [np.maximum(u, v), np.maximum(v, u), np.maximum(u, 0), np.maximum(a, u)]
+    for row, (got, right) in enumerate(zip(out, wanted, strict=True)):
+        np.testing.assert_array_equal(got, np.asarray(right, dtype), err_msg=f"row {row}")
+    assert np.isnan(out[12:16]).any(1).all()
+
+
+@kernel
+def roundings(x, out):  # type: ignore[no-untyped-def]
+    for i in range(x.shape[0]):
+        store(out, (0, i), rint(load(x, (i,))))
+        store(out, (1, i), power_of_two(rint(load(x, (i,)))))
+
+
+def test_rint_and_power_of_two(dtype: str) -> None:
+    lowest, highest = np.finfo(dtype).minexp, np.finfo(dtype).maxexp - 1
+    ties = [-2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 0.49999997, -0.0]
+    x = np.concatenate([np.linspace(lowest, highest, 24), ties]).reshape(2, LANES).astype(dtype)
+    out = np.empty((2, 2, LANES), dtype)
+    roundings(x, out)
+    np.testing.assert_array_equal(out[0], np.rint(x))
+    np.testing.assert_array_equal(out[1], np.exp2(np.rint(x.astype("float64"))))
+    assert out[1].min() == np.finfo(dtype).tiny
+
+
+@kernel
+def places(x, flat, pack, out):  # type: ignore[no-untyped-def]
+    store(out, (0,), load(x, (1,)))
+    store(out, (1,), load(x, (1, 2, 3)))  # not on a multiple of 16
+    store(out, (2,), load(flat, (5,)))
+    store(out, (3,), load(pack, (2, 1)))
+    store(out, (4, 0), load(pack, (2,)))
+    store(pack, (0, 2), splat(flat[3]))
+    store(flat, (7,), splat(flat[2]))
+
+
+def test_places(dtype: str) -> None:
+    fence, values = Fence(), np.arange(2 * 3 * 40).reshape(2, 3, 40).astype(dtype)
+    x, out = fence.input("x", values), fence.output("out", (5, LANES), dtype)
+    flat, pack = fence.output("flat", (24,), dtype), fence.output("pack", (3, 4, LANES), dtype)
+    flat[...] = before = np.arange(24)
+    pack[...] = 1000 + np.arange(pack.size).reshape(pack.shape)
+    places(x, flat, pack, out)
+    fence.check()
+    np.testing.assert_array_equal(out[0], values[1, 0, :16])
+    np.testing.assert_array_equal(out[1], values[1, 2, 3:19])
+    np.testing.assert_array_equal(out[2], before[5:21])
+    np.testing.assert_array_equal(out[3], 1000 + (2 * 4 + 1) * 16 + np.arange(16))
+    np.testing.assert_array_equal(out[4], 1000 + 2 * 4 * 16 + np.arange(16))
+    np.testing.assert_array_equal(pack[0, 2], np.full(LANES, 3))
+    np.testing.assert_array_equal(pack[0, 1], 1000 + 16 + np.arange(16))
+    np.testing.assert_array_equal(pack[0, 3], 1000 + 48 + np.arange(16))
+    np.testing.assert_array_equal(flat, [*range(7), *[2] * 16, 23])
+
+
+@kernel
+def sums(x, out):  # type: ignore[no-untyped-def]
+    for i in range(x.shape[0]):
+        v = load(x, (i,))
+        out[i, 0] = lane_sum(v)
+        for l in range(LANES):
+            out[i, 1 + l] = lane(v, l)
+
+
+def by_distance(numbers: list[Any]) -> Any:
+    """Neighbours at distance 8, then 4, 2, 1, as the documentation has it; one number after the other."""
+    while len(numbers) > 1:
+        half = len(numbers) // 2
+        numbers = [numbers[i] + numbers[i + half] for i in range(half)]
+    return numbers[0]
+
+
+def test_lane_sum_has_one_order(dtype: str) -> None:
+    x = (numbers(dtype, 300) * 10.0 ** np.random.default_rng(1).integers(-4, 5, (300, LANES))).astype(dtype)
+    out = np.empty((len(x), 1 + LANES), dtype)
+    sums(x, out)
+    assert out[:, 0].tobytes() == np.array([by_distance(list(row)) for row in x]).tobytes()
+    assert out[:, 0].tobytes() == np.array([lanes_plain.lane_sum(row) for row in x]).tobytes()
+    assert (out[:, 0] != np.array([sum(row[1:], row[0]) for row in x])).any()  # else the order would not show
+    np.testing.assert_array_equal(out[:, 1:], x)
+
+
+@kernel
+def exponentials(x, out):  # type: ignore[no-untyped-def]
+    for i in range(x.shape[0]):
+        v = load(x, (i,))
+        store(out, (0, i), exp(v))
+        store(out, (1, i), expm1(v))
+
+
+def exponentials_of(x: np.ndarray) -> np.ndarray:
+    """(2, size): exp and expm1."""
+    padded = np.zeros((-(-x.size // LANES), LANES), x.dtype)
+    padded.reshape(-1)[: x.size] = x
+    out = np.empty((2, *padded.shape), x.dtype)
+    with np.errstate(over="ignore"):
+        exponentials(padded, out)
+    return out.reshape(2, -1)[:, : x.size]
+
+
+def units_in_the_last_place(got: np.ndarray, x: np.ndarray, less: int) -> float:
+    """The largest error of ``got`` as exp(x) - less, in units of the last place of the true number."""
+    getcontext().prec = 40
+    worst = 0.0
+    for value, result in zip(x, got, strict=True):
+        v = Decimal(float(value))
+        true = v + v * v / 2 if less and abs(v) < Decimal("1e-15") else v.exp() - less
+        unit = np.spacing(abs(got.dtype.type(true)))
+        worst = max(worst, float(abs(Decimal(float(result)) - true) / Decimal(float(unit))))
+    return worst
+
+
+RANGE = {"float32": (-103.2, 88.72283), "float64": (-744.4, 709.7827)}
+"""From the smallest number above 0 (far below the normal ones) to the largest below infinity."""
+
+
+def test_exp_and_expm1_to_two_units_in_the_last_place(dtype: str) -> None:
+    random, (lowest, highest) = np.random.default_rng(2), RANGE[dtype]
+    bottom = np.log(float(np.finfo(dtype).tiny))
+    x = np.concatenate(
+        [
+            np.linspace(lowest, highest, 1500),
+            random.uniform(lowest, bottom, 500),
+            random.uniform(highest - 2, highest, 500),
+            random.uniform(-1, 1, 2000),
+            np.ldexp(random.uniform(-1, 1, 1000), random.integers(np.finfo(dtype).minexp, 3, 1000)),
+        ]
+    ).astype(dtype)
+    exps, expm1s = exponentials_of(x)
+    assert np.isfinite(exps).all() and np.isfinite(expm1s).all()
+    assert units_in_the_last_place(exps, x, 0) <= 1.25  # 1.06 measured, 0.94 in float64
+    assert units_in_the_last_place(expm1s, x, 1) <= 2  # 1.64 measured, 1.78 in float64
+
+
+def test_exp_and_expm1_beyond_the_range(dtype: str) -> None:
+    above = {"float32": 88.7229, "float64": 709.783}[dtype]
+    below = {"float32": -104.0, "float64": -746.0}[dtype]
+    x = np.array([0, -0.0, np.inf, -np.inf, np.nan, above, 1e4, 1e30, below, -1e4, -1e30], dtype)
+    exps, expm1s = exponentials_of(x)
+    infinite = float("inf")
+    np.testing.assert_array_equal(exps, [1, 1, infinite, 0, np.nan, infinite, infinite, infinite, 0, 0, 0])
+    np.testing.assert_array_equal(expm1s, [0, 0, infinite, -1, np.nan, infinite, infinite, infinite, -1, -1, -1])
+
+
+def test_expm1_of_tiny_numbers_is_the_number(dtype: str) -> None:
+    smallest = float(np.finfo(dtype).smallest_subnormal)
+    x = np.array([smallest, -smallest, 3 * smallest, float(np.finfo(dtype).tiny), -1e-30, 1e-20], dtype)
+    np.testing.assert_array_equal(exponentials_of(x)[1], x)
+
+
+# What the types refuse: a typing error, before any number is touched.
+
+
+def _wide_number(x):  # type: ignore[no-untyped-def]
+    store(x, (0,), load(x, (0,)) * np.float64(0.1))
+
+
+def _bare_literal(x):  # type: ignore[no-untyped-def]
+    store(x, (0,), load(x, (0,)) + 0.5)
+
+
+def _narrow_array(x):  # type: ignore[no-untyped-def]
+    store(x, (0,), splat(np.float64(1)))
+
+
+def _choice(x):  # type: ignore[no-untyped-def]
+    v = load(x, (0,))
+    store(x, (0,), where(v > 0, v, np.float64(0.5)))
+
+
+def _no_lanes(x):  # type: ignore[no-untyped-def]
+    v = load(x, (0,))
+    store(x, (0,), where(v > 0, 1, 0))
+
+
+def _whole_splat(x):  # type: ignore[no-untyped-def]
+    store(x, (0,), load(x, (0,)) + splat(1))
+
+
+def _too_many_indices(x):  # type: ignore[no-untyped-def]
+    store(x, (0, 0, 0), load(x, (0,)))
+
+
+def _real_index(x):  # type: ignore[no-untyped-def]
+    store(x, (0,), load(x, (0.5,)))
+
+
+def _truth(x):  # type: ignore[no-untyped-def]
+    if load(x, (0,)) > 0:
+        x[:] = 0
+
+
+@pytest.mark.jit
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        _wide_number,
+        _bare_literal,
+        _narrow_array,
+        _choice,
+        _no_lanes,
+        _whole_splat,
+        _too_many_indices,
+        _real_index,
+        _truth,
+    ],
+)
+def test_typing_errors(wrong: Any) -> None:
+    with pytest.raises(numba.TypingError):
+        kernel(wrong)(np.ones((1, LANES), np.float32))
+
+
+def _copy(x, y):  # type: ignore[no-untyped-def]
+    store(y, (0,), load(x, (0,)))
+
+
+@pytest.mark.jit
+@pytest.mark.parametrize("which", ["columns first", "strided", "whole numbers", "two precisions", "read-only output"])
+def test_arrays_that_lanes_refuse(which: str) -> None:
+    x, y = np.ones((2, LANES), np.float32), np.empty((2, LANES), np.float32)
+    if which == "columns first":
+        x = np.asfortranarray(x)
+    elif which == "strided":
+        x = np.ones((2, 2 * LANES), np.float32)[:, ::2]
+    elif which == "whole numbers":
+        x = x.astype(np.int32)
+    elif which == "two precisions":
+        y = y.astype(np.float64)
+    else:
+        y.flags.writeable = False
+    with pytest.raises(numba.TypingError):
+        kernel(_copy)(x, y)
+
+
+@pytest.mark.jit
+def test_a_read_only_input_will_do() -> None:
+    x, y = np.arange(LANES, dtype=np.float32).reshape(1, LANES), np.empty((1, LANES), np.float32)
+    x.flags.writeable = False
+    kernel(_copy)(x, y)
+    np.testing.assert_array_equal(y, x)
+
+
+@pytest.mark.parametrize(
+    ("shape", "index"),
+    [((3, 16), (3,)), ((3, 16), (-1,)), ((3, 16), (0, 1)), ((20,), (5,)), ((2, 3, 16), (1, 3)), ((3, 32), (1,))],
+)
+def test_plain_lanes_stay_inside(shape: tuple[int, ...], index: tuple[int, ...]) -> None:
+    x = np.zeros(shape)
+    with pytest.raises(IndexError, match="lanes at|out of bounds"):
+        lanes_plain.load(x, index)
+    with pytest.raises(IndexError, match="lanes at|out of bounds"):
+        lanes_plain.store(x, index, np.ones(LANES))
+    assert not x.any()
+
+
+def test_plain_lanes_are_values(dtype: str) -> None:
+    s = t = lanes_plain.splat(np.dtype(dtype).type(6))
+    s += 1
+    s *= s
+    s -= t
+    s /= 2
+    assert s.tolist() == [21.5] * LANES
+    assert t.tolist() == [6.0] * LANES
+    assert s.dtype == dtype
