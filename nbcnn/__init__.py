@@ -1,9 +1,9 @@
 """nbcnn: convolutional networks from YAML, on Numba kernels that read like the formulas.
 
-    net = nbcnn.load("lenet")            # a model's name, a YAML file or a run folder
-    scores = net(x)                      # x: float32 (N, C, H, W)
-    run = nbcnn.train("lenet")           # trains it; returns the run folder
-    nbcnn.evaluate(run.folder).accuracy
+net = nbcnn.load("lenet")            # a model's name, a YAML file or a run folder
+scores = net(x)                      # x: float32 (N, C, H, W)
+run = nbcnn.train("lenet")           # trains it; returns the run folder
+nbcnn.evaluate(run.folder).accuracy
 """
 
 from __future__ import annotations

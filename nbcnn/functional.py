@@ -11,12 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from nbcnn.arrays import Ints, check_alike, check_shape, empty_packs, float_array, from_packs, pair, to_packs
 from nbcnn.blas import one_blas_thread
 from nbcnn.errors import ShapeError
 from nbcnn.kernels.contract import LANES, Conv2dProblem, ElementwiseProblem, LinearProblem, LossProblem, Pool2dProblem
 from nbcnn.kernels.registry import prepare
-
-Ints = int | Sequence[int]
 
 
 def conv2d(
@@ -27,23 +26,24 @@ def conv2d(
     padding: Ints = 0,
     dilation: Ints = 1,
     groups: int = 1,
+    *,
     backend: str = "direct",
 ) -> np.ndarray:
     """Cross-correlation, equation (1): x (N, C, H, W), w (O, C, KH, KW), b (O,) or None -> (N, O, OH, OW)."""
-    x, w = _floats("x", x, 4), _floats("w", w, 4)
-    b = np.zeros(len(w), w.dtype) if b is None else _floats("b", b, 1)
-    _alike(x=x, w=w, b=b)
+    x, w = float_array("x", x, 4), float_array("w", w, 4)
+    b = np.zeros(len(w), w.dtype) if b is None else float_array("b", b, 1)
+    check_alike(x=x, w=w, b=b)
     if b.shape != w.shape[:1]:
         raise ShapeError(
             f"conv2d: b must have one number for each of the {len(w)} output channels, got shape {b.shape}"
         )
     problem = _conv2d_problem(x.shape, w.shape, stride, padding, dilation, groups, x.dtype)
     kernels, floats = prepare(problem, backend)
-    work, y = np.zeros(floats, x.dtype), _empty_packs(len(x), problem.y_shape, x.dtype)
+    work, y = np.zeros(floats, x.dtype), empty_packs(len(x), problem.y_shape, x.dtype)
     with one_blas_thread():
-        for pack, result in zip(_packs(x), y, strict=True):
+        for pack, result in zip(to_packs(x), y, strict=True):
             kernels.forward(pack, w, b, result, work)
-    return _images(y, len(x))
+    return from_packs(y, len(x))
 
 
 def conv2d_grad_input(
@@ -54,19 +54,20 @@ def conv2d_grad_input(
     padding: Ints = 0,
     dilation: Ints = 1,
     groups: int = 1,
+    *,
     backend: str = "direct",
 ) -> np.ndarray:
     """Equation (3): weight (O, C, KH, KW), grad_output (N, O, OH, OW) -> ``input_size`` (N, C, H, W)."""
-    w, dy = _floats("weight", weight, 4), _floats("grad_output", grad_output, 4)
-    _alike(weight=w, grad_output=dy)
+    w, dy = float_array("weight", weight, 4), float_array("grad_output", grad_output, 4)
+    check_alike(weight=w, grad_output=dy)
     problem = _conv2d_problem(tuple(input_size), w.shape, stride, padding, dilation, groups, w.dtype)
-    _expect("conv2d_grad_input: grad_output", dy.shape, (input_size[0], *problem.y_shape))
+    check_shape("conv2d_grad_input: grad_output", dy.shape, (input_size[0], *problem.y_shape))
     kernels, floats = prepare(problem, backend)
-    work, dx = np.zeros(floats, w.dtype), _empty_packs(len(dy), problem.x_shape, w.dtype)
+    work, dx = np.zeros(floats, w.dtype), empty_packs(len(dy), problem.x_shape, w.dtype)
     with one_blas_thread():
-        for pack, result in zip(_packs(dy), dx, strict=True):
+        for pack, result in zip(to_packs(dy), dx, strict=True):
             kernels.grad_input(pack, w, result, work)
-    return _images(dx, len(dy))
+    return from_packs(dx, len(dy))
 
 
 def conv2d_grad_weight(
@@ -77,30 +78,45 @@ def conv2d_grad_weight(
     padding: Ints = 0,
     dilation: Ints = 1,
     groups: int = 1,
+    *,
     backend: str = "direct",
 ) -> np.ndarray:
-    """Equation (4), over all images: input (N, C, H, W), grad_output (N, O, OH, OW) -> ``weight_size`` (O, C, KH, KW)."""
-    x, dy = _floats("input", input, 4), _floats("grad_output", grad_output, 4)
-    _alike(input=x, grad_output=dy)
+    """Equation (4), over all images: input (N, C, H, W), grad_output (N, O, OH, OW) -> weight_size (O, C, KH, KW)."""
+    x, dy = float_array("input", input, 4), float_array("grad_output", grad_output, 4)
+    check_alike(input=x, grad_output=dy)
     shape = tuple(int(n) for n in weight_size)
     if len(shape) != 4:
         raise ShapeError(f"conv2d_grad_weight: weight_size must be (O, C, KH, KW), got {shape}")
     problem = _conv2d_problem(x.shape, shape, stride, padding, dilation, groups, x.dtype)
-    _expect("conv2d_grad_weight: grad_output", dy.shape, (len(x), *problem.y_shape))
+    check_shape("conv2d_grad_weight: grad_output", dy.shape, (len(x), *problem.y_shape))
     kernels, floats = prepare(problem, backend)
     total, dw, db = np.zeros(shape, x.dtype), np.zeros(shape, x.dtype), np.zeros(shape[0], x.dtype)
     work = np.zeros(floats, x.dtype)
     with one_blas_thread():
-        for pack, gradient in zip(_packs(x), _packs(dy), strict=True):
+        for pack, gradient in zip(to_packs(x), to_packs(dy), strict=True):
             kernels.grad_weight(pack, gradient, dw, db, work)
             total += dw
     return total
 
 
 def max_pool2d(
-    x: np.ndarray, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, backend: str = "direct"
+    x: np.ndarray,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Ints = 0,
+    dilation: Ints = 1,
+    ceil_mode: bool = False,
+    *,
+    backend: str = "direct",
 ) -> np.ndarray:
-    """The largest of each window, equation (6): (N, C, H, W) -> (N, C, OH, OW). ``stride`` None: the kernel size."""
+    """The largest of each window, equation (6): (N, C, H, W) -> (N, C, OH, OW). ``stride`` None: the kernel size.
+
+    ``dilation`` other than 1 and ``ceil_mode`` True are refused for now.
+    """
+    if pair("dilation", dilation, 1) != (1, 1):
+        raise ShapeError(f"max_pool2d: dilation {dilation} is not supported, only 1")
+    if ceil_mode:
+        raise ShapeError("max_pool2d: ceil_mode=True is not supported, sizes are rounded down; pad the input instead")
     return _pool("max_pool2d", x, kernel_size, stride, padding, True, backend)
 
 
@@ -111,6 +127,7 @@ def avg_pool2d(
     padding: Ints = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
+    *,
     backend: str = "direct",
 ) -> np.ndarray:
     """The mean of each window, equation (7): (N, C, H, W) -> (N, C, OH, OW). ``ceil_mode`` True is refused for now."""
@@ -119,55 +136,55 @@ def avg_pool2d(
     return _pool("avg_pool2d", x, kernel_size, stride, padding, count_include_pad, backend)
 
 
-def linear(x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None, backend: str = "direct") -> np.ndarray:
+def linear(x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None, *, backend: str = "direct") -> np.ndarray:
     """Equation (8): x (N, F), w (O, F), b (O,) or None -> (N, O)."""
-    x, w = _floats("x", x, 2), _floats("w", w, 2)
-    b = np.zeros(len(w), w.dtype) if b is None else _floats("b", b, 1)
-    _alike(x=x, w=w, b=b)
+    x, w = float_array("x", x, 2), float_array("w", w, 2)
+    b = np.zeros(len(w), w.dtype) if b is None else float_array("b", b, 1)
+    check_alike(x=x, w=w, b=b)
     if x.shape[1] != w.shape[1] or b.shape != w.shape[:1]:
         raise ShapeError(f"linear: x {x.shape}, w {w.shape} and b {b.shape} do not fit; expected (N, F), (O, F), (O,)")
     kernels, floats = prepare(LinearProblem(x.shape[1], len(w), x.dtype.name), backend)
-    work, y = np.zeros(floats, x.dtype), _empty_packs(len(x), (len(w),), x.dtype)
+    work, y = np.zeros(floats, x.dtype), empty_packs(len(x), (len(w),), x.dtype)
     with one_blas_thread():
-        for pack, result in zip(_packs(x), y, strict=True):
+        for pack, result in zip(to_packs(x), y, strict=True):
             kernels.forward(pack, w, b, result, work)
-    return _images(y, len(x))
+    return from_packs(y, len(x))
 
 
-def relu(x: np.ndarray, backend: str = "direct") -> np.ndarray:
+def relu(x: np.ndarray, *, backend: str = "direct") -> np.ndarray:
     """max(x, 0) of an array of any shape, equation (11); NaN stays NaN."""
     return _elementwise("relu", x, backend)
 
 
-def sigmoid(x: np.ndarray, backend: str = "direct") -> np.ndarray:
+def sigmoid(x: np.ndarray, *, backend: str = "direct") -> np.ndarray:
     """1 / (1 + e**-x) of an array of any shape, equation (12)."""
     return _elementwise("sigmoid", x, backend)
 
 
-def tanh(x: np.ndarray, backend: str = "direct") -> np.ndarray:
+def tanh(x: np.ndarray, *, backend: str = "direct") -> np.ndarray:
     """The hyperbolic tangent of an array of any shape, equation (13)."""
     return _elementwise("tanh", x, backend)
 
 
-def softmax(x: np.ndarray, dim: int = 1, backend: str = "direct") -> np.ndarray:
+def softmax(x: np.ndarray, dim: int = 1, *, backend: str = "direct") -> np.ndarray:
     """Probabilities along axis ``dim``, equation (14): the same shape as x."""
-    x = _floats("x", x)
+    x = float_array("x", x)
     if not -x.ndim <= dim < x.ndim:
         raise ShapeError(f"softmax: dim {dim} does not exist in an array of shape {x.shape}")
     moved = np.moveaxis(x, dim, -1)
     rows = np.ascontiguousarray(moved.reshape(-1, moved.shape[-1]))
     kernels, floats = prepare(ElementwiseProblem("softmax", rows.shape[1], x.dtype.name), backend)
-    work, y = np.zeros(floats, x.dtype), _empty_packs(len(rows), rows.shape[1:], x.dtype)
-    for pack, result in zip(_packs(rows), y, strict=True):
+    work, y = np.zeros(floats, x.dtype), empty_packs(len(rows), rows.shape[1:], x.dtype)
+    for pack, result in zip(to_packs(rows), y, strict=True):
         kernels.forward(pack, result, work)
-    return np.ascontiguousarray(np.moveaxis(_images(y, len(rows)).reshape(moved.shape), -1, dim))
+    return np.ascontiguousarray(np.moveaxis(from_packs(y, len(rows)).reshape(moved.shape), -1, dim))
 
 
 def cross_entropy(
-    x: np.ndarray, target: np.ndarray, reduction: str = "mean", backend: str = "direct"
+    x: np.ndarray, target: np.ndarray, *, reduction: str = "mean", backend: str = "direct"
 ) -> np.ndarray | np.floating[Any]:
     """Softmax cross-entropy, equation (15): scores x (N, K), class numbers target (N,) -> mean, sum or none (N,)."""
-    x, target = _floats("x", x, 2), np.asarray(target)
+    x, target = float_array("x", x, 2), np.asarray(target)
     if target.shape != x.shape[:1] or target.dtype.kind not in "iu":
         raise ShapeError(
             f"cross_entropy: target must be {len(x)} whole numbers, got {target.dtype} of shape {target.shape}"
@@ -177,7 +194,7 @@ def cross_entropy(
     if reduction not in ("mean", "sum", "none"):
         raise ShapeError(f"cross_entropy: reduction must be mean, sum or none, got {reduction!r}")
     kernels, floats = prepare(LossProblem(x.shape[1], x.dtype.name), backend)
-    work, packs = np.zeros(floats, x.dtype), _packs(x)
+    work, packs = np.zeros(floats, x.dtype), to_packs(x)
     losses, guesses = np.zeros((len(packs), LANES), x.dtype), np.zeros(LANES, np.int64)
     labels = np.zeros((len(packs), LANES), np.int64)
     labels.reshape(-1)[: len(x)] = target
@@ -193,24 +210,24 @@ def cross_entropy(
 def _pool(
     op: str, x: np.ndarray, kernel_size: Ints, stride: Ints | None, padding: Ints, whole: bool, backend: str
 ) -> np.ndarray:
-    x = _floats("x", x, 4)
-    size, pad = _pair("kernel_size", kernel_size, 1), _pair("padding", padding, 0)
-    step = size if stride is None else _pair("stride", stride, 1)
+    x = float_array("x", x, 4)
+    size, pad = pair("kernel_size", kernel_size, 1), pair("padding", padding, 0)
+    step = size if stride is None else pair("stride", stride, 1)
     if any(2 * p > k for p, k in zip(pad, size, strict=True)):
         raise ShapeError(f"{op}: padding {pad} is more than half of kernel_size {size}")
     sides = (pad[0], pad[0], pad[1], pad[1])
     problem = Pool2dProblem(op, x.shape[1], x.shape[2], x.shape[3], size, step, sides, whole, x.dtype.name)
     _not_empty(op, problem.y_shape, x.shape, size, pad)
     kernels, floats = prepare(problem, backend)
-    work, y = np.zeros(floats, x.dtype), _empty_packs(len(x), problem.y_shape, x.dtype)
-    for pack, result in zip(_packs(x), y, strict=True):
+    work, y = np.zeros(floats, x.dtype), empty_packs(len(x), problem.y_shape, x.dtype)
+    for pack, result in zip(to_packs(x), y, strict=True):
         kernels.forward(pack, result, work)
-    return _images(y, len(x))
+    return from_packs(y, len(x))
 
 
 def _elementwise(op: str, x: np.ndarray, backend: str) -> np.ndarray:
     """Numbers side by side serve as lanes as well as images do."""
-    x = _floats("x", x)
+    x = float_array("x", x)
     rows = -(-x.size // LANES)
     packs = np.zeros((rows, LANES), x.dtype)
     packs.reshape(-1)[: x.size] = x.reshape(-1)
@@ -232,7 +249,7 @@ def _conv2d_problem(
     if len(x_shape) != 4:
         raise ShapeError(f"conv2d: the input must be (N, C, H, W), got {tuple(x_shape)}")
     (_, C, H, W), (O, WC, KH, KW) = x_shape, w_shape
-    pad, spread = _pair("padding", padding, 0), _pair("dilation", dilation, 1)
+    pad, spread = pair("padding", padding, 0), pair("dilation", dilation, 1)
     if groups < 1 or C % groups or O % groups:
         raise ShapeError(f"conv2d: groups {groups} must divide the {C} input and the {O} output channels")
     if WC * groups != C:
@@ -241,7 +258,7 @@ def _conv2d_problem(
             f"conv2d: x has {C} channels and w {tuple(w_shape)} takes {WC}·{groups} (groups) = {WC * groups}{hint}"
         )
     sides = (pad[0], pad[0], pad[1], pad[1])
-    problem = Conv2dProblem(C, O, H, W, (KH, KW), _pair("stride", stride, 1), sides, spread, groups, dtype.name)
+    problem = Conv2dProblem(C, O, H, W, (KH, KW), pair("stride", stride, 1), sides, spread, groups, dtype.name)
     window = (spread[0] * (KH - 1) + 1, spread[1] * (KW - 1) + 1)
     _not_empty("conv2d", problem.y_shape, x_shape, window, pad)
     return problem
@@ -256,53 +273,3 @@ def _not_empty(
             f"{op}: a window of {window[0]}×{window[1]} does not fit the padded input of {padded[0]}×{padded[1]} "
             f"({x_shape[2]} + 2·{padding[0]} by {x_shape[3]} + 2·{padding[1]})"
         )
-
-
-def _expect(what: str, got: Sequence[int], wanted: Sequence[int]) -> None:
-    if tuple(got) != tuple(wanted):
-        raise ShapeError(f"{what} must have shape {tuple(wanted)}, got {tuple(got)}")
-
-
-def _floats(name: str, array: np.ndarray, ndim: int | None = None) -> np.ndarray:
-    """A C-contiguous array of the right kind."""
-    if not isinstance(array, np.ndarray) or array.dtype not in (np.float32, np.float64):
-        got = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
-        raise ShapeError(
-            f"{name} must be a NumPy array of float32 or float64, got {got}; use np.asarray(..., 'float32')"
-        )
-    if ndim is not None and array.ndim != ndim:
-        raise ShapeError(f"{name} must have {ndim} axes, got shape {array.shape}")
-    return np.ascontiguousarray(array)
-
-
-def _alike(**arrays: np.ndarray) -> None:
-    if len({array.dtype for array in arrays.values()}) > 1:
-        listed = ", ".join(f"{name} {array.dtype}" for name, array in arrays.items())
-        raise ShapeError(f"all arrays must have one dtype, got {listed}; convert them with .astype")
-
-
-def _pair(name: str, value: Ints, least: int) -> tuple[int, int]:
-    """Rows and columns from one number or two."""
-    pair = (value, value) if isinstance(value, (int, np.integer)) else tuple(value)
-    if len(pair) != 2 or not all(isinstance(v, (int, np.integer)) and v >= least for v in pair):
-        raise ShapeError(f"{name} must be one whole number of at least {least}, or two, got {value!r}")
-    return int(pair[0]), int(pair[1])
-
-
-def _packs(x: np.ndarray) -> np.ndarray:
-    """(N, …) to packs (P, …, 16), the last one filled up with zeros."""
-    count = -(-len(x) // LANES)
-    padded = np.zeros((count * LANES, *x.shape[1:]), x.dtype)
-    padded[: len(x)] = x
-    split = padded.reshape(count, LANES, *x.shape[1:])
-    return np.ascontiguousarray(np.moveaxis(split, 1, -1))
-
-
-def _empty_packs(count: int, shape: Sequence[int], dtype: np.dtype[Any]) -> np.ndarray:
-    return np.zeros((-(-count // LANES), *shape, LANES), dtype)
-
-
-def _images(packs: np.ndarray, count: int) -> np.ndarray:
-    """Packs (P, …, 16) back to (N, …)."""
-    rows = np.moveaxis(packs, -1, 1)
-    return np.ascontiguousarray(rows.reshape(-1, *packs.shape[1:-1])[:count])

@@ -14,7 +14,7 @@ Init = Literal["default", "xavier_uniform", "kaiming_uniform"]
 
 
 def initial(parameters: dict[str, Parameter], init: Init, seed: int) -> dict[str, np.ndarray]:
-    """A float64 array for each parameter, uniform on [-bound, bound].
+    """A float64 array for each parameter, uniform on [-bound, bound]: equation (26) of docs/math.md.
 
     Weights: ``default`` 1 / sqrt(fan_in), PyTorch's for Conv2d and Linear; ``xavier_uniform`` sqrt(6 / (fan_in +
     fan_out)), Glorot and Bengio 2010; ``kaiming_uniform`` sqrt(6 / fan_in), He et al. 2015. Biases: always the default.

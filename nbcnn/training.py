@@ -122,8 +122,9 @@ def _save(run: Run, network: Network, optimizer: Optimizer, record: Mapping[str,
     if best:
         run.save("best", network.tensors, metadata)
     position = {"epoch": record["epoch"], "step": record["step"]}
-    run.save_optimizer_state(optimizer.state, position, network.tensors)
+    # The metrics come first: a resumed run can drop an epoch that was logged and not saved, and can't make one up.
     run.log_epoch(dict(record))
+    run.save_optimizer_state(optimizer.state, position, network.tensors)
 
 
 def _warm(engine: Engine, optimizer: Optimizer, data: Dataset, reporter: Reporter) -> None:

@@ -11,6 +11,8 @@ from pydantic import ValidationError
 
 from nbcnn.config import Overrides, find_model, load_config, model_names
 from nbcnn.config import loader as loader_module
+from nbcnn.config.writer import to_yaml
+from nbcnn.config.yaml_tree import read_value
 from nbcnn.errors import ConfigError
 from nbcnn.layers import LAYERS
 from nbcnn.layers.entries import kind_of
@@ -99,9 +101,26 @@ def test_written_yaml_has_a_line_for_each_layer(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "folder",
-    ["yes", "a: b", "1e-3", "#x", "ü 🙂", "line\nbreak", "null", "trailing ", "'", '"', "\\", "\u2028", "\x7f"],
+    [
+        "yes",
+        "a: b",
+        "1e-3",
+        "#x",
+        "ü 🙂",
+        "line\nbreak",
+        "null",
+        "trailing ",
+        "True",
+        "",
+        "'",
+        '"',
+        "\\",
+        "\u2028",
+        "\x7f",
+    ],
 )
 def test_any_text_survives_the_round_trip(folder: str, tmp_path: Path) -> None:
+    assert read_value(to_yaml({"a": folder}), "x") == {"a": folder}
     data = {"folder": f"{tmp_path}/{folder}", "data_dir": folder}
     config = load_config(
         {"name": "1e3", "input": {"channels": 1, "height": 1, "width": 1}, "layers": ["relu"], "data": data}

@@ -108,6 +108,13 @@ def test_mistakes_in_set(option: str, told: str, tmp_path: Path) -> None:
     assert problem.startswith(f"--set {option}: {told}"), problem
 
 
+def test_a_replaced_section_has_the_place_of_the_option(tmp_path: Path) -> None:
+    file = written(tmp_path, TINY + "data: {mean: [0.5], std: [0]}")
+    assert problems(file, Overrides(sets=("data={mean: [a]}",))) == (
+        "--set data={mean: [a]}: data.mean[0]: expected a number, got 'a'",
+    )
+
+
 def test_short_options(tmp_path: Path) -> None:
     got = changed(tmp_path, TINY, epochs=2, threads=1, seed=9, batch_size=5, sets=("train.epochs=7",))
     assert {key: got["train"][key] for key in ("epochs", "threads", "seed", "batch_size")} == {

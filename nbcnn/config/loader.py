@@ -95,7 +95,7 @@ def _read(path: Path) -> Tree:
 
 def _plain(value: Any, path: KeyPath) -> Any:
     """A copy of a mapping made in Python, with lists for tuples and text for paths, held to a file's limits."""
-    if len(path) > MAX_DEPTH:
+    if len(path) >= MAX_DEPTH and isinstance(value, (Mapping, list, tuple)):
         raise ConfigError(f"{key_path(path[:3])}: nested deeper than {MAX_DEPTH} levels")
     if isinstance(value, Mapping):
         for key in value:

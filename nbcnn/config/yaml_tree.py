@@ -92,7 +92,7 @@ def read_yaml(data: bytes, source: str) -> Tree:
     if len(data) > MAX_BYTES:
         raise ConfigError(f"{source}: larger than {MAX_BYTES:,} bytes; a network takes a few lines, is this the file?")
     try:
-        text = data.decode("utf-8").removeprefix("\ufeff")
+        text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         place = _place_at(data[: error.start].decode("utf-8"), source)
         raise ConfigError(f"{place}: not UTF-8 text; save the file as UTF-8, or check that it is a YAML file") from None
@@ -178,7 +178,7 @@ class _Reader:
 
     def _node(self, event: yaml.Event, path: KeyPath) -> Any:
         self._values[path] = self._place(event)
-        if len(path) > MAX_DEPTH:
+        if len(path) >= MAX_DEPTH and isinstance(event, yaml.CollectionStartEvent):
             raise self._refusal(event, f"nested deeper than {MAX_DEPTH} levels; a network needs a few")
         if len(self._values) > MAX_VALUES:
             raise self._refusal(event, f"more than {MAX_VALUES:,} values; a network needs a few hundred")

@@ -381,9 +381,9 @@ def test_a_read_only_input_will_do() -> None:
 )
 def test_plain_lanes_stay_inside(shape: tuple[int, ...], index: tuple[int, ...]) -> None:
     x = np.zeros(shape)
-    with pytest.raises(IndexError, match="lanes at|out of bounds"):
+    with pytest.raises(IndexError, match=r"lanes at|out of bounds"):
         lanes_plain.load(x, index)
-    with pytest.raises(IndexError, match="lanes at|out of bounds"):
+    with pytest.raises(IndexError, match=r"lanes at|out of bounds"):
         lanes_plain.store(x, index, np.ones(LANES))
     assert not x.any()
 

@@ -1,0 +1,66 @@
+"""What functions on arrays (N, C, H, W) need around a kernel: checks of arrays, and the way to packs and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nbcnn.errors import ShapeError
+from nbcnn.kernels.contract import LANES
+
+Ints = int | Sequence[int]
+
+
+def check_shape(what: str, got: Sequence[int], wanted: Sequence[int]) -> None:
+    """Raise ShapeError unless an array has the wanted shape."""
+    if tuple(got) != tuple(wanted):
+        raise ShapeError(f"{what} must have shape {tuple(wanted)}, got {tuple(got)}")
+
+
+def float_array(name: str, array: np.ndarray, ndim: int | None = None) -> np.ndarray:
+    """A C-contiguous array of the right kind."""
+    if not isinstance(array, np.ndarray) or array.dtype not in (np.float32, np.float64):
+        got = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
+        raise ShapeError(
+            f"{name} must be a NumPy array of float32 or float64, got {got}; use np.asarray(..., 'float32')"
+        )
+    if ndim is not None and array.ndim != ndim:
+        raise ShapeError(f"{name} must have {ndim} axes, got shape {array.shape}")
+    return np.ascontiguousarray(array)
+
+
+def check_alike(**arrays: np.ndarray) -> None:
+    """Raise ShapeError unless all arrays have one dtype."""
+    if len({array.dtype for array in arrays.values()}) > 1:
+        listed = ", ".join(f"{name} {array.dtype}" for name, array in arrays.items())
+        raise ShapeError(f"all arrays must have one dtype, got {listed}; convert them with .astype")
+
+
+def pair(name: str, value: Ints, least: int) -> tuple[int, int]:
+    """Rows and columns from one number or two."""
+    pair = (value, value) if isinstance(value, (int, np.integer)) else tuple(value)
+    if len(pair) != 2 or not all(isinstance(v, (int, np.integer)) and v >= least for v in pair):
+        raise ShapeError(f"{name} must be one whole number of at least {least}, or two, got {value!r}")
+    return int(pair[0]), int(pair[1])
+
+
+def to_packs(x: np.ndarray) -> np.ndarray:
+    """(N, …) to packs (P, …, 16), the last one filled up with zeros."""
+    count = -(-len(x) // LANES)
+    padded = np.zeros((count * LANES, *x.shape[1:]), x.dtype)
+    padded[: len(x)] = x
+    split = padded.reshape(count, LANES, *x.shape[1:])
+    return np.ascontiguousarray(np.moveaxis(split, 1, -1))
+
+
+def empty_packs(count: int, shape: Sequence[int], dtype: np.dtype[Any]) -> np.ndarray:
+    """Zeroed packs (P, *shape, 16) that hold ``count`` images."""
+    return np.zeros((-(-count // LANES), *shape, LANES), dtype)
+
+
+def from_packs(packs: np.ndarray, count: int) -> np.ndarray:
+    """Packs (P, …, 16) back to (N, …)."""
+    rows = np.moveaxis(packs, -1, 1)
+    return np.ascontiguousarray(rows.reshape(-1, *packs.shape[1:-1])[:count])

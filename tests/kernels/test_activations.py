@@ -1,0 +1,117 @@
+"""Activations and softmax: against the oracle, at the ends of the range, and with NaN."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nbcnn.kernels import reference
+from nbcnn.kernels.contract import LANES, ElementwiseProblem, PlainKernels
+from nbcnn.kernels.registry import backend, backend_names
+
+from .conformance import Arrays, integers, normal, run
+
+ACTIVATIONS = [(op, name) for op in ("relu", "sigmoid", "tanh") for name in backend_names(op)]
+SOFTMAX = backend_names("softmax")
+INFINITE = float("inf")
+
+
+def both(op: str, name: str, inputs: Arrays) -> Arrays:
+    problem = ElementwiseProblem(op, len(inputs["x"]), inputs["x"].dtype.name)
+    return run(backend(op, name), problem, inputs)
+
+
+def forward(op: str, name: str, x: Any, dtype: str) -> np.ndarray:
+    """Of any numbers, NaN too; in lanes of the last row that x does not fill there is 0."""
+    numbers = np.asarray(x, dtype)
+    packs = np.zeros((-(-numbers.size // LANES), LANES), dtype)
+    packs.reshape(-1)[: numbers.size] = numbers
+    kernels: PlainKernels = backend(op, name).build(ElementwiseProblem(op, len(packs), dtype))
+    y = np.empty_like(packs)
+    with np.errstate(over="ignore"):
+        kernels.forward(packs, y, np.zeros(0, dtype))
+    result: np.ndarray = y.reshape(-1)[: numbers.size]
+    return result
+
+
+@pytest.mark.parametrize(("op", "name"), ACTIVATIONS)
+def test_activation_is_near_the_oracle(op: str, name: str, dtype: str) -> None:
+    eps, numbers = np.finfo(dtype).eps, normal(1, dtype)
+    x = np.concatenate([scale * numbers(6, LANES) for scale in (1, 5, 30, 1e-3, 1e-20)])
+    inputs = {"x": x, "dy": numbers(*x.shape)}
+    got = both(op, name, inputs)
+    # Where e**-x is about to overflow, sigmoid ends before the smallest normal number does.
+    np.testing.assert_allclose(got["y"], getattr(reference, op)(x), rtol=4 * eps, atol=np.finfo(dtype).tiny)
+    # The derivative comes from y, which is 1 long before the derivative is 0.
+    wanted = getattr(reference, f"{op}_grad")(x, inputs["dy"])
+    np.testing.assert_allclose(got["dx"], wanted, rtol=8 * eps, atol=16 * eps)
+
+
+def test_relu_is_exact(dtype: str) -> None:
+    x, dy = (integers(seed, dtype)(5, LANES) for seed in (1, 2))
+    got = both("relu", "direct", {"x": x, "dy": dy})
+    np.testing.assert_array_equal(got["y"], reference.relu(x))
+    np.testing.assert_array_equal(got["dx"], reference.relu_grad(x, dy))
+    assert (x == 0).any() and not got["dx"][x == 0].any()
+
+
+@pytest.mark.parametrize(
+    ("op", "wanted"),
+    [
+        ("relu", [0, 0, INFINITE, 0, np.nan, 2.0**99, 0, 0]),
+        ("sigmoid", [0.5, 0.5, 1, 0, np.nan, 1, 0, 0]),
+        ("tanh", [0, 0, 1, -1, np.nan, 1, -1, -1]),
+    ],
+)
+def test_ends_of_the_range(op: str, wanted: list[float], dtype: str) -> None:
+    x = [0, -0.0, INFINITE, -INFINITE, np.nan, 2.0**99, -1e30, -800]
+    for name in backend_names(op):
+        np.testing.assert_array_equal(forward(op, name, x, dtype), wanted)
+
+
+@pytest.mark.parametrize("name", backend_names("sigmoid"))
+def test_sigmoid_by_hand(name: str, dtype: str) -> None:
+    y = forward("sigmoid", name, [0, np.log(3), -np.log(3), 2], dtype)
+    np.testing.assert_allclose(y, [0.5, 0.75, 0.25, 0.8807970779778823], rtol=4 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("name", backend_names("tanh"))
+def test_tanh_is_accurate_near_zero(name: str, dtype: str) -> None:
+    x = np.array([1e-3, -1e-5, 1e-8, 1e-20, -1e-30, 0.2, -0.5], dtype)
+    np.testing.assert_allclose(forward("tanh", name, x, dtype), np.tanh(x.astype("f8")), rtol=3 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("name", SOFTMAX)
+@pytest.mark.parametrize("classes", [1, 2, 10, 37])
+def test_softmax_is_near_the_oracle(name: str, classes: int, dtype: str) -> None:
+    eps, numbers = np.finfo(dtype).eps, normal(3, dtype)
+    inputs = {"x": 3 * numbers(classes, LANES), "dy": numbers(classes, LANES)}
+    got = both("softmax", name, inputs)
+    np.testing.assert_allclose(got["y"], reference.softmax(inputs["x"].T).T, rtol=16 * eps)
+    np.testing.assert_allclose(got["y"].sum(0), np.ones(LANES), rtol=16 * eps)
+    wanted = reference.softmax_grad(inputs["x"].T, inputs["dy"].T).T
+    np.testing.assert_allclose(got["dx"], wanted, rtol=0, atol=8 * eps)
+
+
+@pytest.mark.parametrize("name", SOFTMAX)
+def test_softmax_by_hand(name: str, dtype: str) -> None:
+    x = np.zeros((4, LANES), dtype)
+    x[:, 1] = np.log([1, 2, 3, 4])
+    x[:, 2] = np.log([1, 2, 3, 4]) + 16  # the same scores, moved
+    x[:, 3] = [1e30, 0, -1e30, 1e30]
+    y = both("softmax", name, {"x": x, "dy": x})["y"]
+    np.testing.assert_array_equal(y[:, 0], [0.25] * 4)
+    np.testing.assert_allclose(y[:, 1], [0.1, 0.2, 0.3, 0.4], rtol=8 * np.finfo(dtype).eps)
+    np.testing.assert_allclose(y[:, 2], [0.1, 0.2, 0.3, 0.4], rtol=16 * np.finfo(dtype).eps)
+    np.testing.assert_array_equal(y[:, 3], [0.5, 0, 0, 0.5])
+
+
+@pytest.mark.parametrize("name", SOFTMAX)
+def test_softmax_shows_nan_in_its_image_alone(name: str, dtype: str) -> None:
+    x, y = np.zeros((3, LANES), dtype), np.empty((3, LANES), dtype)
+    x[1, 4], x[2, 5] = np.nan, -INFINITE
+    backend("softmax", name).build(ElementwiseProblem("softmax", 3, dtype)).forward(x, y, np.zeros(0, dtype))
+    assert np.isnan(y[:, 4]).all() and not np.isnan(np.delete(y, 4, axis=1)).any()
+    np.testing.assert_array_equal(y[:, 5], [0.5, 0.5, 0])
