@@ -111,7 +111,6 @@ def test_written_yaml_has_a_line_for_each_layer(tmp_path: Path) -> None:
         "null",
         "trailing ",
         "True",
-        "",
         "'",
         '"',
         "\\",

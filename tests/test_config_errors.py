@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pytest
 from configs import HEAD, TINY, cases, problems, written
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nbcnn.config import Overrides, load_config
+from nbcnn.config.messages import expected, explain
+from nbcnn.config.yaml_tree import Tree
 from nbcnn.errors import ConfigError
 
 # Entries of a list of layers, the dash before them left out.
@@ -294,3 +297,51 @@ def test_a_folder_that_is_no_run_and_a_file_that_can_not_be_read(
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(ConfigError, match=f"^{file}: can't be read: Permission denied"):
         load_config(file)
+
+
+class Opaque:
+    """A type that pydantic can't describe."""
+
+
+class PluginConfig(BaseModel):
+    """Fields of kinds that the built-in configs don't have."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    rate: Annotated[float, Field(ge=0, le=0.5)]
+    count: Annotated[int, Field(le=9)]
+    mode: Literal["only"]
+    names: tuple[Literal["a", "b"], ...]
+    table: dict[str, int]
+    opaque: Opaque
+    anything: Any
+    mixed: list[Any]
+
+
+@pytest.mark.parametrize(
+    ("field", "words"),
+    [
+        ("rate", "a number from 0 to 0.5"),
+        ("count", "a whole number of at most 9"),
+        ("mode", "only"),
+        ("names", "a list of items, each one of a, b"),
+        ("table", "a mapping, as in {key: value}"),
+        ("opaque", "another kind of value"),
+        ("anything", "another kind of value"),
+        ("mixed", "a list of values"),
+    ],
+)
+def test_the_fields_of_plugins_are_described(field: str, words: str) -> None:
+    assert expected(PluginConfig, field) == words
+
+
+def test_mistakes_inside_a_plugins_mapping() -> None:
+    root = {"rate": 1, "count": 1, "mode": "other", "names": ["a"], "table": {"x": "y"}, "anything": 1, "mixed": [1]}
+    with pytest.raises(ValidationError) as caught:
+        PluginConfig.model_validate(root)
+    assert [str(problem) for problem in explain(caught.value, PluginConfig, Tree(root))] == [
+        "rate: expected a number from 0 to 0.5, got 1",
+        "mode: expected only, got 'other'",
+        "table.x: expected a whole number, got 'y'",
+        "opaque is missing; expected another kind of value",
+    ]

@@ -155,10 +155,10 @@ def describe(schema: Mapping[str, Any]) -> str:
         arms = [arm for arm in schema["anyOf"] if arm.get("type") != "null"]
         words = ", or ".join(describe(arm) for arm in arms)
         return words if len(arms) == len(schema["anyOf"]) else f"{words}, or null"
-    if "enum" in schema:
-        return "one of " + ", ".join(str(value) for value in schema["enum"])
     if "const" in schema:
         return str(schema["const"])
+    if "enum" in schema:
+        return "one of " + ", ".join(str(value) for value in schema["enum"])
     kind = schema.get("type")
     if kind in ("integer", "number"):
         return ("a whole number" if kind == "integer" else "a number") + _bounds(schema)

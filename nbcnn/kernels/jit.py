@@ -30,10 +30,11 @@ import numba
 import numpy as np
 from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
+from numba.core.dispatcher import Dispatcher
 from numba.core.serialize import dumps
 
 OPTIONS = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy"}
-LANGUAGE = ("jit.py", "lanes.py", "lanes_numba.py", "lanes_math.py")
+LANGUAGE = ("jit.py", "lanes.py", "lanes_type.py", "lanes_operators.py", "lanes_numba.py", "lanes_math.py")
 
 
 class Compiled(NamedTuple):
@@ -165,26 +166,46 @@ def _file_digest(path: str) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
-def _digest(function) -> str:
+def _digest(function, callers=()) -> str:
     """A digest of all that the code depends on: files of the kernel, its callees and the lanes, options, versions."""
     here = Path(__file__).parent
     parts = [sys.version, numba.__version__, llvmlite.__version__, np.__version__]
     parts += [repr(sorted(OPTIONS.items(), key=str)), str(numba.config.BOUNDSCHECK)]
     parts += [_file_digest(inspect.getfile(function)), function.__qualname__]
     parts += [_file_digest(str(here / name)) for name in LANGUAGE]
-    for name in sorted(_names(function.__code__)):
-        value = function.__globals__.get(name)
-        if hasattr(value, "digest"):
-            parts.append(f"{name}={value.digest}")
-        elif isinstance(value, (int, float, str, tuple, np.generic)):
-            parts.append(f"{name}={value!r}")
+    callers = (*callers, function)
+    for name, value in sorted(_globals(function).items()):
+        parts.append(f"{name}={_identity(value, callers)}")
     for cell in function.__closure__ or ():
-        parts.append(repr(getattr(cell.cell_contents, "digest", cell.cell_contents)))
+        parts.append(_identity(cell.cell_contents, callers) or repr(cell.cell_contents))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
+def _identity(value, callers) -> str:
+    """What there is to say of a value that code uses: a callee's digest, a constant's content; or nothing."""
+    if hasattr(value, "digest"):
+        return value.digest
+    if isinstance(value, Dispatcher):  # a callee that is not ours, but plain Numba
+        return "" if value.py_func in callers else _digest(value.py_func, callers)
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
+    if isinstance(value, tuple):
+        return repr([_identity(item, callers) or repr(item) for item in value])
+    return repr(value) if isinstance(value, (int, float, str, np.generic)) else ""
+
+
+def _globals(function) -> dict[str, object]:
+    """What the names in a function's code stand for; those behind a dot, too, where a module is before it."""
+    names = _names(function.__code__)
+    found = {name: function.__globals__[name] for name in names if name in function.__globals__}
+    for name, value in list(found.items()):
+        if inspect.ismodule(value):
+            found |= {f"{name}.{inner}": vars(value)[inner] for inner in names if inner in vars(value)}
+    return found
+
+
 def _names(code: CodeType) -> set[str]:
-    """The global names that code uses, inner functions included."""
+    """The names that code uses, those of inner functions included."""
     names = set(code.co_names)
     for constant in code.co_consts:
         if isinstance(constant, CodeType):

@@ -20,7 +20,8 @@ from nbcnn.kernels.jit import OPTIONS
 if config.DISABLE_JIT:
     from nbcnn.kernels.lanes_plain import power_of_two, rint, splat, where
 else:
-    from nbcnn.kernels.lanes_numba import LANES32, LANES64, power_of_two, rint, splat, where
+    from nbcnn.kernels.lanes_numba import power_of_two, rint, splat, where
+    from nbcnn.kernels.lanes_type import LANES32, LANES64
 
 
 def _family(real, head, tail, low, high, degree):

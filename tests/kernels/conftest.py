@@ -7,10 +7,6 @@ SLOWLY = bool(numba.config.DISABLE_JIT)
 """Kernels run as plain Python (NUMBA_DISABLE_JIT=1): the same tests, but for those marked ``jit``."""
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "jit: needs compiled kernels; left out under NUMBA_DISABLE_JIT=1")
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Under NUMBA_DISABLE_JIT=1 there is no machine code and no cache to test."""
     if SLOWLY:

@@ -9,13 +9,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from nbcnn.kernels.contract import LANES, Conv2dProblem, WeightedKernels, output_size
 from nbcnn.kernels.conv2d.naive import Naive
 from nbcnn.kernels.registry import backend, backend_names
 
 from .cases import CONV2D
-from .conformance import check, draw, integers, normal, run
+from .conformance import check, draw, integers, normal, oracle, run
+from .conftest import SLOWLY
 
 TOLERANCE = {("fft", "float32"): 1e-6, ("fft", "float64"): 2e-15}
 """Of backends that can't be exact, relative to the largest number of an output."""
@@ -37,6 +40,38 @@ def test_direct_has_the_bits_of_naive(case: str, dtype: str) -> None:
     fast, plain = (run(backend("conv2d", name), problem, inputs) for name in ("direct", "naive"))
     for key in plain:
         np.testing.assert_array_equal(fast[key], plain[key], err_msg=key)
+
+
+@st.composite
+def problems(draw: st.DrawFn) -> Conv2dProblem:
+    """Any problem of small numbers that leaves something of the image."""
+    small, side = st.integers(1, 4), st.integers(0, 3)
+    problem = Conv2dProblem(
+        *(draw(n) for n in (small, st.integers(1, 5), st.integers(1, 8), st.integers(1, 8))),
+        (draw(small), draw(small)),
+        (draw(small), draw(small)),
+        (draw(side), draw(side), draw(side), draw(side)),
+        dtype=draw(st.sampled_from(["float32", "float64"])),
+    )
+    assume(min(problem.y_shape) > 0)
+    return problem
+
+
+@settings(max_examples=10 if SLOWLY else 150, deadline=None, derandomize=True, database=None)
+@given(problems())
+def test_any_problem(problem: Conv2dProblem) -> None:
+    for name in BACKENDS:
+        if (name, problem.dtype) not in TOLERANCE:
+            check(backend("conv2d", name), problem, draw(problem, integers(4, problem.dtype)))
+        else:  # the spectrum of the whole image counts, not only the pixels that a stride keeps
+            double = replace(problem, dtype="float64")
+            inputs = draw(double, integers(4, "float64"))
+            got, wanted = run(backend("conv2d", name), double, inputs), oracle(double, inputs)
+            for key, array in wanted.items():
+                np.testing.assert_allclose(got[key], array, rtol=0, atol=1e-11, err_msg=key)
+    inputs = draw(problem, normal(5, problem.dtype))
+    fast, plain = (run(backend("conv2d", name), problem, inputs) for name in ("direct", "naive"))
+    assert all(np.array_equal(fast[key], plain[key]) for key in plain)
 
 
 def test_four_backends_are_found() -> None:

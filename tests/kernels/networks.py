@@ -1,0 +1,51 @@
+"""Small networks and images for tests of the engine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nbcnn.config import load_config
+from nbcnn.network import Network
+
+LENET_LIKE: list[Any] = [
+    {"conv2d": {"out_channels": 2, "kernel_size": 3, "padding": 1}},
+    "sigmoid",
+    {"avg_pool2d": {"kernel_size": 2, "stride": 2}},
+    {"conv2d": {"out_channels": 3, "kernel_size": 3}},
+    "sigmoid",
+    {"avg_pool2d": {"kernel_size": 2, "stride": 2}},
+    "flatten",
+    {"linear": {"out_features": 5}},
+    "sigmoid",
+    {"linear": {"out_features": 4}},
+]
+"""LeNet, shrunken to images of 8 x 8."""
+
+MOTLEY: list[Any] = [
+    {"conv2d": {"out_channels": 5, "kernel_size": [3, 2], "stride": [1, 2], "padding": [1, 0]}},
+    "tanh",
+    {"max_pool2d": {"kernel_size": 3, "stride": 2, "padding": 1}},
+    {"conv2d": {"out_channels": 3, "kernel_size": 2, "bias": False}},
+    "relu",
+    {"avg_pool2d": {"kernel_size": 2, "stride": 1, "padding": 1, "count_include_pad": False}},
+    "flatten",
+    {"linear": {"out_features": 9, "bias": False}},
+    "sigmoid",
+    {"linear": {"out_features": 3}},
+]
+"""Every kind of layer, overlapping windows, no biases."""
+
+
+def build(layers: list[Any], dtype: str = "float32", channels: int = 1, size: int = 8, **more: Any) -> Network:
+    """A network on images (channels, size, size); ``more`` are sections of its YAML."""
+    shape = {"channels": channels, "height": size, "width": size}
+    return Network(load_config({"name": "test", "input": shape, "layers": layers, **more}), dtype)
+
+
+def images(network: Network, count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """(count, C, H, W) of the network's dtype, scaled as in training, and labels (count,)."""
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, network.out_shape[0], count)
+    return random.standard_normal((count, *network.in_shape)).astype(network.dtype), labels

@@ -1,0 +1,104 @@
+"""A whole network by the oracle's definitions, in float64: losses and the gradient of their mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nbcnn.kernels import reference
+
+Backward = Callable[[np.ndarray], np.ndarray]
+Tensors = Mapping[str, np.ndarray]
+
+
+class Outcome(NamedTuple):
+    """Scores (N, K), losses (N,), and for each parameter the gradient of the mean loss."""
+
+    scores: np.ndarray
+    losses: np.ndarray
+    gradients: dict[str, np.ndarray]
+
+
+def run(layers: list[Any], tensors: Tensors, x: np.ndarray, labels: np.ndarray) -> Outcome:
+    """``layers`` as YAML has them, x (N, C, H, W) as the first layer is to see it, labels (N,)."""
+    gradients: dict[str, np.ndarray] = {}
+    backwards: list[Backward] = []
+    x = np.asarray(x, np.float64)
+    for index, layer in enumerate(layers):
+        kind, arguments = next(iter(layer.items())) if isinstance(layer, dict) else (layer, {})
+        x, backward = LAYERS[kind](x, arguments, tensors, f"{index}.", gradients)
+        backwards.append(backward)
+    dy = reference.cross_entropy_grad(x, labels, np.full(len(x), 1 / len(x)))
+    for backward in reversed(backwards):
+        dy = backward(dy)
+    return Outcome(x, reference.cross_entropy(x, labels), gradients)
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else (value[0], value[1])
+
+
+def _sides(value: Any) -> tuple[int, int, int, int]:
+    rows, columns = _pair(value)
+    return rows, rows, columns, columns
+
+
+def _conv2d(x: np.ndarray, a: Any, tensors: Tensors, name: str, gradients: Any) -> tuple[np.ndarray, Backward]:
+    w = tensors[name + "weight"]
+    b = tensors.get(name + "bias", np.zeros(len(w)))
+    numbers = (_pair(a.get("stride", 1)), _sides(a.get("padding", 0)))
+
+    def backward(dy: np.ndarray) -> np.ndarray:
+        gradients[name + "weight"] = reference.conv2d_grad_weight(x, dy, _pair(a["kernel_size"]), *numbers)
+        if a.get("bias", True):
+            gradients[name + "bias"] = reference.conv2d_grad_bias(dy)
+        return reference.conv2d_grad_input(dy, w, (x.shape[2], x.shape[3]), *numbers)
+
+    return reference.conv2d(x, w, b, *numbers), backward
+
+
+def _linear(x: np.ndarray, a: Any, tensors: Tensors, name: str, gradients: Any) -> tuple[np.ndarray, Backward]:
+    w = tensors[name + "weight"]
+    b = tensors.get(name + "bias", np.zeros(len(w)))
+
+    def backward(dy: np.ndarray) -> np.ndarray:
+        gradients[name + "weight"] = reference.linear_grad_weight(x, dy)
+        if a.get("bias", True):
+            gradients[name + "bias"] = dy.sum(0)
+        return reference.linear_grad_input(dy, w)
+
+    return reference.linear(x, w, b), backward
+
+
+def _max_pool2d(x: np.ndarray, a: Any, *_: Any) -> tuple[np.ndarray, Backward]:
+    window = (_pair(a["kernel_size"]), _pair(a.get("stride", a["kernel_size"])), _sides(a.get("padding", 0)))
+    return reference.max_pool2d(x, *window), lambda dy: reference.max_pool2d_grad(x, dy, *window)
+
+
+def _avg_pool2d(x: np.ndarray, a: Any, *_: Any) -> tuple[np.ndarray, Backward]:
+    window = (_pair(a["kernel_size"]), _pair(a.get("stride", a["kernel_size"])), _sides(a.get("padding", 0)))
+    counts, size = a.get("count_include_pad", True), (x.shape[2], x.shape[3])
+    return reference.avg_pool2d(x, *window, counts), lambda dy: reference.avg_pool2d_grad(dy, size, *window, counts)
+
+
+def _flatten(x: np.ndarray, *_: Any) -> tuple[np.ndarray, Backward]:
+    return x.reshape(len(x), -1), lambda dy: dy.reshape(x.shape)
+
+
+def _activation(kind: str) -> Callable[..., tuple[np.ndarray, Backward]]:
+    forward, gradient = getattr(reference, kind), getattr(reference, f"{kind}_grad")
+    return lambda x, *_: (forward(x), lambda dy: gradient(x, dy))
+
+
+LAYERS: dict[str, Callable[..., tuple[np.ndarray, Backward]]] = {
+    "conv2d": _conv2d,
+    "linear": _linear,
+    "max_pool2d": _max_pool2d,
+    "avg_pool2d": _avg_pool2d,
+    "flatten": _flatten,
+    "relu": _activation("relu"),
+    "sigmoid": _activation("sigmoid"),
+    "tanh": _activation("tanh"),
+}

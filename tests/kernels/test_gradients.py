@@ -1,0 +1,209 @@
+"""Every gradient against differences of the forward kernels: the whole Jacobian, in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nbcnn
+from nbcnn.engine import Engine
+from nbcnn.kernels.contract import LANES, ElementwiseProblem, LinearProblem, LossProblem, WeightedKernels
+from nbcnn.kernels.registry import backend, backend_names
+from nbcnn.network import Network
+
+from .cases import CONV2D, pool2d
+from .networks import LENET_LIKE, MOTLEY, build, images
+
+EPS, ATOL, RTOL = 1e-6, 1e-8, 1e-6
+"""PyTorch's gradcheck steps as far, but allows 1e-5 and 1e-3."""
+
+
+def differences(forward: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
+    """The Jacobian (outputs, inputs) of ``forward``, which takes packs (…, 16), at one image x: 8 inputs at a time."""
+    columns: list[np.ndarray] = []
+    for first in range(0, x.size, 8):
+        moved = np.repeat(x.reshape(-1, 1), LANES, axis=1)
+        for l in range(min(8, x.size - first)):
+            moved[first + l, l] += EPS
+            moved[first + l, 8 + l] -= EPS
+        y = forward(moved.reshape(*x.shape, LANES)).reshape(-1, LANES)
+        columns += [(y[:, l] - y[:, 8 + l]) / (2 * EPS) for l in range(min(8, x.size - first))]
+    return np.stack(columns, 1)
+
+
+def rows(grad_input: Callable[[np.ndarray], np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+    """The Jacobian (outputs, inputs) by ``grad_input``, which takes packs of dy (…, 16): 16 outputs at a time."""
+    size, found = int(np.prod(shape)), []
+    for first in range(0, size, LANES):
+        dy = np.eye(size, LANES, -first).reshape(*shape, LANES)
+        found += list(grad_input(dy).reshape(-1, LANES).T[: size - first])
+    return np.stack(found)
+
+
+def numbers(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+def agree(analytic: np.ndarray, numeric: np.ndarray) -> None:
+    assert np.abs(numeric).max() > 1e-3
+    np.testing.assert_allclose(analytic, numeric, rtol=RTOL, atol=ATOL)
+
+
+def spread(image: np.ndarray) -> np.ndarray:
+    """The same image in every lane."""
+    return np.repeat(image[..., None], LANES, axis=-1)
+
+
+WEIGHTED: dict[str, Any] = {
+    "conv2d": replace(CONV2D["5x2"], out_channels=3, height=5, width=4, dtype="float64"),
+    "conv2d, stride and padding": replace(
+        CONV2D["stride and padding on four sides"], in_channels=2, out_channels=3, width=5, dtype="float64"
+    ),
+    "linear": LinearProblem(18, 5, "float64"),
+}
+EACH_WEIGHTED = [(case, name) for case, problem in WEIGHTED.items() for name in backend_names(problem.op)]
+
+
+@pytest.mark.parametrize(("case", "name"), EACH_WEIGHTED)
+def test_jacobians_of_conv2d_and_linear(case: str, name: str) -> None:
+    problem = WEIGHTED[case]
+    chosen = backend(problem.op, name)
+    kernels: WeightedKernels = chosen.build(problem)
+    work = np.zeros(chosen.workspace(problem))
+    x, w, b = numbers(*problem.x_shape), numbers(*problem.w_shape, seed=1), numbers(problem.y_shape[0], seed=2)
+
+    def forward(x: np.ndarray, w: np.ndarray = w, b: np.ndarray = b) -> np.ndarray:
+        y = np.empty((*problem.y_shape, LANES))
+        kernels.forward(x, w, b, y, work)
+        return y
+
+    def grad_input(dy: np.ndarray) -> np.ndarray:
+        dx = np.empty((*problem.x_shape, LANES))
+        kernels.grad_input(dy, w, dx, work)
+        return dx
+
+    agree(rows(grad_input, problem.y_shape), differences(forward, x))
+
+    # Weights are the same for all images: one forward pass for each step of each weight, one backward for each output.
+    image, size = spread(x), int(np.prod(problem.y_shape))
+    dw, db = np.empty((size, *w.shape)), np.empty((size, *b.shape))
+    for number in range(size):
+        dy = np.zeros((size, LANES))
+        dy[number, number % LANES] = 1
+        kernels.grad_weight(image, dy.reshape(*problem.y_shape, LANES), dw[number], db[number], work)
+    for tensor, analytic in ((w, dw), (b, db)):
+        columns = []
+        for index in np.ndindex(tensor.shape):
+            there, back = tensor.copy(), tensor.copy()
+            there[index] += EPS
+            back[index] -= EPS
+            moved = [forward(image, t, b) if tensor is w else forward(image, w, t) for t in (there, back)]
+            columns.append((moved[0] - moved[1])[..., 0].reshape(-1) / (2 * EPS))
+        agree(analytic.reshape(size, -1), np.stack(columns, 1))
+
+
+PLAIN: dict[str, Any] = {
+    "max_pool2d": pool2d("max_pool2d", "2x2", dtype="float64"),
+    "max_pool2d, overlapping": pool2d("max_pool2d", "overlapping, stride 2", dtype="float64"),
+    "max_pool2d, overlapping and padding": pool2d("max_pool2d", "overlapping and padding", dtype="float64"),
+    "avg_pool2d": pool2d("avg_pool2d", "2x2", dtype="float64"),
+    "avg_pool2d, overlapping": pool2d("avg_pool2d", "overlapping, stride 2", dtype="float64"),
+    "avg_pool2d, padding counts": pool2d("avg_pool2d", "overlapping and padding", True, "float64"),
+    "avg_pool2d, padding does not count": pool2d("avg_pool2d", "padding on four sides", False, "float64"),
+    "relu": ElementwiseProblem("relu", 20, "float64"),
+    "sigmoid": ElementwiseProblem("sigmoid", 20, "float64"),
+    "tanh": ElementwiseProblem("tanh", 20, "float64"),
+    "softmax": ElementwiseProblem("softmax", 7, "float64"),
+}
+EACH_PLAIN = [(case, name) for case, problem in PLAIN.items() for name in backend_names(problem.op)]
+
+
+@pytest.mark.parametrize(("case", "name"), EACH_PLAIN)
+def test_jacobians_of_pooling_and_activations(case: str, name: str) -> None:
+    problem = PLAIN[case]
+    chosen = backend(problem.op, name)
+    kernels, work = chosen.build(problem), np.zeros(chosen.workspace(problem))
+    # All different and none 0, by far more than a step: the largest stays the largest.
+    order = np.random.default_rng(3).permutation(int(np.prod(problem.x_shape)))
+    x = (order - order.size / 2 + 0.25).reshape(problem.x_shape) / 8
+
+    def forward(x: np.ndarray) -> np.ndarray:
+        y = np.empty((*problem.y_shape, LANES))
+        kernels.forward(x, y, work)
+        return y
+
+    image = spread(x)
+    y = forward(image)
+
+    def grad_input(dy: np.ndarray) -> np.ndarray:
+        dx = np.empty((*problem.x_shape, LANES))
+        kernels.grad_input(image, y, dy, dx, work)
+        return dx
+
+    agree(rows(grad_input, problem.y_shape), differences(forward, x))
+
+
+@pytest.mark.parametrize("name", backend_names("cross_entropy"))
+def test_jacobian_of_cross_entropy(name: str) -> None:
+    classes = 7
+    problem = LossProblem(classes, "float64")
+    chosen = backend("cross_entropy", name)
+    kernels, work = chosen.build(problem), np.zeros(chosen.workspace(problem))
+    x, guesses = numbers(classes, seed=4), np.empty(LANES, np.int64)
+    for label in range(classes):
+        labels = np.full(LANES, label)
+
+        def forward(x: np.ndarray, labels: np.ndarray = labels) -> np.ndarray:
+            losses = np.empty(LANES)
+            kernels.forward(x, labels, losses, guesses, work)
+            return 3 * losses
+
+        dx = np.empty((classes, LANES))
+        kernels.grad_input(spread(x), labels, np.full(LANES, 3.0), dx, work)
+        agree(dx[:, :1].T, differences(forward, x))
+
+
+def gradient_by_differences(
+    network: Network, engine: Engine, x: np.ndarray, labels: np.ndarray, which: Any
+) -> np.ndarray:
+    """Of the mean loss, for the parameters ``which`` (indices into the flat buffer)."""
+    order, found = np.arange(len(x)), []
+    for index in which:
+        losses = []
+        for step in (EPS, -EPS):
+            before = network.parameters[index]
+            network.parameters[index] = before + step
+            losses.append(engine.evaluate(x, labels, order).losses.mean())
+            network.parameters[index] = before
+        found.append((losses[0] - losses[1]) / (2 * EPS))
+    return np.array(found)
+
+
+@pytest.mark.parametrize("layers", [LENET_LIKE, MOTLEY], ids=["lenet-like", "motley"])
+def test_gradient_of_a_network_in_every_parameter(layers: list[Any]) -> None:
+    network = build(layers, "float64")
+    engine = Engine(network, threads=1)
+    x, labels = images(network, 5)
+    engine.train_step(x, labels, np.arange(5))
+    numeric = gradient_by_differences(network, engine, x, labels, range(network.parameters.size))
+    np.testing.assert_allclose(engine.gradient, numeric, rtol=1e-6, atol=1e-9)
+    assert np.count_nonzero(np.abs(numeric) > 1e-4) > network.parameters.size / 3
+
+
+@pytest.mark.jit
+def test_gradient_of_lenet_in_some_parameters() -> None:
+    network = Network(nbcnn.load("lenet").config, dtype="float64")
+    engine = Engine(network, threads=2)
+    x, labels = images(network, 20)
+    engine.train_step(x, labels, np.arange(20))
+    random, which, first = np.random.default_rng(5), [], 0
+    for tensor in network.tensors.values():
+        which += list(first + random.choice(tensor.size, min(tensor.size, 12), replace=False))
+        first += tensor.size
+    numeric = gradient_by_differences(network, engine, x, labels, which)
+    np.testing.assert_allclose(engine.gradient[which], numeric, rtol=1e-6, atol=1e-9)
+    engine.close()

@@ -1,0 +1,134 @@
+"""What the hot kernels become: packed arithmetic on whole vectors. A fall from there is silent, and costs a factor."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import subprocess
+import sys
+from typing import Any
+
+import numba
+import pytest
+from llvmlite.binding import get_host_cpu_features
+from numba import float32, float64, int64, types
+
+from nbcnn.kernels.conv2d import direct, naive
+from nbcnn.kernels.jit import OPTIONS, kernel
+from nbcnn.kernels.lanes import LANES
+from nbcnn.kernels.linear import direct as linear
+
+pytestmark = pytest.mark.jit
+
+SCALAR = r"\bvfn?m(?:add|sub)\d+s[sd]\b|\bv?muls[sd]\b|\bfmadd\b"
+"""A multiplication of one number; additions of one are what a sum of lanes ends with."""
+
+
+def packed(bits: int) -> str:
+    """A multiplication or fused multiply-add on several numbers of so many bits, on this machine."""
+    if platform.machine() in ("aarch64", "arm64"):
+        return r"\bfml[as]\s+v\d+\.[24][sd]"
+    letter = {32: "s", 64: "d"}[bits]
+    return rf"\bvfmadd\d+p{letter}\b" if get_host_cpu_features().get("fma") else rf"\bv?mulp{letter}\b"
+
+
+def assembly(dispatcher: Any, *signature: Any) -> str:
+    """Compiled here and now: what comes from the cache holds no text."""
+    fresh = numba.njit(**OPTIONS)(dispatcher.py_func)
+    fresh.compile(signature)
+    return str(fresh.inspect_asm()[signature])
+
+
+def array(number: Any, axes: int) -> Any:
+    return types.Array(number, axes, "C")
+
+
+PAIR = types.UniTuple(int64, 2)
+
+
+def kernels(f: Any) -> dict[str, tuple[Any, tuple[Any, ...], int]]:
+    """Kernels with their signatures, and how many sums each keeps in registers."""
+    grid, walk = types.UniTuple(int64, 6), types.UniTuple(int64, 8)
+    return {
+        "correlate": (direct.correlate, (array(f, 4), array(f, 4), array(f, 1), array(f, 4), grid, walk), 8),
+        "sum_products": (direct.sum_products, (array(f, 4), array(f, 4), array(f, 4), PAIR), 8),
+        "linear": (linear.forward, (array(f, 2), array(f, 2), array(f, 1), array(f, 2)), 8),
+        "the formula": (naive.forward, (array(f, 4), array(f, 4), array(f, 1), array(f, 4), PAIR, PAIR), 1),
+    }
+
+
+@pytest.mark.parametrize("name", kernels(float32))
+@pytest.mark.parametrize("number", [float32, float64], ids=str)
+def test_hot_kernels_are_packed(name: str, number: Any) -> None:
+    dispatcher, signature, sums = kernels(number)[name]
+    text = assembly(dispatcher, *signature)
+    found = re.findall(packed(number.bitwidth), text)
+    registers = LANES * number.bitwidth // vector_bits()
+    assert len(found) >= sums * registers
+    assert not re.findall(SCALAR, text)
+
+
+def vector_bits() -> int:
+    """The width of this machine's vectors, as far as LLVM makes use of it."""
+    features = get_host_cpu_features()
+    return 512 if features.get("avx512f") else 256 if features.get("avx") else 128
+
+
+def test_the_test_can_tell() -> None:
+    """A plain sum of products is no packed code, for LLVM may not reorder it."""
+
+    @kernel
+    def plain(x, w):  # type: ignore[no-untyped-def]
+        s = x[0]
+        for i in range(x.size):
+            s += x[i] * w[i]
+        return s
+
+    text = assembly(plain, array(float32, 1), array(float32, 1))
+    assert re.findall(SCALAR, text)
+    assert not re.findall(packed(32), text)
+
+
+BITS = """
+import hashlib
+import numpy as np
+from nbcnn.kernels.contract import Conv2dProblem, ElementwiseProblem, LinearProblem
+from nbcnn.kernels.registry import backend
+
+found, random = hashlib.sha256(), np.random.default_rng(1)
+for problem in (Conv2dProblem(3, 5, 7, 8, (3, 3), (2, 1), (1, 1, 1, 1)), LinearProblem(37, 9)):
+    chosen = backend(problem.op)
+    kernels, work = chosen.build(problem), np.zeros(chosen.workspace(problem), "f4")
+    shapes = ((*problem.x_shape, 16), problem.w_shape, problem.y_shape[:1], (*problem.y_shape, 16))
+    x, w, b, dy = (random.standard_normal(shape, "f4") for shape in shapes)
+    y, dx, dw, db = (np.empty_like(array) for array in (dy, x, w, b))
+    kernels.forward(x, w, b, y, work)
+    kernels.grad_input(dy, w, dx, work)
+    kernels.grad_weight(x, dy, dw, db, work)
+    for array in (y, dx, dw, db):
+        found.update(array.tobytes())
+x = 9 * random.standard_normal((50, 16), "f4")
+for op in ("sigmoid", "tanh", "softmax"):
+    y = np.empty_like(x)
+    backend(op).build(ElementwiseProblem(op, 50)).forward(x, y, np.zeros(0, "f4"))
+    found.update(y.tobytes())
+import numba
+print(found.hexdigest(), numba.core.registry.cpu_target.target_context.codegen().magic_tuple()[1])
+"""
+
+
+def test_the_width_of_the_vectors_changes_no_bit() -> None:
+    """As on this machine, and as on one with vectors of half the width, where this one can act as that."""
+    narrow = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+sse4.2,+avx,+avx2,+fma,+bmi,+bmi2,+f16c,+popcnt"}
+    if platform.machine() != "x86_64" or not get_host_cpu_features().get("fma"):
+        narrow = {}
+    found = []
+    for more in ({}, narrow):
+        command = [sys.executable, "-c", BITS]
+        started = subprocess.run(command, env=os.environ | more, capture_output=True, text=True)
+        assert started.returncode == 0, started.stderr
+        found.append(started.stdout.split())
+    (here, machine), (there, other) = found
+    assert here == there
+    assert other == narrow.get("NUMBA_CPU_NAME", machine)
