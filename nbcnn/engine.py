@@ -7,7 +7,7 @@ same order, for any number of threads.
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ from nbcnn.errors import KernelError
 from nbcnn.kernels import packs
 from nbcnn.kernels.contract import LANES, LossProblem
 from nbcnn.kernels.registry import Prepared, prepare
+from nbcnn.kernels.tape import Tape
 from nbcnn.layers import Layer
 from nbcnn.layers.base import Call
 from nbcnn.network import Network, views
@@ -55,7 +56,7 @@ class Engine:
         def piece(index: int, number: int, turns: Turns) -> None:
             worker = self.workers[index]
             worker.fill(images, labels, order, number * LANES, scaling, weight)
-            worker.run(worker.training_calls)
+            worker.train()
             worker.report(outcome, number * LANES)
             with turns.turn(number):
                 packs.add(self.gradient, worker.gradient_flat)
@@ -71,7 +72,7 @@ class Engine:
         def piece(index: int, number: int, turns: Turns) -> None:
             worker = self.workers[index]
             worker.fill(images, labels, order, number * LANES, scaling, self.network.dtype.type(0))
-            worker.run(worker.loss_calls)
+            worker.score()
             worker.report(outcome, number * LANES)
 
         self._share(order.size, piece)
@@ -88,7 +89,7 @@ class Engine:
         def piece(index: int, number: int, turns: Turns) -> None:
             worker = self.workers[index]
             packs.gather(images, order, number * LANES, scaling, worker.x)
-            worker.run(worker.forward)
+            worker.forward()
             packs.scatter(worker.y.reshape(-1, LANES), number * LANES, out)
 
         self._share(len(images), piece)
@@ -96,10 +97,11 @@ class Engine:
 
     def warm(self, images: np.ndarray, labels: np.ndarray, training: bool = True) -> None:
         """Run one pack in this thread, so that all kernels are compiled; nothing is changed by it."""
-        worker, order = self.workers[0], np.arange(min(LANES, len(images)))
-        worker.fill(images, labels, order, 0, self._scaling(images), self.network.dtype.type(0))
+        order, scaling = np.arange(min(LANES, len(images))), self._scaling(images)
         with one_blas_thread():
-            worker.run(worker.training_calls if training else worker.loss_calls)
+            for worker in self.workers:
+                worker.fill(images, labels, order, 0, scaling, self.network.dtype.type(0))
+                worker.train() if training else worker.score()
         packs.add(self.gradient, np.zeros_like(self.gradient))
 
     def close(self) -> None:
@@ -125,17 +127,18 @@ class Worker:
         self._work = np.zeros(_largest_workspace(network), self.dtype)
         self.x = self.pack(network.in_shape)
         bound = network.root.bind(self, self.x, None, training)
-        self.y, self.forward = bound.y, bound.forward
+        self.y = bound.y
         self._labels, self._guesses = np.zeros(LANES, np.int64), np.zeros(LANES, np.int64)
         self._losses, self._scale = np.zeros(LANES, self.dtype), np.zeros(LANES, self.dtype)
-        self.loss_calls = self.training_calls = self.forward
+        self._forward = self._score = self._train = bound.forward
         if len(network.out_shape) == 1:
             kernels, _ = prepare(LossProblem(network.out_shape[0], self.dtype.name))
-            loss = partial(kernels.forward, self.y, self._labels, self._losses, self._guesses, self._work)
-            self.loss_calls = [*self.forward, Call("loss", "forward", loss)]
+            arrays = (self.y, self._labels, self._losses, self._guesses, self._work)
+            self._score = [*bound.forward, Call("loss", "forward", kernels.forward, arrays)]
             if training and bound.dy is not None:
-                gradient = partial(kernels.grad_input, self.y, self._labels, self._scale, bound.dy, self._work)
-                self.training_calls = [*self.loss_calls, Call("loss", "grad_input", gradient), *bound.backward]
+                arrays = (self.y, self._labels, self._scale, bound.dy, self._work)
+                gradient = Call("loss", "grad_input", kernels.grad_input, arrays)
+                self._train = [*self._score, gradient, *bound.backward]
 
     def pack(self, shape: tuple[int, ...]) -> np.ndarray:
         return np.zeros((*shape, LANES), self.dtype)
@@ -165,10 +168,20 @@ class Worker:
         packs.gather(images, order, first, scaling, self.x)
         packs.gather_labels(labels, order, first, weight, self._labels, self._scale)
 
-    def run(self, calls: list[Call]) -> None:
-        """Make the calls."""
-        for call in calls:
-            call.run()
+    @cached_property
+    def forward(self) -> Tape:
+        """The layers' forward calls."""
+        return _tape(self._forward)
+
+    @cached_property
+    def score(self) -> Tape:
+        """Forward, then losses and guesses."""
+        return _tape(self._score)
+
+    @cached_property
+    def train(self) -> Tape:
+        """Forward, losses and guesses, backward: fills the gradient."""
+        return _tape(self._train)
 
     def report(self, outcome: Outcome, first: int) -> None:
         """Write this pack's losses and guesses to their places."""
@@ -188,6 +201,10 @@ def prepare_layer(layer: Layer, problem: Any) -> Prepared:
 def _largest_workspace(network: Network) -> int:
     problems = [(layer, layer.problem) for layer in network.layers() if layer.op]
     return max((prepare_layer(layer, problem).workspace for layer, problem in problems), default=0)
+
+
+def _tape(calls: list[Call]) -> Tape:
+    return Tape([(call.kernel, call.arrays) for call in calls])
 
 
 def _empty_outcome(count: int, dtype: np.dtype[Any]) -> Outcome:

@@ -27,6 +27,21 @@ def output_size(size: int, kernel_size: int, stride: int, before: int, after: in
     return (size + before + after - dilation * (kernel_size - 1) - 1) // stride + 1
 
 
+class Fixed:
+    """A compiled kernel with the problem's numbers: it is called with the arrays, and the numbers come after them.
+
+    Numbers are whole numbers and tuples of them. A backend whose kernels are of this kind, or compiled kernels as they
+    are, runs without Python between its calls (tape.py); any other callable works too.
+    """
+
+    def __init__(self, kernel: Kernel, *numbers: Any) -> None:
+        self.kernel, self.numbers = kernel, numbers
+
+    def __call__(self, *arrays: Any) -> None:
+        """Run the kernel."""
+        self.kernel(*arrays, *self.numbers)
+
+
 class WeightedKernels(NamedTuple):
     """Kernels of conv2d and linear. In a layer without a bias, ``b`` (O,) is zeros; ``db`` is written all the same."""
 

@@ -7,7 +7,6 @@ buffers; ``bind`` ties one layer's kernels to such views and returns the calls t
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
@@ -19,6 +18,7 @@ from nbcnn.registry import Registry
 if TYPE_CHECKING:
     import numpy as np
 
+    from nbcnn.kernels.contract import Kernel
     from nbcnn.kernels.registry import Prepared
 
 Shape = tuple[int, ...]
@@ -79,7 +79,8 @@ class Call(NamedTuple):
 
     layer: str
     direction: str
-    run: Callable[[], object]
+    kernel: Kernel
+    arrays: tuple[np.ndarray, ...]
 
 
 @dataclass

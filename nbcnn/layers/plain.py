@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from nbcnn.layers.base import Bound, Call, Layer, Room
@@ -22,10 +21,10 @@ def bind_plain(layer: Layer, room: Room, x: np.ndarray, dx: np.ndarray | None, t
     def seen(pack: np.ndarray) -> np.ndarray:
         return pack.reshape(-1, pack.shape[-1]) if len(problem.x_shape) == 1 else pack
 
-    bound = Bound(y, None, [Call(layer.path, "forward", partial(kernels.forward, seen(x), seen(y), work))])
+    bound = Bound(y, None, [Call(layer.path, "forward", kernels.forward, (seen(x), seen(y), work))])
     if training:
         bound.dy = room.pack(layer.out_shape)
         if dx is not None:
-            call = partial(kernels.grad_input, seen(x), seen(y), seen(bound.dy), seen(dx), work)
-            bound.backward = [Call(layer.path, "grad_input", call)]
+            arrays = (seen(x), seen(y), seen(bound.dy), seen(dx), work)
+            bound.backward = [Call(layer.path, "grad_input", kernels.grad_input, arrays)]
     return bound

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from nbcnn.layers.base import Bound, Call, Layer, Room
@@ -21,13 +20,13 @@ def bind_weighted(layer: Layer, room: Room, x: np.ndarray, dx: np.ndarray | None
     w = room.parameter(f"{layer.path}.weight")
     b = room.parameter(f"{layer.path}.bias") if bias else np.zeros(w.shape[0], room.dtype)
     y = room.pack(layer.out_shape)
-    bound = Bound(y, None, [Call(layer.path, "forward", partial(kernels.forward, x, w, b, y, work))])
+    bound = Bound(y, None, [Call(layer.path, "forward", kernels.forward, (x, w, b, y, work))])
     if training:
         bound.dy = room.pack(layer.out_shape)
         dw = room.gradient(f"{layer.path}.weight")
         db = room.gradient(f"{layer.path}.bias") if bias else np.zeros_like(b)
-        calls = [Call(layer.path, "grad_weight", partial(kernels.grad_weight, x, bound.dy, dw, db, work))]
+        calls = [Call(layer.path, "grad_weight", kernels.grad_weight, (x, bound.dy, dw, db, work))]
         if dx is not None:
-            calls.append(Call(layer.path, "grad_input", partial(kernels.grad_input, bound.dy, w, dx, work)))
+            calls.append(Call(layer.path, "grad_input", kernels.grad_input, (bound.dy, w, dx, work)))
         bound.backward = calls
     return bound

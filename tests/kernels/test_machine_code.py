@@ -53,8 +53,12 @@ def kernels(f: Any) -> dict[str, tuple[Any, tuple[Any, ...], int]]:
     return {
         "correlate": (direct.correlate, (array(f, 4), array(f, 4), array(f, 1), array(f, 4), grid, walk), 8),
         "sum_products": (direct.sum_products, (array(f, 4), array(f, 4), array(f, 4), PAIR), 8),
-        "linear": (linear.forward, (array(f, 2), array(f, 2), array(f, 1), array(f, 2)), 8),
-        "the formula": (naive.forward, (array(f, 4), array(f, 4), array(f, 1), array(f, 4), PAIR, PAIR), 1),
+        "linear": (linear.forward, (array(f, 2), array(f, 2), array(f, 1), array(f, 2), array(f, 1)), 8),
+        "the formula": (
+            naive.forward,
+            (array(f, 4), array(f, 4), array(f, 1), array(f, 4), array(f, 1), types.UniTuple(PAIR, 2)),
+            1,
+        ),
     }
 
 

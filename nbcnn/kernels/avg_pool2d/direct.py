@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from nbcnn.kernels.contract import PlainKernels, Pool2dProblem, SimpleBackend
+from nbcnn.kernels.contract import Fixed, PlainKernels, Pool2dProblem, SimpleBackend
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import load, splat, store
 from nbcnn.kernels.registry import register
 
 
 @kernel
-def forward(x, y, window, whole):
+def forward(x, y, work, numbers):
     """x (C, H, W) -> y (C, OH, OW); ``whole``: padding zeros count in the divisor."""
-    (KH, KW), (SH, SW), (top, left) = window
+    (KH, KW), (SH, SW), (top, left), whole = numbers
     C, H, W = x.shape[:3]
     zero = splat(x.dtype.type(0))
     for c in range(C):
@@ -27,9 +27,9 @@ def forward(x, y, window, whole):
 
 
 @kernel
-def grad_input(dy, dx, window, whole):
+def grad_input(x, y, dy, dx, work, numbers):
     """Every pixel of a window gets its share of dy; windows may overlap."""
-    (KH, KW), (SH, SW), (top, left) = window
+    (KH, KW), (SH, SW), (top, left), whole = numbers
     C, H, W = dx.shape[:3]
     dx[:] = 0
     for c in range(C):
@@ -49,8 +49,6 @@ class Direct(SimpleBackend):
 
     def build(self, problem: Pool2dProblem) -> PlainKernels:
         """Bind the window."""
-        window, whole = (problem.kernel_size, problem.stride, problem.padding[::2]), problem.count_include_pad
-        return PlainKernels(
-            lambda x, y, work: forward(x, y, window, whole),
-            lambda x, y, dy, dx, work: grad_input(dy, dx, window, whole),
-        )
+        p = problem
+        numbers = (p.kernel_size, p.stride, p.padding[::2], int(p.count_include_pad))
+        return PlainKernels(Fixed(forward, numbers), Fixed(grad_input, numbers))

@@ -7,7 +7,7 @@ Sizes that are no multiple of the block repeat their last channel or pixel, whic
 
 from __future__ import annotations
 
-from nbcnn.kernels.contract import LANES, Conv2dProblem, WeightedKernels, undilated_ungrouped
+from nbcnn.kernels.contract import LANES, Conv2dProblem, Fixed, WeightedKernels, undilated_ungrouped
 from nbcnn.kernels.conv2d._shared import bias_gradient, pad
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import lane_sum, load, splat, store
@@ -218,8 +218,4 @@ class Direct:
     def build(self, problem: Conv2dProblem) -> WeightedKernels:
         """Bind stride and padding."""
         numbers = (problem.stride, problem.padding)
-        return WeightedKernels(
-            lambda x, w, b, y, work: forward(x, w, b, y, work, numbers),
-            lambda dy, w, dx, work: grad_input(dy, w, dx, work, numbers),
-            lambda x, dy, dw, db, work: grad_weight(x, dy, dw, db, work, numbers),
-        )
+        return WeightedKernels(Fixed(forward, numbers), Fixed(grad_input, numbers), Fixed(grad_weight, numbers))

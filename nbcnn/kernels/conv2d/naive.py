@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from nbcnn.kernels.contract import Conv2dProblem, WeightedKernels, undilated_ungrouped
+from nbcnn.kernels.contract import Conv2dProblem, Fixed, WeightedKernels, undilated_ungrouped
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import lane_sum, load, splat, store
 from nbcnn.kernels.registry import register
 
 
 @kernel
-def forward(x, w, b, y, stride, padding):
+def forward(x, w, b, y, work, numbers):
     """x (C, H, W), w (O, C, KH, KW), b (O,) -> y (O, OH, OW)"""
+    stride, padding = numbers
     C, H, W = x.shape[:3]
     O, _, KH, KW = w.shape
     OH, OW = y.shape[1:3]
@@ -29,8 +30,9 @@ def forward(x, w, b, y, stride, padding):
 
 
 @kernel
-def grad_input(dy, w, dx, stride, padding):
+def grad_input(dy, w, dx, work, numbers):
     """dy (O, OH, OW), w (O, C, KH, KW) -> dx (C, H, W)"""
+    stride, padding = numbers
     C, H, W = dx.shape[:3]
     O, _, KH, KW = w.shape
     OH, OW = dy.shape[1:3]
@@ -49,8 +51,9 @@ def grad_input(dy, w, dx, stride, padding):
 
 
 @kernel
-def grad_weight(x, dy, dw, db, stride, padding):
+def grad_weight(x, dy, dw, db, work, numbers):
     """x (C, H, W), dy (O, OH, OW) -> dw (O, C, KH, KW), db (O,), summed over the 16 images"""
+    stride, padding = numbers
     C, H, W = x.shape[:3]
     O, _, KH, KW = dw.shape
     OH, OW = dy.shape[1:3]
@@ -87,9 +90,5 @@ class Naive:
 
     def build(self, problem: Conv2dProblem) -> WeightedKernels:
         """Bind stride and padding."""
-        stride, padding = problem.stride, problem.padding[::2]
-        return WeightedKernels(
-            lambda x, w, b, y, work: forward(x, w, b, y, stride, padding),
-            lambda dy, w, dx, work: grad_input(dy, w, dx, stride, padding),
-            lambda x, dy, dw, db, work: grad_weight(x, dy, dw, db, stride, padding),
-        )
+        numbers = (problem.stride, problem.padding[::2])
+        return WeightedKernels(Fixed(forward, numbers), Fixed(grad_input, numbers), Fixed(grad_weight, numbers))

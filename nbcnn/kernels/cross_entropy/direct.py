@@ -23,7 +23,7 @@ def largest_and_total(x):
 
 
 @kernel
-def forward(x, labels, losses, guesses):
+def forward(x, labels, losses, guesses, work):
     """scores x (K,), labels (16,) -> losses (16,), guesses (16,): the first class with the largest score"""
     largest, total = largest_and_total(x)
     for l in range(LANES):
@@ -36,7 +36,7 @@ def forward(x, labels, losses, guesses):
 
 
 @kernel
-def grad_input(x, labels, scale, dx):
+def grad_input(x, labels, scale, dx, work):
     """scale (16,) -> dx (K,) = scale (softmax(x) - onehot(label)); a blank image has scale 0"""
     largest, total = largest_and_total(x)
     factor = load(scale, (0,))
@@ -52,7 +52,4 @@ class Direct(SimpleBackend):
 
     def build(self, problem: LossProblem) -> LossKernels:
         """Nothing to bind."""
-        return LossKernels(
-            lambda x, labels, losses, guesses, work: forward(x, labels, losses, guesses),
-            lambda x, labels, scale, dx, work: grad_input(x, labels, scale, dx),
-        )
+        return LossKernels(forward, grad_input)

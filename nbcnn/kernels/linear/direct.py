@@ -13,7 +13,7 @@ from nbcnn.kernels.registry import register
 
 
 @kernel
-def forward(x, w, b, y):
+def forward(x, w, b, y, work):
     """x (F,), w (O, F), b (O,) -> y (O,)"""
     O, F = w.shape
     for o in range(0, O, 8):
@@ -42,7 +42,7 @@ def forward(x, w, b, y):
 
 
 @kernel
-def grad_input(dy, w, dx):
+def grad_input(dy, w, dx, work):
     """dy (O,), w (O, F) -> dx (F,)"""
     O, F = w.shape
     zero = splat(w.dtype.type(0))
@@ -134,8 +134,4 @@ class Direct:
 
     def build(self, problem: LinearProblem) -> WeightedKernels:
         """Nothing to bind."""
-        return WeightedKernels(
-            lambda x, w, b, y, work: forward(x, w, b, y),
-            lambda dy, w, dx, work: grad_input(dy, w, dx),
-            grad_weight,
-        )
+        return WeightedKernels(forward, grad_input, grad_weight)

@@ -9,7 +9,7 @@ from nbcnn.kernels.registry import register
 
 
 @kernel
-def forward(x, w, b, y):
+def forward(x, w, b, y, work):
     """x (F,), w (O, F), b (O,) -> y (O,)"""
     O, F = w.shape
     for o in range(O):
@@ -20,7 +20,7 @@ def forward(x, w, b, y):
 
 
 @kernel
-def grad_input(dy, w, dx):
+def grad_input(dy, w, dx, work):
     """dy (O,), w (O, F) -> dx (F,)"""
     O, F = w.shape
     for f in range(F):
@@ -31,7 +31,7 @@ def grad_input(dy, w, dx):
 
 
 @kernel
-def grad_weight(x, dy, dw, db):
+def grad_weight(x, dy, dw, db, work):
     """x (F,), dy (O,) -> dw (O, F), db (O,), summed over the 16 images in their order"""
     O, F = dw.shape
     for o in range(O):
@@ -49,8 +49,4 @@ class Naive(SimpleBackend):
 
     def build(self, problem: LinearProblem) -> WeightedKernels:
         """Nothing to bind."""
-        return WeightedKernels(
-            lambda x, w, b, y, work: forward(x, w, b, y),
-            lambda dy, w, dx, work: grad_input(dy, w, dx),
-            lambda x, dy, dw, db, work: grad_weight(x, dy, dw, db),
-        )
+        return WeightedKernels(forward, grad_input, grad_weight)

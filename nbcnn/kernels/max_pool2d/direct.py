@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from nbcnn.kernels.contract import PlainKernels, Pool2dProblem, SimpleBackend
+from nbcnn.kernels.contract import Fixed, PlainKernels, Pool2dProblem, SimpleBackend
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import load, maximum, splat, store, where
 from nbcnn.kernels.registry import register
 
 
 @kernel
-def forward(x, y, window):
+def forward(x, y, work, window):
     """x (C, H, W) -> y (C, OH, OW)"""
     (KH, KW), (SH, SW), (top, left) = window
     C, H, W = x.shape[:3]
@@ -25,7 +25,7 @@ def forward(x, y, window):
 
 
 @kernel
-def grad_input(x, y, dy, dx, window):
+def grad_input(x, y, dy, dx, work, window):
     """The gradient goes to the first pixel of the window that is the largest; windows may overlap."""
     (KH, KW), (SH, SW), (top, left) = window
     C, H, W = x.shape[:3]
@@ -52,7 +52,4 @@ class Direct(SimpleBackend):
     def build(self, problem: Pool2dProblem) -> PlainKernels:
         """Bind the window."""
         window = (problem.kernel_size, problem.stride, problem.padding[::2])
-        return PlainKernels(
-            lambda x, y, work: forward(x, y, window),
-            lambda x, y, dy, dx, work: grad_input(x, y, dy, dx, window),
-        )
+        return PlainKernels(Fixed(forward, window), Fixed(grad_input, window))

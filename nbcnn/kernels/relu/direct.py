@@ -9,7 +9,7 @@ from nbcnn.kernels.registry import register
 
 
 @kernel
-def forward(x, y):
+def forward(x, y, work):
     """x (F,) -> y (F,)"""
     for f in range(x.shape[0]):
         v = load(x, (f,))
@@ -17,7 +17,7 @@ def forward(x, y):
 
 
 @kernel
-def grad_input(y, dy, dx):
+def grad_input(x, y, dy, dx, work):
     """The derivative in terms of the output y."""
     for f in range(y.shape[0]):
         v, d = load(y, (f,)), load(dy, (f,))
@@ -30,4 +30,4 @@ class Direct(SimpleBackend):
 
     def build(self, problem: ElementwiseProblem) -> PlainKernels:
         """Nothing to bind."""
-        return PlainKernels(lambda x, y, work: forward(x, y), lambda x, y, dy, dx, work: grad_input(y, dy, dx))
+        return PlainKernels(forward, grad_input)

@@ -9,7 +9,7 @@ from nbcnn.kernels.registry import register
 
 
 @kernel
-def forward(x, y):
+def forward(x, y, work):
     """scores x (K,) -> probabilities y (K,)"""
     K = x.shape[0]
     largest = load(x, (0,))
@@ -25,7 +25,7 @@ def forward(x, y):
 
 
 @kernel
-def grad_input(y, dy, dx):
+def grad_input(x, y, dy, dx, work):
     """dx_k = y_k (dy_k - sum of y dy)"""
     K = y.shape[0]
     s = splat(y.dtype.type(0))
@@ -41,4 +41,4 @@ class Direct(SimpleBackend):
 
     def build(self, problem: ElementwiseProblem) -> PlainKernels:
         """Nothing to bind."""
-        return PlainKernels(lambda x, y, work: forward(x, y), lambda x, y, dy, dx, work: grad_input(y, dy, dx))
+        return PlainKernels(forward, grad_input)
