@@ -28,10 +28,9 @@ def output_size(size: int, kernel_size: int, stride: int, before: int, after: in
 
 
 class Fixed:
-    """A compiled kernel with the problem's numbers: it is called with the arrays, and the numbers come after them.
+    """A compiled kernel whose last arguments, whole numbers and tuples of them, are those of the problem.
 
-    Numbers are whole numbers and tuples of them. A backend whose kernels are of this kind, or compiled kernels as they
-    are, runs without Python between its calls (tape.py); any other callable works too.
+    A backend made of these, or of compiled kernels as they are, runs without Python between its calls (tape.py).
     """
 
     def __init__(self, kernel: Kernel, *numbers: Any) -> None:
@@ -122,7 +121,7 @@ class Conv2dProblem:
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulate steps of the formula for one image: every output times the taps it sums."""
+        """Multiply-accumulate steps for one image: every output times the taps that it sums."""
         return prod(self.y_shape) * prod(self.w_shape[1:])
 
 
@@ -251,11 +250,10 @@ class Backend(Protocol):
 
 
 class SimpleBackend:
-    """A backend that takes every problem and needs no scratch; the rest is ``build``."""
+    """A backend that takes every problem and needs no scratch."""
 
-    def supports(self, problem: Any) -> str | None:
+    def supports(self, problem: Any) -> None:
         """Everything."""
-        return None
 
     def workspace(self, problem: Any) -> int:
         """Nothing."""
