@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich import progress
@@ -107,10 +110,11 @@ class Progress:
         )
         self._print(f"pictures: {run.curves}, {run.confusion.name}, {run.samples.name}")
         other = "direct" if "conv2d=fft" in self._backends else "fft"
+        me = program()
         hints = (
-            (f"nbcnn eval {run.folder}", "the best checkpoint on the test images"),
-            (f"nbcnn train {run.config} --backend conv2d={other}", "the same network on other kernels"),
-            (f"nbcnn predict {run.folder} PICTURE.png", "what it sees in a picture of yours"),
+            (f"{me} eval {run.folder}", "the best checkpoint on the test images"),
+            (f"{me} train {run.config} --backend conv2d={other}", "the same network on other kernels"),
+            (f"{me} predict {run.folder} PICTURE.png", "what it sees in a picture of yours"),
         )
         width = max(len(command) for command, _ in hints)
         for index, (command, what) in enumerate(hints):
@@ -118,6 +122,16 @@ class Progress:
 
     def _print(self, text: str) -> None:
         self._console.print(escape(text), soft_wrap=True)
+
+
+def program() -> str:
+    """How this person calls nbcnn: by name where the shell finds this very program, else as it was typed."""
+    typed = Path(sys.argv[0])
+    if typed.name == "__main__.py":
+        return "python -m nbcnn"
+    found = shutil.which(typed.name)
+    same = found is not None and Path(found).resolve() == typed.resolve()
+    return str(typed) if typed.stem == "nbcnn" and not same else "nbcnn"
 
 
 def _loss(loss: float) -> str:
