@@ -6,7 +6,7 @@ import platform
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -22,26 +22,26 @@ from nbcnn.report.run import draw_run
 from nbcnn.runs import Run
 
 
-class Reporter(Protocol):
-    """Who is told how training goes; the command line draws it, Python code may ignore it."""
+class Reporter:
+    """Who is told how training goes. This one says nothing; the command line's draws it."""
 
-    def start(self, run: Run, network: Network, data: Dataset, threads: int) -> None: ...
-    def compiling(self, kernel: str) -> None: ...
-    def compiled(self, kernels: int, seconds: float) -> None: ...
-    def epoch(self, epoch: int, epochs: int, images: int) -> None: ...
-    def step(self, images: int, loss: float, accuracy: float) -> None: ...
-    def epoch_done(self, record: Mapping[str, Any]) -> None: ...
+    def start(self, run: Run, network: Network, data: Dataset, threads: int) -> None:
+        """Training begins."""
 
+    def compiling(self, kernel: str) -> None:
+        """A kernel is about to be compiled."""
 
-class Silent:
-    """A reporter that says nothing."""
+    def compiled(self, kernels: int, seconds: float) -> None:
+        """All are, and some had to be."""
 
-    def start(self, run: Run, network: Network, data: Dataset, threads: int) -> None: ...
-    def compiling(self, kernel: str) -> None: ...
-    def compiled(self, kernels: int, seconds: float) -> None: ...
-    def epoch(self, epoch: int, epochs: int, images: int) -> None: ...
-    def step(self, images: int, loss: float, accuracy: float) -> None: ...
-    def epoch_done(self, record: Mapping[str, Any]) -> None: ...
+    def epoch(self, epoch: int, epochs: int, images: int) -> None:
+        """An epoch begins."""
+
+    def step(self, images: int, loss: float, accuracy: float) -> None:
+        """A batch is done; ``loss`` and ``accuracy`` are its own."""
+
+    def epoch_done(self, record: Mapping[str, Any]) -> None:
+        """An epoch is done; the record is that of the metrics files."""
 
 
 def train(
@@ -58,7 +58,7 @@ def train(
     checkpoints of the epochs before stay).
     """
     config = source if isinstance(source, Config) else load_config(source, overrides or Overrides())
-    reporter = reporter or Silent()
+    reporter = reporter or Reporter()
     network = Network(config)
     data = load_dataset(config.data)
     check_data(network, data)

@@ -69,7 +69,7 @@ def test_training_says_what_it_does_and_what_to_do_next(place, capsys):
     assert "64 training and 20 test images" in output.out
     assert output.out.count("epoch ") >= 2
     assert "test accuracy 100.0% after epoch 8" in output.out
-    assert f"next: nbcnn eval {place / 'again'}" in output.out
+    assert f"nbcnn eval {place / 'again'} " in output.out
 
 
 def test_eval_prints_accuracy_loss_and_images(place, capsys):

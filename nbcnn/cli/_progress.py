@@ -12,14 +12,16 @@ from rich import progress
 from rich.console import Console
 from rich.markup import escape
 
+from nbcnn.training import Reporter
+
 if TYPE_CHECKING:
     from nbcnn.data import Dataset
     from nbcnn.network import Network
     from nbcnn.runs import Run
 
 
-class Progress:
-    """A Reporter that draws with rich; on something that is no terminal it prints the epochs' lines alone."""
+class Progress(Reporter):
+    """Draws with rich; on something that is no terminal it prints the epochs' lines alone."""
 
     def __init__(self) -> None:
         self._console = Console(highlight=False)

@@ -60,6 +60,27 @@ def test_one_number_stands_for_a_pair() -> None:
     assert F.conv2d(x, w, None, np.int64(2), [1, 1]).tobytes() == pairs.tobytes()
 
 
+def test_no_function_writes_to_its_inputs() -> None:
+    x, w, b, dy = (
+        integers(n, "float32", *shape) for n, shape in enumerate(((16, 3, 5, 5), (4, 3, 2, 2), (4,), (16, 4, 4, 4)))
+    )
+    rows, weights, target = integers(5, "float32", 16, 9), integers(6, "float32", 4, 9), np.arange(16) % 9
+    inputs = (x, w, b, dy, rows, weights, target)
+    before = [array.tobytes() for array in inputs]
+    for name in backend_names("conv2d"):
+        F.conv2d(x, w, b, backend=name)
+        F.conv2d_grad_input(x.shape, w, dy, backend=name)
+        F.conv2d_grad_weight(x, w.shape, dy, backend=name)
+    for name in backend_names("linear"):
+        F.linear(rows, weights, b, backend=name)
+    for function in (F.relu, F.sigmoid, F.tanh, F.softmax):
+        function(rows)
+    F.cross_entropy(rows, target)
+    F.max_pool2d(x, 2)
+    F.avg_pool2d(x, 2)
+    assert [array.tobytes() for array in inputs] == before
+
+
 def test_any_layout_of_memory_will_do_and_no_input_changes() -> None:
     x, w, b = integers(1, "float32", 5, 6, 7, 3), integers(2, "float32", 2, 3, 3, 4), integers(3, "float32", 8)
     arguments = (x.transpose(0, 3, 1, 2), w.transpose(3, 2, 1, 0)[:, :3], b[::2])

@@ -84,7 +84,10 @@ def test_a_second_backend_of_the_same_name_is_an_error() -> None:
 def test_a_registered_backend_is_found_under_its_files_name_or_its_own() -> None:
     @register("linear")
     class Mine(SimpleBackend):
-        """a backend of one's own"""
+        """a backend of one's own
+
+        And more to say of it.
+        """
 
         def build(self, problem: LinearProblem) -> WeightedKernels:
             return WeightedKernels(print, print, print)
