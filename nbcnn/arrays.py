@@ -28,7 +28,7 @@ def float_array(name: str, array: np.ndarray, ndim: int | None = None) -> np.nda
         )
     if ndim is not None and array.ndim != ndim:
         raise ShapeError(f"{name} must have {ndim} axes, got shape {array.shape}")
-    return np.ascontiguousarray(array)
+    return np.asarray(array, order="C")  # ascontiguousarray would give an array without axes one
 
 
 def check_alike(**arrays: np.ndarray) -> None:
@@ -40,10 +40,23 @@ def check_alike(**arrays: np.ndarray) -> None:
 
 def pair(name: str, value: Ints, least: int) -> tuple[int, int]:
     """Rows and columns from one number or two."""
-    pair = (value, value) if isinstance(value, (int, np.integer)) else tuple(value)
-    if len(pair) != 2 or not all(isinstance(v, (int, np.integer)) and v >= least for v in pair):
+    both = tuple(value) if isinstance(value, (tuple, list, np.ndarray)) else (value, value)
+    if len(both) != 2 or not all(is_count(v, least) for v in both):
         raise ShapeError(f"{name} must be one whole number of at least {least}, or two, got {value!r}")
-    return int(pair[0]), int(pair[1])
+    return int(both[0]), int(both[1])
+
+
+def is_count(value: object, least: int) -> bool:
+    """Whether this is a whole number (Python's or NumPy's, no bool) of at least ``least``."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and bool(value >= least)
+
+
+def sizes(name: str, value: Sequence[int], axes: str) -> tuple[int, ...]:
+    """A shape that was given as an argument; ``axes`` names what it must hold, as in (N, C, H, W)."""
+    wanted = axes.count(",") + 1
+    if not isinstance(value, (tuple, list)) or len(value) != wanted or not all(is_count(v, 0) for v in value):
+        raise ShapeError(f"{name} must be {wanted} whole numbers {axes}, got {value!r}")
+    return tuple(int(v) for v in value)
 
 
 def to_packs(x: np.ndarray) -> np.ndarray:

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from nbcnn.arrays import Ints, check_alike, check_shape, empty_packs, float_array, from_packs, pair, to_packs
+from nbcnn.arrays import Ints, check_alike, check_shape, empty_packs, float_array, from_packs, pair, sizes, to_packs
 from nbcnn.blas import one_blas_thread
 from nbcnn.errors import ShapeError
-from nbcnn.kernels.contract import LANES, Conv2dProblem, ElementwiseProblem, LinearProblem, LossProblem, Pool2dProblem
+from nbcnn.kernels.contract import LANES, ElementwiseProblem, LinearProblem, LossProblem
 from nbcnn.kernels.registry import prepare
+from nbcnn.problems import conv2d_problem, pool2d_problem
 
 
 def conv2d(
@@ -37,7 +38,7 @@ def conv2d(
         raise ShapeError(
             f"conv2d: b must have one number for each of the {len(w)} output channels, got shape {b.shape}"
         )
-    problem = _conv2d_problem(x.shape, w.shape, stride, padding, dilation, groups, x.dtype)
+    problem = conv2d_problem(x.shape, w.shape, stride, padding, dilation, groups, x.dtype)
     kernels, floats = prepare(problem, backend)
     work, y = np.zeros(floats, x.dtype), empty_packs(len(x), problem.y_shape, x.dtype)
     with one_blas_thread():
@@ -60,8 +61,9 @@ def conv2d_grad_input(
     """Equation (3): weight (O, C, KH, KW), grad_output (N, O, OH, OW) -> ``input_size`` (N, C, H, W)."""
     w, dy = float_array("weight", weight, 4), float_array("grad_output", grad_output, 4)
     check_alike(weight=w, grad_output=dy)
-    problem = _conv2d_problem(tuple(input_size), w.shape, stride, padding, dilation, groups, w.dtype)
-    check_shape("conv2d_grad_input: grad_output", dy.shape, (input_size[0], *problem.y_shape))
+    shape = sizes("input_size", input_size, "(N, C, H, W)")
+    problem = conv2d_problem(shape, w.shape, stride, padding, dilation, groups, w.dtype)
+    check_shape("conv2d_grad_input: grad_output", dy.shape, (shape[0], *problem.y_shape))
     kernels, floats = prepare(problem, backend)
     work, dx = np.zeros(floats, w.dtype), empty_packs(len(dy), problem.x_shape, w.dtype)
     with one_blas_thread():
@@ -84,10 +86,8 @@ def conv2d_grad_weight(
     """Equation (4), over all images: input (N, C, H, W), grad_output (N, O, OH, OW) -> weight_size (O, C, KH, KW)."""
     x, dy = float_array("input", input, 4), float_array("grad_output", grad_output, 4)
     check_alike(input=x, grad_output=dy)
-    shape = tuple(int(n) for n in weight_size)
-    if len(shape) != 4:
-        raise ShapeError(f"conv2d_grad_weight: weight_size must be (O, C, KH, KW), got {shape}")
-    problem = _conv2d_problem(x.shape, shape, stride, padding, dilation, groups, x.dtype)
+    shape = sizes("weight_size", weight_size, "(O, C, KH, KW)")
+    problem = conv2d_problem(x.shape, shape, stride, padding, dilation, groups, x.dtype)
     check_shape("conv2d_grad_weight: grad_output", dy.shape, (len(x), *problem.y_shape))
     kernels, floats = prepare(problem, backend)
     total, dw, db = np.zeros(shape, x.dtype), np.zeros(shape, x.dtype), np.zeros(shape[0], x.dtype)
@@ -171,6 +171,8 @@ def softmax(x: np.ndarray, dim: int = 1, *, backend: str = "direct") -> np.ndarr
     x = float_array("x", x)
     if not -x.ndim <= dim < x.ndim:
         raise ShapeError(f"softmax: dim {dim} does not exist in an array of shape {x.shape}")
+    if x.size == 0:
+        return x.copy()
     moved = np.moveaxis(x, dim, -1)
     rows = np.ascontiguousarray(moved.reshape(-1, moved.shape[-1]))
     kernels, floats = prepare(ElementwiseProblem("softmax", rows.shape[1], x.dtype.name), backend)
@@ -193,6 +195,8 @@ def cross_entropy(
         raise ShapeError(f"cross_entropy: targets go from {target.min()} to {target.max()}, x has {x.shape[1]} classes")
     if reduction not in ("mean", "sum", "none"):
         raise ShapeError(f"cross_entropy: reduction must be mean, sum or none, got {reduction!r}")
+    if reduction == "mean" and not len(x):
+        raise ShapeError("cross_entropy: there is no mean of no images; use reduction='sum' or 'none'")
     kernels, floats = prepare(LossProblem(x.shape[1], x.dtype.name), backend)
     work, packs = np.zeros(floats, x.dtype), to_packs(x)
     losses, guesses = np.zeros((len(packs), LANES), x.dtype), np.zeros(LANES, np.int64)
@@ -211,13 +215,7 @@ def _pool(
     op: str, x: np.ndarray, kernel_size: Ints, stride: Ints | None, padding: Ints, whole: bool, backend: str
 ) -> np.ndarray:
     x = float_array("x", x, 4)
-    size, pad = pair("kernel_size", kernel_size, 1), pair("padding", padding, 0)
-    step = size if stride is None else pair("stride", stride, 1)
-    if any(2 * p > k for p, k in zip(pad, size, strict=True)):
-        raise ShapeError(f"{op}: padding {pad} is more than half of kernel_size {size}")
-    sides = (pad[0], pad[0], pad[1], pad[1])
-    problem = Pool2dProblem(op, x.shape[1], x.shape[2], x.shape[3], size, step, sides, whole, x.dtype.name)
-    _not_empty(op, problem.y_shape, x.shape, size, pad)
+    problem = pool2d_problem(op, x.shape, kernel_size, stride, padding, whole, x.dtype)
     kernels, floats = prepare(problem, backend)
     work, y = np.zeros(floats, x.dtype), empty_packs(len(x), problem.y_shape, x.dtype)
     for pack, result in zip(to_packs(x), y, strict=True):
@@ -235,41 +233,3 @@ def _elementwise(op: str, x: np.ndarray, backend: str) -> np.ndarray:
     y = np.zeros_like(packs)
     kernels.forward(packs, y, np.zeros(floats, x.dtype))
     return y.reshape(-1)[: x.size].reshape(x.shape).copy()
-
-
-def _conv2d_problem(
-    x_shape: Sequence[int],
-    w_shape: Sequence[int],
-    stride: Ints,
-    padding: Ints,
-    dilation: Ints,
-    groups: int,
-    dtype: np.dtype[Any],
-) -> Conv2dProblem:
-    if len(x_shape) != 4:
-        raise ShapeError(f"conv2d: the input must be (N, C, H, W), got {tuple(x_shape)}")
-    (_, C, H, W), (O, WC, KH, KW) = x_shape, w_shape
-    pad, spread = pair("padding", padding, 0), pair("dilation", dilation, 1)
-    if groups < 1 or C % groups or O % groups:
-        raise ShapeError(f"conv2d: groups {groups} must divide the {C} input and the {O} output channels")
-    if WC * groups != C:
-        hint = "; x looks like (N, H, W, C), channels last: pass x.transpose(0, 3, 1, 2)" if W == WC * groups else ""
-        raise ShapeError(
-            f"conv2d: x has {C} channels and w {tuple(w_shape)} takes {WC}·{groups} (groups) = {WC * groups}{hint}"
-        )
-    sides = (pad[0], pad[0], pad[1], pad[1])
-    problem = Conv2dProblem(C, O, H, W, (KH, KW), pair("stride", stride, 1), sides, spread, groups, dtype.name)
-    window = (spread[0] * (KH - 1) + 1, spread[1] * (KW - 1) + 1)
-    _not_empty("conv2d", problem.y_shape, x_shape, window, pad)
-    return problem
-
-
-def _not_empty(
-    op: str, y_shape: Sequence[int], x_shape: Sequence[int], window: tuple[int, int], padding: tuple[int, int]
-) -> None:
-    if min(y_shape) < 1:
-        padded = (x_shape[2] + 2 * padding[0], x_shape[3] + 2 * padding[1])
-        raise ShapeError(
-            f"{op}: a window of {window[0]}×{window[1]} does not fit the padded input of {padded[0]}×{padded[1]} "
-            f"({x_shape[2]} + 2·{padding[0]} by {x_shape[3]} + 2·{padding[1]})"
-        )

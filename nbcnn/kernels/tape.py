@@ -83,12 +83,12 @@ class _Stretch:
         self._addresses = np.zeros(0, np.int64)
         self._rows, self._scratch = np.zeros((0, WORDS), np.int64), np.zeros(WORDS, np.int64)
 
-    def add(self, dispatcher, arguments) -> None:
+    def add(self, dispatcher, arguments, address) -> None:
         row = np.zeros((1, WORDS), np.int64)
         words = [self._scratch.ctypes.data, self._scratch[8:].ctypes.data, *_words(arguments)]
         row[0, : len(words)] = words
         self._calls.append((dispatcher, arguments))
-        self._addresses = np.append(self._addresses, _address(dispatcher, arguments))
+        self._addresses = np.append(self._addresses, address)
         self._rows = np.concatenate([self._rows, row])
 
     def play(self) -> None:
@@ -100,7 +100,10 @@ class _Stretch:
 
 
 def _compiled(function, arrays):
-    """The dispatcher and all arguments of a call that may go on a tape, or None."""
+    """Dispatcher, all arguments and native address of a call that may go on a tape, or None.
+
+    A kernel that gives something back may not: there is nobody to take it.
+    """
     if config.DISABLE_JIT or struct.calcsize("P") != 8:
         return None
     numbers = ()
@@ -108,7 +111,14 @@ def _compiled(function, arrays):
         function, numbers = function.kernel, function.numbers
     arguments = (*arrays, *numbers)
     words = _words(arguments)
-    return (function, arguments) if isinstance(function, Dispatcher) and words and len(words) + 2 <= WORDS else None
+    if not isinstance(function, Dispatcher) or not words or len(words) + 2 > WORDS:
+        return None
+    signature = tuple(typeof(argument) for argument in arguments)
+    function.compile(signature)
+    compiled = function.overloads[signature]
+    if compiled.signature.return_type != types.none:
+        return None
+    return function, arguments, compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
 
 
 def _words(value) -> list[int]:
@@ -119,11 +129,3 @@ def _words(value) -> list[int]:
         parts = [_words(item) for item in value]
         return [word for part in parts for word in part] if all(parts) else []
     return [value] if isinstance(value, int) and not isinstance(value, bool) else []
-
-
-def _address(dispatcher, arguments) -> int:
-    """Of the native function for these arguments' types."""
-    signature = tuple(typeof(argument) for argument in arguments)
-    dispatcher.compile(signature)
-    compiled = dispatcher.overloads[signature]
-    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)

@@ -86,6 +86,16 @@ def test_all_of_lenet_is_one_stretch():
     assert len(engine.workers[0].train._parts) == 1
 
 
+@kernel
+def give_back(x):
+    return x
+
+
+@pytest.mark.jit
+def test_a_kernel_that_gives_something_back_stays_with_python():
+    assert tape._compiled(give_back, (np.ones((1, 1, 1, 1)),)) is None
+
+
 @pytest.mark.jit
 def test_arguments_that_are_no_words_stay_with_python():
     x = np.ones(3)

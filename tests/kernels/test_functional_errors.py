@@ -1,0 +1,218 @@
+"""The sentences of the functions on arrays for what does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nbcnn.functional as F  # noqa: N812
+from nbcnn.errors import KernelError, ShapeError
+
+
+def zeros(*shape: int, dtype: str = "float32") -> np.ndarray:
+    return np.zeros(shape, dtype)
+
+
+X, W = zeros(2, 3, 5, 5), zeros(4, 3, 2, 2)
+
+SENTENCES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
+    "not an array": (
+        lambda: F.conv2d([[1.0]], W),  # type: ignore[arg-type]
+        ShapeError,
+        r"x must be a NumPy array of float32 or float64, got list; use np\.asarray\(\.\.\., 'float32'\)",
+    ),
+    "whole numbers": (lambda: F.relu(np.zeros(3, int)), ShapeError, r"x must be a NumPy array .*, got int64; use"),
+    "half precision": (
+        lambda: F.linear(zeros(1, 2), zeros(1, 2, dtype="float16")),
+        ShapeError,
+        r"w must .* got float16",
+    ),
+    "two precisions": (
+        lambda: F.conv2d(X, W.astype("float64")),
+        ShapeError,
+        r"all arrays must have one dtype, got x float32, w float64, b float64; convert them with \.astype",
+    ),
+    "axes": (lambda: F.conv2d(X[0], W), ShapeError, r"x must have 4 axes, got shape \(3, 5, 5\)"),
+    "axes of features": (lambda: F.linear(X, W), ShapeError, r"x must have 2 axes, got shape \(2, 3, 5, 5\)"),
+    "bias": (
+        lambda: F.conv2d(X, W, zeros(3)),
+        ShapeError,
+        r"conv2d: b must have one number for each of the 4 output channels, got shape \(3,\)",
+    ),
+    "channels": (
+        lambda: F.conv2d(zeros(2, 5, 5, 5), W),
+        ShapeError,
+        r"conv2d: x has 5 channels and w \(4, 3, 2, 2\) takes 3·1 \(groups\) = 3$",
+    ),
+    "channels last": (
+        lambda: F.conv2d(X.transpose(0, 2, 3, 1), W),
+        ShapeError,
+        r"x has 5 channels .* takes 3·1 .*; x looks like \(N, H, W, C\), channels last: pass x\.transpose\(0, 3, 1, 2\)",
+    ),
+    "groups": (
+        lambda: F.conv2d(X, W, groups=2),
+        ShapeError,
+        r"conv2d: groups 2 must divide the 3 input and the 4 output channels",
+    ),
+    "window": (
+        lambda: F.conv2d(X, zeros(4, 3, 8, 2), padding=(1, 0)),
+        ShapeError,
+        r"conv2d: a window of 8×2 does not fit the padded input of 7×5 \(5 \+ 2·1 by 5 \+ 2·0\)",
+    ),
+    "dilated window": (
+        lambda: F.conv2d(X, W, dilation=(1, 5)),
+        ShapeError,
+        r"conv2d: a window of 2×6 does not fit the padded input of 5×5",
+    ),
+    "stride": (
+        lambda: F.conv2d(X, W, stride=0),
+        ShapeError,
+        r"stride must be one whole number of at least 1, or two, got 0",
+    ),
+    "stride of three": (
+        lambda: F.conv2d(X, W, stride=(1, 2, 3)),
+        ShapeError,
+        r"stride must be .* or two, got \(1, 2, 3\)",
+    ),
+    "padding": (
+        lambda: F.conv2d(X, W, padding=-1),
+        ShapeError,
+        r"padding must be one whole number of at least 0, or two, got -1",
+    ),
+    "real padding": (lambda: F.conv2d(X, W, padding=(0.5, 1)), ShapeError, r"padding must be .* got \(0\.5, 1\)"),  # type: ignore[arg-type]
+    "grad_output": (
+        lambda: F.conv2d_grad_input((2, 3, 5, 5), W, zeros(2, 4, 4, 3)),
+        ShapeError,
+        r"conv2d_grad_input: grad_output must have shape \(2, 4, 4, 4\), got \(2, 4, 4, 3\)",
+    ),
+    "grad_output of other images": (
+        lambda: F.conv2d_grad_weight(X, W.shape, zeros(3, 4, 4, 4)),
+        ShapeError,
+        r"conv2d_grad_weight: grad_output must have shape \(2, 4, 4, 4\), got \(3, 4, 4, 4\)",
+    ),
+    "input size": (
+        lambda: F.conv2d_grad_input((3, 5, 5), W, zeros(2, 4, 4, 4)),
+        ShapeError,
+        r"input_size must be 4 whole numbers \(N, C, H, W\), got \(3, 5, 5\)",
+    ),
+    "weight size": (
+        lambda: F.conv2d_grad_weight(X, (4, 3, 2), zeros(2, 4, 4, 4)),
+        ShapeError,
+        r"weight_size must be 4 whole numbers \(O, C, KH, KW\), got \(4, 3, 2\)",
+    ),
+    "a size that is no whole number": (
+        lambda: F.conv2d_grad_input((2, 3, 6.0, 6), W, zeros(2, 4, 4, 4)),
+        ShapeError,
+        r"input_size must be 4 whole numbers \(N, C, H, W\), got \(2, 3, 6.0, 6\)",
+    ),
+    "a stride that is no whole number": (
+        lambda: F.conv2d(X, W, stride=2.5),
+        ShapeError,
+        r"stride must be one whole number of at least 1, or two, got 2.5",
+    ),
+    "no padding at all": (
+        lambda: F.conv2d(X, W, padding=None),
+        ShapeError,
+        r"padding must be one whole number of at least 0, or two, got None",
+    ),
+    "groups that are no whole number": (
+        lambda: F.conv2d(X, W, groups=1.0),
+        ShapeError,
+        r"groups 1.0 must divide the 3 input and the 4 output channels",
+    ),
+    "an empty kernel": (
+        lambda: F.conv2d(X, zeros(4, 3, 0, 2)),
+        ShapeError,
+        r"w must have at least 1 output channel, input channel, row and column, got \(4, 3, 0, 2\)",
+    ),
+    "the mean loss of nothing": (
+        lambda: F.cross_entropy(zeros(0, 3), np.zeros(0, int)),
+        ShapeError,
+        r"there is no mean of no images; use reduction='sum' or 'none'",
+    ),
+    "pooling padding": (
+        lambda: F.max_pool2d(X, 2, padding=2),
+        ShapeError,
+        r"max_pool2d: padding \(2, 2\) is more than half of kernel_size \(2, 2\)",
+    ),
+    "pooling window": (
+        lambda: F.avg_pool2d(X, (2, 6)),
+        ShapeError,
+        r"avg_pool2d: a window of 2×6 does not fit the padded input of 5×5",
+    ),
+    "ceil_mode": (
+        lambda: F.avg_pool2d(X, 2, ceil_mode=True),
+        ShapeError,
+        r"avg_pool2d: ceil_mode=True is not supported, sizes are rounded down; pad the input instead",
+    ),
+    "max_pool2d's ceil_mode": (
+        lambda: F.max_pool2d(X, 2, ceil_mode=True),
+        ShapeError,
+        r"max_pool2d: ceil_mode=True is not supported, sizes are rounded down; pad the input instead",
+    ),
+    "pooling dilation": (
+        lambda: F.max_pool2d(X, 2, dilation=(2, 1)),
+        ShapeError,
+        r"max_pool2d: dilation \(2, 1\) is not supported, only 1",
+    ),
+    "features": (
+        lambda: F.linear(zeros(2, 3), zeros(4, 5)),
+        ShapeError,
+        r"linear: x \(2, 3\), w \(4, 5\) and b \(4,\) do not fit; expected \(N, F\), \(O, F\), \(O,\)",
+    ),
+    "dim": (
+        lambda: F.softmax(zeros(2, 3), 2),
+        ShapeError,
+        r"softmax: dim 2 does not exist in an array of shape \(2, 3\)",
+    ),
+    "targets": (
+        lambda: F.cross_entropy(zeros(2, 3), np.zeros(3, int)),
+        ShapeError,
+        r"cross_entropy: target must be 2 whole numbers, got int64 of shape \(3,\)",
+    ),
+    "real targets": (
+        lambda: F.cross_entropy(zeros(2, 3), zeros(2)),
+        ShapeError,
+        r"cross_entropy: target must be 2 whole numbers, got float32",
+    ),
+    "classes": (
+        lambda: F.cross_entropy(zeros(2, 3), np.array([0, 3])),
+        ShapeError,
+        r"cross_entropy: targets go from 0 to 3, x has 3 classes",
+    ),
+    "negative class": (
+        lambda: F.cross_entropy(zeros(2, 3), np.array([-1, 2])),
+        ShapeError,
+        r"cross_entropy: targets go from -1 to 2, x has 3 classes",
+    ),
+    "reduction": (
+        lambda: F.cross_entropy(zeros(2, 3), np.array([0, 1]), reduction="average"),
+        ShapeError,
+        r"cross_entropy: reduction must be mean, sum or none, got 'average'",
+    ),
+    "unknown backend": (
+        lambda: F.conv2d(X, W, backend="im2cool"),
+        KernelError,
+        r"unknown backend 'im2cool' for conv2d: did you mean im2col\? \(known: .*direct.*\)",
+    ),
+    "dilation": (
+        lambda: F.conv2d(X, W, dilation=2),
+        KernelError,
+        r"backend direct can't do this conv2d: dilation is \(2, 2\), it can only do \(1, 1\); no known backend can",
+    ),
+    "grouped": (
+        lambda: F.conv2d(zeros(2, 6, 5, 5), W, groups=2, backend="fft"),
+        KernelError,
+        r"backend fft can't do this conv2d: groups is 2, it can only do 1; no known backend can",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SENTENCES)
+def test_what_does_not_fit_is_told_in_a_sentence(case: str) -> None:
+    call, kind, sentence = SENTENCES[case]
+    with pytest.raises(kind, match=sentence):
+        call()
