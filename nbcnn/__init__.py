@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nbcnn import functional
+    from nbcnn.config import Overrides
     from nbcnn.errors import NbcnnError
     from nbcnn.evaluation import Evaluation, evaluate
     from nbcnn.loading import load
@@ -25,12 +26,13 @@ _HOME = {
     "Evaluation": "nbcnn.evaluation",
     "NbcnnError": "nbcnn.errors",
     "Network": "nbcnn.network",
+    "Overrides": "nbcnn.config",
     "evaluate": "nbcnn.evaluation",
     "load": "nbcnn.loading",
     "train": "nbcnn.training",
 }
 
-__all__ = ["Evaluation", "NbcnnError", "Network", "__version__", "evaluate", "functional", "load", "train"]
+__all__ = ["Evaluation", "NbcnnError", "Network", "Overrides", "__version__", "evaluate", "functional", "load", "train"]
 
 
 def __getattr__(name: str) -> Any:

@@ -11,7 +11,7 @@ from nbcnn.config import Overrides, load_config
 from nbcnn.data import Dataset, load_dataset
 from nbcnn.engine import Engine
 from nbcnn.errors import DataError
-from nbcnn.loading import load
+from nbcnn.loading import load, trained
 from nbcnn.network import Network
 
 
@@ -40,9 +40,12 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate a run folder (or a Network) on the test images of its own data set, or of ``data`` (a name or a folder).
 
-    Raises DataError where images or labels do not fit the network, and whatever ``load`` raises.
+    A model that is not trained is refused unless it is given as a Network. Raises DataError where images or labels do
+    not fit the network, CheckpointError, and whatever ``load`` raises.
     """
-    network = source if isinstance(source, Network) else load(source)
+    if data is not None and not isinstance(data, str):
+        raise DataError(f"data must be the name of a data set or a folder, got {type(data).__name__}")
+    network = source if isinstance(source, Network) else load(trained(source).folder)
     wanted = load_config(network.config.to_mapping(), Overrides(data=data, data_dir=data_dir))
     dataset = load_dataset(wanted.data)
     check_data(network, dataset)

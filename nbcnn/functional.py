@@ -18,6 +18,20 @@ from nbcnn.kernels.contract import LANES, ElementwiseProblem, LinearProblem, Los
 from nbcnn.kernels.registry import prepare
 from nbcnn.problems import conv2d_problem, pool2d_problem
 
+__all__ = [
+    "avg_pool2d",
+    "conv2d",
+    "conv2d_grad_input",
+    "conv2d_grad_weight",
+    "cross_entropy",
+    "linear",
+    "max_pool2d",
+    "relu",
+    "sigmoid",
+    "softmax",
+    "tanh",
+]
+
 
 def conv2d(
     x: np.ndarray,
@@ -141,8 +155,9 @@ def linear(x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None, *, backend
     x, w = float_array("x", x, 2), float_array("w", w, 2)
     b = np.zeros(len(w), w.dtype) if b is None else float_array("b", b, 1)
     check_alike(x=x, w=w, b=b)
-    if x.shape[1] != w.shape[1] or b.shape != w.shape[:1]:
-        raise ShapeError(f"linear: x {x.shape}, w {w.shape} and b {b.shape} do not fit; expected (N, F), (O, F), (O,)")
+    if x.shape[1] != w.shape[1]:
+        raise ShapeError(f"linear: x {x.shape} has {x.shape[1]} features and w {w.shape} takes {w.shape[1]}")
+    check_shape("linear: b", b.shape, w.shape[:1])
     kernels, floats = prepare(LinearProblem(x.shape[1], len(w), x.dtype.name), backend)
     work, y = np.zeros(floats, x.dtype), empty_packs(len(x), (len(w),), x.dtype)
     with one_blas_thread():

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from nbcnn.checkpoint import load_weights
-from nbcnn.config import Overrides, load_config
-from nbcnn.errors import CheckpointError
+from nbcnn.config import Overrides, load_config, model_names
+from nbcnn.errors import CheckpointError, ConfigError, nearest
 from nbcnn.network import Network
 from nbcnn.runs import Kind, Run
 
@@ -47,6 +48,24 @@ def read_info(run: Run) -> dict[str, Any]:
     except (OSError, ValueError) as fault:
         raise CheckpointError(f"{run.info} can't be read ({fault}); restore it or train again") from fault
     return info if isinstance(info, dict) else {}
+
+
+def with_options(overrides: Overrides | None, options: Mapping[str, Any]) -> Overrides:
+    """Overrides with some of their fields given by name; raises ConfigError for a name that is none of them."""
+    if overrides is not None and not isinstance(overrides, Overrides):
+        raise ConfigError(f"overrides must be nbcnn.Overrides(...), got {type(overrides).__name__}")
+    known = [field.name for field in fields(Overrides)]
+    for name in options:
+        if name not in known:
+            raise ConfigError(f"unknown option {name!r}; {nearest(name, known)}")
+    return replace(overrides or Overrides(), **options)
+
+
+def trained(source: str | Path) -> Run:
+    """The run folder that ``source`` names; raises CheckpointError, also for a model that has yet to be trained."""
+    if is_run(source) or not (str(source) in model_names() or Path(source).suffix in (".yaml", ".yml")):
+        return Run.open(source)
+    raise CheckpointError(f"{source} is not trained yet: train it (nbcnn train {source}) and give its run folder")
 
 
 def is_run(source: object) -> bool:

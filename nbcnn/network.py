@@ -29,11 +29,15 @@ class Network:
     def __init__(self, config: Config, dtype: str = "float32") -> None:
         self.config = config
         self.dtype = np.dtype(dtype)
-        self.root = Sequential("sequential", SequentialConfig(layers=config.layers), config.input.shape, "")
-        self.shapes = {name: parameter.shape for name, parameter in all_parameters(self.root).items()}
-        self.parameters = np.zeros(sum(prod(shape) for shape in self.shapes.values()), self.dtype)
-        self.tensors = views(self.parameters, self.shapes)
-        self.load_state_dict(initial(all_parameters(self.root), config.train.init, config.train.seed), "initialisation")
+        self.root = layers_of(config)
+        parameters = all_parameters(self.root)
+        self.shapes = {name: parameter.shape for name, parameter in parameters.items()}
+        try:
+            self.parameters = np.zeros(sum(prod(shape) for shape in self.shapes.values()), self.dtype)
+            self.tensors = views(self.parameters, self.shapes)
+            self.load_state_dict(initial(parameters, config.train.init, config.train.seed), "initialisation")
+        except MemoryError:
+            raise ShapeError(_too_large(self.shapes)) from None
         self.classes: tuple[str, ...] = ()
         self._engine: Engine | None = None
 
@@ -49,7 +53,10 @@ class Network:
 
     def layers(self) -> Iterator[Layer]:
         """All layers that are not made of others, in order."""
-        return _leaves(self.root)
+        return leaves(self.root)
+
+    def __repr__(self) -> str:
+        return f"<Network {self.config.name}: {self.in_shape} to {self.out_shape}, {self.parameters.size:,} parameters>"
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Copies of all parameters by name."""
@@ -111,8 +118,23 @@ def views(flat: np.ndarray, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, 
     return tensors
 
 
-def _leaves(layer: Layer) -> Iterator[Layer]:
+def layers_of(config: Config) -> Sequential:
+    """The layers that a config describes, with their shapes and without any numbers; raises ShapeError."""
+    return Sequential("sequential", SequentialConfig(layers=config.layers), config.input.shape, "")
+
+
+def leaves(layer: Layer) -> Iterator[Layer]:
+    """The layers inside a layer that are not made of others, in order."""
     if not layer.children:
         yield layer
     for child in layer.children:
-        yield from _leaves(child)
+        yield from leaves(child)
+
+
+def _too_large(shapes: Mapping[str, tuple[int, ...]]) -> str:
+    name, shape = max(shapes.items(), key=lambda item: prod(item[1]))
+    gigabytes = 4 * sum(prod(shape) for shape in shapes.values()) / 1e9
+    return (
+        f"the parameters take {gigabytes:,.1f} GB, more than there is; the largest is {name} {shape}: "
+        "use fewer channels or features, or shrink the image before the first linear layer"
+    )

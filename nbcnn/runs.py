@@ -70,6 +70,9 @@ class Run:
         self.optimizer = self.folder / "last.optimizer.safetensors"
         self.position = self.folder / "last.json"
 
+    def __repr__(self) -> str:
+        return f"<Run {self.folder}>"
+
     @classmethod
     def create(cls, out: str | Path | None, name: str) -> Run:
         """Make a new run folder: ``out``, or the next free ``runs/<name>-<k>``.
@@ -185,7 +188,8 @@ class Run:
         other = "last" if which == "best" else "best"
         if (self.folder / f"{other}.safetensors").is_file():
             raise CheckpointError(
-                f"{self.folder} has no {which}.safetensors; it has {other}.safetensors: ask for {other} instead"
+                f"{self.folder} has no {which}.safetensors; it has {other}.safetensors: ask for that, with "
+                f"which={other!r} in Python or {'--last' if other == 'last' else 'no --last'} on the command line"
             )
         raise CheckpointError(f"{self.folder} has no weights yet: no epoch of its training has ended; train it first")
 

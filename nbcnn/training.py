@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import platform
 import time
+import warnings
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from nbcnn.engine import Engine
 from nbcnn.errors import TrainingError
 from nbcnn.evaluation import check_data, evaluate_engine
 from nbcnn.kernels.jit import LEDGER, announced
+from nbcnn.loading import with_options
 from nbcnn.network import Network
 from nbcnn.optim import OPTIMIZERS, Optimizer
 from nbcnn.report.run import draw_run
@@ -50,19 +53,30 @@ def train(
     *,
     out: str | Path | None = None,
     reporter: Reporter | None = None,
+    **options: Any,
 ) -> Run:
     """Train what ``source`` describes (a model's name, a YAML path, a mapping, a Config) and return its run folder.
 
-    The folder is ``out``, or the next free ``runs/NAME-K``. Raises ConfigError, ShapeError, KernelError, DataError,
+    ``overrides``, or the names of its fields (``epochs=3``), change the config. The folder is ``out``, or the next free
+    ``runs/NAME-K``. Raises ConfigError, ShapeError, KernelError, DataError,
     CheckpointError (the folder exists or can't be written) and TrainingError (the loss is no longer a number; the
     checkpoints of the epochs before stay).
     """
-    config = source if isinstance(source, Config) else load_config(source, overrides or Overrides())
+    wanted = with_options(overrides, options)
+    config = source if isinstance(source, Config) else load_config(source, wanted)
     reporter = reporter or Reporter()
     network = Network(config)
     data = load_dataset(config.data)
     check_data(network, data)
     network.classes = data.classes
+    if network.out_shape[0] > len(data.classes):
+        last = list(network.layers())[-1]
+        warnings.warn(
+            f"{last.where} gives {network.out_shape[0]} scores, and {data.name} has {len(data.classes)} classes; "
+            f"out_features: {len(data.classes)} would do",
+            RuntimeWarning,
+            stacklevel=2,
+        )
     engine = Engine(network, training=True, threads=config.train.threads)
     try:
         run = Run.create(Path(out) if out is not None else None, config.name)
@@ -79,10 +93,10 @@ def train(
 
 
 def _epochs(engine: Engine, optimizer: Optimizer, data: Dataset, run: Run, reporter: Reporter) -> None:
-    """All epochs; the best checkpoint is the one with the highest test accuracy, the first of equals."""
+    """All epochs; the best checkpoint is that of the highest test accuracy, of equals that of the lowest test loss."""
     network, settings = engine.network, engine.network.config.train
     images, labels = data.train.images, data.train.labels
-    best, step = -1.0, 0
+    best, step = (-1.0, 0.0), 0
     for epoch in range(1, settings.epochs + 1):
         reporter.epoch(epoch, settings.epochs, len(images))
         started, loss_sum, right = time.perf_counter(), 0.0, 0
@@ -110,9 +124,9 @@ def _epochs(engine: Engine, optimizer: Optimizer, data: Dataset, run: Run, repor
         }
         if not np.isfinite(tested.loss) or not np.isfinite(network.parameters).all():
             raise TrainingError(_diverged(epoch, step, tested.loss, run, settings.optimizer.name))
-        _save(run, network, optimizer, record, tested.accuracy > best)
-        if tested.accuracy > best:
-            best = tested.accuracy
+        score = (tested.accuracy, -tested.loss)
+        _save(run, network, optimizer, record, score > best)
+        best = max(best, score)
         reporter.epoch_done(record)
 
 
@@ -156,6 +170,7 @@ def _info(network: Network, data: Dataset, engine: Engine) -> dict[str, Any]:
         "nbcnn": __version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
+        "numba": version("numba"),
         "machine": f"{platform.system()} {platform.machine()}",
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "threads": engine.crew.size,

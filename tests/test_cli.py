@@ -69,7 +69,9 @@ def test_training_says_what_it_does_and_what_to_do_next(place, capsys):
     assert "64 training and 20 test images" in output.out
     assert output.out.count("epoch ") >= 2
     assert "test accuracy 100.0% after epoch 8" in output.out
-    assert f"nbcnn eval {place / 'again'} " in output.out
+    assert f" eval {place / 'again'}\n" in output.out
+    assert "adam (lr 0.02), batches of 16, 8 epochs, seed 0" in output.out
+    assert max(len(line) for line in output.out.splitlines() if line.startswith("epoch")) <= 82
 
 
 def test_eval_prints_accuracy_loss_and_images(place, capsys):
@@ -121,7 +123,9 @@ def test_overrides_reach_the_resolved_config(place, capsys):
         (["train", "lenet", "--data", "fashion"], "fashion-mnist"),
         (["train", "lenet", "--epochs", "0"], "0 is not in the range x>=1"),
         (["trian", "lenet"], "There is no command 'trian'; did you mean train?"),
-        (["eval", "lenet"], "lenet is not a run folder, so it has no trained weights"),
+        (["eval", "lenet"], "lenet is not trained yet: train it .nbcnn train lenet. and give its run folder"),
+        (["predict", "lenet", "x.png"], "lenet is not trained yet"),
+        (["eval", "nope"], "nope: no such run folder"),
         (["eval", "nowhere", "--weights", "x"], "there is no model 'nowhere'"),
         (["predict", "nowhere", "x.png"], "nowhere: no such run folder"),
     ],
@@ -157,10 +161,10 @@ def test_mistakes_about_files(place, capsys, tmp_path):
 
 
 def test_debug_shows_the_traceback(capsys):
-    from nbcnn.errors import ConfigError
-
-    with pytest.raises(ConfigError):
-        main(["train", "lenett", "--debug"])
+    code, output = call("train", "lenett", "--debug", capsys=capsys)
+    assert code == 2
+    assert "error: there is no model 'lenett'" in output.err
+    assert "Traceback" in output.err
 
 
 def test_as_a_real_process(tmp_path):
@@ -185,3 +189,47 @@ def test_as_a_real_process(tmp_path):
     assert failed.returncode == 2
     assert failed.stderr.startswith("error: there is no file")
     assert "Traceback" not in failed.stderr
+
+
+def test_what_can_be_guessed_is_guessed_though_a_picture_is_bad(place, capsys):
+    Image.fromarray(np.full((10, 10), 20, np.uint8)).save(place / "dark.png")
+    (place / "text.png").write_text("hello")
+    code, output = call("predict", place / "run", place / "text.png", place / "dark.png", "--json", capsys=capsys)
+    assert code == 2
+    assert "text.png is not an image" in output.err
+    (guess,) = json.loads(output.out)
+    assert guess["picture"].endswith("dark.png")
+    assert sum(each["probability"] for each in guess["guesses"]) == pytest.approx(1)
+
+
+def test_ctrl_c_says_what_is_kept(place, capsys, monkeypatch):
+    from nbcnn.engine import Engine
+
+    def interrupted(self, images, labels, order, step=Engine.train_step, made=[]):  # noqa: B006
+        made.append(1)
+        if len(made) > 6:
+            raise KeyboardInterrupt
+        return step(self, images, labels, order)
+
+    monkeypatch.setattr(Engine, "train_step", interrupted)
+    code, output = call("train", place / "run", "--out", place / "cut", capsys=capsys)
+    assert code == 130
+    assert f"stopped after epoch 1, which {place / 'cut'} keeps" in output.out
+
+
+def test_a_network_too_large_for_memory_is_told(tmp_path, capsys):
+    (tmp_path / "huge.yaml").write_text(YAML.replace("out_features: 2", "out_features: 100000000000000"))
+    error = refused(capsys, "train", tmp_path / "huge.yaml")
+    assert "the largest is 4.weight (100000000000000, 32)" in error
+    code, output = call("summary", tmp_path / "huge.yaml", capsys=capsys)
+    assert code == 0
+    assert "3,300,000,000,000,020" in output.out
+
+
+def test_a_full_disk_under_the_output_is_told():
+    command = [sys.executable, "-m", "nbcnn", "summary", "lenet"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr

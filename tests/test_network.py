@@ -168,7 +168,7 @@ def test_a_state_dict_of_another_network_names_the_tensor_and_both_shapes():
 
 
 def test_summary_counts_what_the_book_counts():
-    rows = summarize(nbcnn.load("lenet"))
+    rows = summarize(nbcnn.load("lenet").root)
     assert [row.out_shape for row in rows][:7] == [
         (6, 28, 28),
         (6, 28, 28),

@@ -11,7 +11,7 @@ import nbcnn
 from nbcnn.checkpoint import load_tensors
 from nbcnn.config import Overrides, load_config
 from nbcnn.data import write_idx
-from nbcnn.errors import CheckpointError, TrainingError
+from nbcnn.errors import CheckpointError, ConfigError, DataError, TrainingError
 
 TINY = {
     "name": "tiny",
@@ -142,3 +142,32 @@ def test_a_run_that_diverges_later_keeps_the_epochs_before(stripes, tmp_path, mo
 def test_a_folder_that_exists_is_never_overwritten(run, stripes):
     with pytest.raises(CheckpointError, match="exists already and is never overwritten; choose another --out"):
         nbcnn.train(TINY, Overrides(data=str(stripes)), out=run.folder)
+
+
+def test_options_by_name_and_their_mistakes(stripes, tmp_path):
+    run = nbcnn.train(TINY, data=str(stripes), epochs=1, out=tmp_path / "named")
+    assert len(run.metrics()) == 1
+    with pytest.raises(ConfigError, match=r"unknown option .epoch.; did you mean epochs\?"):
+        nbcnn.train(TINY, epoch=1)
+    with pytest.raises(ConfigError, match=r"overrides must be nbcnn.Overrides\(...\), got dict"):
+        nbcnn.train(TINY, {"train.epochs": 1})
+    with pytest.raises(CheckpointError, match="lenet is not trained yet: train it"):
+        nbcnn.evaluate("lenet")
+    with pytest.raises(DataError, match="data must be the name of a data set or a folder, got tuple"):
+        nbcnn.evaluate(run.folder, (1, 2))
+
+
+def test_more_scores_than_classes_are_told(stripes, tmp_path):
+    config = {**TINY, "layers": [*TINY["layers"][:-1], {"linear": {"out_features": 5}}]}
+    with pytest.warns(
+        RuntimeWarning, match=r"layers\[4\].linear gives 5 scores, and .* has 3 classes; out_features: 3"
+    ):
+        nbcnn.train(config, data=str(stripes), epochs=1, out=tmp_path / "many")
+
+
+def test_of_equal_accuracies_the_lower_loss_is_best(run):
+    from nbcnn.checkpoint import load_tensors as load_file
+
+    records = run.metrics()
+    best = min(records, key=lambda record: (-record["test_accuracy"], record["test_loss"]))
+    assert load_file(run.weights_path("best"))[1]["epoch"] == str(best["epoch"])

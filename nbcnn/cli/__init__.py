@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
+import traceback
 import warnings
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -53,25 +55,38 @@ def main(args: list[str] | None = None) -> None:
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
     warnings.showwarning = _show_warning
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without × shows ?
     try:
         code = nbcnn.main(words, prog_name="nbcnn", standalone_mode=False)
+        sys.stdout.flush()
     except click.ClickException as error:
-        if debug:
-            raise
         error.show()
-        code = 2
+        code = _told(2, debug)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("\nstopped", err=True)
+        click.echo("stopped", err=True)
         code = 130
     except NbcnnError as error:
-        if debug:
-            raise
         for line in str(error).splitlines():
             click.echo(f"error: {line}", err=True)
-        code = 2
+        code = _told(2, debug)
     except BrokenPipeError:
+        sys.stdout = None  # whoever read the output has enough of it
         code = 0
+    except OSError as error:
+        what = f"{error.filename}: " if error.filename else "the output can't be written: "
+        click.echo(f"error: {what}{error.strerror or error}", err=True)
+        code = _told(2, debug)
+        sys.stdout = None
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _told(code: int, debug: bool) -> int:
+    """The exit code, after the traceback for those who want it."""
+    if debug:
+        traceback.print_exc()
+    return code
 
 
 def _show_warning(message: Any, category: Any, filename: str, lineno: int, file: Any = None, line: Any = None) -> None:

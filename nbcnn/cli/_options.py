@@ -14,7 +14,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _CONFIG = (
     click.option(
-        "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Override any key: train.optimizer.sgd.lr=0.5"
+        "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Override any key, as in train.batch_size=128"
     ),
     click.option("--backend", "backends", multiple=True, metavar="OP=NAME", help="Kernel backend of an op: conv2d=fft"),
 )

@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from rich import progress
@@ -30,6 +31,7 @@ class Progress(Reporter):
             progress.BarColumn(bar_width=24),
             progress.TextColumn("{task.fields[numbers]}"),
             progress.TimeRemainingColumn(),
+            progress.TextColumn("left"),
             console=self._console,
             transient=True,
             disable=not self._console.is_terminal,
@@ -38,6 +40,8 @@ class Progress(Reporter):
         self._compiling: progress.TaskID | None = None
         self._records: list[Mapping[str, Any]] = []
         self._backends: list[str] = []
+        self._run: Run | None = None
+        self._started = 0
 
     def __enter__(self) -> Progress:
         self._bar.start()
@@ -55,6 +59,13 @@ class Progress(Reporter):
             f"{threads} thread{'s' if threads > 1 else ''}"
         )
         self._print(f"{data.name}: {len(data.train.images):,} training and {len(data.test.images):,} test images")
+        settings = network.config.train
+        rate = getattr(settings.optimizer.config, "lr", None)
+        self._print(
+            f"{settings.optimizer.name}{f' (lr {rate:g})' if rate else ''}, batches of {settings.batch_size}, "
+            f"{settings.epochs} epoch{'s' if settings.epochs > 1 else ''}, seed {settings.seed}"
+        )
+        self._run = run
         self._print(f"run folder: {run.folder}")
 
     def compiling(self, kernel: str) -> None:
@@ -64,7 +75,8 @@ class Progress(Reporter):
             if not self._console.is_terminal:
                 self._print("compiling kernels (first run only) ...")
             self._compiling = self._bar.add_task("compiling kernels (first run only)", total=None, numbers=short)
-        self._bar.update(self._compiling, numbers=short)
+        self._started += 1
+        self._bar.update(self._compiling, numbers=f"number {self._started}: {short}")
 
     def compiled(self, kernels: int, seconds: float) -> None:
         """Called once after compiling."""
@@ -78,7 +90,7 @@ class Progress(Reporter):
         if self._task is None:
             self._task = self._bar.add_task("", total=epochs * images, numbers="")
         self._bar.update(self._task, description=f"epoch {epoch}/{epochs}")
-        self._seen, self._loss, self._right = 0, 0.0, 0.0
+        self._seen, self._loss, self._right, self._epochs = 0, 0.0, 0.0, epochs
 
     def step(self, images: int, loss: float, accuracy: float) -> None:
         """One batch is done."""
@@ -96,31 +108,43 @@ class Progress(Reporter):
     def epoch_done(self, record: Mapping[str, Any]) -> None:
         """Print the epoch's line."""
         self._records.append(record)
+        width = len(str(self._epochs))
         self._print(
-            f"epoch {record['epoch']:>3}  loss {_loss(record['train_loss'])}  accuracy {record['train_accuracy']:.1%}  "
-            f"test loss {_loss(record['test_loss'])}  test accuracy {record['test_accuracy']:.1%}  "
-            f"{record['images_per_second']:>7,.0f} images/s"
+            f"epoch {record['epoch']:>{width}}  loss {_loss(record['train_loss'])}, test {_loss(record['test_loss'])}  "
+            f"accuracy {record['train_accuracy']:.1%}, test {record['test_accuracy']:.1%}  "
+            f"{record['images_per_second']:,.0f} images/s"
         )
+
+    def stopped(self) -> None:
+        """Say what is left of a training that was interrupted."""
+        self._bar.stop()
+        if self._run is None:
+            return
+        if not self._records:
+            self._print(f"stopped in the first epoch; {self._run.folder} holds no checkpoint yet")
+            return
+        self._print(f"stopped after epoch {self._records[-1]['epoch']}, which {self._run.folder} keeps")
+        self._print(f"  {program()} eval {quote(str(self._run.folder))}")
 
     def summary(self, run: Run) -> None:
         """The result, and what to do next."""
-        best = max(self._records, key=lambda record: float(record["test_accuracy"]))
+        best = min(self._records, key=lambda record: (-record["test_accuracy"], record["test_loss"]))
         last = self._records[-1]
         self._print(
             f"\ntest accuracy {last['test_accuracy']:.1%} after epoch {last['epoch']}; "
-            f"best {best['test_accuracy']:.1%} (epoch {best['epoch']}), kept in {run.folder}/best.safetensors"
+            f"best {best['test_accuracy']:.1%} (epoch {best['epoch']}), kept in\n{run.folder}/best.safetensors"
         )
         self._print(f"pictures: {run.curves}, {run.confusion.name}, {run.samples.name}")
         other = "direct" if "conv2d=fft" in self._backends else "fft"
-        me = program()
+        me, folder, config = program(), quote(str(run.folder)), quote(str(run.config))
         hints = (
-            (f"{me} eval {run.folder}", "the best checkpoint on the test images"),
-            (f"{me} train {run.config} --backend conv2d={other}", "the same network on other kernels"),
-            (f"{me} predict {run.folder} PICTURE.png", "what it sees in a picture of yours"),
+            ("the best checkpoint on the test images", f"eval {folder}"),
+            ("the same network on other kernels", f"train {config} --backend conv2d={other}"),
+            ("what it sees in a picture of yours", f"predict {folder} PICTURE.png"),
         )
-        width = max(len(command) for command, _ in hints)
-        for index, (command, what) in enumerate(hints):
-            self._print(f"{'      ' if index else chr(10) + 'next: '}{command:<{width}}   {what}")
+        self._print("\nnext:")
+        for what, command in hints:
+            self._print(f"  {me} {command}\n      {what}")
 
     def _print(self, text: str) -> None:
         self._console.print(escape(text), soft_wrap=True)

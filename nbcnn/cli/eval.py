@@ -9,7 +9,7 @@ import click
 from nbcnn.cli._options import config_options, data_options, overrides, threads_option
 
 
-@click.command("eval")
+@click.command("eval", short_help="Accuracy of a trained network on test images.")
 @click.argument("run", metavar="RUN")
 @click.option("--last", "which", flag_value="last", help="The latest checkpoint instead of the best one.")
 @click.option("--weights", metavar="FILE", help="A safetensors file to take the weights from instead.")
@@ -19,20 +19,20 @@ from nbcnn.cli._options import config_options, data_options, overrides, threads_
 @threads_option
 def command(run: str, which: str | None, weights: str | None, as_json: bool, **options: object) -> None:
     """Evaluate RUN, a run folder (or with --weights any model), on the test images of its data set or of --data."""
-    from nbcnn.errors import CheckpointError
+    from nbcnn.cli._compiling import compiling_is_told
     from nbcnn.evaluation import evaluate
-    from nbcnn.loading import is_run, load
+    from nbcnn.loading import load, trained
 
-    if weights is None and not is_run(run):
-        raise CheckpointError(
-            f"{run} is not a run folder, so it has no trained weights; give a run folder, or --weights FILE"
-        )
+    if weights is None:
+        trained(run)
     network = load(run, weights=weights, which="last" if which else "best", overrides=overrides(**options))
-    result = evaluate(network)
+    with compiling_is_told():
+        result = evaluate(network)
     data = network.config.data.name or network.config.data.folder
     if as_json:
         counts = {"accuracy": result.accuracy, "loss": result.loss, "images": result.images}
-        click.echo(json.dumps({"run": run, "data": data, **counts, "confusion": result.confusion.tolist()}))
+        detail = {"classes": result.classes, "confusion": result.confusion.tolist()}
+        click.echo(json.dumps({"run": run, "data": data, **counts, **detail}))
         return
     click.echo(f"{run} on {data}: {result.images:,} test images")
     click.echo(f"accuracy {result.accuracy:.2%}, loss {result.loss:.4f}")

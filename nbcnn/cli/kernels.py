@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 
-@click.command("kernels")
+@click.command("kernels", short_help="Which ops there are, and which backends each has.")
 def command() -> None:
     """List ops and backends, one line each; * marks what is used when nothing else is said."""
     from nbcnn.kernels.registry import DEFAULT, backend_names, describe, op_names

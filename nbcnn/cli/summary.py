@@ -11,7 +11,7 @@ import click
 from nbcnn.cli._options import config_options, overrides
 
 
-@click.command("summary")
+@click.command("summary", short_help="Shapes, parameters, cost, receptive field.")
 @click.argument("model")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @config_options
@@ -19,41 +19,42 @@ def command(model: str, as_json: bool, **options: Any) -> None:
     """Show MODEL (a name, a YAML file or a run folder) layer by layer.
 
     MACs and memory are for one image, forward. Window: kernel size, /stride, +padding. The receptive field is the
-    part of the image, in rows × columns, that one output pixel depends on.
+    part of the image, in rows × columns, that one output number depends on.
     """
     from nbcnn.config import load_config
     from nbcnn.inspect.summary import summarize
-    from nbcnn.network import Network
+    from nbcnn.network import layers_of
 
-    network = Network(load_config(model, overrides(**options)))
-    rows = summarize(network)
+    config = load_config(model, overrides(**options))
+    rows = summarize(layers_of(config))
     totals = {
         "parameters": sum(row.parameters for row in rows),
         "macs": sum(row.macs for row in rows),
         "activation_bytes": sum(row.activation_bytes for row in rows),
     }
     if as_json:
-        click.echo(json.dumps({"name": network.config.name, "layers": [asdict(row) for row in rows], **totals}))
+        click.echo(json.dumps({"name": config.name, "layers": [asdict(row) for row in rows], **totals}))
         return
 
-    from rich.console import Console
     from rich.table import Table
 
-    table = Table(
-        title=f"{network.config.name}: input {_shape(network.in_shape)}", box=None, pad_edge=False, title_justify="left"
-    )
+    from nbcnn.cli._tables import show
+
+    click.echo(f"{config.name}: input {_shape(config.input.shape)}")
+    table = Table(box=None, pad_edge=False)
     for name in ("#", "layer", "output", "window"):
-        table.add_column(name, no_wrap=True)
-    for name in ("parameters", "MACs", "memory", "receptive field"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("backend", no_wrap=True)
+        table.add_column(name)
+    for name in ("parameters", "MACs", "memory", "field"):
+        table.add_column(name, justify="right")
+    table.add_column("backend")
     for row in rows:
         field = "all" if row.field is None else _shape(row.field.size)
         cost = (f"{row.parameters:,}", f"{row.macs:,}" if row.macs else "", _size(row.activation_bytes))
         table.add_row(row.path, row.layer, _shape(row.out_shape), row.window, *cost, field, row.backend or "")
     total = (f"{totals['parameters']:,}", f"{totals['macs']:,}", _size(totals["activation_bytes"]))
-    table.add_row("", "total", "", "", *total, "", "", style="bold")
-    Console(highlight=False, width=max(100, Console().width)).print(table)
+    table.add_row("", "total", "", "", *total, "", "")
+    show(table)
+    click.echo("MACs and memory: one image, forward. field: the receptive field, rows × columns.")
 
 
 def _shape(shape: tuple[int, ...]) -> str:

@@ -9,7 +9,7 @@ import click
 from nbcnn.cli._options import config_options, data_options, overrides, threads_option, train_options
 
 
-@click.command("train")
+@click.command("train", short_help="Train a network, keep everything in a run folder.")
 @click.argument("model")
 @click.option("--out", metavar="FOLDER", help="The run folder to make. [default: runs/NAME-1, -2, ...]")
 @config_options
@@ -25,5 +25,9 @@ def command(model: str, out: str | None, **options: Any) -> None:
     from nbcnn.training import train
 
     with Progress() as progress:
-        run = train(model, overrides(**options), out=out, reporter=progress)
+        try:
+            run = train(model, overrides(**options), out=out, reporter=progress)
+        except KeyboardInterrupt:
+            progress.stopped()
+            raise
     progress.summary(run)

@@ -7,7 +7,7 @@ from math import prod
 
 from nbcnn.inspect.receptive_field import Field, after
 from nbcnn.layers import Layer
-from nbcnn.network import Network
+from nbcnn.network import leaves
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,10 @@ class Row:
     backend: str | None
 
 
-def summarize(network: Network) -> list[Row]:
-    """The rows of a network, composite layers taken apart."""
+def summarize(root: Layer) -> list[Row]:
+    """The rows of a network's layers, composite layers taken apart."""
     rows, field, whole = [], Field(), False
-    for layer in network.layers():
+    for layer in leaves(root):
         problem = layer.problem
         whole = whole or layer.op == "linear"
         field = after(field, problem)

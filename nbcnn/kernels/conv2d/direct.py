@@ -204,7 +204,7 @@ def _unravel(p, KH, KW):
 
 @register("conv2d")
 class Direct:
-    """the formula's sums in the same order, 2 channels x 4 pixels in registers: naive's bits, at speed"""
+    """naive's sums and bits, 2 channels x 4 pixels in registers"""
 
     def supports(self, problem: Conv2dProblem) -> str | None:
         """Stride and padding of any size; not yet dilation or groups."""

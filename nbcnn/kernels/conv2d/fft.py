@@ -162,7 +162,7 @@ def take_weights(v, dw, scale):
 
 @register("conv2d")
 class FFT:
-    """a product of spectra by an own radix-2 FFT: the cost does not grow with the kernel size"""
+    """product of spectra (radix-2 FFT); kernel size is free"""
 
     def supports(self, problem: Conv2dProblem) -> str | None:
         """Stride and padding of any size; not yet dilation or groups."""

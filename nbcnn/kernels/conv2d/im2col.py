@@ -49,7 +49,7 @@ def fold(columns, dx, stride, padding):
 
 @register("conv2d")
 class Im2col:
-    """windows unrolled into the columns of a matrix, then one matrix product (BLAS)"""
+    """windows as columns of a matrix, one product (BLAS)"""
 
     def supports(self, problem: Conv2dProblem) -> str | None:
         """Stride and padding of any size; not yet dilation or groups."""

@@ -78,7 +78,7 @@ def grad_weight(x, dy, dw, db, work, numbers):
 
 @register("conv2d")
 class Naive:
-    """the formula, loop for loop: slow, and the page to read first"""
+    """the formula, loop for loop: the page to read first"""
 
     def supports(self, problem: Conv2dProblem) -> str | None:
         """Stride and padding of any size; not yet dilation or groups."""

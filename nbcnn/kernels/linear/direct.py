@@ -122,7 +122,7 @@ def _eight_rows(turned, dy, dw, f, zero):
 
 @register("linear")
 class Direct:
-    """the formula's sums in the same order, eight in registers: naive's bits, at speed"""
+    """naive's sums and bits, eight in registers"""
 
     def supports(self, problem: LinearProblem) -> str | None:
         """Everything."""

@@ -26,7 +26,7 @@ def grad_input(x, y, dy, dx, work):
 
 @register("sigmoid")
 class Direct(SimpleBackend):
-    """1 / (1 + e**-v), 16 images at once, by its own exp"""
+    """1 / (1 + e**-v), 16 images at once"""
 
     def build(self, problem: ElementwiseProblem) -> PlainKernels:
         """Nothing to bind."""

@@ -27,7 +27,7 @@ def grad_input(x, y, dy, dx, work):
 
 @register("tanh")
 class Direct(SimpleBackend):
-    """tanh v, 16 images at once, accurate near 0 too"""
+    """tanh v, 16 images at once, accurate near 0"""
 
     def build(self, problem: ElementwiseProblem) -> PlainKernels:
         """Nothing to bind."""
