@@ -45,5 +45,16 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Say which known name is meant by a wrong one: ``did you mean relu?`` and the list, or the list alone."""
     names = sorted(known)
     listed = "known: " + ", ".join(names) if names else "none is known"
-    match = get_close_matches(name, names, n=1, cutoff=0.5)
-    return f"did you mean {match[0]}? ({listed})" if match else listed
+    match = closest(name, names)
+    return f"did you mean {match}? ({listed})" if match else listed
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is most like a wrong one, if any is; case and ``_`` do not count: MaxPool2d, max_pool2d."""
+    plain = {_plain(one): one for one in sorted(known, reverse=True)}
+    match = get_close_matches(_plain(name), plain, n=1, cutoff=0.5)
+    return plain[match[0]] if match else None
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "")

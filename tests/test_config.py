@@ -44,6 +44,12 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_mean_and_std_may_be_one_number(tmp_path: Path) -> None:
+    config = load_config(written(tmp_path, TINY + "data: {mean: 0.286, std: 2}"))
+    assert (config.data.mean, config.data.std) == ((0.286,), (2.0,))
+    assert load_config(config.to_mapping()) == config
+
+
 @pytest.mark.parametrize("more", ["", "data:\ntrain:\nbackends:\n", "data: {name: null, folder: ~}\ntrain: {}\n"])
 def test_everything_else_has_a_default(more: str, tmp_path: Path) -> None:
     mapping = load_config(written(tmp_path, TINY + more)).to_mapping()

@@ -59,6 +59,24 @@ flatten: 5
     4:12: layers[0].flatten: expected arguments as {key: value, ...} (it has none), got 5
 5
     4:3: layers[0]: expected the name of a layer, alone or with its arguments, got 5
+conv2d: {in_channels: 1, out_channels: 2, kernel_size: 5}
+    4:12: layers[0].conv2d.in_channels: unknown key 'in_channels'; it follows from the input and the layers before; leave
+linear: {in_features: 9, out_features: 5}
+    4:12: layers[0].linear.in_features: unknown key 'in_features'; it follows from the input and the layers before; leave
+relu: {inplace: true}
+    4:10: layers[0].relu.inplace: unknown key 'inplace'; it never changes a result; leave it out
+conv2d: {out_channels: 2, kernelsize: 3}
+    4:29: layers[0].conv2d.kernelsize: unknown key 'kernelsize'; did you mean kernel_size? (known:
+softmax
+    4:3: layers[0]: unknown layer 'softmax'; the loss contains softmax already; end with linear
+LogSoftmax: {dim: 1}
+    4:3: layers[0].LogSoftmax: unknown layer 'LogSoftmax'; the loss contains softmax already; end with linear
+ReLU
+    4:3: layers[0]: unknown layer 'ReLU'; did you mean relu? (known:
+Sigmoid
+    4:3: layers[0]: unknown layer 'Sigmoid'; did you mean sigmoid? (known:
+MaxPool2d: {kernel_size: 2}
+    4:3: layers[0].MaxPool2d: unknown layer 'MaxPool2d'; did you mean max_pool2d? (known:
 relu6
     4:3: layers[0]: unknown layer 'relu6'; did you mean relu? (known:
 conv2: {kernel_size: 5}
@@ -109,10 +127,18 @@ data: {folder: x, size: 5}
     4:25: data.size: expected a list of 2 whole numbers of at least 1, or null, got 5
 data: {folder: x, size: [5, 0]}
     4:29: data.size[1]: expected a whole number of at least 1, got 0
-data: {mean: 0.5}
-    4:14: data.mean: expected a list of numbers, at least one, got 0.5
+data: {mean: true}
+    4:14: data.mean: expected a number, or a list of one for each input channel, got true
 data: {mean: []}
-    4:14: data.mean: expected a list of numbers, at least one, got []
+    4:14: data.mean: expected a number, or a list of one for each input channel, got []
+data: {std: 0}
+    4:13: data.std: expected a number above 0, or a list of one for each input channel, got 0
+train: {optimizer: {sgd: {lr: '0,001'}}}
+    4:31: train.optimizer.sgd.lr: expected a number above 0, got '0,001'; write a decimal point: 0.001
+train: {optimizer: 5}
+    4:20: train.optimizer: expected the name of an optimizer, alone or with its arguments, got 5
+train: {seed: 9223372036854775808}
+    4:15: the whole number 9223372036854775808 is too large; the largest is 9223372036854775807
 data: {mean: [a]}
     4:15: data.mean[0]: expected a number, got 'a'
 data: {std: [0]}
@@ -209,14 +235,14 @@ data: {name: mnist, folder: x, mean: [a]}
 """
     sets = Overrides(sets=("train.sed=3", "nonsense"), backends=("conv2d=fat",), batch_size=0)
     found = problems(written(tmp_path, text), sets)
-    assert [problem.partition(" ")[0] for problem in found[:15]] == [
+    assert [problem.partition(" ")[0] for problem in found[:14]] == [
         f"x.yaml:{place}:"
         for place in (
-            "1:17", "1:23", "1:59", "3:19", "5:5", "5:14", "5:43", "5:58", "6:18", "6:48", "7:12", "7:31", "7:44",
+            "1:17", "1:23", "1:59", "3:19", "5:14", "5:43", "5:58", "6:18", "6:48", "7:12", "7:31", "7:44",
             "8:7", "8:39",
         )
     ]  # fmt: skip
-    assert [problem.partition(": ")[0] for problem in found[15:]] == [
+    assert [problem.partition(": ")[0] for problem in found[14:]] == [
         "--set train.sed=3", "--set nonsense", "--batch-size 0", "--backend conv2d=fat",
     ]  # fmt: skip
     assert not re.search(
@@ -267,8 +293,10 @@ def test_a_mapping_is_neither_kept_nor_changed() -> None:
     ("source", "sentence"),
     [
         ("lenett", "there is no model 'lenett'; give a model's name, a YAML file or a run folder; did you mean lenet?"),
-        ("no/lenett.yaml", "there is no file 'no/lenett.yaml'; give a model's name, .*; did you mean lenet?"),
-        ("../models/lenet", "there is no file '../models/lenet'; give a model's name"),
+        ("no/lenett.yaml", "there is no file 'no/lenett.yaml'; give a model's name, a YAML file or a run folder$"),
+        ("lenet.yaml", "there is no file 'lenet.yaml'; the model that comes with nbcnn is called lenet, without"),
+        ("leaves.yaml", r"there is no file 'leaves.yaml'; did you mean leafs.yaml\?$"),
+        ("runs/lenett-1", "there is no file or folder 'runs/lenett-1'; give a model's name, a YAML [^;]*$"),
         ("nul\0", r"there is no model 'nul\\x00'"),
         ("x" * 5000, r"there is no model 'xxxx.*\.\.\.'"),
         (5, "expected a model's name, a path or a mapping, got int"),
@@ -278,8 +306,40 @@ def test_sources_that_are_not_there(
     source: Any, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    for name in ("leafs.yaml", "b.yaml", "leaves.txt"):
+        written(tmp_path, TINY, name)
     with pytest.raises(ConfigError, match=f"^{sentence}"):
         load_config(source)
+
+
+def test_a_checkpoint_is_no_config(tmp_path: Path) -> None:
+    checkpoint = written(tmp_path, "", "best.safetensors")
+    told = f"^{checkpoint} is a checkpoint, which holds parameters; "
+    with pytest.raises(ConfigError, match=f"{told}give the YAML file of its network$"):
+        load_config(checkpoint)
+    written(tmp_path, TINY, "config.yaml")
+    with pytest.raises(ConfigError, match=f"{told}its network is in .*config.yaml: .* the run folder {tmp_path}$"):
+        load_config(checkpoint)
+
+
+def test_a_misspelt_key_hides_no_other_mistake(tmp_path: Path) -> None:
+    found = problems(written(tmp_path, HEAD + "layers:\n- conv2d: {in_channels: 1, kernelsize: 3}"))
+    assert [line.partition("; ")[0] for line in found] == [
+        "x.yaml:4:3: layers[0].conv2d: out_channels is missing",
+        "x.yaml:4:12: layers[0].conv2d.in_channels: unknown key 'in_channels'",
+        "x.yaml:4:28: layers[0].conv2d.kernelsize: unknown key 'kernelsize'",
+    ]
+
+
+def test_what_could_not_be_read_again_is_refused(tmp_path: Path) -> None:
+    def nested(groups: int) -> Path:
+        inner = "[flatten, linear: {out_features: 2}]"
+        return written(tmp_path, HEAD + "layers: " + "[sequential: " * groups + inner + "]" * groups)
+
+    config = load_config(nested(15))
+    assert load_config(written(tmp_path, config.to_yaml(), "config.yaml")) == config
+    (problem,) = problems(nested(20))
+    assert re.match("with every default written out, .* read again: config.yaml:.*: nested deeper than 50", problem)
 
 
 def test_a_folder_that_is_no_run_and_a_file_that_can_not_be_read(

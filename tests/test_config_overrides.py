@@ -51,6 +51,10 @@ layers.0.flatten.x=1
     layers[0].flatten.x: unknown key 'x'; there is nothing to set here
 layers.0=reluu
     layers[0]: unknown layer 'reluu'; did you mean relu? (known:
+train.seed=9300000000000000000
+    the whole number 9300000000000000000 is too large; the largest is 9223372036854775807
+train.optimizer={sgd: {lr: 0,001}}
+    a comma ends the value; for a decimal number write a point: 0.001
 data.name=fashion
     data.name: unknown data set 'fashion'; did you mean fashion-mnist
 """
@@ -122,6 +126,10 @@ def test_short_options(tmp_path: Path) -> None:
     }  # fmt: skip
     (problem,) = problems(written(tmp_path, TINY), Overrides(seed=-1))
     assert problem == "--seed -1: train.seed: expected a whole number of at least 0, got -1"
+    for key in ("epochs", "threads", "seed", "batch_size"):
+        option = f"--{key.replace('_', '-')} {2**63}"
+        (problem,) = problems(written(tmp_path, TINY), Overrides(**{key: 2**63}))
+        assert problem == f"{option}: train.{key}: the whole number is too large; the largest is {2**63 - 1}"
     problem = problems(written(tmp_path, TINY + "train: 5"), Overrides(epochs=1))[-1]
     assert problem == "--epochs 1: train is 5; nothing can be set below it"
 
@@ -157,6 +165,22 @@ def test_data_replaces_the_source_and_keeps_the_rest(tmp_path: Path, monkeypatch
     assert load_config(written(tmp_path, TINY + "data: 5"), Overrides(data="mnist")).data.name == "mnist"
     (problem,) = problems(written(tmp_path, TINY), Overrides(data="no/where"))
     assert problem.startswith("--data no/where: no data set and no folder is called 'no/where'; known: fashion-mnist")
+
+
+def test_set_gives_no_second_source_of_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    named, foldered = TINY + "data: {name: mnist}", TINY + "data: {folder: a, size: [4, 4]}"
+    assert problems(written(tmp_path, named), Overrides(sets=("data.folder=d",))) == (
+        "--set data.folder=d: data.folder can't be set beside the data.name that the config has; to replace that, "
+        'write --data d (or --set "data={folder: d}")',
+    )
+    (problem,) = problems(written(tmp_path, foldered), Overrides(sets=("data.name=mnist",)))
+    assert problem.endswith('; to replace that, write --data mnist (or --set "data={name: mnist}")')
+    (problem,) = problems(written(tmp_path, TINY), Overrides(sets=("data.folder=d", "data.name=mnist")))
+    assert "name and folder exclude one another" in problem
+    for sets in (("data={folder: d}",), ("data.folder=d", "data.name=null"), ("data.name=null", "data.folder=d")):
+        data = load_config(written(tmp_path, named), Overrides(sets=sets)).data
+        assert (data.name, data.folder) == (None, str(tmp_path / "d"))
 
 
 # Which backend

@@ -34,6 +34,11 @@ REFUSED = {
     "key twice": ("name: x\nb: 1\nname: y", "3:1: the key 'name' is given twice, first in line 1; keep one"),
     "key twice in braces": ("a: {b: 1, b: 1}", "1:11: the key 'b' is given twice, first in line 1; keep one"),
     "number as a key": ("5: 1", "1:1: expected a name as the key, got 5; if it is a name, put it in quotes"),
+    "comma for a point": ("a: {b: 0,001}", "1:10: a comma ends the value; for a decimal number write a point: 0.001"),
+    "comma with exponent": (
+        "{a: -2,5e-3, c: 1}",
+        "1:8: a comma ends the value; for a decimal number write a point: -2.5",
+    ),
     "list as a key": ("? [a]\n: 1", "1:3: expected a name as the key, got a list or mapping"),
     "two documents": ("a: 1\n---\nb: 1", "2:1: a second document starts here (---); one file is one network"),
     "empty": ("", "1:1: the file is empty; expected a network (name, input, layers)"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from pydantic import ValidationError
 
 from nbcnn.config.backends import choose_backends
 from nbcnn.config.messages import Problem, explain, find, raise_all
-from nbcnn.config.overrides import Overrides, absolute, apply
+from nbcnn.config.overrides import Overrides, absolute_folders, apply
 from nbcnn.config.schema import Config
 from nbcnn.config.yaml_tree import LARGEST, MAX_BYTES, MAX_DEPTH, KeyPath, Tree, key_path, read_yaml, show
 from nbcnn.errors import ConfigError, nearest
@@ -34,7 +35,7 @@ def load_config(source: str | Path | Mapping[str, Any], overrides: Overrides = _
     else:
         path = find_model(source)
         tree, base = _read(path), str(path.parent)
-    _absolute_folders(tree, base)
+    absolute_folders(tree.root.get("data"), base)
     problems = apply(overrides, tree)
     config: Config | None = None
     try:
@@ -44,6 +45,7 @@ def load_config(source: str | Path | Mapping[str, Any], overrides: Overrides = _
     config, more = choose_backends(config, overrides.backends)
     raise_all(problems + more)
     assert config is not None
+    _check_written(config)
     _place(config.layers, ("layers",), tree)
     return config
 
@@ -60,15 +62,35 @@ def find_model(source: str | Path) -> Path:
             if (path / "config.yaml").is_file():
                 return path / "config.yaml"
             raise ConfigError(f"{path} is a folder without a config.yaml; expected a run folder or a YAML file")
+        if path.is_file() and path.suffix == ".safetensors":
+            raise ConfigError(f"{path} is a checkpoint, which holds parameters; {_config_beside(path)}")
         if path.is_file():
             return path
     except (OSError, ValueError):  # a name that no file can have
         pass
-    what = "file" if path.suffix in (".yaml", ".yml") or path.name != str(source) else "model"
-    raise ConfigError(
-        f"there is no {what} {show(str(source))}; give a model's name, a YAML file or a run folder; "
-        f"{nearest(path.stem, model_names())}"
-    )
+    raise ConfigError(_not_there(str(source), path))
+
+
+def _config_beside(checkpoint: Path) -> str:
+    folder = checkpoint.parent
+    if (folder / "config.yaml").is_file():
+        return f"its network is in {folder / 'config.yaml'}: give that file, or the run folder {folder}"
+    return "give the YAML file of its network"
+
+
+def _not_there(source: str, path: Path) -> str:
+    """What to say of a source that is neither a model nor on the disk: something near it, of the kind it looks like."""
+    give = "give a model's name, a YAML file or a run folder"
+    if path.suffix not in (".yaml", ".yml"):
+        if path.name != source:
+            return f"there is no file or folder {show(source)}; {give}"
+        return f"there is no model {show(source)}; {give}; {nearest(source, model_names())}"
+    if path.stem in model_names():
+        return f"there is no file {show(source)}; the model that comes with nbcnn is called {path.stem}, without suffix"
+    beside = path.parent.iterdir() if path.parent.is_dir() else ()
+    files = {file.stem: file for file in sorted(beside) if file.suffix in (".yaml", ".yml")}
+    near = [str(files[stem]) for stem in get_close_matches(path.stem, files, n=3, cutoff=0.6)]
+    return f"there is no file {show(source)}; " + (f"did you mean {' or '.join(near)}?" if near else give)
 
 
 def model_names() -> list[str]:
@@ -91,6 +113,16 @@ def _read(path: Path) -> Tree:
     except OSError as error:
         raise ConfigError(f"{shown}: can't be read: {error.strerror or error}") from None
     return read_yaml(data, shown)
+
+
+def _check_written(config: Config) -> None:
+    """With its defaults a config is longer and deeper than its file was; what a run folder holds must load again."""
+    try:
+        read_yaml(config.to_yaml().encode(), "config.yaml")
+    except ConfigError as error:
+        raise ConfigError(
+            f"with every default written out, as in a run folder, it could not be read again: {error}"
+        ) from None
 
 
 def _plain(value: Any, path: KeyPath) -> Any:
@@ -117,13 +149,6 @@ def _tuples(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _tuples(item) for key, item in value.items()}
     return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
-
-
-def _absolute_folders(tree: Tree, base: str) -> None:
-    data = tree.root.get("data")
-    for key in ("folder", "data_dir"):
-        if isinstance(data, dict) and isinstance(data.get(key), str) and data[key]:
-            data[key] = absolute(data[key], base)
 
 
 def _place(value: Any, loc: Loc, tree: Tree) -> None:

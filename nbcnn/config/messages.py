@@ -11,8 +11,10 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, PydanticUserError, TypeAdapter, ValidationError
 
+from nbcnn.config.hints import hint, meant
+from nbcnn.config.syntax import decimal_point
 from nbcnn.config.yaml_tree import KeyPath, Place, Tree, key_path, show
-from nbcnn.errors import ConfigError, nearest
+from nbcnn.errors import ConfigError
 from nbcnn.layers.entries import Complaint, Loc, complaint_of
 
 MAX_PROBLEMS = 100
@@ -46,8 +48,11 @@ def explain(error: ValidationError, model: type[BaseModel], tree: Tree) -> list[
     """The problems that ``model`` found in the tree."""
     # Every arm of a union complains about one value, so the complaints of one field are judged together.
     fields: dict[tuple[Loc, str], list[tuple[Loc, Complaint]]] = {}
-    for found in error.errors(include_url=False):
-        complaint, loc = complaint_of(found, model), found["loc"]
+    complaints = [(found["loc"], complaint_of(found, model)) for found in error.errors(include_url=False)]
+    misspelt = {_misspelt(loc, complaint) for loc, complaint in complaints if complaint.kind == "extra_forbidden"}
+    for loc, complaint in complaints:
+        if complaint.kind == "missing" and loc in misspelt:  # its name is there, but wrong: that is one mistake
+            continue
         above = loc[: len(loc) - len(complaint.loc)]
         kind = complaint.kind if complaint.kind == "extra_forbidden" else complaint.sentence
         _, name, rest = _field(complaint)
@@ -90,8 +95,8 @@ def _problems(group: list[tuple[Loc, Complaint]], tree: Tree) -> list[Problem]:
         return [Problem(tree.place(path, of_key=complaint.kind == "key"), path, complaint.sentence + got)]
     if complaint.kind == "extra_forbidden" and model is not None:
         path, key = find(tree, loc)[0], str(loc[-1])
-        hint = nearest(key, model.model_fields) if model.model_fields else "there is nothing to set here"
-        return [Problem(tree.place(path, of_key=True), path, f"unknown key {show(key)}; {hint}")]
+        remedy = hint(key, model.model_fields)
+        return [Problem(tree.place(path, of_key=True), path, f"unknown key {show(key)}; {remedy}")]
     if complaint.kind == "missing" and not rest and name is not None and model is not None:
         path, _ = find(tree, loc[:-1])
         sentence = f"{name} is missing; expected {expected(model, name)}"
@@ -101,11 +106,19 @@ def _problems(group: list[tuple[Loc, Complaint]], tree: Tree) -> list[Problem]:
     # An arm that got as far as an item of a list is the one that was meant.
     shallow = {path[:length] for path in values for length in range(len(path))}
     schema = _schema(model, name) if model is not None and name is not None else {}
-    return [
-        Problem(tree.place(path), path, f"expected {describe(_inside(schema, path[len(here) :]))}, got {show(value)}")
-        for path, value in values.items()
-        if path not in shallow
-    ]
+    told = []
+    for path, value in values.items():
+        if path not in shallow:
+            words = describe(_inside(schema, path[len(here) :]))
+            comma = decimal_point(value) if "number" in words else ""
+            told.append(Problem(tree.place(path), path, f"expected {words}, got {show(value)}{comma}"))
+    return told
+
+
+def _misspelt(loc: Loc, complaint: Complaint) -> Loc:
+    """The place of the key that an unknown key was meant to be."""
+    model = _field(complaint)[0]
+    return (*loc[:-1], (model and meant(str(loc[-1]), model.model_fields)) or "")
 
 
 def _field(complaint: Complaint) -> tuple[type[BaseModel] | None, str | None, Loc]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from nbcnn.config.messages import Problem
 from nbcnn.config.schema import DEFAULT_OPTIMIZER
-from nbcnn.config.yaml_tree import KeyPath, Place, Tree, key_path, read_value, show
+from nbcnn.config.yaml_tree import LARGEST, KeyPath, Place, Tree, key_path, read_value, show
 from nbcnn.errors import ConfigError, nearest
 
 _OPTIMIZER: KeyPath = ("train", "optimizer")
@@ -46,7 +46,7 @@ def apply(overrides: Overrides, tree: Tree) -> list[Problem]:
         changes.append((f"--set {text}", partial(_set_text, tree, text)))
     for key in ("epochs", "batch_size", "seed", "threads"):
         if (number := getattr(overrides, key)) is not None:
-            changes.append((f"--{key.replace('_', '-')} {number}", partial(_set, tree, ("train", key), number)))
+            changes.append((f"--{key.replace('_', '-')} {number}", partial(_set_number, tree, key, number)))
     if overrides.data is not None:
         changes.append((f"--data {overrides.data}", partial(_set_data, tree, overrides.data)))
     if overrides.data_dir is not None:
@@ -61,12 +61,19 @@ def apply(overrides: Overrides, tree: Tree) -> list[Problem]:
             problems.append(Problem(place, (), str(error)))
         except ConfigError as error:  # from the YAML reader, which has put the place in front already
             problems.append(Problem(place, (), str(error).removeprefix(f"{source}: ")))
-    return problems
+    return problems + _two_sources(tree)
 
 
 def absolute(folder: str, base: str = "") -> str:
     """A folder's absolute path, seen from ``base`` (the current directory if there is none); ``~`` is the home."""
     return os.path.abspath(os.path.join(base, os.path.expanduser(folder)))
+
+
+def absolute_folders(data: Any, base: str = "") -> None:
+    """Make the folders absolute that the section ``data`` names."""
+    for key in ("folder", "data_dir"):
+        if isinstance(data, dict) and isinstance(data.get(key), str) and data[key]:
+            data[key] = absolute(data[key], base)
 
 
 class _RefusedError(Exception):
@@ -82,7 +89,35 @@ def _set_text(tree: Tree, text: str, place: Place) -> None:
     plain = read_value(value, place.source)
     if parts in (("data", "folder"), ("data", "data_dir")) and isinstance(plain, str) and plain:
         plain = absolute(plain)
+    elif parts == ("data",) and isinstance(plain, dict):
+        absolute_folders(plain)
     _set(tree, parts, plain, place)
+
+
+def _set_number(tree: Tree, key: str, number: int, place: Place) -> None:
+    if isinstance(number, int) and abs(number) > LARGEST:  # config.yaml could not be read again
+        raise _RefusedError(f"train.{key}: the whole number is too large; the largest is {LARGEST}")
+    _set(tree, ("train", key), number, place)
+
+
+def _two_sources(tree: Tree) -> list[Problem]:
+    """An option that gives a folder to a config with a named data set, or a name to one with a folder, is taken back.
+
+    It can't be known whether what goes with the other source (``size``, say) should stay; ``--data`` knows.
+    """
+    data, problems = tree.root.get("data"), []
+    for key, other in (("folder", "name"), ("name", "folder")):
+        place, first = tree.values.get(("data", key)), tree.values.get(("data", other))
+        both = isinstance(data, dict) and data.get(key) is not None and data.get(other) is not None
+        if both and place and place.rank and not (first and first.rank):
+            value = place.source.partition("=")[2].strip()
+            sentence = (
+                f"data.{key} can't be set beside the data.{other} that the config has; to replace that, "
+                f'write --data {value} (or --set "data={{{key}: {value}}}")'
+            )
+            problems.append(Problem(place, (), sentence))
+            del data[key]
+    return problems
 
 
 def _set(tree: Tree, parts: tuple[str, ...], value: Any, place: Place) -> None:

@@ -43,6 +43,23 @@ _Text = Annotated[str, Field(min_length=1)]
 _Deviation = Annotated[float, Field(gt=0)]
 
 
+def _one_or_more(value: object) -> object:
+    return (value,) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
+
+
+def _for_channels(number: str, **bounds: float) -> WithJsonSchema:
+    """How one number, or a list of one for each channel, is described."""
+    expected = f"{number}, or a list of one for each input channel"
+    return WithJsonSchema({"type": "array", "items": {"type": "number", **bounds}, "x-expected": expected})
+
+
+_OneOrMore = BeforeValidator(_one_or_more)
+_Means = Annotated[tuple[float, ...], Field(min_length=1), _OneOrMore, _for_channels("a number")]
+_Deviations = Annotated[
+    tuple[_Deviation, ...], Field(min_length=1), _OneOrMore, _for_channels("a number above 0", exclusiveMinimum=0)
+]
+
+
 class InputConfig(_Section):
     """One image: channels, height and width, each at least 1."""
 
@@ -76,8 +93,8 @@ class DataConfig(_Section):
     size: tuple[_Count, _Count] | None = None
     grayscale: bool = False
     data_dir: _Text | None = None
-    mean: Annotated[tuple[float, ...], Field(min_length=1)] = (0.0,)
-    std: Annotated[tuple[_Deviation, ...], Field(min_length=1)] = (1.0,)
+    mean: _Means = (0.0,)
+    std: _Deviations = (1.0,)
 
     @model_validator(mode="wrap")
     @classmethod

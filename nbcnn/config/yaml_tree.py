@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from nbcnn.config.syntax import in_words, no_name
 from nbcnn.errors import ConfigError
 
 MAX_BYTES = 1_000_000
@@ -31,21 +32,6 @@ _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _WORDS = dict.fromkeys(("", "~", "null", "Null", "NULL")) | {
     word: word.lower() == "true" for word in ("true", "True", "TRUE", "false", "False", "FALSE")
 }
-# The parser's commonest complaints, in words that say what to do.
-_SYNTAX = (
-    ("mapping values are not allowed", "a ':' does not fit here; start a new line, or quote text that has ': ' in it"),
-    ("expected <block end>", "this does not line up with the lines above; check the indentation"),
-    ("expected ',' or ']'", "a ',' or the closing ']' is missing"),
-    ("expected ',' or '}'", "a ',' or the closing '}' is missing"),
-    ("found character '\\t'", "a tab can't indent; use spaces"),
-    ("that cannot start any token", "text can't start with this character; put it in quotes"),
-    ("could not find expected ':'", "a ':' is missing after the key"),
-    ("found unexpected end of stream", "the closing quote is missing"),
-    ("expected the node content", "a value is missing before this"),
-    ("sequence entries are not allowed", "a '-' does not fit here; start the list on a line of its own"),
-    ("<document start>", "nothing may follow the end of the document (...)"),
-    ("found undefined tag handle", "tags (!...) are not allowed; write plain values"),
-)
 
 
 class Place(NamedTuple):
@@ -170,11 +156,7 @@ class _Reader:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             place = f"{self._source}:{mark.line + 1}:{mark.column + 1}" if mark and self._located else self._source
-            problem = error.problem or "it can't be parsed"
-            words = next(
-                (words for sign, words in _SYNTAX if sign in problem), problem.replace("<", "").replace(">", "")
-            )
-            raise ConfigError(f"{place}: not valid YAML: {words}") from None
+            raise ConfigError(f"{place}: not valid YAML: {in_words(error.problem)}") from None
 
     def _node(self, event: yaml.Event, path: KeyPath) -> Any:
         self._values[path] = self._place(event)
@@ -200,7 +182,10 @@ class _Reader:
         key = self._scalar(event) if isinstance(event, yaml.ScalarEvent) else None
         if not isinstance(key, str):
             got = show(key) if isinstance(event, yaml.ScalarEvent) else "a list or mapping"
-            raise self._refusal(event, f"expected a name as the key, got {got}; if it is a name, put it in quotes")
+            start, end = event.start_mark, event.end_mark
+            assert start is not None
+            assert end is not None
+            raise self._refusal(event, no_name(got, self._text, start.index, end.index))
         if key == "<<":
             raise self._refusal(event, "the merge key << is not allowed; write the keys out")
         if (*path, key) in self._keys:

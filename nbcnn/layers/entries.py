@@ -25,6 +25,9 @@ _LIST = "a list of layers, at least one"
 MAX_LAYERS = 1000
 """Layers in one list; a file with more is a mistake or an attack on the reader's patience."""
 
+_SOFTMAX = ("softmax", "logsoftmax", "log_softmax")
+_IN_THE_LOSS = "the loss contains softmax already; end with linear"
+
 Loc = tuple[str | int, ...]
 
 
@@ -118,9 +121,11 @@ def _split(registry: Registry[type[T]], value: object) -> tuple[str, Any]:
             )  # fmt: skip
         ((kind, arguments),) = value.items()
     if not isinstance(kind, str):
-        refuse(Flaw((), f"expected the name of a {registry.kind}, alone or with its arguments", value, about="got"))
+        sentence = f"expected the name of {_a(registry.kind)}, alone or with its arguments"
+        refuse(Flaw((), sentence, value, about="got"))
     if kind not in registry:
-        unknown = Flaw((), f"unknown {registry.kind} {kind!r}; {nearest(kind, registry)}", value)
+        hint = _IN_THE_LOSS if registry is LAYERS and kind.lower() in _SOFTMAX else nearest(kind, registry)
+        unknown = Flaw((), f"unknown {registry.kind} {kind!r}; {hint}", value)
         refuse(unknown._replace(loc=(kind,), about="key") if isinstance(value, Mapping) else unknown)
     return kind, arguments
 
@@ -157,6 +162,10 @@ def _counted(value: object) -> object:
     if isinstance(value, (list, tuple)) and len(value) > MAX_LAYERS:
         refuse(Flaw((), f"{len(value):,} layers in one list; at most {MAX_LAYERS} are allowed"))
     return value
+
+
+def _a(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def _known(model: type[BaseModel]) -> str:

@@ -1,0 +1,34 @@
+"""Answers to arguments that PyTorch's layers and optimizers have and nbcnn's do not."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from nbcnn.errors import closest, nearest
+
+_INFERRED = "it follows from the input and the layers before; leave it out"
+_ANSWERS = {
+    "in_channels": _INFERRED,
+    "in_features": _INFERRED,
+    "inplace": "it never changes a result; leave it out",
+    "device": "everything is computed on the CPU; leave it out",
+    "dtype": "everything is computed in float32; leave it out",
+    "dilation": "nbcnn has no dilation; leave it out",
+    "groups": "nbcnn has no groups of channels; leave it out",
+    "padding_mode": "padding is always with zeros; leave it out",
+    "ceil_mode": "sizes are always rounded down; leave it out",
+    "start_dim": "a whole image is flattened; leave it out",
+    "end_dim": "a whole image is flattened; leave it out",
+}
+
+
+def hint(key: str, known: Collection[str]) -> str:
+    """What to do about an unknown key."""
+    if key in _ANSWERS:
+        return _ANSWERS[key]
+    return nearest(key, known) if known else "there is nothing to set here"
+
+
+def meant(key: str, known: Collection[str]) -> str | None:
+    """The known key that ``hint`` suggests for an unknown one, if it does."""
+    return None if key in _ANSWERS else closest(key, known)
