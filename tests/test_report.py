@@ -127,6 +127,52 @@ def test_a_single_epoch_and_a_zero_are_shown_as_such(tmp_path: Path, figures: li
         assert [t for t in axes.get_xticks() if axes.get_xlim()[0] <= t <= axes.get_xlim()[1]] == [1]
 
 
+def test_curves_mark_the_best_checkpoint(tmp_path: Path, figures: list[Any]) -> None:
+    draw_curves([record(e) for e in range(1, 5)], tmp_path / "c.png", "x", best=3)
+    (figure,) = figures
+    for axes in figure.axes:
+        mark = axes.lines[-1]
+        assert set(mark.get_xdata()) == {3}
+        assert mark.get_zorder() < min(line.get_zorder() for line in axes.lines[:2])
+        assert [t.get_text() for t in axes.get_legend().get_texts()][2:] == ["best checkpoint: epoch 3"]
+    assert figure.axes[0].get_ylim()[1] < 1.2  # the mark has no say in the axes
+    assert edge_is_white(tmp_path / "c.png")
+    draw_curves([record(1)], tmp_path / "c.png", "x")
+    assert not [text for text in texts(figures[1]) if "checkpoint" in text]
+
+
+@pytest.mark.parametrize(("first", "last"), [(1, 1), (1, 17), (1, 37), (1, 99), (1, 501), (1, 1010), (30, 10001)])
+def test_the_last_epoch_has_a_tick(tmp_path: Path, figures: list[Any], first: int, last: int) -> None:
+    draw_curves([record(e) for e in range(first, last + 1)], tmp_path / "c.png", "x")
+    for axes in figures[0].axes:
+        ticks = axes.get_xticks().tolist()
+        assert ticks[-1] == last
+        assert ticks == sorted({int(t) for t in ticks})
+        assert ticks[0] >= first
+        assert overlaps([t.get_window_extent() for t in axes.get_xticklabels()]) == 0
+
+
+def test_losses_far_apart_have_a_logarithmic_axis(tmp_path: Path, figures: list[Any]) -> None:
+    rows = [record(e, train_loss=loss, test_loss=loss) for e, loss in enumerate([2.3, 0.0, 1e8, 1e19], 1)]
+    draw_curves(rows, tmp_path / "c.png", "x", best=1)
+    (figure,) = figures
+    loss, accuracy = figure.axes
+    assert (loss.get_yscale(), accuracy.get_yscale()) == ("log", "linear")
+    low, high = loss.get_ylim()
+    assert 1 < low < 2.3
+    assert 1e19 < high < 1e20
+    found = texts(figure)
+    assert {"loss, logarithmic", "train  1.00e+19", "test  1.00e+19   (best 0.000 in epoch 2)", "1e+10"} <= set(found)
+    assert not [text for text in found if "mathdefault" in text]
+    assert edge_is_white(tmp_path / "c.png")
+
+
+@pytest.mark.parametrize(("least", "scale"), [(0.002, "linear"), (0.0005, "log"), (0.0, "linear")])
+def test_when_the_axis_is_logarithmic(tmp_path: Path, figures: list[Any], least: float, scale: str) -> None:
+    draw_curves([record(1, test_loss=1.0), record(2, test_loss=least)], tmp_path / "c.png", "x")
+    assert figures[0].axes[0].get_yscale() == scale
+
+
 def test_no_curves(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"there are no curves to draw: no epoch has ended yet$"):
         draw_curves([], tmp_path / "c.png", "x")
@@ -149,7 +195,8 @@ def test_confusion_shows_counts_and_shares(tmp_path: Path, figures: list[Any]) -
 
 
 @pytest.mark.parametrize(
-    ("k", "annotated", "labels"), [(2, 4, 2), (20, 400, 20), (21, 0, 21), (60, 0, 60), (100, 0, 50)]
+    ("k", "annotated", "labels"),
+    [(2, 4, 2), (20, 400, 20), (21, 441, 21), (30, 900, 30), (31, 0, 31), (60, 0, 60), (100, 0, 50)],
 )
 def test_confusion_of_many_classes(tmp_path: Path, figures: list[Any], k: int, annotated: int, labels: int) -> None:
     names = [f"a class with quite a long name indeed {i}" for i in range(k)]
@@ -164,6 +211,29 @@ def test_confusion_of_many_classes(tmp_path: Path, figures: list[Any], k: int, a
     cell = axes.get_window_extent().width / k
     assert all(t.get_window_extent().width < cell for t in axes.texts)
     assert max(size(tmp_path / "c.png")) < 2200
+
+
+@pytest.mark.parametrize(("k", "most", "annotated"), [(20, 10**6, True), (20, 10**8, False), (30, 10**6, False)])
+def test_counts_too_long_to_be_legible_are_left_out(
+    tmp_path: Path, figures: list[Any], k: int, most: int, annotated: bool
+) -> None:
+    draw_confusion(np.full((k, k), most), [f"a class with quite a long name {i}" for i in range(k)], tmp_path / "c.png")
+    axes = figures[0].axes[0]
+    assert bool(axes.texts) == annotated
+    cell = axes.get_window_extent().width / k
+    assert all(t.get_window_extent().width < cell for t in axes.texts)
+
+
+@pytest.mark.parametrize("k", [2, 10, 30])
+def test_confusion_says_whose_it_is(tmp_path: Path, figures: list[Any], k: int) -> None:
+    draw_confusion(np.eye(k, dtype=int), ["n"] * k, tmp_path / "c.png", "best checkpoint (epoch 17)")
+    axes = figures[0].axes[0]
+    (line,) = [t for t in axes.texts if not t.get_text().isdigit()]
+    assert line.get_text() == "best checkpoint (epoch 17)"
+    title = next(t for t in axes.get_children() if getattr(t, "get_text", str)() == axes.get_title(loc="left"))
+    assert overlaps([line.get_window_extent(), title.get_window_extent(), axes.get_window_extent()]) == 0
+    draw_confusion(np.eye(k, dtype=int), ["n"] * k, tmp_path / "c.png", "long words " * 90)
+    assert edge_is_white(tmp_path / "c.png")
 
 
 def test_long_names_leave_room_for_the_matrix(tmp_path: Path, figures: list[Any]) -> None:
@@ -221,8 +291,11 @@ def test_samples_do_not_overlap(
     guesses = np.arange(n) % 5
     labels = np.where(np.arange(n) < wrong, (guesses + 1) % 5, guesses)
     names = ["W" * 30, "i" * 90, "a b " * 20, "short", "x"]
-    draw_samples(images, labels, guesses, np.full(n, 0.9999), names, tmp_path / "s.png")
+    draw_samples(
+        images, labels, guesses, np.full(n, 0.9999), names, tmp_path / "s.png", "best checkpoint (epoch 9)" * 9
+    )
     (figure,) = figures
+    assert sum(text.startswith("best checkpoint (epoch 9)") for text in texts(figure)) == 1
     assert len(figure.axes) == min(wrong, 24) + min(n - wrong, 24)
     pictures = [axes.get_window_extent() for axes in figure.axes]
     words = [t.get_window_extent() for t in figure.findobj(Text) if t.get_text() and t.get_visible()]
@@ -290,6 +363,19 @@ def test_samples_that_do_not_fit(
 ) -> None:
     with pytest.raises(DataError, match=words):
         draw_samples(images, labels, guesses, confidences, ["a", "b"], tmp_path / "s.png")
+
+
+def test_a_runs_pictures_say_that_they_are_of_the_best_checkpoint(tmp_path: Path, figures: list[Any]) -> None:
+    import nbcnn
+
+    still = {"epochs": 2, "optimizer": {"sgd": {"lr": 1e-30}}}  # of equals the first is the best
+    layers = [{"max_pool2d": {"kernel_size": 14}}, "flatten", {"linear": {"out_features": 10}}]
+    network = {"name": "still", "input": {"channels": 1, "height": 28, "width": 28}, "layers": layers, "train": still}
+    nbcnn.train(network, out=tmp_path / "run")
+    curves, confusion, samples = map(texts, figures)
+    assert "best checkpoint: epoch 1" in curves
+    assert "best checkpoint (epoch 1)" in confusion
+    assert "best checkpoint (epoch 1)" in samples
 
 
 DRAW: dict[str, Callable[[Path], None]] = {

@@ -13,18 +13,25 @@ if TYPE_CHECKING:
     import numpy as np
     from matplotlib.axes import Axes
 
-_ANNOTATED = 20
+_ANNOTATED = 30
 """With more classes than this the numbers would be too small to read; the colour stays."""
+
+_SMALL = 20
+"""With more classes than this the numbers are in smaller type."""
+
+_LEGIBLE = 4.5
+"""Points; numbers with so many digits that they would have to be smaller are left out."""
 
 _LABELS = 60
 """With more classes than this only every second, fifth, … name has room."""
 
 
-def draw_confusion(matrix: np.ndarray, classes: Sequence[str], path: str | Path) -> None:
+def draw_confusion(matrix: np.ndarray, classes: Sequence[str], path: str | Path, of: str | None = None) -> None:
     """Draw a confusion matrix (K, K) of counts into a PNG file: a row is a true class, a column a guess.
 
-    The colour is the share of the row, the number is the count. Raises DataError when ``classes`` and ``matrix`` do not
-    fit, CheckpointError when the file can't be written.
+    The colour is the share of the row, the number is the count. ``of`` says whose guesses these are, for instance
+    "best checkpoint (epoch 3)". Raises DataError when ``classes`` and ``matrix`` do not fit, CheckpointError when the
+    file can't be written.
     """
     import numpy as np
 
@@ -53,13 +60,16 @@ def draw_confusion(matrix: np.ndarray, classes: Sequence[str], path: str | Path)
         if k <= _ANNOTATED:
             _write_counts(axes, counts, share)
         title = f"{100 * right / total:.2f} % right, of {total:,} images" if total else "no images"
-        axes.set_title(title, fontsize=12, pad=10)
+        axes.set_title(title, fontsize=12, pad=26 if of else 10)
+        if of:
+            line = shorten(of, 0.45 * figure.get_figwidth(), 10)
+            axes.annotate(line, (0, 1), (0, 10), "axes fraction", "offset points", fontsize=10, color=GREY)
         save(figure, path)
 
 
 def _name_axes(axes: Axes, classes: Sequence[str]) -> None:
     step = next(s for s in (1, 2, 5, 10, 20, 50, 100, 200, 500, 10**9) if len(classes) / s <= _LABELS)
-    size = 9.5 if len(classes) <= _ANNOTATED else 7
+    size = 9.5 if len(classes) <= _SMALL else 7.5 if len(classes) <= _ANNOTATED else 7
     names = [shorten(name, 1.8, size) for name in classes]
     places = range(0, len(classes), step)
     axes.set_xticks(places, names[::step], rotation=45, ha="right", rotation_mode="anchor", fontsize=size)
@@ -77,7 +87,9 @@ def _name_axes(axes: Axes, classes: Sequence[str]) -> None:
 def _write_counts(axes: Axes, counts: np.ndarray, share: np.ndarray) -> None:
     """The counts, light on dark cells and dark on light ones; a zero is left out, so that mistakes stand out."""
     digits = len(str(int(counts.max(initial=0))))
-    size = min(9.0, 36 / digits)
+    size = min(9.0, (36 if len(counts) <= _SMALL else 30) / digits)
+    if size < _LEGIBLE:
+        return
     for (i, j), number in _cells(counts):
         colour = "white" if share[i, j] > 0.35 else "black"
         weight = "bold" if i == j else "normal"

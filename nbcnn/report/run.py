@@ -17,13 +17,14 @@ from nbcnn.runs import Run
 def draw_run(run: Run, engine: Engine, data: Dataset) -> None:
     """Draw curves.png, confusion.png and samples.png; the engine's network gets the best checkpoint's weights."""
     network = engine.network
-    weights, _ = load_weights(run.weights_path("best"), network.shapes)
+    weights, metadata = load_weights(run.weights_path("best"), network.shapes)
     network.load_state_dict(weights, str(run.weights_path("best")))
-    draw_curves(run.metrics(), run.curves, network.config.name)
+    of = f"best checkpoint (epoch {metadata['epoch']})"
+    draw_curves(run.metrics(), run.curves, network.config.name, best=int(metadata["epoch"]))
     tested = evaluate_engine(engine, data)
-    draw_confusion(tested.confusion, data.classes, run.confusion)
+    draw_confusion(tested.confusion, data.classes, run.confusion, of)
     confidences = probabilities(engine.predict(data.test.images)).max(axis=1)
-    draw_samples(data.test.images, tested.labels, tested.guesses, confidences, data.classes, run.samples)
+    draw_samples(data.test.images, tested.labels, tested.guesses, confidences, data.classes, run.samples, of)
 
 
 def probabilities(scores: np.ndarray) -> np.ndarray:

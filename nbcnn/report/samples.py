@@ -18,6 +18,7 @@ _COLUMNS, _ROWS = 8, 3
 _CELL_W, _IMAGE = 1.42, 1.1
 _LINE, _GAP = 0.16, 0.2
 _SIDE, _HEAD = 0.25, 0.55
+_OF = 0.3
 _FONT = 8.5
 
 
@@ -40,12 +41,14 @@ def draw_samples(
     confidences: Sequence[float] | np.ndarray,
     classes: Sequence[str],
     path: str | Path,
+    of: str | None = None,
 ) -> None:
     """Draw images with their guesses into a PNG file: up to 24 wrong ones, the surest first, then up to 24 right ones.
 
     ``images`` is uint8 (n, C, H, W) with C 1 or 3; ``labels`` and ``guesses`` (n,) count into ``classes``;
-    ``confidences`` (n,) are the guesses' probabilities. Raises DataError when these do not fit or there is no image,
-    CheckpointError when the file can't be written.
+    ``confidences`` (n,) are the guesses' probabilities; ``of`` says whose guesses these are, for instance
+    "best checkpoint (epoch 3)". Raises DataError when these do not fit or there is no image, CheckpointError when the
+    file can't be written.
     """
     _check(images, labels, guesses, confidences, classes)
     chosen = _blocks(labels, guesses, confidences)
@@ -56,9 +59,13 @@ def draw_samples(
         size = (_IMAGE * wide / max(wide, tall), _IMAGE * tall / max(wide, tall))
         columns = min(_COLUMNS, max(3, *(len(block.which) for block in chosen)))
         width = 2 * _SIDE + columns * _CELL_W
-        height = sum(_HEAD + block.rows * _row(block, size) for block in chosen) + 0.1
+        height = sum(_HEAD + block.rows * _row(block, size) for block in chosen) + 0.1 + (_OF if of else 0)
         figure = Figure(figsize=(width, height), dpi=DPI)
         top = height
+        if of:
+            line = shorten(of, width - 2 * _SIDE, 10)
+            figure.text(_SIDE / width, (top - 0.3) / height, line, fontsize=10, color=GREY)
+            top -= _OF
         for block in chosen:
             place = (_SIDE / width, (top - 0.32) / height)
             figure.text(*place, block.title, fontsize=12, fontweight="bold", color=block.colour)
