@@ -69,9 +69,14 @@ def check_data(network: Network, data: Dataset) -> None:
     """Raise DataError unless images have the network's input shape and the last layer has a score for each label."""
     (c, h, w), (found_c, found_h, found_w) = network.in_shape, data.train.images.shape[1:]
     if (c, h, w) != (found_c, found_h, found_w):
+        ways = [f"set input: {{channels: {found_c}, height: {found_h}, width: {found_w}}}"]
+        if network.config.data.folder is not None:
+            grey = ["--set data.grayscale=true"] if (c, found_c) == (1, 3) else []
+            sized = [f"--set data.size=[{h},{w}]"] if (h, w) != (found_h, found_w) else []
+            ways = [f"read the images so, {' '.join(grey + sized)}"] * bool(grey or sized) + ways
         raise DataError(
             f"{data.name}: its images are {found_c}×{found_h}×{found_w} (channels × height × width), the network takes "
-            f"{c}×{h}×{w}; set input: {{channels: {found_c}, height: {found_h}, width: {found_w}}} or choose other data"
+            f"{c}×{h}×{w}; {', or '.join(ways)}, or choose other data"
         )
     last = list(network.layers())[-1]
     if len(network.out_shape) != 1:

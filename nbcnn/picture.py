@@ -1,4 +1,8 @@
-"""A picture from anywhere, made into what a network takes, and every change said in plain words."""
+"""A picture from anywhere, made into what a network takes, and every change said in plain words.
+
+Training reads the images of a folder, and prediction its pictures, by the same steps: a network must not meet pixels
+that were made in another way than those it learned from.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from nbcnn.errors import DataError
-from nbcnn.files import sentence
+from nbcnn.imagefile import open_picture
 
 if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image
-
-FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
-"""What is opened. An allow-list: Pillow knows formats too that start another program (EPS)."""
-
-MAX_PIXELS = 64_000_000
-"""A file of a few bytes may declare a picture of gigabytes; none beyond this is decoded."""
 
 _UNUSED = {"1": "black and white to grey", "P": "palette to colour", "CMYK": "CMYK to colour"}
 _DEEP = {"I;16", "I;16B", "I;16L", "I;16N", "I"}
@@ -44,25 +42,38 @@ def prepare(
     fit and padded with the colour of its border. It is inverted when its border is light and the training images'
     background dark (``dark_background`` True), or the other way round; ``invert`` decides instead where it is given,
     and nothing is inverted where both are None. Raises DataError for a file that is missing, no picture, broken or
-    larger than MAX_PIXELS, and for a number of channels that no picture has.
+    larger than imagefile.MAX_PIXELS, and for a number of channels that no picture has.
     """
     import numpy as np
 
     if channels not in (1, 3):
         raise DataError(f"a picture has 1 channel (grey) or 3 (colour), but the network wants {channels}")
     steps: list[str] = []
-    picture = _upright(_open(Path(path), steps), steps)
-    if picture.mode in _DEEP or picture.mode == "F":
-        picture = _to_eight_bits(picture, Path(path), steps)
-    picture = _to_mode(picture, "L" if channels == 1 else "RGB", steps)
-    pixels = np.asarray(picture)
+    pixels = _pixels(Path(path), channels, steps)
     if np.ptp(pixels.reshape(-1, channels), axis=0).max() == 0:
         steps.append("warning: the picture is blank, all of one colour")
     if _inverts(_border(pixels), dark_background, invert, steps):
         pixels = 255 - pixels
-    pixels = _fit(pixels, height, width, steps)
-    image = np.ascontiguousarray(pixels.reshape(height, width, channels).transpose(2, 0, 1))
-    return Prepared(image, steps or ["used as it is"])
+    return Prepared(_channels_first(_fit(pixels, height, width, steps)), steps or ["used as it is"])
+
+
+def read(path: str | Path, channels: int, size: tuple[int, int] | None = None) -> np.ndarray:
+    """What ``prepare`` makes of a picture without inverting it: uint8 (``channels``, H, W), ``channels`` 1 or 3.
+
+    ``size`` is (H, W), or None for the picture's own. Raises DataError as ``prepare`` does.
+    """
+    pixels = _pixels(Path(path), channels, [])
+    return _channels_first(_fit(pixels, *size, []) if size else pixels)
+
+
+def refit(image: np.ndarray, channels: int, size: tuple[int, int] | None = None) -> np.ndarray:
+    """The same for a picture in memory, uint8 (1 or 3, H, W): made grey or colour, and fitted to ``size`` if given."""
+    import numpy as np
+    from PIL import Image
+
+    picture = Image.fromarray(image[0] if len(image) == 1 else np.ascontiguousarray(image.transpose(1, 2, 0)))
+    pixels = np.asarray(_to_mode(picture, "L" if channels == 1 else "RGB", []))
+    return _channels_first(_fit(pixels, *size, []) if size else pixels)
 
 
 def has_dark_background(images: np.ndarray) -> bool | None:
@@ -82,48 +93,20 @@ def has_dark_background(images: np.ndarray) -> bool | None:
     return False if np.mean(border > 191) >= 2 / 3 else None
 
 
-def _open(path: Path, steps: list[str]) -> Image:
-    """The decoded first picture of a file; its size is looked at before anything is decoded."""
-    from PIL import Image, UnidentifiedImageError
+def _pixels(path: Path, channels: int, steps: list[str]) -> np.ndarray:
+    """A file upright, with eight bits a channel, nothing transparent: (H, W) for one channel, (H, W, 3) for three."""
+    import numpy as np
 
-    if path.is_dir():
-        raise DataError(f"{path} is a folder; name a picture in it")
-    if not path.exists():
-        raise DataError(f"{path}: no such file; expected a picture")
-    if not path.is_file():
-        raise DataError(f"{path} is not a file; expected a picture")
-    try:
-        data = path.open("rb")
-    except OSError as fault:
-        raise DataError(sentence("read", path, fault)) from fault
-    with data, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's remarks on odd files; its cap on pixels is above ours
-        try:
-            picture = Image.open(data, formats=FORMATS)
-            wide, tall = picture.size
-            if wide * tall > MAX_PIXELS:
-                raise DataError(_too_large(path, f"{wide}×{tall}"))
-            frames = getattr(picture, "n_frames", 1)
-            picture.load()
-        except Image.DecompressionBombError as fault:
-            raise DataError(_too_large(path, "far more")) from fault
-        except UnidentifiedImageError as fault:
-            raise DataError(f"{path} is not an image that nbcnn reads; save it as {_listed()}") from fault
-        except DataError:
-            raise
-        except Exception as fault:  # on a broken file the decoders raise nearly anything
-            raise DataError(f"{path} is a broken image ({fault}); save it anew") from fault
-    if frames > 1:
-        steps.append(f"the first of {frames} frames")
-    return picture
+    picture = _upright(open_picture(path, steps), steps)
+    if picture.mode in _DEEP or picture.mode == "F":
+        picture = _to_eight_bits(picture, path, steps)
+    return np.asarray(_to_mode(picture, "L" if channels == 1 else "RGB", steps))
 
 
-def _too_large(path: Path, size: str) -> str:
-    return f"{path} is too large: {size} pixels, at most {MAX_PIXELS // 10**6} million are read; make it smaller"
+def _channels_first(pixels: np.ndarray) -> np.ndarray:
+    import numpy as np
 
-
-def _listed() -> str:
-    return ", ".join(FORMATS[:-1]) + " or " + FORMATS[-1]
+    return np.ascontiguousarray(pixels.reshape(*pixels.shape[:2], -1).transpose(2, 0, 1))
 
 
 def _upright(picture: Image, steps: list[str]) -> Image:
@@ -209,15 +192,14 @@ def _fit(pixels: np.ndarray, height: int, width: int, steps: list[str]) -> np.nd
     tall, wide = pixels.shape[:2]
     scale = min(height / tall, width / wide)
     h, w = min(height, max(1, round(tall * scale))), min(width, max(1, round(wide * scale)))
-    border = np.round(_border(pixels)).astype(np.uint8)
-    said = []
+    original, said = pixels, []
     if (h, w) != (tall, wide):
         # Bilinear in Pillow averages over all pixels that go into one, and does not ring around sharp strokes.
         pixels = np.asarray(Image.fromarray(pixels).resize((w, h), Image.Resampling.BILINEAR))
         said.append(f"resized to {w}×{h}")
     if (h, w) != (height, width):
         page = np.empty((height, width, *pixels.shape[2:]), np.uint8)
-        page[...] = border.reshape(pixels.shape[2:])
+        page[...] = np.round(_border(original)).astype(np.uint8).reshape(pixels.shape[2:])
         top, left = (height - h) // 2, (width - w) // 2
         page[top : top + h, left : left + w] = pixels
         pixels = page

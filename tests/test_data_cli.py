@@ -6,7 +6,6 @@ import hashlib
 import struct
 from pathlib import Path
 
-import click
 import numpy as np
 import platformdirs
 import pytest
@@ -84,10 +83,42 @@ def test_list_says_where_each_data_set_is(tmp_path: Path, monkeypatch: pytest.Mo
     assert table["tiny"] == ["Tiny", "images", "3,000", "+", "1", str(folder)]
 
 
-def test_a_terminal_gets_tables_of_its_own_width(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_narrow_terminal_gets_whole_paths_and_no_trailing_spaces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = put_tiny(tmp_path / ("a" * 150) / "tiny", monkeypatch)
     monkeypatch.setenv("COLUMNS", "70")
     monkeypatch.setattr(Console, "is_terminal", True)
-    assert max(len(line) for line in click.unstyle(run("list").output).splitlines()) <= 70
+    lines = run("list", "--data-dir", str(folder.parent)).output.splitlines()
+    assert [line for line in lines if line.endswith(f" {folder}")] and lines == [line.rstrip() for line in lines]
+
+
+def test_statistics_of_many_channels_stand_on_short_lines(tmp_path: Path) -> None:
+    for name in ("train", "t10k"):
+        (tmp_path / f"{name}-images-idx3-ubyte").write_bytes(idx(1, 28, 2, 2, values=bytes(range(112))))
+        (tmp_path / f"{name}-labels-idx1-ubyte").write_bytes(idx(1, values=b"\0"))
+    lines = run("info", str(tmp_path)).output.splitlines()
+    start = next(k for k, line in enumerate(lines) if line.startswith("mean"))
+    assert max(map(len, lines[start:])) <= 80
+    words = " ".join(lines[start:]).split()
+    # Channel k has the pixels 4k to 4k + 3.
+    assert words[1:29] == [f"{(4 * k + 1.5) / 255:.4f}" for k in range(28)] and words[29] == "(training"
+    assert words.count("0.0044") == 28
+
+
+def test_a_folder_of_mixed_sizes_is_told_the_option(tmp_path: Path) -> None:
+    (tmp_path / "ant").mkdir()
+    for k in range(5):
+        Image.fromarray(np.zeros((4 + k, 6), np.uint8)).save(tmp_path / "ant" / f"{k}.png")
+    error = run("info", str(tmp_path)).exception
+    assert isinstance(error, DataError)
+    assert str(error).endswith("make them alike with --size H W (height and width), which is data.size in a config")
+
+
+@pytest.mark.parametrize("arguments", [("list",), ("info", "mnist")])
+def test_a_data_dir_that_does_not_exist_is_an_error(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    error = run(*arguments, "--data-dir", str(tmp_path / "nope")).exception
+    assert isinstance(error, DataError) and f"the data folder {tmp_path / 'nope'} does not exist; name" in str(error)
 
 
 def test_info_of_a_named_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +159,7 @@ def test_info_of_a_folder(tmp_path: Path) -> None:
             ("info", "mnist", "--size", "2", "3"),
             "--size and --grayscale are for a folder of images; the data set mnist",
         ),
-        (("info", __file__), r"test_data_cli\.py: is not a folder"),
+        (("info", __file__), r"test_data_cli\.py is not a folder"),
         (("fetch", "mnits"), r"unknown data set 'mnits': did you mean mnist\?"),
     ],
 )

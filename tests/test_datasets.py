@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import platformdirs
 import pytest
+from PIL import Image
 
 from nbcnn.data import Dataset, Split, data_source, dataset_names, load_dataset
 from nbcnn.data.embedded.make_fashion_mnist_mini import make
@@ -86,7 +87,7 @@ def labels(*values: int) -> np.ndarray[Any, np.dtype[np.int64]]:
         ),
         (images(3, 1, 2, 2).astype(float), labels(0, 1, 0), r"a\.idx: expected C-contiguous .* got float64"),
         (images(2, 2, 1, 3).T, labels(0, 1, 0), r"a\.idx: expected C-contiguous .* got uint8 \(3, 1, 2, 2\)"),
-        (images(0, 1, 2, 2), labels(), r"a\.idx: holds no images, its shape is \(0, 1, 2, 2\)"),
+        (images(0, 1, 2, 2), labels(), r"a\.idx holds no images, its shape is \(0, 1, 2, 2\)"),
         (
             images(3, 1, 2, 2),
             labels(0, 1, 0).astype(np.int32),
@@ -188,7 +189,7 @@ def test_the_embedded_files_are_made_reproducibly(tmp_path: Path, capsys: pytest
     made = gzip.decompress((tmp_path / "one" / f"{NAMES[3]}.gz").read_bytes())
     assert made == idx(2_000, values=answers[:2_000])
     assert f"{hashlib.sha256(made).hexdigest()} 2000 {NAMES[3]}" in capsys.readouterr().out
-    with pytest.raises(DataError, match="nowhere: lacks one of train-images-idx3-ubyte, train-labels"):
+    with pytest.raises(DataError, match="nowhere lacks one of train-images-idx3-ubyte, train-labels"):
         make(tmp_path / "nowhere", tmp_path / "three")
 
 
@@ -229,12 +230,24 @@ def test_places_are_looked_at_in_turn(tmp_path: Path, cache: Path, monkeypatch: 
     monkeypatch.setattr(Tiny, "system", (system,))
     monkeypatch.setenv("NBCNN_DATA_DIR", str(variable))
     tiny = Tiny("tiny")
+    given.mkdir()
     assert tiny.locate(given) is None
     # From the last place to the first: each new one wins over those before.
     for folder in (system, cache, cache / "tiny", variable, variable / "tiny", given, given / "tiny"):
         put(folder)
         assert tiny.locate(given) == folder
     assert tiny.locate() == variable / "tiny"
+
+
+def test_a_folder_to_look_in_must_be_there(tmp_path: Path) -> None:
+    sentence = "the data folder .*nope does not exist; name another, or make it with: nbcnn data fetch NAME --data-dir"
+    for use in (Tiny("tiny").locate, Tiny("tiny").load):
+        with pytest.raises(DataError, match=sentence):
+            use(tmp_path / "nope")
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match=r"the data folder .*file is not a folder; name another"):
+        Tiny("tiny").locate(tmp_path / "file")
+    assert not (tmp_path / "nope").exists()
 
 
 def test_the_users_places(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,7 +267,7 @@ def test_a_found_file_of_another_content_is_refused(tmp_path: Path) -> None:
     put(tmp_path, (CONTENTS[0], other, *CONTENTS[2:]))
     got, expected = hashlib.sha256(other).hexdigest(), hashlib.sha256(CONTENTS[1]).hexdigest()
     sentence = (
-        f"train-labels-idx1-ubyte: is not the file of tiny: the SHA-256 of its content is {got}, expected {expected}; "
+        f"train-labels-idx1-ubyte is not the file of tiny: the SHA-256 of its content is {got}, expected {expected}; "
         r"delete it and run nbcnn data fetch tiny, or train on files of your own with the setting data\.folder"
     )
     with pytest.raises(DataError, match=sentence):
@@ -305,6 +318,15 @@ def test_load_dataset_takes_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     dataset = load_dataset(Settings(name="mnist", folder="~/own", size=(4, 6)))
     assert (dataset.name, dataset.shape) == ("own", (1, 4, 6))
+
+
+def test_load_dataset_says_how_a_config_makes_images_alike(tmp_path: Path) -> None:
+    (tmp_path / "ant").mkdir()
+    for k in range(5):
+        Image.fromarray(np.zeros((4 + k, 6), np.uint8)).save(tmp_path / "ant" / f"{k}.png")
+    sentence = r"set data\.size to the network's input height and width, as in --set data\.size=\[H,W\]$"
+    with pytest.raises(DataError, match=sentence):
+        load_dataset(Settings(folder=str(tmp_path)))
 
 
 def test_load_dataset_needs_a_name_or_a_folder() -> None:

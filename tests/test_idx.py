@@ -59,9 +59,9 @@ def test_reads_over_several_chunks_and_gzip_members(file: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"", r"idx3-ubyte: is empty$"),
-        (b"<!DOCTYPE html>", r"not an IDX file: it begins with 3c 21 44 4f, expected 00 00 08 and 01 to 04"),
-        (b"\x00\x00", r"not an IDX file: it begins with 00 00, expected"),
+        (b"", r"idx3-ubyte is empty$"),
+        (b"<!DOCTYPE html>", r"is not an IDX file: it begins with 3c 21 44 4f, expected 00 00 08 and 01 to 04"),
+        (b"\x00\x00", r"is not an IDX file: it begins with 00 00, expected"),
         (idx(1, values=b"1234", type_code=0x0D), r"holds float32 \(type code 0x0d\), expected unsigned bytes \(0x08\)"),
         (idx(1, values=b"1", type_code=0x77), r"holds an unknown type \(type code 0x77\), expected unsigned bytes"),
         (idx(), r"declares 0 dimensions, expected 1 to 4"),
@@ -72,7 +72,7 @@ def test_reads_over_several_chunks_and_gzip_members(file: Path) -> None:
         (GOOD + b"x", r"trailing bytes: the header declares 2 x 3 values, 18 bytes in all, got 19 bytes"),
         (gzip.compress(GOOD[:-1]), r"header lies: the header declares 2 x 3 values, 18 bytes in all, got 17 bytes"),
         (gzip.compress(GOOD + b"x"), r"trailing bytes: the header declares 2 x 3 values, 18 bytes in all, got more"),
-        (gzip.compress(b"hello"), r"not an IDX file: it begins with 68 65 6c 6c"),
+        (gzip.compress(b"hello"), r"is not an IDX file: it begins with 68 65 6c 6c"),
         (gzip.compress(GOOD)[:-9], r"the gzip stream ends too early; the file is truncated, fetch it again"),
         (gzip.compress(GOOD)[:5], r"the gzip stream ends too early; the file is truncated"),
         (
@@ -137,7 +137,7 @@ def test_says_why_a_file_cannot_be_read(file: Path, monkeypatch: pytest.MonkeyPa
 
     file.write_bytes(GOOD)
     monkeypatch.setattr(Path, "open", refuse)
-    with pytest.raises(DataError, match=r"idx3-ubyte: cannot be read: Permission denied"):
+    with pytest.raises(DataError, match=r"idx3-ubyte cannot be read: Permission denied"):
         read_idx(file)
 
 

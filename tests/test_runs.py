@@ -208,14 +208,18 @@ def test_weights_are_never_substituted(run: Run) -> None:
         run.weights_path()
     run.save("last", weights(1), {})
     with pytest.raises(
-        CheckpointError, match=r"run has no best\.safetensors; it has last\.safetensors: ask for that, with which='last'.* or --last"
+        CheckpointError,
+        match=r"run has no best\.safetensors; it has last\.safetensors: ask for that, with which='last'.* or --last",
     ):
         run.weights_path()
     assert run.weights_path("last") == run.folder / "last.safetensors"
     run.save("best", weights(2), {"epoch": "1"})
     assert run.weights_path() == run.folder / "best.safetensors"
     (run.folder / "last.safetensors").unlink()
-    with pytest.raises(CheckpointError, match=r"no last\.safetensors; it has best\.safetensors: ask for that, with which='best'.* or no --last"):
+    with pytest.raises(
+        CheckpointError,
+        match=r"no last\.safetensors; it has best\.safetensors: ask for that, with which='best'.* or no --last",
+    ):
         run.weights_path("last")
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
     from nbcnn.data import Dataset, DataSource
+
+WRAP = 66  # with the names of the facts before it, a line has at most 80 columns
 
 DATA_DIR = click.option(
     "--data-dir",
@@ -26,16 +30,14 @@ def command() -> None:
 @DATA_DIR
 def list_data(data_dir: Path | None) -> None:
     """List the named data sets and where they are on this machine."""
-    from rich.table import Table
-
     from nbcnn.data import data_source, dataset_names
 
-    table = Table("name", "title", "images", "where", box=None, pad_edge=False)
+    rows = [("name", "title", "images", "where")]
     for name in dataset_names():
         source = data_source(name)
         images = " + ".join(f"{count:,}" for count in source.counts)
-        table.add_row(name, source.title, images, _where(source, data_dir))
-    _print(table)
+        rows.append((name, source.title, images, _where(source, data_dir)))
+    _print(rows)
 
 
 @command.command("info")
@@ -59,7 +61,8 @@ def info(what: str, data_dir: Path | None, size: tuple[int, int] | None, graysca
             raise DataError(f"{what} is not on this machine; fetch it with: nbcnn data fetch {what}")
         _show(source.load(data_dir), source)
     elif Path(what).exists():
-        _show(load_folder(Path(what), size, grayscale), None)
+        remedy = "make them alike with --size H W (height and width), which is data.size in a config"
+        _show(load_folder(Path(what), size, grayscale, remedy), None)
     else:
         raise DataError(f"{what} is neither a folder nor a named data set: {nearest(what, dataset_names())}")
 
@@ -83,39 +86,41 @@ def _where(source: DataSource, data_dir: Path | None) -> str:
 
 def _show(dataset: Dataset, source: DataSource | None) -> None:
     import numpy as np
-    from rich.table import Table
 
-    facts = Table(show_header=False, box=None, pad_edge=False)
-    facts.add_row("name", dataset.name)
+    facts = [("name", dataset.name)]
     if source:
-        facts.add_row("title", source.title)
-        facts.add_row("description", source.description)
-    facts.add_row("source", dataset.source)
+        facts += [("title", source.title), *_wrapped("description", source.description)]
+    facts.append(("source", dataset.source))
     if source:
-        facts.add_row("licence", source.licence)
-    facts.add_row("images", f"{len(dataset.train):,} for training, {len(dataset.test):,} for testing")
-    facts.add_row("shape", " x ".join(str(size) for size in dataset.shape) + " (channels x height x width)")
+        facts.append(("licence", source.licence))
+    facts.append(("images", f"{len(dataset.train):,} for training, {len(dataset.test):,} for testing"))
+    facts.append(("shape", " x ".join(str(size) for size in dataset.shape) + " (channels x height x width)"))
     means, deviations = dataset.train.pixel_statistics()
-    facts.add_row("mean", _numbers(means) + " (training pixels in 0..1, by channel)")
-    facts.add_row("std", _numbers(deviations))
-    classes = Table("label", "class", "training", "test", box=None, pad_edge=False)
+    facts += _wrapped("mean", _numbers(means) + " (training pixels in 0..1, by channel)")
+    facts += _wrapped("std", _numbers(deviations))
+    classes = [("label", "class", "training", "test")]
     counts = [np.bincount(split.labels, minlength=len(dataset.classes)) for split in (dataset.train, dataset.test)]
     for label, name in enumerate(dataset.classes):
-        classes.add_row(str(label), name, f"{counts[0][label]:,}", f"{counts[1][label]:,}")
-    _print(facts, "", classes)
+        classes.append((str(label), name, f"{counts[0][label]:,}", f"{counts[1][label]:,}"))
+    _print(facts)
+    click.echo()
+    _print(classes)
 
 
 def _numbers(values: tuple[float, ...]) -> str:
     return " ".join(f"{value:.4f}" for value in values)
 
 
-def _print(*parts: object) -> None:
-    """Print tables and lines: as wide as they are if not to a terminal, so that a pipe gets whole paths."""
-    from rich.console import Console
+def _wrapped(name: str, text: str) -> list[tuple[str, str]]:
+    """A fact on lines that fit on a terminal; only the first has the name."""
+    return [("" if k else name, line) for k, line in enumerate(wrap(text, WRAP))]
 
-    # No markup: a folder or class may well be called [b].
-    console = Console(markup=False, emoji=False, highlight=False)
-    if not console.is_terminal:
-        console.width = 1000
-    for part in parts:
-        console.print(part)
+
+def _print(rows: Sequence[tuple[str, ...]]) -> None:
+    """Print columns, the last one as long as it is: paths stand there, and a path cut off is of no use."""
+    from rich.cells import cell_len  # the letters of some languages are two columns wide
+
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)]
+        click.echo("  ".join(cells).rstrip())

@@ -69,7 +69,8 @@ def load_dataset(config: DataSettings) -> Dataset:
     Raises DataError.
     """
     if config.folder is not None:
-        return load_folder(Path(config.folder).expanduser(), config.size, config.grayscale)
+        remedy = "set data.size to the network's input height and width, as in --set data.size=[H,W]"
+        return load_folder(Path(config.folder).expanduser(), config.size, config.grayscale, remedy)
     if config.name is None:
         raise DataError("no data set is named: set data.name, such as fashion-mnist-mini, or data.folder")
     data_dir = Path(config.data_dir).expanduser() if config.data_dir is not None else None

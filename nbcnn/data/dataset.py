@@ -31,9 +31,12 @@ class Split:
         if labels.dtype != np.int64 or labels.ndim != 1:
             raise DataError(f"{origins[1]}: expected int64 labels (N,), got {labels.dtype} {labels.shape}")
         if images.size == 0:
-            raise DataError(f"{origins[0]}: holds no images, its shape is {images.shape}")
+            raise DataError(f"{origins[0]} holds no images, its shape is {images.shape}")
         if len(images) != len(labels):
-            raise DataError(f"{origins[0]} holds {len(images)} images, but {origins[1]} holds {len(labels)} labels")
+            raise DataError(
+                f"{origins[0]} holds {counted(len(images), 'image')}, "
+                f"but {origins[1]} holds {counted(len(labels), 'label')}"
+            )
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -74,7 +77,7 @@ class Dataset:
             if wrong.size:
                 raise DataError(
                     f"{self.name} ({self.source}): {split} image {wrong[0]} has the label {part.labels[wrong[0]]}, "
-                    f"outside of 0..{len(self.classes) - 1} for {len(self.classes)} classes"
+                    f"outside of 0..{len(self.classes) - 1} for {counted(len(self.classes), 'class', 'classes')}"
                 )
         if self.train.images.shape[1:] != self.test.images.shape[1:]:
             raise DataError(
@@ -87,6 +90,11 @@ class Dataset:
         """Channels, height and width of every image."""
         _, channels, height, width = self.train.images.shape
         return channels, height, width
+
+
+def counted(count: int, one: str, more: str = "") -> str:
+    """``1 image`` or ``2 images``."""
+    return f"{count:,} {one if count == 1 else more or one + 's'}"
 
 
 def _times(split: Split) -> str:

@@ -33,8 +33,9 @@ def fetch_files(downloads: Sequence[Download], mirrors: Sequence[str], folder: P
     make_folder(folder, DataError)
     missing = [download for download in downloads if not is_here(download, folder)]
     with progress_bar(name, sum(download.size for download in missing)) as advance:
-        for download in missing:
-            _fetch(download, mirrors, folder, name, advance)
+        for n, download in enumerate(missing):
+            if failures := _fetch(download, mirrors, folder, advance):
+                raise DataError(_offline(name, folder, missing[n:], failures))
 
 
 def is_here(download: Download, folder: Path) -> bool:
@@ -46,7 +47,8 @@ def is_here(download: Download, folder: Path) -> bool:
         return False
 
 
-def _fetch(download: Download, mirrors: Sequence[str], folder: Path, name: str, advance: Callable[[int], None]) -> None:
+def _fetch(download: Download, mirrors: Sequence[str], folder: Path, advance: Callable[[int], None]) -> list[str]:
+    """Bring one file; returns why each mirror failed, or nothing once one has delivered."""
     from pooch import HTTPDownloader  # type: ignore[import-untyped]
     from requests import RequestException
 
@@ -61,14 +63,24 @@ def _fetch(download: Download, mirrors: Sequence[str], folder: Path, name: str, 
             get(mirror + download.name, sink, None)
             sink.check()
         except (RequestException, ValueError) as problem:  # ValueError: pooch's int() of a strange Content-Length
-            failures.append(f"{mirror}{download.name} {_reason(problem)}")
+            failures.append(f"{mirror} {_reason(problem)}")
             advance(-len(sink.content))
         else:
             write_atomic(folder / download.name, bytes(sink.content), DataError)
-            return
-    raise DataError(
-        f"{name}: {download.name} could not be fetched: {'; '.join(failures)}. Try again later, put the files into "
-        f"{folder} yourself, or use --data fashion-mnist-mini, which needs no network"
+            return []
+    return failures
+
+
+def _offline(name: str, folder: Path, missing: Sequence[Download], failures: Sequence[str]) -> str:
+    names = ", ".join(download.name for download in missing)
+    lacks, files = (
+        (f"1 file is missing in {folder} ({names}), and it", "the file")
+        if len(missing) == 1
+        else (f"{len(missing)} files are missing in {folder} ({names}), and the first of them", "the files")
+    )
+    return (
+        f"{name}: {lacks} could not be fetched: {'; '.join(failures)}. Try again later, put {files} there yourself, "
+        "or use --data fashion-mnist-mini, which needs no network"
     )
 
 

@@ -2,48 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import warnings
 from pathlib import Path
 
 import numpy as np
 
-from nbcnn.data.dataset import Dataset, Split
+from nbcnn.data.dataset import Dataset, Split, counted
 from nbcnn.data.idx_files import NAMES, IdxFiles, find_file, find_files, read_splits
-from nbcnn.data.images import read_image, refit
+from nbcnn.data.images import read_images, refit, refuse_strays
 from nbcnn.errors import DataError
 
 FIFTH = 5  # every fifth image of a class is a test image
+JUNK = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx"}  # what systems leave behind, in any case of letters
+Classes = dict[str, list[Path]]
+"""The image files of each class."""
+
 LOOKED_FOR = (
     f"the four IDX files ({', '.join(NAMES)}, plain or .gz), or folders train and test with a folder of images for "
     "each class, or a folder of images for each class"
 )
 
 
-def load_folder(folder: Path, size: tuple[int, int] | None = None, grayscale: bool = False) -> Dataset:
+def load_folder(
+    folder: Path,
+    size: tuple[int, int] | None = None,
+    grayscale: bool = False,
+    remedy: str = "give a size, as in size=(H, W)",
+) -> Dataset:
     """The data set in a folder of the user, named after the folder.
 
     In this order: the four IDX files (classes "0".."K-1"); ``train`` and
     ``test``, each with a folder of images for each class; a folder of images for each class, of which every fifth
     image (the 5th, 10th, … in the order of names) is a test image. Classes are in the order of names. Names that
-    begin with a dot are passed over. Raises DataError naming the file or folder that is wrong.
+    begin with a dot, and what systems leave behind (Thumbs.db), are passed over. Images are made as ``nbcnn predict``
+    makes a picture (see nbcnn.picture).
+
+    Raises DataError naming the file or folder that is wrong; ``remedy`` says what to do about images of several sizes.
+    Warns when all training images are the same.
     """
     if not folder.is_dir():
-        raise DataError(f"{folder}: {'is not a folder' if folder.exists() else 'no such folder'}")
+        raise DataError(f"{folder} is not a folder" if folder.exists() else f"{folder}: no such folder")
+    dataset = _load(folder, size, grayscale, remedy)
+    images = dataset.train.images
+    if len(images) > 1 and all(np.array_equal(image, images[0]) for image in images):
+        level = f", every pixel {images[0].flat[0]}" if np.ptp(images[0]) == 0 else ""
+        sentence = f"{folder}: all {len(images):,} training images are the same{level}; no network can learn from them"
+        warnings.warn(sentence, RuntimeWarning, stacklevel=2)
+    return dataset
+
+
+def _load(folder: Path, size: tuple[int, int] | None, grayscale: bool, remedy: str) -> Dataset:
     if files := find_files(folder):
         return refit(_from_idx(folder, files), size, grayscale)
     there = [name for name in NAMES if find_file(folder, name)]
     if there:
         missing = [name for name in NAMES if name not in there]
-        raise DataError(f"{folder}: has {', '.join(there)}, but lacks {', '.join(missing)} (plain or .gz)")
+        raise DataError(f"{folder} has {', '.join(there)}, but lacks {', '.join(missing)} (plain or .gz)")
     names = [path.name for path in _visible(folder) if path.is_dir()]
     if not names:
-        raise DataError(f"{folder}: holds no data set; looked for {LOOKED_FOR}")
+        raise DataError(f"{folder} holds no data set; looked for {LOOKED_FOR}")
     if "train" not in names and "test" not in names:
-        return _one_tree(folder, size, grayscale)
-    if "train" not in names or "test" not in names:
+        train, test, how = *_fifths(folder), "every fifth image of a class is a test image"
+    elif "train" not in names or "test" not in names:
         has, lacks = ("train", "test") if "train" in names else ("test", "train")
-        raise DataError(f"{folder}: has a folder {has}, but no folder {lacks}; looked for {LOOKED_FOR}")
-    return _two_trees(folder, size, grayscale)
+        raise DataError(f"{folder} has a folder {has}, but no folder {lacks}; looked for {LOOKED_FOR}")
+    else:
+        train, test, how = *_two_trees(folder), "folders train and test"
+    like = next(iter(train.values()))[0]
+
+    def read(classes: Classes) -> Split:
+        paths = [path for images in classes.values() for path in images]
+        labels = np.repeat(np.arange(len(classes), dtype=np.int64), [len(images) for images in classes.values()])
+        return Split(read_images(paths, like, size, grayscale, remedy), labels)
+
+    return Dataset(folder.resolve().name, read(train), read(test), tuple(train), f"{folder} ({how})")
 
 
 def _from_idx(folder: Path, files: IdxFiles) -> Dataset:
@@ -52,38 +84,36 @@ def _from_idx(folder: Path, files: IdxFiles) -> Dataset:
     return Dataset(folder.resolve().name, train, test, tuple(str(k) for k in range(classes)), str(folder))
 
 
-def _two_trees(folder: Path, size: tuple[int, int] | None, grayscale: bool) -> Dataset:
-    train_classes = _class_images(folder, folder / "train")
-    test_classes = _class_images(folder, folder / "test")
-    if only := sorted(set(train_classes) ^ set(test_classes)):
-        where = "train" if only[0] in train_classes else "test"
+def _two_trees(folder: Path) -> tuple[Classes, Classes]:
+    train, test = _class_images(folder, folder / "train"), _class_images(folder, folder / "test")
+    if only := sorted(set(train) ^ set(test)):
+        where = "train" if only[0] in train else "test"
         raise DataError(f"{folder}: the class {only[0]} is in {where} only; train and test need the same classes")
-    like = next(iter(train_classes.values()))[0]
-    train = _read(train_classes.values(), like, size, grayscale)
-    test = _read(test_classes.values(), like, size, grayscale)
-    return Dataset(folder.resolve().name, train, test, tuple(train_classes), f"{folder} (folders train and test)")
+    _refuse_strays(folder, train, test)
+    return train, test
 
 
-def _one_tree(folder: Path, size: tuple[int, int] | None, grayscale: bool) -> Dataset:
+def _fifths(folder: Path) -> tuple[Classes, Classes]:
     classes = _class_images(folder, folder)
+    _refuse_strays(folder, classes)
     for name, paths in classes.items():
         if len(paths) < FIFTH:
             raise DataError(
-                f"{folder / name}: the class has {len(paths)} images, but every fifth is a test image, which takes at "
-                f"least {FIFTH}; add images or make folders train and test"
+                f"{folder / name}: the class has {counted(len(paths), 'image')}, but every fifth is a test image, "
+                f"which takes at least {FIFTH}; add images or make folders train and test"
             )
-    like = next(iter(classes.values()))[0]
-    rest = [[path for k, path in enumerate(paths, 1) if k % FIFTH] for paths in classes.values()]
-    fifths = [paths[FIFTH - 1 :: FIFTH] for paths in classes.values()]
-    train, test = _read(rest, like, size, grayscale), _read(fifths, like, size, grayscale)
-    source = f"{folder} (every fifth image of a class is a test image)"
-    return Dataset(folder.resolve().name, train, test, tuple(classes), source)
+    train = {name: [path for k, path in enumerate(paths, 1) if k % FIFTH] for name, paths in classes.items()}
+    return train, {name: paths[FIFTH - 1 :: FIFTH] for name, paths in classes.items()}
 
 
-def _class_images(root: Path, folder: Path) -> dict[str, list[Path]]:
+def _refuse_strays(folder: Path, *splits: Classes) -> None:
+    refuse_strays(folder, [path for classes in splits for images in classes.values() for path in images])
+
+
+def _class_images(root: Path, folder: Path) -> Classes:
     """The image files of every class folder, classes and files in the order of names."""
     _stays_inside(root, folder)
-    classes: dict[str, list[Path]] = {}
+    classes: Classes = {}
     for path in _visible(folder):
         _stays_inside(root, path)
         if not path.is_dir():
@@ -92,38 +122,22 @@ def _class_images(root: Path, folder: Path) -> dict[str, list[Path]]:
         for image in classes[path.name]:
             _stays_inside(root, image)
             if image.is_dir():
-                raise DataError(f"{image}: is a folder within the class {path.name}, which must hold images only")
+                raise DataError(f"{image} is a folder within the class {path.name}, which must hold images only")
         if not classes[path.name]:
             raise DataError(f"{path}: the class has no images")
     if not classes:
-        raise DataError(f"{folder}: holds no class folders; looked for a folder of images for each class")
+        raise DataError(f"{folder} holds no class folders; looked for a folder of images for each class")
     return classes
 
 
 def _visible(folder: Path) -> list[Path]:
     try:
-        return sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=lambda path: path.name)
+        paths = sorted(folder.iterdir(), key=lambda path: path.name)
     except OSError as problem:
-        raise DataError(f"{folder}: cannot be read: {problem.strerror}") from problem
+        raise DataError(f"{folder} cannot be read: {problem.strerror}") from problem
+    return [path for path in paths if not path.name.startswith(".") and path.name.lower() not in JUNK]
 
 
 def _stays_inside(root: Path, path: Path) -> None:
     if path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
-        raise DataError(f"{path}: is a link that leads out of {root}; copy the file or folder there")
-
-
-def _read(classes: Collection[list[Path]], like: Path, size: tuple[int, int] | None, grayscale: bool) -> Split:
-    """The images of all classes, which must have the size of the image ``like``."""
-    paths = [path for images in classes for path in images]
-    labels = np.repeat(np.arange(len(classes), dtype=np.int64), [len(images) for images in classes])
-    shape = read_image(like, size, grayscale).shape
-    images = np.empty((len(paths), *shape), dtype=np.uint8)
-    for n, path in enumerate(paths):
-        image = read_image(path, size, grayscale)
-        if image.shape != shape:
-            raise DataError(
-                f"{path}: is {image.shape[1]} x {image.shape[2]} (height x width), but {like} is "
-                f"{shape[1]} x {shape[2]}; set data.size, such as size: [28, 28], to make them alike"
-            )
-        images[n] = image
-    return Split(images, labels)
+        raise DataError(f"{path} is a link that leads out of {root}; copy the file or folder there")

@@ -45,7 +45,7 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
         with path.open("rb") as file:
             return _read(file, path)
     except OSError as problem:
-        raise DataError(f"{path}: cannot be read: {problem.strerror or problem}") from problem
+        raise DataError(f"{path} cannot be read: {problem.strerror or problem}") from problem
 
 
 def write_idx(path: str | os.PathLike[str], array: NDArray[np.uint8]) -> None:
@@ -78,7 +78,7 @@ def content_sha256(array: NDArray[np.uint8]) -> str:
 def _read(file: BinaryIO, path: Path) -> NDArray[np.uint8]:
     size = os.fstat(file.fileno()).st_size
     if size == 0:
-        raise DataError(f"{path}: is empty")
+        raise DataError(f"{path} is empty")
     compressed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
     file.seek(0)
     if not compressed:
@@ -107,18 +107,18 @@ def _read(file: BinaryIO, path: Path) -> NDArray[np.uint8]:
 def _read_header(file: BinaryIO | gzip.GzipFile, path: Path) -> tuple[int, ...]:
     start = file.read(4)
     if len(start) < 4 or start[:2] != b"\x00\x00":
-        raise DataError(f"{path}: not an IDX file: it begins with {start.hex(' ')}, expected 00 00 08 and 01 to 04")
+        raise DataError(f"{path} is not an IDX file: it begins with {start.hex(' ')}, expected 00 00 08 and 01 to 04")
     if start[2] != UNSIGNED_BYTE:
         got = OTHER_TYPES.get(start[2], "an unknown type")
-        raise DataError(f"{path}: holds {got} (type code 0x{start[2]:02x}), expected unsigned bytes (0x08)")
+        raise DataError(f"{path} holds {got} (type code 0x{start[2]:02x}), expected unsigned bytes (0x08)")
     if not 1 <= start[3] <= MAX_DIMENSIONS:
-        raise DataError(f"{path}: declares {start[3]} dimensions, expected 1 to {MAX_DIMENSIONS}")
+        raise DataError(f"{path} declares {start[3]} dimensions, expected 1 to {MAX_DIMENSIONS}")
     sizes = file.read(4 * start[3])
     if len(sizes) < 4 * start[3]:
-        raise DataError(f"{path}: ends within its header; the file is truncated, fetch it again")
+        raise DataError(f"{path} ends within its header; the file is truncated, fetch it again")
     shape = tuple(int.from_bytes(sizes[k : k + 4], "big") for k in range(0, len(sizes), 4))
     if 0 in shape:
-        raise DataError(f"{path}: declares {_times(shape)} values, so it holds none; expected at least one")
+        raise DataError(f"{path} declares {_times(shape)} values, so it holds none; expected at least one")
     return shape
 
 
@@ -141,7 +141,7 @@ def _read_values(file: BinaryIO | gzip.GzipFile, path: Path, shape: tuple[int, .
 
 def _wrong_length(path: Path, shape: tuple[int, ...], expected: int, got: str, *, longer: bool = False) -> NoReturn:
     what = "has trailing bytes" if longer else "is truncated or its header lies"
-    raise DataError(f"{path}: {what}: the header declares {_times(shape)} values, {expected} bytes in all, got {got}")
+    raise DataError(f"{path} {what}: the header declares {_times(shape)} values, {expected} bytes in all, got {got}")
 
 
 def _times(shape: tuple[int, ...]) -> str:

@@ -67,6 +67,16 @@ def user_places(data_dir: Path | None) -> list[Path]:
     return [*places, user_cache_path("nbcnn", appauthor=False) / "data"]
 
 
+def check_data_dir(data_dir: Path | None) -> None:
+    """Raise DataError for a folder to look in that is not there: most likely its name is misspelt."""
+    if data_dir is not None and not data_dir.is_dir():
+        fault = "is not a folder" if data_dir.exists() else "does not exist"
+        raise DataError(
+            f"the data folder {data_dir} {fault}; name another, or make it with: "
+            f"nbcnn data fetch NAME --data-dir {data_dir}"
+        )
+
+
 def read_splits(files: IdxFiles, contents: Sequence[str] = (), name: str = "") -> tuple[Split, Split]:
     """Training and test images with their labels; raises DataError naming the file that is wrong.
 
@@ -86,7 +96,7 @@ def _read(path: str | Path, expected: str, name: str) -> NDArray[np.uint8]:
     array = read_idx(path)
     if expected and (got := content_sha256(array)) != expected:
         raise DataError(
-            f"{path}: is not the file of {name}: the SHA-256 of its content is {got}, expected {expected}; delete it "
+            f"{path} is not the file of {name}: the SHA-256 of its content is {got}, expected {expected}; delete it "
             f"and run nbcnn data fetch {name}, or train on files of your own with the setting data.folder"
         )
     return array
@@ -95,6 +105,11 @@ def _read(path: str | Path, expected: str, name: str) -> NDArray[np.uint8]:
 def _split(images: NDArray[np.uint8], labels: NDArray[np.uint8], images_path: Path, labels_path: Path) -> Split:
     if images.ndim not in (3, 4):
         raise DataError(f"{images_path}: expected images (N, H, W) or (N, C, H, W), got the shape {images.shape}")
+    if images.ndim == 4 and images.shape[3] in (1, 3, 4) and min(images.shape[1:3]) > 4:
+        raise DataError(
+            f"{images_path} has the shape {images.shape}, which looks channels-last (N, H, W, C), expected "
+            "(N, C, H, W); write it anew with images.transpose(0, 3, 1, 2)"
+        )
     if labels.ndim != 1:
         raise DataError(f"{labels_path}: expected labels (N,), got the shape {labels.shape}")
     batch = images[:, None] if images.ndim == 3 else images

@@ -1,57 +1,58 @@
-"""Image files to arrays, with Pillow: a fixed list of formats, a cap on pixels, grey or RGB, one size."""
+"""Images of one size and one number of channels: what nbcnn.picture makes of a file, for many of them."""
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nbcnn.data.dataset import Dataset, Split
+from nbcnn import imagefile, picture
+from nbcnn.data.dataset import Dataset, Split, counted
 from nbcnn.errors import DataError
 
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")
-MAX_PIXELS = 50_000_000
+NAMED = 5  # so many stray files are named, the others counted
 
 
-def read_image(path: Path, size: tuple[int, int] | None = None, grayscale: bool = False) -> NDArray[np.uint8]:
-    """The image as (C, H, W), C = 1 if ``grayscale`` else 3, resized (bilinear) to ``size`` = (H, W) if given.
+def read_images(
+    paths: Collection[Path], like: Path, size: tuple[int, int] | None, grayscale: bool, remedy: str
+) -> NDArray[np.uint8]:
+    """The images (N, C, H, W), C = 1 if ``grayscale`` else 3, fitted to ``size`` = (H, W) if given.
 
-    Turned upright if its EXIF data say so; transparency is dropped; of an animation the first frame counts. Raises
-    DataError, naming the file, for what is not an image, is broken, has 16-bit or float pixels or too many of them.
+    Each is prepared as ``nbcnn predict`` prepares a picture, but not inverted. Raises DataError, naming the file, for
+    what cannot be read, and with ``remedy`` for an image that has not the size of the image ``like``.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    channels = 1 if grayscale else 3
+    shape = picture.read(like, channels, size).shape
+    images = np.empty((len(paths), *shape), dtype=np.uint8)
+    for n, path in enumerate(paths):
+        image = picture.read(path, channels, size)
+        if image.shape != shape:
+            raise DataError(
+                f"{path} is {image.shape[1]} x {image.shape[2]} (height x width), but {like} is "
+                f"{shape[1]} x {shape[2]}; {remedy}"
+            )
+        images[n] = image
+    return images
 
-    if not path.is_file():
-        raise DataError(f"{path}: expected an image, got a special file")
-    try:
-        # Pillow warns of pixel counts below our cap and of oddities in metadata; neither is the reader's concern.
-        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=FORMATS) as opened:
-            if opened.width * opened.height > MAX_PIXELS:
-                raise DataError(
-                    f"{path}: has {opened.width} x {opened.height} pixels, more than the limit of {MAX_PIXELS:,}"
-                )
-            if opened.mode[0] in "IF":
-                # convert() would clip these to 0..255 and give an almost white image.
-                raise DataError(f"{path}: has 16-bit or float pixels (mode {opened.mode}); convert it to 8 bits")
-            image = ImageOps.exif_transpose(opened).convert("L" if grayscale else "RGB")
-    except UnidentifiedImageError as problem:
-        raise DataError(f"{path}: is not an image ({', '.join(FORMATS)})") from problem
-    except Image.DecompressionBombError as problem:
-        raise DataError(f"{path}: has more pixels than the limit of {MAX_PIXELS:,}") from problem
-    except DataError:
-        raise
-    except Exception as problem:  # Pillow's decoders raise whatever a broken file makes them run into
-        raise DataError(f"{path}: is a broken image: {problem}") from problem
-    if size is not None:
-        image = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
-    return _channels_first(np.asarray(image))
+
+def refuse_strays(folder: Path, paths: Collection[Path]) -> None:
+    """Raise DataError, naming them, if there are files that are not images."""
+    strays = [path for path in paths if not imagefile.is_picture(path)]
+    if strays:
+        named = ", ".join(str(path.relative_to(folder)) for path in strays[:NAMED])
+        more = f" and {len(strays) - NAMED} more" if len(strays) > NAMED else ""
+        what, them = ("is not an image", "it") if len(strays) == 1 else ("are not images", "them")
+        raise DataError(
+            f"{folder}: {counted(len(strays), 'file')} in the class folders {what}: {named}{more}; move {them} "
+            f"elsewhere or save {them} as {imagefile.formats()}"
+        )
 
 
 def refit(dataset: Dataset, size: tuple[int, int] | None, grayscale: bool) -> Dataset:
-    """The data set made grey if ``grayscale`` and resized (bilinear) to ``size`` = (H, W) if given.
+    """The data set made grey if ``grayscale`` and fitted to ``size`` = (H, W) if given, as a picture from a file is.
 
     Raises DataError for channels other than 1 or 3, if there is anything to do.
     """
@@ -63,26 +64,16 @@ def refit(dataset: Dataset, size: tuple[int, int] | None, grayscale: bool) -> Da
             f"{dataset.name} ({dataset.source}): images of {channels} channels cannot be made grey or resized, "
             "only those of 1 or 3"
         )
+    after = 1 if grayscale else channels
     train, test = (
-        Split(_refitted(split.images, size, grayscale), split.labels) for split in (dataset.train, dataset.test)
+        Split(_refitted(split.images, after, size or (height, width)), split.labels)
+        for split in (dataset.train, dataset.test)
     )
     return replace(dataset, train=train, test=test)
 
 
-def _refitted(images: NDArray[np.uint8], size: tuple[int, int] | None, grayscale: bool) -> NDArray[np.uint8]:
-    from PIL import Image
-
-    count, channels, *old = images.shape
-    grey = grayscale or channels == 1
-    fitted = np.empty((count, 1 if grey else 3, *(size or old)), dtype=np.uint8)
-    for n in range(count):
-        pixels = images[n, 0] if channels == 1 else np.ascontiguousarray(images[n].transpose(1, 2, 0))
-        image = Image.fromarray(pixels).convert("L" if grey else "RGB")
-        if size is not None:
-            image = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
-        fitted[n] = _channels_first(np.asarray(image))
+def _refitted(images: NDArray[np.uint8], channels: int, size: tuple[int, int]) -> NDArray[np.uint8]:
+    fitted = np.empty((len(images), channels, *size), dtype=np.uint8)
+    for n, image in enumerate(images):
+        fitted[n] = picture.refit(image, channels, size)
     return fitted
-
-
-def _channels_first(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from nbcnn.data.dataset import Dataset
 from nbcnn.data.fetch import Download, fetch_files
-from nbcnn.data.idx_files import NAMES, IdxFiles, find_files, find_in, read_splits, user_places
+from nbcnn.data.idx_files import NAMES, IdxFiles, check_data_dir, find_files, find_in, read_splits, user_places
 from nbcnn.errors import DataError
 from nbcnn.registry import Registry
 
@@ -31,15 +31,24 @@ class DataSource(ABC):
 
     @abstractmethod
     def locate(self, data_dir: Path | None = None) -> Path | None:
-        """The folder on this machine that has the data set, or None; nothing is read or fetched."""
+        """The folder on this machine that has the data set, or None; nothing is read or fetched.
+
+        Raises DataError when ``data_dir`` is given and does not exist.
+        """
 
     @abstractmethod
     def fetch(self, data_dir: Path | None = None) -> Path:
-        """Bring the data set to this machine, where it is not yet; returns its folder. Raises DataError."""
+        """Bring the data set to this machine, where it is not yet; returns its folder. Raises DataError.
+
+        A ``data_dir`` that does not exist is made.
+        """
 
     @abstractmethod
     def load(self, data_dir: Path | None = None) -> Dataset:
-        """The data set, fetched first if it is not on this machine. Raises DataError."""
+        """The data set, fetched first if it is not on this machine.
+
+        Raises DataError, also when ``data_dir`` is given and does not exist.
+        """
 
 
 DATASETS: Registry[type[DataSource]] = Registry("data set", "nbcnn.data.sets", DataError)
@@ -54,6 +63,7 @@ class IdxSource(DataSource):
     system: ClassVar[tuple[Path, ...]] = ()  # folders where packages of operating systems put it
 
     def locate(self, data_dir: Path | None = None) -> Path | None:
+        check_data_dir(data_dir)
         files = self._files(data_dir)
         return files.train_images.parent if files else None
 
@@ -68,6 +78,7 @@ class IdxSource(DataSource):
         return folder
 
     def load(self, data_dir: Path | None = None) -> Dataset:
+        check_data_dir(data_dir)
         files = self._files(data_dir) or find_files(self.fetch(data_dir))
         if files is None:
             raise DataError(f"{self.name} brings no file for one of {', '.join(NAMES)}")

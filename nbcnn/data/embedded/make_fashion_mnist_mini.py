@@ -21,7 +21,7 @@ def make(whole: Path, target: Path) -> None:
     """Write the first images and labels of the data set in ``whole`` to ``target``; print the sums of the contents."""
     files = find_files(whole)
     if files is None:
-        raise DataError(f"{whole}: lacks one of {', '.join(NAMES)}")
+        raise DataError(f"{whole} lacks one of {', '.join(NAMES)}")
     target.mkdir(parents=True, exist_ok=True)
     for name, path, count in zip(NAMES, files, COUNTS, strict=True):
         first = read_idx(path)[:count]
