@@ -161,7 +161,12 @@ SENTENCES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "features": (
         lambda: F.linear(zeros(2, 3), zeros(4, 5)),
         ShapeError,
-        r"linear: x \(2, 3\), w \(4, 5\) and b \(4,\) do not fit; expected \(N, F\), \(O, F\), \(O,\)",
+        r"linear: x \(2, 3\) has 3 features and w \(4, 5\) takes 5",
+    ),
+    "a bias of another length": (
+        lambda: F.linear(zeros(2, 3), zeros(4, 3), zeros(5)),
+        ShapeError,
+        r"linear: b must have shape \(4,\), got \(5,\)",
     ),
     "dim": (
         lambda: F.softmax(zeros(2, 3), 2),
