@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rich import progress
 from rich.console import Console
 from rich.markup import escape
+from rich.text import Text
 
 from nbcnn.training import Reporter
 
@@ -30,8 +31,7 @@ class Progress(Reporter):
             progress.TextColumn("{task.description}"),
             progress.BarColumn(bar_width=24),
             progress.TextColumn("{task.fields[numbers]}"),
-            progress.TimeRemainingColumn(),
-            progress.TextColumn("left"),
+            _Left(),
             console=self._console,
             transient=True,
             disable=not self._console.is_terminal,
@@ -148,6 +148,15 @@ class Progress(Reporter):
 
     def _print(self, text: str) -> None:
         self._console.print(escape(text), soft_wrap=True)
+
+
+class _Left(progress.ProgressColumn):
+    """The time that is left, once there is something to reckon it from."""
+
+    def render(self, task: progress.Task) -> Text:
+        """``1:05 left``"""
+        seconds = task.time_remaining
+        return Text("" if seconds is None else f"{int(seconds) // 60}:{int(seconds) % 60:02d} left")
 
 
 def program() -> str:
