@@ -82,8 +82,11 @@ class Progress(Reporter):
         """Called once after compiling."""
         if self._compiling is not None:
             self._bar.remove_task(self._compiling)
+        from nbcnn.kernels.jit import cache_folder
+
         many = "kernel" if kernels == 1 else "kernels"
-        self._print(f"compiled {kernels} {many} in {seconds:.1f} s (first run only, later runs load them)")
+        kept = "first run only, later runs load them" if cache_folder() else "they are not kept: see the warning"
+        self._print(f"compiled {kernels} {many} in {seconds:.1f} s ({kept})")
 
     def epoch(self, epoch: int, epochs: int, images: int) -> None:
         """A new epoch begins."""

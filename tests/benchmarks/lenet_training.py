@@ -13,6 +13,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from statistics import median
 from typing import Any
 
@@ -98,6 +99,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--model", default="lenet-d2l")
     options = parser.parse_args()
+    if find_spec("torch") is None:
+        parser.error("PyTorch is not installed here: pip install torch==2.13.0")
     rng = np.random.default_rng(1)
     images = rng.integers(0, 256, (STEPS * options.batch_size, 1, 28, 28), dtype=np.uint8)
     labels = rng.integers(0, 10, len(images))
