@@ -95,13 +95,13 @@ class Engine:
         self._share(len(images), piece)
         return out.reshape(len(images), *self.network.out_shape)
 
-    def warm(self, images: np.ndarray, labels: np.ndarray, training: bool = True) -> None:
-        """Run one pack in this thread, so that all kernels are compiled; nothing is changed by it."""
+    def warm(self, images: np.ndarray, labels: np.ndarray) -> None:
+        """Run one pack on every worker in this thread, so that all kernels are compiled; no parameter is changed."""
         order, scaling = np.arange(min(LANES, len(images))), self._scaling(images)
         with one_blas_thread():
             for worker in self.workers:
                 worker.fill(images, labels, order, 0, scaling, self.network.dtype.type(0))
-                worker.train() if training else worker.score()
+                worker.train()
         packs.add(self.gradient, np.zeros_like(self.gradient))
 
     def close(self) -> None:

@@ -58,12 +58,14 @@ def train(
     """Train what ``source`` describes (a model's name, a YAML path, a mapping, a Config) and return its run folder.
 
     ``overrides``, or the names of its fields (``epochs=3``), change the config. The folder is ``out``, or the next free
-    ``runs/NAME-K``. Raises ConfigError, ShapeError, KernelError, DataError,
-    CheckpointError (the folder exists or can't be written) and TrainingError (the loss is no longer a number; the
-    checkpoints of the epochs before stay).
+    ``runs/NAME-K``. Raises ConfigError, ShapeError, KernelError, DataError, CheckpointError (the folder exists or can't
+    be written) and TrainingError (the loss is no longer a number; the checkpoints of the epochs before stay).
     """
     wanted = with_options(overrides, options)
-    config = source if isinstance(source, Config) else load_config(source, wanted)
+    if isinstance(source, Config):
+        config = source if wanted == Overrides() else load_config(source.to_mapping(), wanted)
+    else:
+        config = load_config(source, wanted)
     reporter = reporter or Reporter()
     network = Network(config)
     data = load_dataset(config.data)
@@ -105,7 +107,7 @@ def _epochs(engine: Engine, optimizer: Optimizer, data: Dataset, run: Run, repor
             loss = float(np.sum(outcome.losses, dtype=np.float64)) / order.size
             step += 1
             if not np.isfinite(loss):
-                raise TrainingError(_diverged(epoch, step, loss, run, settings.optimizer.name))
+                raise TrainingError(_diverged(f"the loss became {loss}", epoch, step, run, settings.optimizer.name))
             optimizer.step(network.parameters, engine.gradient)
             hits = int(np.count_nonzero(outcome.guesses == labels[order]))
             loss_sum, right = loss_sum + loss * order.size, right + hits
@@ -123,7 +125,8 @@ def _epochs(engine: Engine, optimizer: Optimizer, data: Dataset, run: Run, repor
             "images_per_second": len(images) / seconds,
         }
         if not np.isfinite(tested.loss) or not np.isfinite(network.parameters).all():
-            raise TrainingError(_diverged(epoch, step, tested.loss, run, settings.optimizer.name))
+            what = f"the test loss became {tested.loss} or a parameter stopped being a number"
+            raise TrainingError(_diverged(what, epoch, step, run, settings.optimizer.name))
         score = (tested.accuracy, -tested.loss)
         _save(run, network, optimizer, record, score > best)
         best = max(best, score)
@@ -153,10 +156,10 @@ def _warm(engine: Engine, optimizer: Optimizer, data: Dataset, reporter: Reporte
         reporter.compiled(len(fresh), sum(entry.seconds for entry in fresh))
 
 
-def _diverged(epoch: int, step: int, loss: float, run: Run, optimizer: str) -> str:
+def _diverged(what: str, epoch: int, step: int, run: Run, optimizer: str) -> str:
     kept = f"the checkpoints of epoch {epoch - 1} are in {run.folder}" if epoch > 1 else "there is no checkpoint yet"
     return (
-        f"the loss became {loss} at step {step} (epoch {epoch}), so training stopped; {kept}. "
+        f"{what} at step {step} (epoch {epoch}), so training stopped; {kept}. "
         f"Try a smaller step, for instance --set train.optimizer.{optimizer}.lr=..., or another init"
     )
 

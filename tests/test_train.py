@@ -171,3 +171,22 @@ def test_of_equal_accuracies_the_lower_loss_is_best(run):
     records = run.metrics()
     best = min(records, key=lambda record: (-record["test_accuracy"], record["test_loss"]))
     assert load_file(run.weights_path("best"))[1]["epoch"] == str(best["epoch"])
+
+
+def test_overrides_reach_a_config_made_in_python(run, tmp_path):
+    again = nbcnn.train(load_config(run.config), epochs=1, out=tmp_path / "one")
+    assert [record["epoch"] for record in again.metrics()] == [1]
+
+
+def test_a_parameter_that_is_no_number_at_the_end_of_an_epoch_stops_training(stripes, tmp_path, monkeypatch):
+    from nbcnn.optim.adam import Adam
+
+    def poisoned(self, parameters, gradients, step=Adam.step):
+        step(self, parameters, gradients)
+        if self._count[0] == 11:
+            parameters[-1] = np.inf
+
+    monkeypatch.setattr(Adam, "step", poisoned)
+    with pytest.raises(TrainingError, match=r"a parameter stopped being a number at step 11 \(epoch 1\)"):
+        nbcnn.train(TINY, data=str(stripes), out=tmp_path / "run")
+    assert not (tmp_path / "run" / "last.safetensors").exists()

@@ -171,7 +171,6 @@ def test_evaluation_and_warming_up_change_nothing() -> None:
         engine.evaluate(x, labels, np.arange(20))
         engine.predict(x)
         engine.warm(x, labels)
-        engine.warm(x, labels, training=False)
         assert engine.gradient.tobytes() == before
         assert network.parameters.tobytes() == parameters
 
