@@ -2,44 +2,20 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 import sys
 import traceback
 import warnings
 from io import TextIOWrapper
-from pathlib import Path
 from typing import Any
 
 import click
 
 from nbcnn import __version__
-from nbcnn.errors import NbcnnError, nearest
+from nbcnn.cli._verbs import Verbs
+from nbcnn.errors import NbcnnError
 
 
-class Verbs(click.Group):
-    """Imports a verb's file when it is asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        here = str(Path(__file__).parent)
-        return sorted(module.name for module in pkgutil.iter_modules([here]) if not module.name.startswith("_"))
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.list_commands(ctx):
-            return None
-        command: click.Command = importlib.import_module(f"{__name__}.{cmd_name}").command
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Name the nearest verb for an unknown one."""
-        if args and not args[0].startswith("-") and args[0] not in self.list_commands(ctx):
-            ctx.fail(f"There is no command {args[0]!r}; {nearest(args[0], self.list_commands(ctx))}.")
-        return super().resolve_command(ctx, args)
-
-
-@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Verbs, package=__name__, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="nbcnn %(version)s")
 @click.option("--debug", is_flag=True, help="Show the Python traceback of an error. May also stand after the command.")
 def nbcnn(debug: bool) -> None:

@@ -13,18 +13,10 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, ClassVar, NamedTuple, Protocol
 
+from nbcnn.kernels.shapes import Pair, Sides, output_size
+
 Kernel = Callable[..., object]
-Pair = tuple[int, int]
-Sides = tuple[int, int, int, int]
 LANES = 16
-
-
-def output_size(size: int, kernel_size: int, stride: int, before: int, after: int, dilation: int = 1) -> int:
-    """Equation (2) of docs/math.md: floor((size + before + after - dilation·(kernel_size - 1) - 1) / stride) + 1.
-
-    A kernel larger than the padded input gives 0 or less.
-    """
-    return (size + before + after - dilation * (kernel_size - 1) - 1) // stride + 1
 
 
 class Fixed:
@@ -167,7 +159,10 @@ class LinearProblem:
 
 @dataclass(frozen=True)
 class Pool2dProblem:
-    """Pooling of (C, H, W) to (C, OH, OW), equations (6) and (7). Padding: top, bottom, left, right."""
+    """Pooling of (C, H, W) to (C, OH, OW), equations (6) and (7). Padding: top, bottom, left, right.
+
+    With ``ceil_mode`` the last windows may reach beyond the padding; what they meet there is not counted.
+    """
 
     kernels: ClassVar[type[NamedTuple]] = PlainKernels
     op: str
@@ -179,6 +174,8 @@ class Pool2dProblem:
     padding: Sides = (0, 0, 0, 0)
     count_include_pad: bool = True
     dtype: str = "float32"
+    dilation: Pair = (1, 1)
+    ceil_mode: bool = False
 
     @property
     def x_shape(self) -> tuple[int, ...]:
@@ -188,11 +185,12 @@ class Pool2dProblem:
     @property
     def y_shape(self) -> tuple[int, ...]:
         """(C, OH, OW), equation (2)."""
-        (kh, kw), (sh, sw), (top, bottom, left, right) = self.kernel_size, self.stride, self.padding
+        (kh, kw), (sh, sw), (dh, dw) = self.kernel_size, self.stride, self.dilation
+        top, bottom, left, right = self.padding
         return (
             self.channels,
-            output_size(self.height, kh, sh, top, bottom),
-            output_size(self.width, kw, sw, left, right),
+            output_size(self.height, kh, sh, top, bottom, dh, self.ceil_mode),
+            output_size(self.width, kw, sw, left, right, dw, self.ceil_mode),
         )
 
     @property
@@ -237,7 +235,12 @@ class LossProblem:
 
 
 class Backend(Protocol):
-    """One way to compute an op. Its name is its file's name; the first line of its docstring is what listings show."""
+    """One way to compute an op. Its name is its file's name; the first line of its docstring is what listings show.
+
+    It may also have ``cost(problem)``, a Cost (cost.py), where it does not do the formula's sums; and
+    ``tolerance(problem)``, the bound of its float32 error as a share of the largest sum of absolute products, where its
+    sums are not of the formula's products (else results are exact on small whole numbers, in any order of the sum).
+    """
 
     def supports(self, problem: Any) -> str | None:
         """None, or the reason why this backend can't do the problem."""

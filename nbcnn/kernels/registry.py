@@ -15,9 +15,13 @@ from typing import Any, NamedTuple, TypeVar
 
 from nbcnn.errors import KernelError, nearest
 from nbcnn.kernels.contract import Backend
+from nbcnn.kernels.cost import Cost, formula_cost
 
 DEFAULT = "direct"
 """The backend that every op has and that is used when nothing else is said."""
+
+AUTO = "auto"
+"""Not a backend but the word for the fastest one, found by timing (nbcnn/auto.py); no backend may be called so."""
 
 T = TypeVar("T")
 
@@ -42,6 +46,8 @@ def register(op: str, name: str | None = None) -> Callable[[type[T]], type[T]]:
 
     def keep(backend: type[T]) -> type[T]:
         called = name or backend.__module__.rpartition(".")[2]
+        if called == AUTO:
+            raise KernelError(f"{inspect.getfile(backend)}: no backend may be called {AUTO}; choose another name")
         if (op, called) in _registered:
             first, second = inspect.getfile(_registered[op, called]), inspect.getfile(backend)
             raise KernelError(f"backend {called} of {op} is defined twice: in {first} and in {second}; rename one")
@@ -76,6 +82,19 @@ def backend(op: str, name: str = DEFAULT) -> Backend:
 def describe(op: str, name: str) -> str:
     """The first line of a backend's docstring."""
     return (inspect.getdoc(type(backend(op, name))) or "").partition("\n")[0]
+
+
+def cost(problem: Any, name: str = DEFAULT) -> Cost:
+    """What a backend really does for a problem that it takes."""
+    chosen = backend(problem.op, name)
+    found: Cost = getattr(chosen, "cost", formula_cost)(problem)
+    return found
+
+
+def tolerance(problem: Any, name: str = DEFAULT) -> float:
+    """A backend's error bound, as contract.Backend has it; 0 for one that is exact on small whole numbers."""
+    stated = getattr(backend(problem.op, name), "tolerance", None)
+    return float(stated(problem)) if stated else 0.0
 
 
 class Prepared(NamedTuple):

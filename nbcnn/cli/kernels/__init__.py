@@ -1,13 +1,24 @@
-"""List the ops and the backends that can compute each."""
+"""Ops and their backends: list them, and what the commands in this folder do with them."""
 
 from __future__ import annotations
 
 import click
 
+from nbcnn.cli._verbs import Verbs
 
-@click.command("kernels", short_help="Which ops there are, and which backends each has.")
-def command() -> None:
+
+@click.group(
+    "kernels",
+    cls=Verbs,
+    package=__name__,
+    invoke_without_command=True,
+    short_help="Which backends there are; check them, have a choice explained.",
+)
+@click.pass_context
+def command(context: click.Context) -> None:
     """List ops and backends, one line each; * marks what is used when nothing else is said."""
+    if context.invoked_subcommand is not None:
+        return
     from nbcnn.kernels.registry import DEFAULT, backend_names, describe, op_names
 
     click.echo("choose with backends: {conv2d: fft} in YAML, backend: fft on a layer, or --backend conv2d=fft\n")

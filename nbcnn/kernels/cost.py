@@ -1,0 +1,31 @@
+"""What a backend does for a problem, counted: the basis of explanations and predictions."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any, NamedTuple
+
+from nbcnn.kernels.contract import LANES
+
+
+class Work(NamedTuple):
+    """What one call on a pack of 16 images does."""
+
+    macs: int
+    """multiply-accumulate steps, really done (a complex product is 4)"""
+    numbers: int
+    """numbers read from or written to memory, scratch included; bytes are these times the dtype's size"""
+
+
+class Cost(NamedTuple):
+    """The work of each direction."""
+
+    forward: Work
+    grad_input: Work
+    grad_weight: Work
+
+
+def formula_cost(problem: Any) -> Cost:
+    """The cost of the formula's own sums, every array met once: that of backends which say nothing else."""
+    arrays = LANES * (prod(problem.x_shape) + prod(problem.y_shape)) + prod(getattr(problem, "w_shape", (0,)))
+    return Cost(*(Work(LANES * problem.macs, arrays) for _ in Cost._fields))
