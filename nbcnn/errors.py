@@ -29,6 +29,10 @@ class KernelError(NbcnnError):
     """A backend that is unknown, refuses a problem or breaks the contract."""
 
 
+class PluginError(NbcnnError):
+    """A plugin that is not there, fails to import or does not keep to the contract."""
+
+
 class DataError(NbcnnError):
     """Images or labels that are missing, broken or not what the network can take."""
 

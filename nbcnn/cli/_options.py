@@ -29,6 +29,28 @@ _TRAIN = (
     click.option("--batch-size", type=click.IntRange(min=1), help="Images between two steps of the optimizer."),
     click.option("--seed", type=click.IntRange(min=0), help="Seed of initialisation and shuffling."),
 )
+
+
+def _load_plugins(context: click.Context, parameter: click.Parameter, plugins: tuple[str, ...]) -> None:
+    if plugins:
+        from nbcnn.plugins import load_plugin
+
+        for plugin in plugins:
+            load_plugin(plugin)
+
+
+_PLUGINS = (
+    click.option(
+        "--plugin",
+        "plugins",
+        multiple=True,
+        metavar="FILE|NAME",
+        is_eager=True,  # what it registers may be named by the other options
+        expose_value=False,
+        callback=_load_plugins,
+        help="Load a plugin first: a Python file, or the name of an installed one.",
+    ),
+)
 _THREADS = (click.option("--threads", type=click.IntRange(min=1), help="Threads; results are the same bits for any."),)
 
 
@@ -50,6 +72,11 @@ def train_options(function: F) -> F:
 def threads_option(function: F) -> F:
     """--threads"""
     return _all(function, _THREADS)
+
+
+def plugin_option(function: F) -> F:
+    """--plugin; the plugins are loaded before the command begins."""
+    return _all(function, _PLUGINS)
 
 
 def overrides(**options: Any) -> Overrides:

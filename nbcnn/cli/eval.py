@@ -6,7 +6,7 @@ import json
 
 import click
 
-from nbcnn.cli._options import config_options, data_options, overrides, threads_option
+from nbcnn.cli._options import config_options, data_options, overrides, plugin_option, threads_option
 
 
 @click.command("eval", short_help="Accuracy of a trained network on test images.")
@@ -15,6 +15,7 @@ from nbcnn.cli._options import config_options, data_options, overrides, threads_
 @click.option("--weights", metavar="FILE", help="A safetensors file to take the weights from instead.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @config_options
+@plugin_option
 @data_options
 @threads_option
 def command(run: str, which: str | None, weights: str | None, as_json: bool, **options: object) -> None:

@@ -6,6 +6,8 @@ import json
 
 import click
 
+from nbcnn.cli._options import plugin_option
+
 
 @click.command("predict", short_help="What a trained network sees in pictures.")
 @click.argument("run", metavar="RUN")
@@ -14,6 +16,7 @@ import click
     "--invert/--no-invert", default=None, help="Swap light and dark, or never. [default: where borders differ]"
 )
 @click.option("--top", type=click.IntRange(min=1), default=3, show_default=True, help="How many guesses to print.")
+@plugin_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON list.")
 def command(run: str, pictures: tuple[str, ...], invert: bool | None, top: int, as_json: bool) -> None:
     """Guess the class of each PICTURE (PNG, JPEG, ...; any size, grey or colour) with the best checkpoint of RUN.

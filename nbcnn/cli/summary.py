@@ -8,13 +8,14 @@ from typing import Any
 
 import click
 
-from nbcnn.cli._options import config_options, overrides
+from nbcnn.cli._options import config_options, overrides, plugin_option
 
 
 @click.command("summary", short_help="Shapes, parameters, cost, receptive field.")
 @click.argument("model")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @config_options
+@plugin_option
 def command(model: str, as_json: bool, **options: Any) -> None:
     """Show MODEL (a name, a YAML file or a run folder) layer by layer.
 

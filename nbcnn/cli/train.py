@@ -6,13 +6,14 @@ from typing import Any
 
 import click
 
-from nbcnn.cli._options import config_options, data_options, overrides, threads_option, train_options
+from nbcnn.cli._options import config_options, data_options, overrides, plugin_option, threads_option, train_options
 
 
 @click.command("train", short_help="Train a network, keep everything in a run folder.")
 @click.argument("model")
 @click.option("--out", metavar="FOLDER", help="The run folder to make. [default: runs/NAME-1, -2, ...]")
 @config_options
+@plugin_option
 @data_options
 @train_options
 @threads_option
