@@ -117,15 +117,6 @@ class Conv2dProblem:
         return prod(self.y_shape) * prod(self.w_shape[1:])
 
 
-def undilated_ungrouped(problem: Conv2dProblem) -> str | None:
-    """The reason of a backend that knows stride and padding alone."""
-    if problem.dilation != (1, 1):
-        return f"dilation is {problem.dilation}, it can only do (1, 1)"
-    if problem.groups != 1:
-        return f"groups is {problem.groups}, it can only do 1"
-    return None
-
-
 @dataclass(frozen=True)
 class LinearProblem:
     """y = W x + b, equation (8): x (F,) with w (O, F) to y (O,)."""

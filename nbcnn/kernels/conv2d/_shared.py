@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nbcnn.kernels.contract import Conv2dProblem
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import lane_sum, load, splat, store
 
@@ -29,3 +30,12 @@ def bias_gradient(dy, db):
             for j in range(dy.shape[2]):
                 s += load(dy, (o, i, j))
         db[o] = lane_sum(s)
+
+
+def undilated_ungrouped(problem: Conv2dProblem) -> str | None:
+    """The reason of a backend that knows stride and padding alone."""
+    if problem.dilation != (1, 1):
+        return f"dilation is {problem.dilation}, it can only do (1, 1)"
+    if problem.groups != 1:
+        return f"groups is {problem.groups}, it can only do 1"
+    return None

@@ -8,8 +8,8 @@ Sizes that are no multiple of the block repeat their last channel or pixel, whic
 
 from __future__ import annotations
 
-from nbcnn.kernels.contract import LANES, Conv2dProblem, Fixed, WeightedKernels, undilated_ungrouped
-from nbcnn.kernels.conv2d._shared import bias_gradient, pad
+from nbcnn.kernels.contract import LANES, Conv2dProblem, Fixed, WeightedKernels
+from nbcnn.kernels.conv2d._shared import bias_gradient, pad, undilated_ungrouped
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import lane_sum, load, splat, store
 from nbcnn.kernels.registry import register

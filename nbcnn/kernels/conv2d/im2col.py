@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from nbcnn.kernels.contract import LANES, Conv2dProblem, WeightedKernels, undilated_ungrouped
-from nbcnn.kernels.conv2d._shared import bias_gradient
+from nbcnn.kernels.contract import LANES, Conv2dProblem, WeightedKernels
+from nbcnn.kernels.conv2d._shared import bias_gradient, undilated_ungrouped
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import load, splat, store
 from nbcnn.kernels.registry import register

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from nbcnn.kernels.contract import Conv2dProblem, Fixed, WeightedKernels, undilated_ungrouped
+from nbcnn.kernels.contract import Conv2dProblem, Fixed, WeightedKernels
+from nbcnn.kernels.conv2d._shared import undilated_ungrouped
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import lane_sum, load, splat, store
 from nbcnn.kernels.registry import register
