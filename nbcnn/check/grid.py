@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import product
 from typing import Any, NamedTuple
 
+from nbcnn.check.odd import ODD
 from nbcnn.kernels.contract import Conv2dProblem, ElementwiseProblem, LinearProblem, LossProblem, Pool2dProblem
 from nbcnn.kernels.shapes import Sides, same_padding
 
@@ -22,7 +23,7 @@ class Case(NamedTuple):
 
 
 class Grid(NamedTuple):
-    """The cases of an op, simplest first, and how many were left out because nothing is left of the image."""
+    """The cases of an op, odd ones last, and how many were left out because nothing is left of the image."""
 
     cases: list[Case]
     left_out: int
@@ -33,7 +34,8 @@ def grid(op: str, quick: bool = False) -> Grid:
     cases = list(GRIDS[op](op))
     possible = [case for case in cases if _something_is_left(case.problem)]
     left_out = len(cases) - len(possible)
-    return Grid(possible[::QUICKLY] if quick else possible, left_out)
+    odd = [Case(problem) for problem in ODD.get(op, {}).values()]
+    return Grid((possible[::QUICKLY] if quick else possible) + odd, left_out)
 
 
 def of_dtype(case: Case, dtype: str) -> Case:

@@ -7,25 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nbcnn.kernels import reference
 from nbcnn.kernels.contract import LANES, Conv2dProblem, PlainKernels, Pool2dProblem
 from nbcnn.kernels.registry import backend, backend_names
 
 from .cases import POOL2D, pool2d
-from .conformance import Arrays, draw, images, integers, normal, pack, run
+from .conformance import draw, integers, normal, oracle, run
 
 MAX, AVG = ([(op, name) for name in backend_names(op)] for op in ("max_pool2d", "avg_pool2d"))
-
-
-def oracle(problem: Pool2dProblem, inputs: Arrays) -> Arrays:
-    x, dy = images(inputs["x"]), images(inputs["dy"])
-    window, size = (problem.kernel_size, problem.stride, problem.padding), (problem.height, problem.width)
-    if problem.op == "max_pool2d":
-        y, dx = reference.max_pool2d(x, *window), reference.max_pool2d_grad(x, dy, *window)
-    else:
-        y = reference.avg_pool2d(x, *window, problem.count_include_pad)
-        dx = reference.avg_pool2d_grad(dy, size, *window, problem.count_include_pad)
-    return {"y": pack(y), "dx": pack(dx)}
 
 
 @pytest.mark.parametrize("case", POOL2D)
