@@ -6,6 +6,8 @@ does other sums, so within an image NaN may spread further; it may never vanish,
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -32,21 +34,26 @@ def check_nonfinite(backend: Backend, problem: Any, exact: bool, report: Report)
     try:
         rig = Rig(backend, problem)
         for number, source in enumerate(name for name in given(problem) if name in SOURCES):
-            inputs = rounded(problem, (7, number))
-            spot = _spot(problem, source, inputs[source].shape, number)
-            reach = _reach(problem, inputs, source, spot)
             for value in (np.nan, np.inf):
-                spoilt = {name: array.copy() for name, array in inputs.items()}
-                spoilt[source][spot] = value
-                with np.errstate(all="ignore"):
-                    wanted = ORACLES[problem.op].values(problem, spoilt)
-                    out = rig.run(cast(problem, spoilt)).out
+                spot, reach, spoilt, wanted = _sample(replace(problem, dtype="float64"), source, number, value)
+                out = rig.run(cast(problem, spoilt)).out
                 for name in out:
                     if name in REACHES[source] and name in reach:
                         words = _wrong(problem, out[name], wanted[name], reach[name], (source, name), value, exact)
                         _note(report, case, source, spot, value, name, words)
     except BrokenError as error:
         report.fail(CHECK, str(error), described(case))
+
+
+@lru_cache(maxsize=512)  # the same for all backends
+def _sample(problem: Any, source: str, number: int, value: float) -> tuple[tuple[int, ...], Arrays, Arrays, Arrays]:
+    """A place in an input, where its number has a part, inputs with ``value`` there, and the oracle's outputs."""
+    inputs = rounded(problem, (7, number))
+    spot = _spot(problem, source, inputs[source].shape, number)
+    reach = _reach(problem, inputs, source, spot)
+    inputs[source][spot] = value
+    with np.errstate(all="ignore"):
+        return spot, reach, inputs, ORACLES[problem.op].values(problem, inputs)
 
 
 def _spot(problem: Any, source: str, shape: tuple[int, ...], number: int) -> tuple[int, ...]:

@@ -156,7 +156,7 @@ def _check_more(report: Report, taken: list[Any], options: Options) -> None:
             for problem in some(tiny(report.op), dtype, 8):
                 check_nonfinite(backend, problem, report.tolerance == 0, report)
     with report.timed("threads"):
-        for problem in some(busy(report.op), options.dtypes[0], 3, large=True):
+        for problem in some(busy(report.op), options.dtypes[0], 2, large=True):
             check_threads(backend, problem, options.threads, report)
     if taken and report.op in networks():
         with report.timed("network"):

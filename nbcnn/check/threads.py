@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from nbcnn.check.calls import Arrays, calls, dtype, shape
+from nbcnn.check.calls import Arrays, Call, calls, dtype, shape
 from nbcnn.check.data import cast, rounded
 from nbcnn.check.grid import Case
 from nbcnn.check.report import Report
@@ -26,10 +25,14 @@ from nbcnn.kernels.contract import Backend
 from nbcnn.kernels.tape import Tape
 
 CHECK = "threads"
-ROUNDS = 4
-SECONDS = 0.02
-"""How long a thread is to be busy in each round; there are at least ``LEAST`` repeats and at most ``MOST``."""
-LEAST, MOST = 10, 60
+ROUNDS, REPEATS = 3, 16
+"""How often each phase is played, and how often a thread makes each call then."""
+
+
+def phases(problem: Any) -> list[Sequence[Call]]:
+    """Each kernel alone, where all threads meet in it; then all in turn, should two of them share something."""
+    every = calls(problem)
+    return [*((call,) for call in every), every]
 
 
 class _Pack:
@@ -40,32 +43,27 @@ class _Pack:
         self.inputs = cast(self.problem, rounded(self.problem, (11, seed)))
         self.work = np.zeros(int(rig.workspace), self.problem.dtype)
         self.right = self._outputs()
-        self._tape(self.right)()
-        if "y" not in self.inputs and any("y" in call.reads for call in calls(self.problem)):
-            self.inputs["y"] = self.right["y"].copy()
-            self._tape(self.right)()
-        since = time.perf_counter()
-        self._tape(self.right)()
-        self.seconds = time.perf_counter() - since
+        self._tape(self.right, calls(self.problem))()
         self.outputs: list[Arrays] = []
-        self.tapes: list[Tape] = []
+        self.tapes: list[list[Tape]] = []
 
     def repeat(self, times: int) -> None:
-        """Make outputs and tapes for so many repeats."""
+        """Make outputs and tapes for so many repeats: of each kernel alone, then of all in turn."""
         self.outputs = [self._outputs() for _ in range(times)]
-        self.tapes = [self._tape(out) for out in self.outputs]
+        self.tapes = [[self._tape(out, phase) for out in self.outputs] for phase in phases(self.problem)]
 
-    def play(self) -> None:
-        """All repeats."""
+    def play(self, phase: int) -> None:
+        """All repeats of a phase."""
         with np.errstate(all="ignore"):
-            for tape in self.tapes:
+            for tape in self.tapes[phase]:
                 tape()
 
-    def wrong(self) -> dict[str, int]:
-        """For each array, in how many repeats its bits were not those of the serial run."""
+    def wrong(self, phase: int) -> dict[str, int]:
+        """For each array of a phase, in how many repeats its bits were not those of the serial run."""
         return {
-            name: sum(out[name].tobytes() != array.tobytes() for out in self.outputs)
-            for name, array in self.right.items()
+            name: sum(out[name].tobytes() != self.right[name].tobytes() for out in self.outputs)
+            for call in phases(self.problem)[phase]
+            for name in call.writes
         }
 
     def _outputs(self) -> Arrays:
@@ -75,10 +73,10 @@ class _Pack:
             for name in call.writes
         }
 
-    def _tape(self, out: Arrays) -> Tape:
+    def _tape(self, out: Arrays, phase: Sequence[Call]) -> Tape:
         made = []
-        for call in calls(self.problem):
-            read = [self.inputs.get(name, out.get(name)) for name in call.reads]
+        for call in phase:
+            read = [self.inputs[name] if name in self.inputs else self.right[name] for name in call.reads]
             made.append((getattr(self.rig.kernels, call.kernel), (*read, *(out[n] for n in call.writes), self.work)))
         return Tape(made)
 
@@ -101,8 +99,8 @@ def check_threads(backend: Backend, problem: Any, threads: int, report: Report) 
             continue
         report.fail(
             CHECK,
-            f"{name} has other bits than in a serial run in {count:,} of {calls_made:,} calls by {threads} threads "
-            "at once",
+            f"{name} has other bits than in a serial run, in up to {count:,} of {calls_made:,} calls by a thread while "
+            f"{threads} threads call at once",
             described(case),
             name,
             "a race: do calls share a buffer other than the scratch that they are given?",
@@ -111,28 +109,28 @@ def check_threads(backend: Backend, problem: Any, threads: int, report: Report) 
 
 def _run(rig: Rig, threads: int) -> tuple[dict[str, int], int]:
     packs = [_Pack(rig, seed) for seed in range(threads)]
-    times = min(MOST, max(LEAST, int(SECONDS / max(packs[0].seconds, 1e-6))))
     for pack in packs:
-        pack.repeat(times)
+        pack.repeat(REPEATS)
     start, crew = threading.Barrier(threads), Crew(threads)
-
-    def work(worker: int, piece: int, turns: Turns) -> None:
-        start.wait()
-        packs[piece].play()
-
     wrong: dict[str, int] = {}
     try:
         with _switching_often():
-            for _ in range(ROUNDS):
+            for turn in range(ROUNDS * len(phases(rig.problem))):
+                phase = turn % len(phases(rig.problem))
+
+                def work(worker: int, piece: int, turns: Turns, phase: int = phase) -> None:
+                    start.wait()
+                    packs[piece].play(phase)
+
                 crew.run(threads, work)
                 for pack in packs:
-                    for name, count in pack.wrong().items():
-                        wrong[name] = wrong.get(name, 0) + count
-                if any(wrong.values()):
+                    for name, count in pack.wrong(phase).items():
+                        wrong[name] = max(wrong.get(name, 0), count)
+                if turn >= len(phases(rig.problem)) and any(wrong.values()):
                     break
     finally:
         crew.close()
-    return wrong, times * threads
+    return wrong, REPEATS
 
 
 @contextmanager
