@@ -6,7 +6,7 @@ import textwrap
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from nbcnn.cli._display import Display, program
+from nbcnn.cli._display import Display, loss_text, program
 from nbcnn.comparison import Reporter
 from nbcnn.report.verdict import verdicts
 
@@ -54,7 +54,7 @@ class CompareProgress(Display, Reporter):
     def epoch_done(self, comparison: Comparison, epoch: int) -> None:
         """Print the epoch's line: the losses side by side."""
         losses = "  ".join(
-            _outcome(variant, f"{variant.last.get('test_loss', 0):.4f}") for variant in comparison.variants
+            _outcome(variant, loss_text(variant.last.get("test_loss", 0))) for variant in comparison.variants
         )
         self._print(f"epoch {epoch:>{len(str(comparison.epochs))}}  test loss  {losses}")
 
@@ -91,22 +91,21 @@ def _table(comparison: Comparison) -> Table:
     table.add_column("\nvariant")
     for name in ("parts\nat step", "weights\ndiffering", "|Δw|\nthen", "|Δw|\nat end"):
         table.add_column(name, justify="right")
-    table.add_column("\nin")
     for name in ("train\nloss", "test\nloss", "test\naccuracy", "images\n/s", "\nspeed"):
         table.add_column(name, justify="right")
     for variant in comparison.variants:
         last, parted = variant.last, variant.parted
         if parted:
             apart = [f"{parted.step:,}", f"{parted.differing:,}", f"{parted.largest:.1e}"]
-            apart += [f"{variant.differences[-1]:.1e}", parted.tensor]
+            apart += [f"{variant.differences[-1]:.1e}"]
         elif variant is comparison.reference:
-            apart = ["reference", "", "", "", ""]
+            apart = ["reference", "", "", ""]
         else:
-            apart = ["never" if variant.same_bits else "unknown", "0" if variant.same_bits else "", "0", "0", ""]
+            apart = ["never" if variant.same_bits else "unknown", "0" if variant.same_bits else "", "0", "0"]
         if variant.diverged:
             results = ["diverged", f"at step {variant.diverged.step:,}", ""]
         elif last:
-            results = [f"{last['train_loss']:.4f}", f"{last['test_loss']:.4f}", f"{last['test_accuracy']:.1%}"]
+            results = [loss_text(last["train_loss"]), loss_text(last["test_loss"]), f"{last['test_accuracy']:.1%}"]
         else:
             results = ["", "", ""]
         pace = [f"{comparison.images_per_second(variant):,.0f}", f"{comparison.speed(variant):.2f}"]

@@ -79,3 +79,8 @@ def program() -> str:
     found = shutil.which(typed.name)
     same = found is not None and Path(found).resolve() == typed.resolve()
     return str(typed) if typed.stem == "nbcnn" and not same else "nbcnn"
+
+
+def loss_text(loss: float) -> str:
+    """Four places, or powers of ten for a loss that is running away."""
+    return f"{loss:.4f}" if loss < 1000 else f"{loss:.2e}"

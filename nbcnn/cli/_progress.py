@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from nbcnn.cli._display import Display, program
+from nbcnn.cli._display import Display, loss_text, program
 from nbcnn.training import Reporter
 
 if TYPE_CHECKING:
@@ -66,8 +66,9 @@ class Progress(Display, Reporter):
         """Print the epoch's line."""
         self._records.append(record)
         width = len(str(self._epochs))
+        train, test = loss_text(record["train_loss"]), loss_text(record["test_loss"])
         self._print(
-            f"epoch {record['epoch']:>{width}}  loss {_loss(record['train_loss'])}, test {_loss(record['test_loss'])}  "
+            f"epoch {record['epoch']:>{width}}  loss {train}, test {test}  "
             f"accuracy {record['train_accuracy']:.1%}, test {record['test_accuracy']:.1%}  "
             f"{record['images_per_second']:,.0f} images/s"
         )
@@ -102,8 +103,3 @@ class Progress(Display, Reporter):
         self._print("\nnext:")
         for what, command in hints:
             self._print(f"  {me} {command}\n      {what}")
-
-
-def _loss(loss: float) -> str:
-    """Four places, or powers of ten for a loss that is running away."""
-    return f"{loss:.4f}" if loss < 1000 else f"{loss:.2e}"

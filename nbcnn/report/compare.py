@@ -40,9 +40,18 @@ def draw_comparison(comparison: Comparison, path: str | Path) -> None:
         _draw_losses(loss, comparison, window)
         _draw_differences(apart, comparison, window)
         for axes in (loss, apart):
-            axes.set_xlabel(f"step ({comparison.epoch_steps} an epoch, batches of {comparison.batch_size})")
             axes.set_xlim(1, max(2, comparison.steps))
-            axes.xaxis.get_major_locator().set_params(integer=True)
+            # Differences grow fastest at the beginning, which a linear axis of many steps would hide.
+            scale = "log" if axes is apart and comparison.steps > 50 else "linear"
+            axes.set_xscale(scale)
+            axes.set_xlabel(
+                f"step{', logarithmic' * (scale == 'log')} ({comparison.epoch_steps} an epoch, "
+                f"batches of {comparison.batch_size})"
+            )
+            if scale == "log":
+                axes.xaxis.set_major_formatter("{x:g}")
+            else:
+                axes.xaxis.get_major_locator().set_params(integer=True)
             axes.grid(axis="y")
             # Below the plot, where no line can run under it; the distance is a share of the height, some 3 inches.
             axes.legend(loc="upper left", bbox_to_anchor=(0, -0.17), borderaxespad=0, handlelength=3, fontsize=9)
@@ -117,10 +126,10 @@ def trailing_means(values: list[float] | np.ndarray, window: int) -> np.ndarray:
 
 
 def _thin(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Steps, counted from 1, and values: all of them, or evenly chosen ones and the last."""
+    """Steps, counted from 1, and values: all of them, or the first, evenly chosen ones and the last."""
     steps = np.arange(1, len(values) + 1)
     stride = max(1, len(values) // _POINTS)
-    chosen = np.unique(np.append(steps[::stride], steps[-1:]))
+    chosen = np.unique(np.concatenate([steps[: 10 * stride], steps[::stride], steps[-1:]]))
     return chosen, values[chosen - 1]
 
 

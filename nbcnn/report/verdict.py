@@ -21,7 +21,8 @@ def verdicts(comparison: Comparison) -> list[str]:
     if any(_rounds(variant) for variant in comparison.variants):
         told.append(
             "What it means: the same formula, summed in another order, is rounded otherwise in its last bits; every "
-            "step starts from the weights that the one before has left, so a difference stays and goes its own way."
+            "step starts from the weights that the one before has left, so the difference is carried on and may "
+            "grow; how much of it reaches loss and accuracy is in the table."
         )
     return told
 
@@ -41,7 +42,7 @@ def _verdict(comparison: Comparison, variant: Variant) -> str:
             f"{name}: the same bits as {reference.name} to the last step ({steps:,}): every sum was rounded alike, so "
             f"only the speed can differ.{diverged}"
         )
-    start = f"{name}: parts from {reference.name} at step {parted.step}, "
+    start = f"{name}: parts from {reference.name} at step {parted.step}, farthest in {parted.tensor}, "
     off = f"from equal weights its gradient is off by {parted.gradient:.1e} of its length"
     if not _rounds(variant):
         return (
