@@ -128,7 +128,10 @@ def test_the_tensor_of_a_later_layer_is_named(data, tmp_path, planted):
     assert parted.largest == pytest.approx(0.5 / 8, rel=1e-4)
     assert parted.gradient > 1e-2
     (told,) = verdicts(result)
-    assert re.search(r"parts from conv2d=direct at step 5, farthest in 3.weight, and not by rounding: .* do not compute the same thing", told)
+    assert re.search(
+        r"parts from conv2d=direct at step 5, farthest in 3.weight, and not by rounding: .* do not compute the same thing",
+        told,
+    )
 
 
 def test_naive_has_the_same_bits_as_direct_to_the_last_step(data, tmp_path):
