@@ -435,8 +435,8 @@ def test_the_command_with_too_few_variants(words, capsys):
     assert output.err.startswith("error: a comparison needs at least two variants, and there is one: conv2d=direct;")
 
 
-@pytest.mark.parametrize(("after", "kept"), [(2, "no checkpoint yet"), (17, "the checkpoints of epoch 1")])
-def test_ctrl_c_leaves_what_is_done(words, capsys, monkeypatch, after, kept):
+@pytest.mark.parametrize(("after", "kept"), [(2, ""), (5, "no checkpoint yet"), (17, "the checkpoints of epoch 1")])
+def test_ctrl_c_leaves_what_is_done(words, capsys, monkeypatch, pictures, after, kept):
     def interrupted(self, images, labels, order, step=Engine.train_step, made=[]):  # noqa: B006
         made.append(1)
         if len(made) > after:
@@ -455,6 +455,16 @@ def test_ctrl_c_leaves_what_is_done(words, capsys, monkeypatch, after, kept):
         found = json.load(file)
     assert (found["interrupted"], found["steps"]) == (True, done)
     assert {len(variant["losses"]) for variant in found["variants"]} == {done}
+
+
+def test_ctrl_c_while_pictures_are_drawn(words, capsys, monkeypatch):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nbcnn.comparison.draw_comparison", interrupted)
+    code, output = call(capsys, *words)
+    assert code == 130
+    assert "stopped after step 8; compare/small-1 keeps the checkpoints of epoch 2 and compare.json\n" in output.out
 
 
 def test_a_diverged_variant_in_the_table(words, capsys):

@@ -62,12 +62,16 @@ class CompareProgress(Display, Reporter):
         """Say what is left of a comparison that was interrupted."""
         self._bar.stop()
         found = self._comparison
-        if found is None or not found.steps:
-            self._print(f"stopped before the first step; {found.folder} holds no checkpoint yet" if found else "")
+        if found is None:
+            return
+        if not found.steps:
+            self._print(f"stopped before the first step; {found.folder} holds no checkpoint yet")
             return
         epochs = max(len(variant.records) for variant in found.variants)
-        kept = f"the checkpoints of epoch {epochs}" if epochs else "no checkpoint yet"
-        self._print(f"stopped after step {found.steps:,}; {found.folder} keeps {kept}, compare.json and compare.png")
+        kept = [f"the checkpoints of epoch {epochs}" if epochs else "no checkpoint yet"]
+        kept += [path.name for path in (found.json, found.picture) if path.exists()]
+        listed = ", ".join(kept[:-1]) + " and " + kept[-1] if kept[1:] else kept[0]
+        self._print(f"stopped after step {found.steps:,}; {found.folder} keeps {listed}")
 
     def summary(self, comparison: Comparison) -> None:
         """The table, what it means, and what to do next."""
