@@ -152,7 +152,8 @@ class LinearProblem:
 class Pool2dProblem:
     """Pooling of (C, H, W) to (C, OH, OW), equations (6) and (7). Padding: top, bottom, left, right.
 
-    With ``ceil_mode`` the last windows may reach beyond the padding; what they meet there is not counted.
+    With ``ceil_mode`` the last windows may reach beyond the padding; what they meet there is not counted. A mean is
+    the sum divided by ``divisor_override`` where that is given.
     """
 
     kernels: ClassVar[type[NamedTuple]] = PlainKernels
@@ -167,6 +168,7 @@ class Pool2dProblem:
     dtype: str = "float32"
     dilation: Pair = (1, 1)
     ceil_mode: bool = False
+    divisor_override: int | None = None
 
     @property
     def x_shape(self) -> tuple[int, ...]:
