@@ -1,4 +1,4 @@
-"""The oracle's linear layer, activations, softmax and loss: equations (8) to (16) of docs/math.md."""
+"""The oracle's linear layer, activations, softmax and loss: equations (8) to (16) and (28) of docs/math.md."""
 
 from __future__ import annotations
 
@@ -64,6 +64,18 @@ def softmax_grad(x: Numbers, dy: Numbers) -> Array:
     """x, dy (N, K) -> dx (N, K) by the Jacobian diag(p) - p pᵀ of each image's probabilities p."""
     p = softmax(x)
     jacobian = np.einsum("nk,km->nkm", p, np.eye(p.shape[1])) - np.einsum("nk,nm->nkm", p, p)
+    return np.asarray(np.einsum("nk,nkm->nm", float64(dy), jacobian))
+
+
+def log_softmax(x: Numbers) -> Array:
+    """Scores x (N, K) -> logarithms of their probabilities (N, K): equation (28)."""
+    return np.asarray(float64(x) - np.logaddexp.reduce(float64(x), 1, keepdims=True))
+
+
+def log_softmax_grad(x: Numbers, dy: Numbers) -> Array:
+    """x, dy (N, K) -> dx (N, K) by the Jacobian I - 1 pᵀ of each image's probabilities p."""
+    p = softmax(x)
+    jacobian = np.eye(p.shape[1]) - np.repeat(p[:, None], p.shape[1], 1)
     return np.asarray(np.einsum("nk,nkm->nm", float64(dy), jacobian))
 
 
