@@ -84,8 +84,8 @@ def _pool2d(op: str) -> Iterator[Case]:
     for number, (kernel, stride, padding, count, dilation, ceil_mode) in enumerate(axes):
         size = SIZES[number % len(SIZES)]
         if padding <= min(kernel) / 2:  # no window may lie in the padding alone
-            window = (kernel, (stride,) * 2, (padding,) * 4)
-            yield Case(Pool2dProblem(op, 2, *size, *window, count, dilation=(dilation,) * 2, ceil_mode=ceil_mode))
+            problem = Pool2dProblem(op, 2, *size, kernel, (stride,) * 2, (padding,) * 4, count)
+            yield Case(replace(problem, dilation=(dilation,) * 2, ceil_mode=ceil_mode))
 
 
 def _elementwise(op: str) -> Iterator[Case]:

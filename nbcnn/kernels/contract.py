@@ -157,9 +157,7 @@ class LinearProblem:
 @dataclass(frozen=True)
 class Pool2dProblem:
     """Pooling of (C, H, W) to (C, OH, OW), equations (6) and (7). Padding: top, bottom, left, right.
-
-    With ``ceil_mode`` the last windows may reach beyond the padding; what they meet there is not counted. A mean is
-    the sum divided by ``divisor_override`` where that is given.
+    With ``ceil_mode`` the last windows may reach beyond the padding; what they meet there is not counted.
     """
 
     kernels: ClassVar[type[NamedTuple]] = PlainKernels
@@ -174,7 +172,7 @@ class Pool2dProblem:
     dtype: str = "float32"
     dilation: Pair = (1, 1)
     ceil_mode: bool = False
-    divisor_override: int | None = None
+    divisor_override: int | None = None  # D of equation (7) in every window, where given
 
     @property
     def x_shape(self) -> tuple[int, ...]:
