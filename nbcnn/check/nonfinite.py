@@ -1,7 +1,8 @@
 """A number that is none must not get lost: NaN and infinity show wherever the formula takes them, and nowhere else.
 
-Where the formula takes a number is found by the oracle on zeros with a single one. A backend that states a tolerance
-does other sums, so within an image NaN may spread further; it may never vanish, nor reach another image.
+Where the formula takes a number is found by the oracle on zeros with a single one. Within an image NaN may spread
+further, as it does where a number is multiplied by zeros on the way, which is noted; it may never vanish, nor reach
+another image.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from nbcnn.kernels.contract import Backend, WeightedKernels
 CHECK = "not a number"
 IMAGE = 5
 SOURCES = ("x", "w", "b", "dy")
+SPREADS = "NaN spreads within its image, to numbers that it has no part in"
 REACHES = {"x": ("y", "dw", "losses"), "w": ("y", "dx"), "b": ("y",), "dy": ("dx", "dw", "db")}
 """Where a NaN in an input has to show. (dx of max pooling and relu looks at x, but its gradient only passes by.)"""
 
@@ -41,6 +43,9 @@ def check_nonfinite(backend: Backend, problem: Any, exact: bool, report: Report)
                     if name in REACHES[source] and name in reach:
                         words = _wrong(problem, out[name], wanted[name], reach[name], (source, name), value, exact)
                         _note(report, case, source, spot, value, name, words)
+                        spreads = exact and _spreads(out[name], reach[name], source, name)
+                        if spreads and SPREADS not in report.notes:
+                            report.notes.append(SPREADS)
     except BrokenError as error:
         report.fail(CHECK, str(error), described(case))
 
@@ -87,7 +92,7 @@ def _wrong(
         lost = reach & ~np.isnan(got)
     elif problem.op in ("sigmoid", "tanh"):
         lost = reach & ~(got == wanted)
-    elif exact and problem.op not in ("softmax", "cross_entropy"):
+    elif exact and problem.op not in ("softmax", "log_softmax", "cross_entropy"):
         lost = reach & ~(
             (got == wanted) | (np.isnan(got) & np.isnan(wanted)) | (np.isfinite(got) & np.isfinite(wanted))
         )
@@ -98,14 +103,18 @@ def _wrong(
         return f"is lost: {name} at {place(name, index)} is {got[index]}"
     if source not in ("x", "dy") or name not in PACKS:
         return ""
-    stray = ~np.isfinite(got) & ~reach
-    if not exact:
-        stray[..., IMAGE] = False
+    stray = ~np.isfinite(got)
+    stray[..., IMAGE] = False
     if stray.any():
         index = tuple(int(i) for i in np.argwhere(stray)[0])
-        where = "another image" if index[-1] != IMAGE else "what it has no part in"
-        return f"reaches {where}: {name} at {place(name, index)} is {got[index]}"
+        return f"reaches another image: {name} at {place(name, index)} is {got[index]}"
     return ""
+
+
+def _spreads(got: Array, reach: Array, source: str, name: str) -> bool:
+    """Whether what is no number reaches numbers of the same image that it has no part in."""
+    stray = ~np.isfinite(got) & ~reach
+    return source in ("x", "dy") and name in PACKS and bool(stray[..., IMAGE].any())
 
 
 def _note(report: Report, case: Case, source: str, spot: tuple[int, ...], value: float, name: str, words: str) -> None:

@@ -86,7 +86,9 @@ _TINY: tuple[Any, ...] = (
         )
     ),
     *(ElementwiseProblem(op, 20, "float64") for op in ("relu", "sigmoid", "tanh")),
-    ElementwiseProblem("softmax", 7, "float64"),
+    Pool2dProblem("max_pool2d", 1, 6, 5, (2, 2), (2, 1), dtype="float64", dilation=(2, 3), ceil_mode=True),
+    Pool2dProblem("avg_pool2d", 1, 6, 5, (3, 3), (2, 2), (1, 1, 1, 1), dtype="float64", ceil_mode=True),
+    *(ElementwiseProblem(op, 7, "float64") for op in ("softmax", "log_softmax")),
     LossProblem(7, "float64"),
 )
 
@@ -101,6 +103,6 @@ _BUSY: tuple[Any, ...] = (
     Pool2dProblem("max_pool2d", 6, 20, 20, (3, 3), (2, 2), (1, 1, 1, 1)),
     Pool2dProblem("avg_pool2d", 6, 20, 20, (3, 3), (2, 2), (1, 1, 1, 1)),
     *(ElementwiseProblem(op, 2000) for op in ("relu", "sigmoid", "tanh")),
-    ElementwiseProblem("softmax", 200),
+    *(ElementwiseProblem(op, 200) for op in ("softmax", "log_softmax")),
     LossProblem(200),
 )

@@ -43,7 +43,6 @@ class Child:
         for report in reports:
             if report not in known:
                 report.notes.append(f"{CHECK}: left out, only what a file registers can be run in another process")
-        self._folder = tempfile.TemporaryDirectory(prefix="nbcnn-check-")  # Numba's own cache, of plugins that use it
         self._lines: list[Line] = []
         self._problem = ""
         self._thread = threading.Thread(target=self._work, args=(known,), daemon=True)
@@ -63,14 +62,16 @@ class Child:
                 report.tally(CHECK).seconds += line["seconds"]
 
     def _work(self, reports: list[Report]) -> None:
-        """Run processes until one has come to the end."""
-        left = [[report.op, report.name] for report in reports]
+        """Run processes until one has come to the end; Numba's own cache, which a plugin may use, goes with them."""
+        with tempfile.TemporaryDirectory(prefix="nbcnn-check-") as folder:
+            self._run_all([[report.op, report.name] for report in reports], folder)
+
+    def _run_all(self, left: list[list[str]], folder: str) -> None:
         while left:
             under_way: Line = {}
             done: list[list[str]] = []
-            process = self._start(left)
-            assert process.stdout is not None
-            for text in process.stdout:
+            process = self._start(left, folder)
+            for text in process.stdout or ():
                 if not text.startswith("{"):
                     continue  # what a plugin prints
                 line = json.loads(text)
@@ -80,22 +81,22 @@ class Child:
                 self._lines.append(line)
                 if "passed" in line:
                     done.append(line["pair"])
-            code = process.wait()
+            _, complaint = process.communicate()
+            code = process.returncode
             left = [pair for pair in left if pair not in done]
             if code == 0 or not left:
                 return
             if not under_way:
-                error = process.stderr.read().strip().splitlines()[-1:] if process.stderr else []
-                self._problem = f"the process for {CHECK} ended with {code}: {' '.join(error)}"
+                self._problem = f"the process for {CHECK} ended with {code}: {' '.join(complaint.splitlines()[-1:])}"
                 return
             sentence = f"its process ended with {_ending(code)}: it reads or writes far out of its arrays"
             self._lines.append({"pair": under_way["pair"], "failure": sentence, "problem": under_way["begins"]})
             left = [pair for pair in left if pair != under_way["pair"]]
 
-    def _start(self, pairs: list[list[str]]) -> subprocess.Popen[str]:
+    def _start(self, pairs: list[list[str]], folder: str) -> subprocess.Popen[str]:
         kept = cache_folder()
-        nbcnn = kept.parent / "boundscheck" if kept else Path(self._folder.name)
-        own = {"NUMBA_BOUNDSCHECK": "1", "NBCNN_CACHE_DIR": str(nbcnn), "NUMBA_CACHE_DIR": self._folder.name}
+        nbcnn = kept.parent / "boundscheck" if kept else Path(folder)
+        own = {"NUMBA_BOUNDSCHECK": "1", "NBCNN_CACHE_DIR": str(nbcnn), "NUMBA_CACHE_DIR": folder}
         paths = os.pathsep.join(path for path in sys.path if path)
         process = subprocess.Popen(
             [sys.executable, "-c", "from nbcnn.check.outofbounds import main; main()"],
@@ -106,8 +107,8 @@ class Child:
             env={**os.environ, **own, "PYTHONPATH": paths},
         )
         assert process.stdin is not None
-        process.stdin.write(json.dumps({"plugins": self._plugins, "pairs": pairs, "seed": self._seed}))
-        process.stdin.close()
+        process.stdin.write(json.dumps({"plugins": self._plugins, "pairs": pairs, "seed": self._seed}) + "\n")
+        process.stdin.flush()
         return process
 
 
@@ -125,7 +126,7 @@ def main() -> None:
     from nbcnn.blas import one_blas_thread
     from nbcnn.plugins import load_plugin
 
-    task = json.loads(sys.stdin.read())
+    task = json.loads(sys.stdin.readline())
     for plugin in task["plugins"]:
         load_plugin(plugin)
     with one_blas_thread():

@@ -29,6 +29,8 @@ from nbcnn.errors import KernelError
 from nbcnn.kernels import registry
 
 DTYPES = ("float32", "float64")
+LOOSE = 1e-2
+"""A largest error below this share of the stated tolerance is worth a note."""
 LOOSEST = 1e-2
 """A tolerance above this would let mistakes through, not rounding."""
 Progress = Callable[[str, int, int], None]
@@ -148,6 +150,7 @@ def _check_more(report: Report, taken: list[Any], options: Options) -> None:
             able = sorted((p for p in taken if p.dtype == dtype), key=weight, reverse=large)
         return able[:count]
 
+    _note_looseness(report)
     with report.timed("jacobian"):
         for problem in some(tiny(report.op), "float64", 8):
             check_jacobian(backend, problem, report)
@@ -161,6 +164,15 @@ def _check_more(report: Report, taken: list[Any], options: Options) -> None:
     if taken and report.op in networks():
         with report.timed("network"):
             check_network(report.op, report.name, report)
+
+
+def _note_looseness(report: Report) -> None:
+    """A bound far above all errors would let mistakes through."""
+    met = max(report.tally(check).worst or 0.0 for check in ("whole numbers", "rounding"))
+    if report.tolerance and 0 < met < LOOSE:
+        report.notes.append(
+            f"the stated tolerance is {1 / met:,.0f} times the largest error met: mistakes may hide in it"
+        )
 
 
 def takes(backend: Any, problem: Any) -> bool:

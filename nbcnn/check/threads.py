@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -25,8 +26,10 @@ from nbcnn.kernels.contract import Backend
 from nbcnn.kernels.tape import Tape
 
 CHECK = "threads"
-ROUNDS, REPEATS = 3, 16
-"""How often each phase is played, and how often a thread makes each call then."""
+ROUNDS, REPEATS, FEW = 3, 16, 4
+"""How often each phase is played, and how often a thread makes each call then: less often where calls are long."""
+LONG = 0.01
+"""seconds"""
 
 
 def phases(problem: Any) -> list[Sequence[Call]]:
@@ -43,7 +46,11 @@ class _Pack:
         self.inputs = cast(self.problem, rounded(self.problem, (11, seed)))
         self.work = np.zeros(int(rig.workspace), self.problem.dtype)
         self.right = self._outputs()
-        self._tape(self.right, calls(self.problem))()
+        tape = self._tape(self.right, calls(self.problem))
+        tape()
+        since = time.perf_counter()
+        tape()
+        self.seconds = time.perf_counter() - since
         self.outputs: list[Arrays] = []
         self.tapes: list[list[Tape]] = []
 
@@ -109,8 +116,9 @@ def check_threads(backend: Backend, problem: Any, threads: int, report: Report) 
 
 def _run(rig: Rig, threads: int) -> tuple[dict[str, int], int]:
     packs = [_Pack(rig, seed) for seed in range(threads)]
+    repeats = REPEATS if packs[0].seconds < LONG else FEW
     for pack in packs:
-        pack.repeat(REPEATS)
+        pack.repeat(repeats)
     start, crew = threading.Barrier(threads), Crew(threads)
     wrong: dict[str, int] = {}
     try:
@@ -130,7 +138,7 @@ def _run(rig: Rig, threads: int) -> tuple[dict[str, int], int]:
                     break
     finally:
         crew.close()
-    return wrong, REPEATS
+    return wrong, repeats
 
 
 @contextmanager
