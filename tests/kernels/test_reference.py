@@ -138,6 +138,9 @@ def test_the_rest_by_hand() -> None:
     np.testing.assert_allclose(reference.cross_entropy(log, np.array([2])), [np.log(10 / 3)])
     np.testing.assert_allclose(reference.cross_entropy_grad(log, np.array([2]), np.array([10])), [[1, 2, -7, 4]])
     np.testing.assert_allclose(reference.softmax_grad(log, np.array([[1, 0, 0, 0]])), [[0.09, -0.02, -0.03, -0.04]])
+    np.testing.assert_allclose(reference.log_softmax(log), np.log([[0.1, 0.2, 0.3, 0.4]]))
+    dx = reference.log_softmax_grad(log, np.array([[1, 2, 3, 5]]))
+    np.testing.assert_allclose(dx, [[-0.1, -0.2, -0.3, 0.6]], atol=1e-14)  # less 0.1, 0.2, 0.3, 0.4 of 11
     assert reference.relu(np.array([-1, 0, 2])).tolist() == [0, 0, 2]
     assert reference.relu_grad(np.array([-1, 0, 2]), np.array([5, 6, 7])).tolist() == [0, 0, 7]
     np.testing.assert_allclose(reference.sigmoid(np.log([3, 1 / 3])), [0.75, 0.25])
