@@ -271,7 +271,7 @@ def test_the_public_interface_is_documented() -> None:
     text = (ROOT / "docs/python.md").read_text(encoding="utf-8")
     for name in nbcnn.__all__:
         assert re.search(rf"`nbcnn\.{name}\b", text), f"docs/python.md lacks nbcnn.{name}"
-    for name in ("train", "load", "evaluate"):
+    for name in ("train", "load", "evaluate", "compare"):
         assert signature(getattr(nbcnn, name)) in table(section(ROOT / "docs/python.md", "Train, load, evaluate"))
     here = [f for f in vars(functional).values() if inspect.isfunction(f)]
     assert {function.__name__ for function in here} == set(functional.__all__)
