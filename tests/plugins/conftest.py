@@ -15,6 +15,12 @@ SLOWLY = bool(numba.config.DISABLE_JIT)
 """Kernels run as plain Python (NUMBA_DISABLE_JIT=1)."""
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The whole suite on plain Python would take minutes a backend."""
+    if SLOWLY:
+        items[:] = [item for item in items if not item.get_closest_marker("jit")]
+
+
 @pytest.fixture(scope="module", autouse=True)
 def plugin(request: pytest.FixtureRequest) -> Iterator[Plugin]:
     """plugins/NAME.py is loaded for tests/plugins/test_NAME.py, and known to no other test."""

@@ -14,7 +14,6 @@ from nbcnn.errors import KernelError
 from nbcnn.kernels.contract import LANES, Conv2dProblem
 from nbcnn.kernels.registry import backend, cost, prepare
 
-from .conftest import SLOWLY
 from .trials import KINDS, adjoint, inputs, poison, run
 
 NAME = "toeplitz"
@@ -29,10 +28,9 @@ def matrix(problem: Conv2dProblem, w: Any) -> np.ndarray:
     return T.reshape(int(np.prod(problem.y_shape)), -1)
 
 
+@pytest.mark.jit
 def test_the_contract() -> None:
-    report = check_backend(
-        "conv2d", NAME, Options(quick=True, dtypes=("float32",) if SLOWLY else ("float32", "float64"))
-    )
+    report = check_backend("conv2d", NAME, Options(quick=True))
     assert report.failed == 0, report.failures
     assert report.problems > 0 and report.tolerance == 0
 

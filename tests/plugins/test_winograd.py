@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from nbcnn import functional
-from nbcnn.check import Options, check_backend
+from nbcnn.check import check_backend
 from nbcnn.check.oracle import expect
 from nbcnn.errors import KernelError
 from nbcnn.kernels.contract import LANES, Conv2dProblem
@@ -40,10 +40,9 @@ def matrices() -> Any:
 
 
 @both
+@pytest.mark.jit
 def test_the_contract(name: str) -> None:
-    report = check_backend(
-        "conv2d", name, Options(quick=SLOWLY, dtypes=("float32",) if SLOWLY else ("float32", "float64"))
-    )
+    report = check_backend("conv2d", name)
     assert report.failed == 0, report.failures
     assert report.problems > 0
 
