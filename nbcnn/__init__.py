@@ -12,12 +12,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nbcnn import functional
+    from nbcnn import functional, register
     from nbcnn.config import Overrides
     from nbcnn.errors import NbcnnError
     from nbcnn.evaluation import Evaluation, evaluate
     from nbcnn.loading import load
     from nbcnn.network import Network
+    from nbcnn.plugins import load_plugin
     from nbcnn.training import train
 
 __version__ = "0.1.0"
@@ -29,16 +30,29 @@ _HOME = {
     "Overrides": "nbcnn.config",
     "evaluate": "nbcnn.evaluation",
     "load": "nbcnn.loading",
+    "load_plugin": "nbcnn.plugins",
     "train": "nbcnn.training",
 }
 
-__all__ = ["Evaluation", "NbcnnError", "Network", "Overrides", "__version__", "evaluate", "functional", "load", "train"]
+__all__ = [
+    "Evaluation",
+    "NbcnnError",
+    "Network",
+    "Overrides",
+    "__version__",
+    "evaluate",
+    "functional",
+    "load",
+    "load_plugin",
+    "register",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:
     """Import on demand, so that ``nbcnn --help`` need not wait for NumPy and Numba."""
-    if name == "functional":
-        return import_module("nbcnn.functional")
+    if name in ("functional", "register"):
+        return import_module(f"nbcnn.{name}")
     if name in _HOME:
         value = globals()[name] = getattr(import_module(_HOME[name]), name)
         return value

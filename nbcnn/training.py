@@ -21,6 +21,7 @@ from nbcnn.kernels.jit import LEDGER, announced
 from nbcnn.loading import with_options
 from nbcnn.network import Network
 from nbcnn.optim import OPTIMIZERS, Optimizer
+from nbcnn.plugins import loaded_plugins
 from nbcnn.report.run import draw_run
 from nbcnn.runs import Run
 
@@ -186,4 +187,5 @@ def _info(network: Network, data: Dataset, engine: Engine) -> dict[str, Any]:
         "classes": list(data.classes),
         "dark_background": has_dark_background(data.train.images),
         "backends": {layer.path: layer.backend for layer in network.layers() if layer.op},
+        "plugins": [plugin.record() for plugin in loaded_plugins()],
     }

@@ -1,0 +1,46 @@
+"""A data set: stripes and checks, made on the spot. The file's name is its name in YAML and for --data.
+
+Images that lie in a folder need no plugin: see `nbcnn data info FOLDER`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from nbcnn import register
+from nbcnn.data import Dataset, DataSource, Split
+
+
+@register.dataset()
+class MyDataSet(DataSource):
+    """Images uint8 (N, C, H, W), labels int64 (N,) from 0 on, in two parts: for training and for testing."""
+
+    title = "Stripes"
+    description = "horizontal stripes, vertical stripes and checks under noise, grey, 28 x 28"
+    licence = "CC0"
+    classes = ("horizontal", "vertical", "checks")  # label 0, 1, 2
+    counts = (3000, 600)  # training and test images
+    embedded = True  # there is nothing to fetch
+
+    def locate(self, data_dir: Path | None = None) -> Path | None:
+        """Where the images are on this machine, or None if they have to be fetched first."""
+        return Path(__file__).parent
+
+    def fetch(self, data_dir: Path | None = None) -> Path:
+        """Bring them here; nbcnn/data/sets/mnist.py shows a data set that is fetched and checked."""
+        return Path(__file__).parent
+
+    def load(self, data_dir: Path | None = None) -> Dataset:
+        """Both parts; the same images every time."""
+        train, test = (self._draw(count, seed) for seed, count in enumerate(self.counts))
+        return Dataset(self.name, train, test, self.classes, "made on the spot")
+
+    def _draw(self, count: int, seed: int) -> Split:
+        random = np.random.default_rng(seed)
+        labels = random.integers(0, len(self.classes), count)
+        rows, columns = np.mgrid[:28, :28]
+        bands = np.stack([rows // 4 % 2, columns // 4 % 2, (rows // 4 + columns // 4) % 2])  # (3, 28, 28) of 0 and 1
+        images = 100 * bands[labels] + random.integers(0, 156, (count, 28, 28))
+        return Split(images.astype(np.uint8)[:, None], labels.astype(np.int64))
