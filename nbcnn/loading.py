@@ -46,9 +46,8 @@ def load(
 def _warn_of_other_plugins(run: Run, info: Mapping[str, Any]) -> None:
     """Say so where a plugin that a run was made with is loaded with another content."""
     recorded = info.get("plugins")
-    used = (
-        {p.get("name"): p.get("sha256") for p in recorded if isinstance(p, dict)} if isinstance(recorded, list) else {}
-    )
+    entries = recorded if isinstance(recorded, list) else []  # older runs have none
+    used = {entry.get("name"): entry.get("sha256") for entry in entries if isinstance(entry, dict)}
     for plugin in loaded_plugins():
         if plugin.name in used and used[plugin.name] != plugin.digest:
             warnings.warn(

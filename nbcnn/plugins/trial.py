@@ -1,4 +1,4 @@
-"""What a plugin registered, tried before anyone counts on it: a backend builds and compiles kernels of a small problem."""
+"""What a plugin registered, tried before anyone counts on it; a backend builds and compiles kernels."""
 
 from __future__ import annotations
 
