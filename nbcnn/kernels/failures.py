@@ -41,9 +41,8 @@ def explanation(function: Callable[..., object], error: Exception) -> str:
     """``my_conv.py:12: forward: name 'facotr' is not defined``; the line is the innermost of the kernel's own file."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
     file = inspect.getfile(function)
-    inner = re.search(rf'File "{re.escape(_name(file))}", line \d+:\s*def (\w+)', text)
-    name = inner[1] if inner else function.__name__
-    return f"{shown(file)}:{_line(function, file, text, error)}: {name}: {_sentence(text, error)}"
+    line = _line(function, file, text, error)
+    return f"{shown(file)}:{line}: {_at(function, line)}: {_sentence(text, error)}"
 
 
 def _sentence(text: str, error: Exception) -> str:
@@ -56,6 +55,7 @@ def _sentence(text: str, error: Exception) -> str:
     first = text.partition("\n")[0].removesuffix(" Raised from None").replace("..", ".").rstrip(" .:")
     first = re.sub(r"^(\w+Error|The compiler failed to analyze the bytecode)[:.] ", "", first)
     first = re.sub(r", defined at .* \(\d+\)$", "", first)
+    first = re.sub(r" for '\$[^']*'$", "", re.sub(r"'(\w+)\.\d+'", r"'\1'", first))  # Numba's numbers of variables
     return _types(first) or type(error).__name__
 
 
@@ -78,6 +78,17 @@ def _line(function: Callable[..., object], file: str, text: str, error: Exceptio
     word = re.search(r"attribute '(\w+)'|^(\w+)\(\) ", text)
     wanted = re.compile(rf"\.{word[1]}\b" if word[1] else rf"\b{word[2]}\(") if word else None
     return next((first + k for k, line in enumerate(lines) if wanted and wanted.search(line)), first)
+
+
+def _at(function: Callable[..., object], line: int) -> str:
+    """The name of the function of this file that a line is in: the kernel's own, or that of a callee."""
+    for thing in function.__globals__.values():
+        code = getattr(getattr(thing, "py_func", thing), "__code__", None)
+        if code is not None and code.co_filename == function.__code__.co_filename:
+            lines = [number for _, _, number in code.co_lines() if number is not None]
+            if min(lines) <= line <= max(lines):
+                return str(code.co_name)
+    return function.__name__
 
 
 def _name(file: str) -> str:

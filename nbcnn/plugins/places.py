@@ -40,7 +40,7 @@ def find_plugin(what: str | Path) -> Path | Installed:
     if len(found) == 1:
         return found[0]
     if found:
-        packages = " and ".join(plugin.package for plugin in found)
+        packages = " and ".join(sorted(plugin.package for plugin in found))
         raise PluginError(f"plugin {text!r} is offered by {packages}; uninstall one of them")
     files = plugin_files(text, [Path.cwd()])
     if files:
