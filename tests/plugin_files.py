@@ -48,12 +48,17 @@ class Backend:
 """
 """A backend of Python functions: there is nothing to compile. (It is wrong, which loading does not look at.)"""
 
-COMPILED = BACKEND.replace("from nbcnn.kernels.contract", "from nbcnn.kernels.jit import kernel\nfrom nbcnn.kernels.contract")
-COMPILED = COMPILED.replace("def forward(x, w, b, y, work):\n    y[:] = b[:, None, None, None]", """\
+COMPILED = BACKEND.replace(
+    "from nbcnn.kernels.contract", "from nbcnn.kernels.jit import kernel\nfrom nbcnn.kernels.contract"
+)
+COMPILED = COMPILED.replace(
+    "def forward(x, w, b, y, work):\n    y[:] = b[:, None, None, None]",
+    """\
 @kernel
 def forward(x, w, b, y, work):
     for o in range(y.shape[0]):
-        y[o] = b[o] * 2""")
+        y[o] = b[o] * 2""",
+)
 """The same with a compiled forward."""
 
 

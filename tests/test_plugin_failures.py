@@ -170,7 +170,9 @@ def test_numbers_that_fixed_adds_are_counted() -> None:
 def test_a_backend_that_refuses_all_small_problems_is_taken() -> None:
     write(Path("mine.py"), spoilt("        return None", '        return "kernel_size is not 11x11"'))
     load_plugin("mine.py")
-    with pytest.raises(KernelError, match="backend mine can't do this conv2d: kernel_size is not 11x11; these can: direct"):
+    with pytest.raises(
+        KernelError, match="backend mine can't do this conv2d: kernel_size is not 11x11; these can: direct"
+    ):
         prepare(Conv2dProblem(1, 1, 5, 5, (3, 3)), "mine")
 
 
@@ -203,7 +205,9 @@ def test_a_kernel_that_numba_refuses(case: str) -> None:
 @pytest.mark.jit
 def test_a_callee_is_named_with_its_own_line() -> None:
     helper = "@kernel\ndef helper(number):\n    return number.nothing\n\n\n"
-    text = spoilt(HEAD, "y[o] = helper(b[o])", COMPILED).replace("@kernel\ndef forward", helper + "@kernel\ndef forward")
+    text = spoilt(HEAD, "y[o] = helper(b[o])", COMPILED).replace(
+        "@kernel\ndef forward", helper + "@kernel\ndef forward"
+    )
     assert failure(text) == at(text, "number.nothing", "helper: Unknown attribute 'nothing' of type float32")
 
 
@@ -240,7 +244,9 @@ def test_a_contract_broken_only_by_a_real_problem_names_layer_and_line(folder: P
     text = spoilt("return 0", "return -1 if problem.height == 28 else 0")
     load_plugin(write(folder / "mine.py", text))
     net = nbcnn.load("lenet", overrides=nbcnn.Overrides(backends=("conv2d=mine",)))
-    words = r"lenet\.yaml:5:5: layers\[0\]\.conv2d: mine\.py:\d+: Backend: workspace must return a whole number .* got -1$"
+    words = (
+        r"lenet\.yaml:5:5: layers\[0\]\.conv2d: mine\.py:\d+: Backend: workspace must return a whole number .* got -1$"
+    )
     with pytest.raises(KernelError, match=words):
         net(np.zeros((1, 1, 28, 28), np.float32))
 

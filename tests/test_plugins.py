@@ -204,10 +204,14 @@ def test_an_installed_plugin_that_fails_leaves_no_module_behind(folder: Path, mo
 def test_two_packages_with_one_name_and_a_missing_module(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(folder / "site", monkeypatch)
     install(folder / "site", monkeypatch, "other-pack", "nowhere").unlink()
-    with pytest.raises(PluginError, match=r"^plugin 'packed' is offered by nbcnn-pack 1\.2 and other-pack 1\.2; uninstall"):
+    with pytest.raises(
+        PluginError, match=r"^plugin 'packed' is offered by nbcnn-pack 1\.2 and other-pack 1\.2; uninstall"
+    ):
         load_plugin("packed")
     monkeypatch.setattr(places, "entry_points", lambda group: [EntryPoint("gone", "nowhere_at_all", group)])
-    with pytest.raises(PluginError, match=r"^an unknown package: nowhere_at_all: no module nowhere_at_all is installed"):
+    with pytest.raises(
+        PluginError, match=r"^an unknown package: nowhere_at_all: no module nowhere_at_all is installed"
+    ):
         load_plugin("gone")
 
 
@@ -218,7 +222,7 @@ def test_no_yaml_checkpoint_or_run_folder_loads_a_plugin(folder: Path) -> None:
     spy = 'from pathlib import Path\nPath("was_run").touch()\n' + BACKEND
     for name in ("mine.py", "plugins/mine.py", "run/mine.py", "run/plugins/mine.py"):
         write(folder / name, spy)
-    layers = 'layers: [conv2d: {out_channels: 2, kernel_size: 3, backend: %s}, flatten, linear: {out_features: 2}]\n'
+    layers = "layers: [conv2d: {out_channels: 2, kernel_size: 3, backend: %s}, flatten, linear: {out_features: 2}]\n"
     head = "name: tiny\ninput: {channels: 1, height: 8, width: 8}\n"
     info = '{"plugins": [{"name": "mine", "file": "%s", "registers": {"backend of conv2d": ["mine"]}}]}'
     write(folder / "run" / "run.json", info % (folder / "mine.py"))

@@ -39,7 +39,7 @@ _WHAT = {
     "backend": "a backend of conv2d, the formula as it stands",
     "layer": "a layer, an activation with a slope",
     "optimizer": "an optimizer, Lion",
-    "dataset": "a data set, stripes and checks",
+    "dataset": "a data set, stripes at ten angles",
 }
 _TRAIN = "train lenet-relu --epochs 1 --plugin {name}.py"
 _NEXT = {
@@ -81,4 +81,4 @@ def _unfit(name: str, kind: str) -> str | None:
         from nbcnn.data import DATASETS
 
         taken = name in DATASETS
-    return f"{name} is built in; choose another" if taken else None
+    return f"there is one called {name} already; choose another" if taken else None

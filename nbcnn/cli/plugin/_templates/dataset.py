@@ -1,4 +1,4 @@
-"""A data set: stripes and checks, made on the spot. The file's name is its name in YAML and for --data.
+"""A data set: stripes at ten angles, made on the spot. The file's name is its name in YAML and for --data.
 
 Images that lie in a folder need no plugin: see `nbcnn data info FOLDER`.
 """
@@ -18,9 +18,9 @@ class MyDataSet(DataSource):
     """Images uint8 (N, C, H, W), labels int64 (N,) from 0 on, in two parts: for training and for testing."""
 
     title = "Stripes"
-    description = "horizontal stripes, vertical stripes and checks under noise, grey, 28 x 28"
+    description = "stripes at ten angles under noise, grey, 28 x 28"
     licence = "CC0"
-    classes = ("horizontal", "vertical", "checks")  # label 0, 1, 2
+    classes = tuple(f"{18 * k} degrees" for k in range(10))  # the names of labels 0 to 9
     counts = (3000, 600)  # training and test images
     embedded = True  # there is nothing to fetch
 
@@ -40,7 +40,8 @@ class MyDataSet(DataSource):
     def _draw(self, count: int, seed: int) -> Split:
         random = np.random.default_rng(seed)
         labels = random.integers(0, len(self.classes), count)
+        angles = np.deg2rad(18 * labels)[:, None, None]
         rows, columns = np.mgrid[:28, :28]
-        bands = np.stack([rows // 4 % 2, columns // 4 % 2, (rows // 4 + columns // 4) % 2])  # (3, 28, 28) of 0 and 1
-        images = 100 * bands[labels] + random.integers(0, 156, (count, 28, 28))
-        return Split(images.astype(np.uint8)[:, None], labels.astype(np.int64))
+        waves = np.sin((np.cos(angles) * rows + np.sin(angles) * columns) * 2 * np.pi / 7)  # (N, 28, 28)
+        images = 90 + 60 * waves + random.integers(0, 100, waves.shape)
+        return Split(images.astype(np.uint8)[:, None], labels)
