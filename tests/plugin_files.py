@@ -62,8 +62,8 @@ def forward(x, w, b, y, work):
 """The same with a compiled forward."""
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+@pytest.fixture(name="folder")
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty folder, which is the current one; plugins that are loaded from now on are forgotten afterwards."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("NBCNN_PLUGINS", raising=False)

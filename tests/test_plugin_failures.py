@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from plugin_files import BACKEND, COMPILED, TEMPLATES, folder, write  # noqa: F401 (a fixture)
+from plugin_files import BACKEND, COMPILED, TEMPLATES, empty_folder, write  # noqa: F401 (a fixture)
 
 import nbcnn
 from nbcnn import functional, load_plugin
@@ -222,7 +222,7 @@ def test_a_callee_may_be_typed_again_with_other_types() -> None:
 
 
 @pytest.mark.jit
-def test_what_fails_only_later_is_told_alike(folder: Path) -> None:  # noqa: F811
+def test_what_fails_only_later_is_told_alike(folder: Path) -> None:
     """Loading compiles float32; with float64 this kernel can't be compiled, and with an 11x11 it is another one."""
     bad = "@kernel\ndef bad(x, w, b, y, work):\n    y[0] = nothing\n\n\n"
     text = COMPILED.replace("@register", bad + "@register").replace(
@@ -240,7 +240,7 @@ def test_what_fails_only_later_is_told_alike(folder: Path) -> None:  # noqa: F81
         nbcnn.train("lenet", backends=("conv2d=mine",), epochs=1)
 
 
-def test_a_contract_broken_only_by_a_real_problem_names_layer_and_line(folder: Path) -> None:  # noqa: F811
+def test_a_contract_broken_only_by_a_real_problem_names_layer_and_line(folder: Path) -> None:
     text = spoilt("return 0", "return -1 if problem.height == 28 else 0")
     load_plugin(write(folder / "mine.py", text))
     net = nbcnn.load("lenet", overrides=nbcnn.Overrides(backends=("conv2d=mine",)))
@@ -300,7 +300,7 @@ def test_a_layer_of_an_unknown_op() -> None:
 # Names that are taken
 
 
-def test_a_built_in_backend_is_named_though_it_has_not_been_imported(folder: Path) -> None:  # noqa: F811
+def test_a_built_in_backend_is_named_though_it_has_not_been_imported(folder: Path) -> None:
     for name in ("direct", "fft"):
         told = failure(BACKEND, name)
         assert re.fullmatch(
@@ -311,7 +311,7 @@ def test_a_built_in_backend_is_named_though_it_has_not_been_imported(folder: Pat
     assert failure(BACKEND, "auto").endswith(": auto.py: no backend may be called auto; choose another name")
 
 
-def test_two_plugins_with_one_name_are_both_named(folder: Path) -> None:  # noqa: F811
+def test_two_plugins_with_one_name_are_both_named(folder: Path) -> None:
     load_plugin(write(folder / "a" / "mine.py", BACKEND))
     told = failure(BACKEND)
     assert re.fullmatch(
@@ -334,7 +334,7 @@ def test_built_in_layers_optimizers_and_data_sets_keep_their_names(kind: str, na
     assert re.fullmatch(rf"{name}\.py:\d+: {where} and in {name}\.py; rename the latter", told)
 
 
-def test_the_two_files_of_a_plugins_layer_are_named(folder: Path) -> None:  # noqa: F811
+def test_the_two_files_of_a_plugins_layer_are_named(folder: Path) -> None:
     text = (TEMPLATES / "layer.py").read_text().replace("register.layer()", 'register.layer("leaky")')
     load_plugin(write(folder / "one.py", text))
     assert failure(text, "two").endswith("layer leaky is defined twice: in one.py and in two.py; rename the latter")

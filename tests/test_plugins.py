@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from plugin_files import BACKEND, COMPILED, ROOT, folder, nbcnn, write  # noqa: F401 (a fixture)
+from plugin_files import BACKEND, COMPILED, ROOT, empty_folder, nbcnn, write  # noqa: F401 (a fixture)
 
 import nbcnn as package
 from nbcnn import functional, load_plugin
