@@ -235,9 +235,10 @@ def test_another_version_of_a_runs_plugin_is_told(folder: Path, capsys: pytest.C
     call(capsys, "train", "small.yaml", *given, "--out", "run")
     call(capsys, "eval", "run", "--plugin", file)
     write(file, BACKEND + "# changed\n")
-    with warnings.catch_warnings(), pytest.raises(SystemExit):
+    with warnings.catch_warnings():
         warnings.simplefilter("always")
-        main(["eval", "run", "--plugin", "taps.py"])
+        with pytest.raises(SystemExit):
+            main(["eval", "run", "--plugin", "taps.py"])
     assert "warning: run was made with another version of the plugin taps than taps.py\n" in capsys.readouterr().err
 
 
