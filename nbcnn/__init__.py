@@ -4,6 +4,7 @@ net = nbcnn.load("lenet")            # a model's name, a YAML file or a run fold
 scores = net(x)                      # x: float32 (N, C, H, W)
 run = nbcnn.train("lenet")           # trains it; returns the run folder
 nbcnn.evaluate(run.folder).accuracy
+nbcnn.compare("lenet", ["conv2d=direct", "conv2d=fft"])   # same seed, other kernels
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nbcnn import functional, register
+    from nbcnn.comparison import compare
     from nbcnn.config import Overrides
     from nbcnn.errors import NbcnnError
     from nbcnn.evaluation import Evaluation, evaluate
@@ -28,6 +30,7 @@ _HOME = {
     "NbcnnError": "nbcnn.errors",
     "Network": "nbcnn.network",
     "Overrides": "nbcnn.config",
+    "compare": "nbcnn.comparison",
     "evaluate": "nbcnn.evaluation",
     "load": "nbcnn.loading",
     "load_plugin": "nbcnn.plugins",
@@ -40,6 +43,7 @@ __all__ = [
     "Network",
     "Overrides",
     "__version__",
+    "compare",
     "evaluate",
     "functional",
     "load",
