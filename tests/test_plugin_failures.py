@@ -105,11 +105,11 @@ def test_a_plugin_that_registers_nothing_is_told_how() -> None:
 # The contract of backends
 
 BROKEN = {
-    "no supports": ("    def supports(self, problem):\n        return None\n", "", "@register",
+    "no supports": ("    def supports(self, problem):\n        return None\n", "", "class Backend",
         "Backend has no supports(self, problem), which gives None or a reason; the contract is in nbcnn/kernels/contract.py"),
-    "no workspace": ("    def workspace(self, problem):\n        return 0\n", "", "@register",
+    "no workspace": ("    def workspace(self, problem):\n        return 0\n", "", "class Backend",
         "Backend has no workspace(self, problem), which gives a number; the contract is in nbcnn/kernels/contract.py"),
-    "no build": ("def build", "def built", "@register",
+    "no build": ("def build", "def built", "class Backend",
         "Backend has no build(self, problem), which gives the kernels; the contract is in nbcnn/kernels/contract.py"),
     "too few parameters": ("def workspace(self, problem)", "def workspace(self)", "def workspace",
         "expected workspace(self, problem), got workspace(self)"),
@@ -157,7 +157,7 @@ def test_a_backend_that_breaks_the_contract(case: str) -> None:
 
 def test_a_function_is_no_backend() -> None:
     text = BACKEND.partition("@register")[0] + '@register.backend("conv2d")\ndef build(problem):\n    return None\n'
-    assert failure(text) == at(text, "@register", "a backend is a class, got function; write class ...:")
+    assert failure(text) == at(text, "def build", "a backend is a class, got function; write class ...:")
 
 
 def test_numbers_that_fixed_adds_are_counted() -> None:

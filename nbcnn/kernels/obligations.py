@@ -92,7 +92,9 @@ def where(thing: Any, otherwise: Any = None) -> str:
     for one in (thing, otherwise):
         inner = getattr(one, "py_func", one)
         try:
-            return f"{shown(inspect.getfile(inner))}:{inspect.getsourcelines(inner)[1]}"
+            lines, first = inspect.getsourcelines(inner)  # from its first decorator on
+            line = next((k for k, text in enumerate(lines) if text.lstrip().startswith(("def ", "class "))), 0)
+            return f"{shown(inspect.getfile(inner))}:{first + line}"
         except (OSError, TypeError):
             continue
     return repr(thing)

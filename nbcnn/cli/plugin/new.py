@@ -28,7 +28,7 @@ def command(name: str, kind: str) -> None:
             file.write(text)
     except FileExistsError:
         raise PluginError(f"{path} exists already and is never overwritten; choose another name") from None
-    from nbcnn.cli._progress import program
+    from nbcnn.cli._display import program
 
     click.echo(f"{path}: {_WHAT[kind]}, called {name}\n\nnext:")
     for what, command in _NEXT[kind]:
