@@ -20,7 +20,7 @@ from nbcnn.errors import ConfigError, DataError, KernelError
 from nbcnn.kernels import registry
 from nbcnn.kernels.conv2d.direct import Direct
 from nbcnn.network import views
-from nbcnn.parting import Comparison, Parting, Variant, differing, largest_difference, part
+from nbcnn.parting import Comparison, Divergence, Parting, Variant, differing, largest_difference, part
 from nbcnn.report.compare import draw_comparison, trailing_means
 from nbcnn.report.verdict import verdicts
 
@@ -373,6 +373,19 @@ def test_the_picture_shows_coinciding_curves_and_the_differences(data, tmp_path,
     assert "conv2d=naive: the same bits at every step" in labels
     assert labels["conv2d=fft: largest |Δw|"].get_ydata().tolist() == result.variants[2].differences
     assert labels["conv2d=fft: largest |Δw|"].axes.get_yscale() == "log"
+
+
+def test_a_runaway_loss_does_not_flatten_the_others(tmp_path, monkeypatch):
+    wild = Variant("wild", tmp_path, losses=[2.0, 1e30], diverged=Divergence(3, "no number"))
+    tame = Variant("tame", tmp_path, losses=[2.0, 1.5, 1.0])
+    both = Comparison(tmp_path, "m", [tame, wild], 0, 1, 8, 1, 1, "d", 24, 1, 3, batches=[8, 8, 8])
+    losses, _ = lines(both, tmp_path / "x.png", monkeypatch)
+    assert losses[0][1].axes.get_ylim() == pytest.approx((0, 2.1))
+    assert [label for label, _ in losses][:2] == ["tame", "wild:  diverged at step 3"]
+    (cross,) = (line for _, line in losses if line.get_marker() == "x")
+    assert (list(cross.get_xdata()), list(cross.get_ydata())) == ([2], [pytest.approx(2.1)])
+    only = Comparison(tmp_path, "m", [wild, wild], 0, 1, 8, 1, 1, "d", 24, 1, 3, batches=[8, 8])
+    assert lines(only, tmp_path / "x.png", monkeypatch)[0][0][1].axes.get_yscale() == "log"
 
 
 def test_nothing_is_drawn_of_nothing(tmp_path):

@@ -61,17 +61,24 @@ def draw_comparison(comparison: Comparison, path: str | Path) -> None:
 def _draw_losses(axes: Axes, comparison: Comparison, window: int) -> None:
     """The first curve is broad, each later one narrower and dashed: where curves coincide, all of them show."""
     count = len(comparison.variants)
-    for index, variant in enumerate(comparison.variants):
-        steps, means = _thin(trailing_means(variant.losses, window))
+    curves = [_thin(trailing_means(variant.losses, window)) for variant in comparison.variants]
+    # A runaway loss would press all others onto the axis: it leaves the panel at the top, at a cross.
+    calm = [means for v, (_, means) in zip(comparison.variants, curves, strict=True) if not v.diverged and len(means)]
+    if calm:
+        top = 1.05 * max(float(means.max()) for means in calm)
+        axes.set_ylim(0, top or 1)
+    else:
+        axes.set_yscale("log")
+    for index, (variant, (steps, means)) in enumerate(zip(comparison.variants, curves, strict=True)):
         width = 1.4 + 4.2 * (count - 1 - index) / max(1, count - 1)
         style = _DASHES[0] if index == 0 else _DASHES[1 + (index - 1) % 3]
         label = f"{variant.name}{_result(variant)}"
         axes.plot(steps, means, color=_colour(index), linewidth=width, linestyle=style, label=label, zorder=3 + index)
         if variant.diverged and len(means):
-            axes.plot(steps[-1], means[-1], "x", color=_colour(index), markersize=9, zorder=20)
+            place = min(means[-1], top) if calm else means[-1]
+            axes.plot(steps[-1], place, "x", color=_colour(index), markersize=9, zorder=20, clip_on=False)
     smoothed = f", mean of the last {window} batches" if window > 1 else " of each batch"
     axes.set_title(f"training loss{smoothed}", fontsize=11)
-    axes.set_ylim(bottom=0)
 
 
 def _draw_differences(axes: Axes, comparison: Comparison, window: int) -> None:
