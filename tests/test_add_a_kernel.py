@@ -46,9 +46,7 @@ def write_as_told(text: str) -> None:
         write(Path(told[1]), text)
     else:
         old, new = Path(told[1]).read_text(), text[told.end() :]
-        changed, count = re.subn(
-            rf"^@kernel\ndef {told[2]}\(.*?(?=^@)", lambda _: new + "\n\n", old, flags=re.S | re.M
-        )
+        changed, count = re.subn(rf"^@kernel\ndef {told[2]}\(.*?(?=^@)", lambda _: new + "\n\n", old, flags=re.S | re.M)
         assert count == 1
         write(Path(told[1]), changed)
 
@@ -70,7 +68,10 @@ def install(site: Path, text: str) -> None:
     """What pip does with the pyproject.toml of the page and a module that is the file made so far."""
     project = tomllib.loads(text)["project"]
     ((name, module),) = project["entry-points"]["nbcnn.plugins"].items()
-    assert f"where `{module}.py` is your file with the name in the decorator, `@register.backend(\"conv2d\", \"{name}\")`" in PAGE
+    assert (
+        f'where `{module}.py` is your file with the name in the decorator, `@register.backend("conv2d", "{name}")`'
+        in PAGE
+    )
     code = Path("my_conv.py").read_text().replace('.backend("conv2d")', f'.backend("conv2d", "{name}")')
     write(site / f"{module}.py", code)
     info = site / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
@@ -94,8 +95,16 @@ def test_the_page_can_be_followed(folder: Path, site: Path) -> None:
             assert kind == "toml"
             install(site, text)
     assert commands >= 14
-    assert {path.name for path in folder.glob("*.py")} == {"my_conv.py", "speed.py", "factor.py", "sign.py", "squares.py"}
-    assert "installed, to be loaded by name:\n  my_conv  nbcnn-my-conv 1.0: nbcnn_my_conv\n" in run("nbcnn plugin list", 0)
+    assert {path.name for path in folder.glob("*.py")} == {
+        "my_conv.py",
+        "speed.py",
+        "factor.py",
+        "sign.py",
+        "squares.py",
+    }
+    assert "installed, to be loaded by name:\n  my_conv  nbcnn-my-conv 1.0: nbcnn_my_conv\n" in run(
+        "nbcnn plugin list", 0
+    )
     assert "my_conv" in run("nbcnn summary lenet --plugin my_conv --backend conv2d=my_conv", 0)
     forget_compiled(site)
 
@@ -103,7 +112,10 @@ def test_the_page_can_be_followed(folder: Path, site: Path) -> None:
 MISTAKES = {
     "`loda(x, …)`": ("load(x, (first + c, r, q)) * w", "loda(x, (first + c, r, q)) * w"),
     "`y[o, i, j, 0] = s`": ("store(y, (o, i, j), s)", "y[o, i, j, 0] = s"),
-    "`def forward(x, w, y, work, numbers)`": ("def forward(x, w, b, y, work, numbers)", "def forward(x, w, y, work, numbers)"),
+    "`def forward(x, w, y, work, numbers)`": (
+        "def forward(x, w, b, y, work, numbers)",
+        "def forward(x, w, y, work, numbers)",
+    ),
     "`workspace` without `return`": ("        return 0\n", ""),
     "the file is called `direct.py`": ("", ""),
 }

@@ -308,3 +308,41 @@ def test_a_plugin_that_fails_is_one_line_on_the_command_line() -> None:
     line = BACKEND.splitlines().index("    def workspace(self, problem):") + 1
     assert told == f"error: taps.py:{line}: Backend: workspace must return a whole number of at least 0, got None\n"
     assert loaded_plugins() == []
+
+
+OWN_OP = """\
+import numpy as np
+from nbcnn import register
+from nbcnn.kernels.contract import PlainKernels, SimpleBackend
+from nbcnn.layers.activation import Activation
+
+
+def forward(x, y, work):
+    np.abs(x, out=y)
+
+
+def grad_input(x, y, dy, dx, work):
+    np.multiply(np.sign(x), dy, out=dx)
+
+
+@register.layer("absolute")
+class Absolute(Activation):
+    op = "absolute"
+
+
+@register.backend("absolute", "direct")
+class Direct(SimpleBackend):
+    "NumPy's absolute value"
+
+    def build(self, problem):
+        return PlainKernels(forward, grad_input)
+"""
+
+
+def test_a_plugin_may_bring_an_op_of_its_own(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plugin = package.load_plugin(write(folder / "own.py", OWN_OP))
+    assert set(plugin.things) == {("layer", "absolute"), ("backend of absolute", "direct")}
+    net = package.load({"name": "t", "input": {"channels": 1, "height": 2, "width": 2}, "layers": ["absolute"]})
+    x = np.array([[[[-1, 2], [3, -4]]]], np.float32)
+    np.testing.assert_array_equal(net(x), abs(x))
+    assert "absolute * direct NumPy's absolute value (own.py)" in " ".join(call(capsys, "kernels").split())
