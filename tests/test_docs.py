@@ -105,7 +105,7 @@ def resolved() -> dict[str, Any]:
     layers: list[Any] = []
     needed = {"conv2d": {"out_channels": 1, "kernel_size": 1}, "linear": {"out_features": 1}}
     needed |= {name: {"kernel_size": 1} for name in ("max_pool2d", "avg_pool2d")}
-    for name in sorted(set(LAYERS.names()) - {"flatten", "linear", "sequential"}) + ["flatten", "linear"]:
+    for name in [*sorted(set(LAYERS.names()) - {"flatten", "linear", "sequential"}), "flatten", "linear"]:
         layers.append({name: needed.get(name, {})})
     layers.append({"sequential": {"layers": ["relu"]}})
     data = {"name": "bare", "input": {"channels": 1, "height": 8, "width": 8}, "layers": layers}
