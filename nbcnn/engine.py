@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nbcnn.auto import settle
 from nbcnn.blas import one_blas_thread
 from nbcnn.crew import Crew, Turns, available_threads
 from nbcnn.errors import KernelError
@@ -32,11 +33,16 @@ class Outcome(NamedTuple):
 
 
 class Engine:
-    """One network's buffers and threads. ``training=False`` leaves out everything that gradients need."""
+    """One network's buffers and threads. ``training=False`` leaves out everything that gradients need.
+
+    Layers with ``backend: auto`` get their backends here (auto.py), for what is known now: training, threads.
+    """
 
     def __init__(self, network: Network, training: bool = True, threads: int | None = None) -> None:
         self.network = network
-        self.crew = Crew(threads or available_threads())
+        threads = threads or available_threads()
+        self.choices = settle(network, training, threads)
+        self.crew = Crew(threads)
         self.workers = [Worker(network, training) for _ in range(self.crew.size)]
         self.gradient = np.zeros(network.parameters.size if training else 0, network.dtype)
         data = network.config.data

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from nbcnn.auto import told
+from nbcnn.choices import Choice
 from nbcnn.config import Config, Overrides, load_config
 from nbcnn.data import Dataset, batches, epoch_order, load_dataset
 from nbcnn.engine import Engine
@@ -27,6 +29,12 @@ from nbcnn.runs import Run
 
 class Reporter:
     """Who is told how training goes. This one says nothing; the command line's draws it."""
+
+    def choosing(self, problem: str) -> None:
+        """Backends for a problem, in words, are about to be timed, because of ``backend: auto``."""
+
+    def chosen(self, choice: Choice) -> None:
+        """``auto`` has chosen, now or from memory."""
 
     def start(self, run: Run, network: Network, data: Dataset, threads: int) -> None:
         """Training begins."""
@@ -79,14 +87,16 @@ def train(
             RuntimeWarning,
             stacklevel=2,
         )
-    engine = Engine(network, training=True, threads=config.train.threads)
+    before = len(LEDGER)
+    with announced(reporter.compiling), told(reporter):
+        engine = Engine(network, training=True, threads=config.train.threads)
     try:
         run = Run.create(Path(out) if out is not None else None, config.name)
-        run.write_config(config.to_yaml())
+        run.write_config(network.config.to_yaml())  # with the names that auto stood for
         run.write_info(_info(network, data, engine))
         reporter.start(run, network, data, engine.crew.size)
         optimizer = OPTIMIZERS.get(config.train.optimizer.name)(config.train.optimizer.config, network.parameters.size)
-        _warm(engine, optimizer, data, reporter)
+        _warm(engine, optimizer, data, reporter, before)
         _epochs(engine, optimizer, data, run, reporter)
         draw_run(run, engine, data)
     finally:
@@ -144,9 +154,11 @@ def _save(run: Run, network: Network, optimizer: Optimizer, record: Mapping[str,
     run.save_optimizer_state(optimizer.state, position, network.tensors)
 
 
-def _warm(engine: Engine, optimizer: Optimizer, data: Dataset, reporter: Reporter) -> None:
-    """Compile or load every kernel in this thread before the clock of training starts."""
-    before = len(LEDGER)
+def _warm(engine: Engine, optimizer: Optimizer, data: Dataset, reporter: Reporter, before: int) -> None:
+    """Compile or load every kernel in this thread before the clock of training starts.
+
+    ``before`` is where the ledger stood when the first could be compiled.
+    """
     with announced(reporter.compiling):
         engine.warm(data.train.images, data.train.labels)
         nothing = np.zeros(0, engine.network.dtype)
@@ -186,4 +198,5 @@ def _info(network: Network, data: Dataset, engine: Engine) -> dict[str, Any]:
         "classes": list(data.classes),
         "dark_background": has_dark_background(data.train.images),
         "backends": {layer.path: layer.backend for layer in network.layers() if layer.op},
+        "auto": [choice.record() for choice in engine.choices],
     }

@@ -14,9 +14,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
+from nbcnn.cli._compiling import CHOOSING
+from nbcnn.kernels.registry import backend_names
 from nbcnn.training import Reporter
 
 if TYPE_CHECKING:
+    from nbcnn.choices import Choice
     from nbcnn.data import Dataset
     from nbcnn.network import Network
     from nbcnn.runs import Run
@@ -42,6 +45,7 @@ class Progress(Reporter):
         self._backends: list[str] = []
         self._run: Run | None = None
         self._started = 0
+        self._choosing = False
 
     def __enter__(self) -> Progress:
         self._bar.start()
@@ -52,7 +56,7 @@ class Progress(Reporter):
 
     def start(self, run: Run, network: Network, data: Dataset, threads: int) -> None:
         """Say what is trained, on what, into which folder."""
-        self._backends = sorted({f"{layer.op}={layer.backend}" for layer in network.layers() if layer.op == "conv2d"})
+        self._backends = sorted(backends_in_words(network))
         used = f", {' '.join(self._backends)}" if self._backends else ""
         self._print(
             f"{network.config.name}: {network.parameters.size:,} parameters{used}, "
@@ -68,11 +72,25 @@ class Progress(Reporter):
         self._run = run
         self._print(f"run folder: {run.folder}")
 
+    def choosing(self, problem: str) -> None:
+        """Called before backends are timed for a problem."""
+        if not self._choosing:
+            self._print(CHOOSING)
+        self._choosing = True
+
+    def chosen(self, choice: Choice) -> None:
+        """Called with every choice; one from memory is told with the network."""
+        if self._compiling is not None:
+            self._bar.remove_task(self._compiling)
+            self._compiling = None
+        if not choice.remembered:
+            self._print(f"  {choice}")
+
     def compiling(self, kernel: str) -> None:
         """Called before each kernel that has to be compiled."""
         short = kernel.removeprefix("nbcnn.kernels.")
         if self._compiling is None:
-            if not self._console.is_terminal:
+            if not (self._console.is_terminal or self._started):
                 self._print("compiling kernels (first run only) ...")
             self._compiling = self._bar.add_task("compiling kernels (first run only)", total=None, numbers=short)
         self._started += 1
@@ -151,6 +169,16 @@ class Progress(Reporter):
 
     def _print(self, text: str) -> None:
         self._console.print(escape(text), soft_wrap=True)
+
+
+def backends_in_words(network: Network) -> list[str]:
+    """``conv2d=direct,im2col (auto)``: the backends of conv2d and of other ops that had a choice."""
+    names: dict[str, set[str]] = {}
+    for layer in network.layers():
+        if layer.op == "conv2d" or (layer.op and layer.path in network.chosen and len(backend_names(layer.op)) > 1):
+            names.setdefault(layer.op, set()).add(layer.backend or "")
+    auto = {layer.op for layer in network.layers() if layer.path in network.chosen}
+    return [f"{op}={','.join(sorted(used))}{' (auto)' if op in auto else ''}" for op, used in names.items()]
 
 
 class _Left(progress.ProgressColumn):

@@ -8,6 +8,7 @@ from math import prod
 from nbcnn.inspect.receptive_field import Field, after
 from nbcnn.layers import Layer
 from nbcnn.network import leaves
+from nbcnn.words import window
 
 
 @dataclass(frozen=True)
@@ -36,25 +37,6 @@ def summarize(root: Layer) -> list[Row]:
         size = 0 if layer.op is None else 4 * prod(layer.out_shape)
         macs = problem.macs if problem is not None else 0
         seen = None if whole else field
-        rows.append(
-            Row(layer.path, layer.kind, layer.out_shape, _window(layer), parameters, macs, size, seen, layer.backend)
-        )
+        shape, words = layer.out_shape, window(problem)
+        rows.append(Row(layer.path, layer.kind, shape, words, parameters, macs, size, seen, layer.backend))
     return rows
-
-
-def _window(layer: Layer) -> str:
-    """Kernel, stride and padding as ``5×5 /2 +1``: size, step where it is not 1, padding where there is some."""
-    problem = layer.problem
-    if not hasattr(problem, "kernel_size"):
-        return ""
-    text = "×".join(str(k) for k in problem.kernel_size)
-    if problem.stride != (1, 1):
-        text += " /" + _pair(problem.stride)
-    top, _, left, _ = problem.padding
-    if (top, left) != (0, 0):
-        text += " +" + _pair((top, left))
-    return text
-
-
-def _pair(pair: tuple[int, int]) -> str:
-    return str(pair[0]) if pair[0] == pair[1] else f"{pair[0]}×{pair[1]}"

@@ -1,0 +1,49 @@
+"""A problem in a few words, as messages and tables name it: ``conv2d 5×5 +2, 1→6 on 28×28``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def in_words(problem: Any) -> str:
+    """Op, window (/stride, +padding, where they are not the usual), channels or features, image."""
+    if hasattr(problem, "in_channels"):
+        return f"{problem.op} {window(problem)}, {problem.in_channels}→{problem.out_channels} on {_image(problem)}"
+    if hasattr(problem, "kernel_size"):
+        return f"{problem.op} {window(problem)}, {problem.channels} channels on {_image(problem)}"
+    if hasattr(problem, "in_features"):
+        return f"{problem.op} {problem.in_features:,}→{problem.out_features:,}"
+    return f"{problem.op} of {problem.x_shape[0]:,} features"
+
+
+def window(problem: Any) -> str:
+    """Kernel size, /stride, +padding, dilation, groups: ``5×5 /2 +1``; nothing for a problem without a window."""
+    if not hasattr(problem, "kernel_size"):
+        return ""
+    words = ["×".join(str(size) for size in problem.kernel_size)]
+    if problem.stride != (1, 1):
+        words.append("/" + _pair(problem.stride))
+    top, bottom, left, right = problem.padding
+    if (top, left) != (bottom, right):
+        words.append(f"+({top},{bottom},{left},{right})")
+    elif (top, left) != (0, 0):
+        words.append("+" + _pair((top, left)))
+    if getattr(problem, "dilation", (1, 1)) != (1, 1):
+        words.append("dilation " + _pair(problem.dilation))
+    if getattr(problem, "groups", 1) != 1:
+        words.append(f"{problem.groups} groups")
+    return " ".join(words)
+
+
+def milliseconds(seconds: float) -> str:
+    """Three digits: ``0.0412 ms``, ``1.23 ms``, ``145 ms``."""
+    value = 1000 * seconds
+    return f"{value:.0f} ms" if value >= 100 else f"{value:.3g} ms" if value >= 0.001 else "0 ms"
+
+
+def _image(problem: Any) -> str:
+    return f"{problem.height}×{problem.width}"
+
+
+def _pair(pair: tuple[int, int]) -> str:
+    return str(pair[0]) if pair[0] == pair[1] else f"{pair[0]}×{pair[1]}"

@@ -1,0 +1,99 @@
+"""Training steps with ``conv2d: auto`` beside every single backend, interleaved in one process.
+
+    python tests/benchmarks/auto.py [--threads 2] [--rounds 41] [--forget]
+
+``--forget`` deletes remembered choices first, so that they are made in this process. A round gives each contender the
+same number of steps, about 0.03 s; figures are medians, ratios are medians of the rounds' own. Backends that take more
+than three times as long as auto in a first look are not timed on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from nbcnn.config import Overrides, load_config
+from nbcnn.engine import Engine
+from nbcnn.kernels.jit import cache_folder
+from nbcnn.kernels.registry import AUTO, backend_names
+from nbcnn.network import Network
+
+CONV = {"kernel_size": 3, "padding": 1}
+WIDE: dict[str, Any] = {
+    "name": "wide",
+    "input": {"channels": 3, "height": 32, "width": 32},
+    "layers": [
+        {"conv2d": {"out_channels": 32, **CONV}},
+        "relu",
+        {"conv2d": {"out_channels": 64, **CONV}},
+        "relu",
+        {"max_pool2d": {"kernel_size": 2}},
+        "flatten",
+        {"linear": {"out_features": 10}},
+    ],
+}
+BATCH = 64
+
+
+def main() -> None:
+    """Print a table for each network."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=41)
+    parser.add_argument("--forget", action="store_true")
+    options = parser.parse_args()
+    if options.forget and (folder := cache_folder("choices")) is not None:
+        for file in folder.glob("*.json"):
+            file.unlink()
+    for source in ("lenet", "lenet-relu", WIDE):
+        compare(source, options.threads, options.rounds)
+
+
+def compare(source: Any, threads: int, rounds: int) -> None:
+    """One network with every backend."""
+    engines: dict[str, Engine] = {}
+    for name in (AUTO, *backend_names("conv2d")):
+        since = time.perf_counter()
+        engines[name] = Engine(Network(load_config(source, Overrides(backends=(f"conv2d={name}",)))), threads=threads)
+        if name == AUTO:
+            print(f"{engines[name].network.config.name}, {threads} threads, batches of {BATCH}")
+            print(f"  chosen in {time.perf_counter() - since:.1f} s, the compiling of all candidates included:")
+            for choice in engines[name].choices:
+                print(f"  {choice}{' (remembered)' if choice.remembered else ''}")
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (BATCH, *engines[AUTO].network.in_shape), dtype=np.uint8)
+    labels, order = random.integers(0, 10, BATCH), np.arange(BATCH)
+
+    def steps(engine: Engine, count: int) -> float:
+        since = time.perf_counter()
+        for _ in range(count):
+            engine.train_step(images, labels, order)
+        return (time.perf_counter() - since) / count
+
+    for engine in engines.values():
+        engine.warm(images, labels)
+    look = {name: min(steps(engine, 1) for _ in range(2)) for name, engine in engines.items()}
+    kept = [name for name in engines if look[name] <= 3 * look[AUTO]]
+    count = max(1, round(0.03 / look[AUTO]))
+    seconds: dict[str, list[float]] = {name: [] for name in kept}
+    for _ in range(rounds):
+        for name in kept:
+            seconds[name].append(steps(engines[name], count))
+    for name in kept:
+        ratio = median(a / b for a, b in zip(seconds[name], seconds[AUTO], strict=True))
+        print(f"  {name:<10} {BATCH / median(seconds[name]):>9,.0f} images/s   takes {ratio:.3f} times as long as auto")
+    for name in sorted(set(engines) - set(kept)):
+        print(f"  {name:<10} {BATCH / look[name]:>9,.0f} images/s   in a first look")
+    best = min((name for name in kept if name != AUTO), key=lambda name: median(seconds[name]))
+    ratio = median(a / b for a, b in zip(seconds[AUTO], seconds[best], strict=True))
+    print(f"  auto takes {ratio:.3f} times as long as the best single backend, {best}\n")
+    for engine in engines.values():
+        engine.close()
+
+
+if __name__ == "__main__":
+    main()
