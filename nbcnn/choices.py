@@ -50,7 +50,9 @@ class Choice:
     def __str__(self) -> str:
         """``conv2d 5×5, 6→16 on 14×14: direct 0.41 ms, im2col 0.78 ms → direct``."""
         parts = [_times(self.seconds), *(f"{name} far slower" for name in self.slow)]
-        parts += [f"{name} not ({reason})" for name, reason in self.refused.items()]
+        for name in self.refused:
+            able = backend(self.problem.op, name).supports(self.problem) is None
+            parts.append(f"{name} {'too inexact' if able else 'cannot'}")
         found = ", ".join(part for part in parts if part) or "the only one"
         if self.steps:
             found += f"; near, so in whole steps {_times(self.steps)}"

@@ -82,7 +82,8 @@ def _measure(threads: int, dtype: str) -> Peak:
     try:
         rates, count = [], 50_000
         for chains, kernel in zip(peak.CHAINS, (peak.multiply_add_4, peak.multiply_add_8), strict=True):
-            arrays = [(np.full((2, LANES), 0.5, dtype), np.zeros((1, LANES), dtype)) for _ in range(threads)]
+            starts = np.linspace(0.25, 0.75, 2 + chains)[:, None].repeat(LANES, 1).astype(dtype)
+            arrays = [(starts.copy(), np.zeros((1, LANES), dtype)) for _ in range(threads)]
             rates.append(2 * chains * LANES * count / _best(crew, kernel, arrays, count))
         copied = []
         for size in _SIZES:

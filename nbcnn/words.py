@@ -47,3 +47,24 @@ def _image(problem: Any) -> str:
 
 def _pair(pair: tuple[int, int]) -> str:
     return str(pair[0]) if pair[0] == pair[1] else f"{pair[0]}×{pair[1]}"
+
+
+def in_a_sentence(problem: Any) -> str:
+    """As ``in_words``, for readers: ``conv2d: 6 to 16 channels, kernel 5×5, image 14×14 to 10×10``."""
+    if hasattr(problem, "kernel_size"):
+        channels = (
+            f"{problem.in_channels} to {problem.out_channels} channels"
+            if hasattr(problem, "in_channels")
+            else f"{problem.channels} channels"
+        )
+        parts = [channels, "kernel " + "×".join(map(str, problem.kernel_size))]
+        parts += [f"stride {_pair(problem.stride)}"] * (problem.stride != (1, 1))
+        top, bottom, left, right = problem.padding
+        parts += [f"padding {'/'.join(map(str, dict.fromkeys((top, bottom, left, right))))}"] * any(problem.padding)
+        parts += [f"dilation {_pair(problem.dilation)}"] * (problem.dilation != (1, 1))
+        parts += [f"{problem.groups} groups"] * (getattr(problem, "groups", 1) != 1)
+        parts.append(f"image {_image(problem)} to {problem.y_shape[1]}×{problem.y_shape[2]}")
+        return f"{problem.op}: {', '.join(parts)}"
+    if hasattr(problem, "in_features"):
+        return f"{problem.op}: {problem.in_features:,} to {problem.out_features:,} features"
+    return in_words(problem)

@@ -1,0 +1,121 @@
+"""Timing: races between backends, and whole steps as a run makes them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nbcnn.config import load_config
+from nbcnn.engine import Worker
+from nbcnn.kernels import registry
+from nbcnn.kernels.contract import Conv2dProblem, ElementwiseProblem, LossProblem, SimpleBackend, WeightedKernels
+from nbcnn.kernels.registry import register
+from nbcnn.network import Network
+from nbcnn.race import eligible, race
+from nbcnn.rehearsal import Rehearsal, step_seconds
+
+PROBLEM = Conv2dProblem(2, 3, 8, 8, (3, 3))
+CALLED: list[str] = []
+
+
+@pytest.fixture
+def sleepy() -> Iterator[None]:
+    """A backend of conv2d that sleeps 30 ms a call."""
+
+    def sleep(direction: str) -> Any:
+        def kernel(*arrays: np.ndarray) -> None:
+            CALLED.append(direction)
+            time.sleep(0.03)
+
+        return kernel
+
+    @register("conv2d", "sleepy")
+    class Sleepy(SimpleBackend):
+        """sleeps through every call"""
+
+        def build(self, problem: Conv2dProblem) -> WeightedKernels:
+            return WeightedKernels(sleep("forward"), sleep("grad_input"), sleep("grad_weight"))
+
+    CALLED.clear()
+    yield
+    del registry._registered["conv2d", "sleepy"]
+    registry.backend.cache_clear()
+    registry.prepare.cache_clear()
+
+
+@pytest.mark.usefixtures("sleepy")
+def test_a_race_times_every_direction_that_is_asked_for() -> None:
+    times = race(PROBLEM, ["direct", "sleepy"], threads=2, rounds=2, footprint=1 << 20)
+    assert list(times["direct"]) == list(times["sleepy"]) == ["forward", "grad_input", "grad_weight"]
+    assert all(0 < times["direct"][direction] < times["sleepy"][direction] for direction in times["direct"])
+    assert all(0.03 <= seconds for seconds in times["sleepy"].values())
+    assert set(CALLED) == {"forward", "grad_input", "grad_weight"}
+    times = race(PROBLEM, ["direct", "naive"], rounds=2, directions=["grad_weight"])
+    assert list(times["naive"]) == ["grad_weight"]
+
+
+@pytest.mark.usefixtures("sleepy")
+def test_who_is_far_slower_leaves_the_race_early() -> None:
+    for names in (["direct", "sleepy"], ["sleepy", "direct"]):
+        CALLED.clear()
+        assert list(race(PROBLEM, names, rounds=9, slowest=3.0)) == ["direct"]
+        assert len(CALLED) <= 9  # each direction once to be ready, and looked at no more often than need be
+
+
+def test_activations_race_forward_and_back_and_a_loss_does_not() -> None:
+    found = race(ElementwiseProblem("relu", 40), ["direct"], rounds=1)
+    assert list(found["direct"]) == ["forward", "grad_input"]
+    with pytest.raises(TypeError, match="a loss has one backend"):
+        race(LossProblem(3), ["direct"])
+    assert race(PROBLEM, []) == {}
+    assert eligible(PROBLEM, ["direct", "pointwise", "naive"]) == ["direct", "naive"]
+
+
+LAYERS: list[Any] = [
+    {"conv2d": {"out_channels": 2, "kernel_size": 3}},
+    "tanh",
+    {"max_pool2d": {"kernel_size": 2}},
+    {"sequential": [{"conv2d": {"out_channels": 2, "kernel_size": 1, "bias": False}}]},
+    "flatten",
+    {"linear": {"out_features": 3}},
+]
+
+
+def network(layers: list[Any] = LAYERS) -> Network:
+    return Network(load_config({"name": "r", "input": {"channels": 1, "height": 8, "width": 8}, "layers": layers}))
+
+
+@pytest.mark.parametrize("layers", [LAYERS, ["relu", *LAYERS[:1], "flatten", "tanh"]])
+@pytest.mark.parametrize("training", [True, False])
+def test_a_rehearsal_makes_the_calls_of_a_run(layers: list[Any], training: bool) -> None:
+    net = network(layers)
+    room, worker = Rehearsal(net, training), Worker(net, training)
+    made = [(call.layer, call.direction) for call in worker._train if call.layer != "loss"]
+    assert [(call.layer, call.direction) for call in room.calls] == made
+    shapes = [tuple(a.shape for a in call.arrays[:-1]) for call in worker._train if call.layer != "loss"]
+    assert [tuple(a.shape for a in call.arrays[:-1]) for call in room.calls] == shapes
+    with pytest.raises(RuntimeError, match="have kernels once backends are named"):
+        room.calls[0].kernel()
+
+
+def test_the_footprint_is_that_of_all_packs_and_parameters() -> None:
+    flat = network(["flatten", {"linear": {"out_features": 3}}])
+    parameters, packs = 64 * 3 + 3, 16 * (64 + 3)
+    assert Rehearsal(flat, False).footprint == 4 * (parameters + packs)
+    assert Rehearsal(flat, True).footprint == 4 * (2 * parameters + packs + 16 * 3)
+
+
+@pytest.mark.usefixtures("sleepy")
+def test_whole_steps_run_the_backends_that_are_named() -> None:
+    net = network()
+    plain = {layer.path: "direct" for layer in net.layers() if layer.op}
+    first, second = step_seconds(net, True, 2, [plain, plain | {"3.0": "sleepy"}], rounds=2, seconds=0.001)
+    assert 0 < first < second and second >= 0.09  # forward and both gradients, 30 ms each
+    assert set(CALLED) == {"forward", "grad_weight", "grad_input"}
+    CALLED.clear()
+    step_seconds(net, False, 1, [plain | {"3.0": "sleepy"}], rounds=2, seconds=0.001)
+    assert set(CALLED) == {"forward"}
