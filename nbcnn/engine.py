@@ -14,6 +14,7 @@ import numpy as np
 
 from nbcnn.auto import settle
 from nbcnn.blas import one_blas_thread
+from nbcnn.buffers import zeros
 from nbcnn.crew import Crew, Turns, available_threads
 from nbcnn.errors import KernelError
 from nbcnn.kernels import packs
@@ -130,7 +131,7 @@ class Worker:
         self._tensors = network.tensors
         self.gradient_flat = np.zeros(network.parameters.size if training else 0, self.dtype)
         self._gradients = views(self.gradient_flat, network.shapes) if training else {}
-        self._work = np.zeros(_largest_workspace(network), self.dtype)
+        self._work = zeros((_largest_workspace(network),), self.dtype)
         self.x = self.pack(network.in_shape)
         bound = network.root.bind(self, self.x, None, training)
         self.y = bound.y
@@ -147,7 +148,7 @@ class Worker:
                 self._train = [*self._score, gradient, *bound.backward]
 
     def pack(self, shape: tuple[int, ...]) -> np.ndarray:
-        return np.zeros((*shape, LANES), self.dtype)
+        return zeros((*shape, LANES), self.dtype)
 
     def parameter(self, name: str) -> np.ndarray:
         return self._tensors[name]

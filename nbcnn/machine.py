@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nbcnn.buffers import zeros
 from nbcnn.crew import Crew
 from nbcnn.kernels import peak
 from nbcnn.kernels.contract import LANES
@@ -88,8 +89,10 @@ def _measure(threads: int, dtype: str) -> Peak:
         copied = []
         for size in _SIZES:
             if size == _SIZES[0] or size * threads <= _MOST_TOGETHER:
-                rows = size // 2 // LANES // np.dtype(dtype).itemsize
-                arrays = [(np.ones((rows, LANES), dtype), np.zeros((rows, LANES), dtype)) for _ in range(threads)]
+                rows = (size // 2 // LANES // np.dtype(dtype).itemsize, LANES)
+                arrays = [(zeros(rows, np.dtype(dtype)), zeros(rows, np.dtype(dtype))) for _ in range(threads)]
+                for x, _ in arrays:
+                    x[...] = 1  # memory that was never written to is no memory yet
                 times = max(1, (4 << 20) // size)
                 copied.append((size, size * times / _best(crew, peak.copy, arrays, times)))
     finally:

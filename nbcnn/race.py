@@ -2,7 +2,8 @@
 
 Every thread has packs and buffers of its own and all call at once, from a tape where they can (tape.py): so caches,
 Python's lock and the machine's clock are those of a run. Contenders take turns, because a machine's speed drifts, and
-a figure is the lower quartile of the rounds, because whatever else the machine does only ever adds to a time.
+a figure is the lower quartile of the rounds, because whatever else the machine does only ever adds to a time. The time
+in which other processes have a thread's processor is not counted.
 
 A kernel that is called again and again on the same pack finds it in the cache, where a step's own kernels would not:
 other layers' packs have passed through meanwhile. So a race may be told how many bytes a step touches, and each turn
@@ -20,6 +21,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from nbcnn.blas import one_blas_thread
+from nbcnn.buffers import zeros
 from nbcnn.crew import Crew, Turns
 from nbcnn.kernels.contract import LANES, LossKernels, WeightedKernels
 from nbcnn.kernels.registry import backend, prepare
@@ -101,18 +103,34 @@ def take_turns(
 
 
 def together(crew: Crew, players: Sequence[Player], count: int) -> float:
-    """Seconds until every thread has played its own player ``count`` times; all begin at once."""
-    start, spent = threading.Barrier(len(players)), [0.0] * len(players)
+    """Seconds until every thread has played its own player ``count`` times; all begin at once.
+
+    If the system took a processor from one of the threads for another process meanwhile, it is the longest time that
+    a thread had a processor: waiting for it is not the kernel's doing.
+    """
+    start, spent, worked = threading.Barrier(len(players)), [0.0] * len(players), [0.0] * len(players)
+    interrupted = [0] * len(players)
 
     def work(worker: int, piece: int, turns: Turns) -> None:
         start.wait()
-        since = time.perf_counter()
+        before, since, used = _interruptions(), time.perf_counter(), time.thread_time()
         for _ in range(count):
             players[piece]()
-        spent[piece] = time.perf_counter() - since
+        spent[piece], worked[piece] = time.perf_counter() - since, time.thread_time() - used
+        interrupted[piece] = _interruptions() - before
 
     crew.run(len(players), work)
-    return max(spent)
+    return max(worked if any(interrupted) and all(worked) else spent)
+
+
+def _interruptions() -> int:
+    """How often the system has taken the processor from this thread; 0 where it does not say."""
+    try:
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_THREAD).ru_nivcsw
+    except (ImportError, AttributeError):
+        return 0
 
 
 Packs = list[dict[str, tuple[np.ndarray, ...]]]
@@ -152,12 +170,16 @@ def _packs(problem: Any, names: Sequence[str], seed: int, footprint: int) -> Pac
     if problem.kernels is LossKernels:
         raise TypeError("a loss has one backend; there is nothing to race")
     dtype = np.dtype(problem.dtype)
-    work = np.zeros(max(prepare(problem, name).workspace for name in names), dtype)
+    work = zeros((max(prepare(problem, name).workspace for name in names),), dtype)
     random = np.random.default_rng(seed).standard_normal(1 << 16).astype(dtype)
 
     def pack() -> dict[str, tuple[np.ndarray, ...]]:
-        x, dy = (np.resize(random, (*shape, LANES)) for shape in (problem.x_shape, problem.y_shape))
-        y, dx = np.zeros_like(dy), np.zeros_like(x)
+        x, y, dy, dx = (
+            zeros((*shape, LANES), dtype)
+            for shape in (problem.x_shape, problem.y_shape, problem.y_shape, problem.x_shape)
+        )
+        for array in (x, dy):
+            array[...] = np.resize(random, array.shape)
         if problem.kernels is not WeightedKernels:
             return {"forward": (x, y, work), "grad_input": (x, y, dy, dx, work)}
         w, b = np.resize(random, problem.w_shape), np.resize(random, problem.y_shape[0])

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from nbcnn.blas import one_blas_thread
+from nbcnn.buffers import zeros
 from nbcnn.crew import Crew
 from nbcnn.kernels.contract import LANES
 from nbcnn.kernels.registry import Prepared, backend, prepare
@@ -45,7 +46,7 @@ class Rehearsal:
                 array[...] = np.resize(random, array.shape)
 
     def pack(self, shape: tuple[int, ...]) -> np.ndarray:
-        pack = np.zeros((*shape, LANES), self.dtype)
+        pack = zeros((*shape, LANES), self.dtype)
         self.footprint += pack.nbytes
         return pack
 
@@ -69,7 +70,7 @@ class Rehearsal:
     def tape(self, names: Names) -> Tape:
         """All calls of a step, with these backends."""
         floats = max(backend(p.op, names[path]).workspace(p) for path, p in self.problems.items())
-        work = np.zeros(floats, self.dtype)
+        work = zeros((floats,), self.dtype)
         return Tape(
             (
                 getattr(prepare(self.problems[call.layer], names[call.layer]).kernels, call.direction),

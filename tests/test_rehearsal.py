@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nbcnn.buffers import zeros
 from nbcnn.config import load_config
 from nbcnn.engine import Worker
 from nbcnn.kernels import registry
@@ -107,6 +108,18 @@ def test_the_footprint_is_that_of_all_packs_and_parameters() -> None:
     parameters, packs = 64 * 3 + 3, 16 * (64 + 3)
     assert Rehearsal(flat, False).footprint == 4 * (parameters + packs)
     assert Rehearsal(flat, True).footprint == 4 * (2 * parameters + packs + 16 * 3)
+
+
+def test_buffers_are_zeros_that_begin_at_a_cache_line() -> None:
+    for dtype in ("float32", "float64"):
+        for shape in ((0,), (3,), (7, 5, 16), (300, 40, 16)):
+            made = zeros(shape, np.dtype(dtype))
+            assert (made.shape, made.dtype, made.flags.c_contiguous, made.flags.writeable) == (shape, dtype, True, True)
+            assert made.ctypes.data % 64 == 0
+            assert not made.any()
+    net = network()
+    for room in (Rehearsal(net, True), Worker(net, True)):
+        assert {room.pack((3, 5)).ctypes.data % 64 for _ in range(20)} == {0}
 
 
 @pytest.mark.usefixtures("sleepy")
