@@ -113,8 +113,8 @@ def compare(source: Any, threads: int, rounds: int) -> None:
     kept = [name for name in engines if look[name] <= 3 * look[AUTO]]
     count = max(1, round(0.03 / look[AUTO]))
     taken: dict[str, list[tuple[float, float]]] = {name: [] for name in kept}
-    for _ in range(rounds):
-        for name in kept:
+    for round_ in range(rounds):
+        for name in kept[round_ % len(kept) :] + kept[: round_ % len(kept)]:  # nobody always follows the same one
             taken[name].append(steps(engines[name], count))
 
     def ratios(one: str, other: str) -> str:

@@ -89,7 +89,7 @@ def _legend(found: Explanation) -> list[str]:
     bandwidth = found.peak.bandwidth(found.touched)
     auto = " (chosen by auto)" if any(layer.auto for layer in found.layers) else ""
     texts = (
-        f"> configured{auto}   * fastest, all directions together   +…B scratch memory that the backend needs",
+        f"> configured{auto}   * fastest, all directions together   +…B scratch memory",
         "measured: microseconds that a pack takes, one under way on each thread, every thread busy. GFLOP/s "
         "counts two operations for each multiply-add (MAC) that the backend really does; peak is the share of "
         f"{found.peak.flops / 1e9:.0f} GFLOP/s, the fastest that a core of this machine multiplies and adds.",
