@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 from nbcnn.choices import Choice, question, refusals
 from nbcnn.errors import KernelError
@@ -33,13 +33,13 @@ Stepper = Callable[[Network, bool, int, Sequence[Names]], Sequence[float]]
 """Called as ``step_seconds``."""
 
 
-class Listener(Protocol):
-    """Who is told, in ``told``."""
+class Listener:
+    """Who is told, in ``told``. This one does nothing about it."""
 
-    def choosing(self, problem: str) -> object:
+    def choosing(self, problem: str) -> None:
         """Candidates for a problem, given in words, are about to be timed."""
 
-    def chosen(self, choice: Choice) -> object:
+    def chosen(self, choice: Choice) -> None:
         """A backend is chosen, now or from memory."""
 
 

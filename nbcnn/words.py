@@ -17,22 +17,25 @@ def in_words(problem: Any) -> str:
 
 
 def window(problem: Any) -> str:
-    """Kernel size, /stride, +padding, dilation, groups: ``5×5 /2 +1``; nothing for a problem without a window."""
+    """A window as ``5×5 /2 +1 d2 g4 ceil``: size; then stride, padding, dilation, groups, rounding up where unusual.
+
+    Padding is one number, rows×columns, or top,bottom,left,right. Nothing for a problem without a window.
+    """
     if not hasattr(problem, "kernel_size"):
         return ""
-    words = ["×".join(str(size) for size in problem.kernel_size)]
+    text = "×".join(str(k) for k in problem.kernel_size)
     if problem.stride != (1, 1):
-        words.append("/" + _pair(problem.stride))
+        text += " /" + _pair(problem.stride)
     top, bottom, left, right = problem.padding
     if (top, left) != (bottom, right):
-        words.append(f"+({top},{bottom},{left},{right})")
+        text += " +" + ",".join(str(side) for side in problem.padding)
     elif (top, left) != (0, 0):
-        words.append("+" + _pair((top, left)))
-    if getattr(problem, "dilation", (1, 1)) != (1, 1):
-        words.append("dilation " + _pair(problem.dilation))
+        text += " +" + _pair((top, left))
+    if problem.dilation != (1, 1):
+        text += " d" + _pair(problem.dilation)
     if getattr(problem, "groups", 1) != 1:
-        words.append(f"{problem.groups} groups")
-    return " ".join(words)
+        text += f" g{problem.groups}"
+    return text + " ceil" * getattr(problem, "ceil_mode", False)
 
 
 def milliseconds(seconds: float) -> str:

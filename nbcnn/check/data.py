@@ -59,7 +59,7 @@ def rounded(problem: Any, seed: Any) -> Arrays:
     if problem.op in ("sigmoid", "tanh"):  # near 0, in the bend and far out
         scales = np.resize(np.array([1, 5, 30, 1e-3, 1e-20]), len(arrays["x"])).astype(np.float32).astype("float64")
         arrays["x"] = (arrays["x"] * scales[:, None]).astype(np.float32).astype("float64")
-    if problem.op == "softmax":
+    if problem.op in ("softmax", "log_softmax"):
         arrays["x"] = 3 * arrays["x"]
     return arrays
 

@@ -78,12 +78,14 @@ def _linear(op: str) -> Iterator[Case]:
 
 
 def _pool2d(op: str) -> Iterator[Case]:
-    counted = (True, False) if op == "avg_pool2d" else (True,)
+    counted, dilations = ((True, False), (1,)) if op == "avg_pool2d" else ((True,), DILATIONS)
     kernels = ((1, 1), (2, 2), (3, 3), (3, 2), (1, 3))
-    for number, (kernel, stride, padding, count) in enumerate(product(kernels, STRIDES, (0, 1), counted)):
+    axes = product(kernels, STRIDES, (0, 1), counted, dilations, (False, True))
+    for number, (kernel, stride, padding, count, dilation, ceil_mode) in enumerate(axes):
+        size = SIZES[number % len(SIZES)]
         if padding <= min(kernel) / 2:  # no window may lie in the padding alone
-            size = SIZES[number % len(SIZES)]
-            yield Case(Pool2dProblem(op, 2, *size, kernel, (stride,) * 2, (padding,) * 4, count))
+            problem = Pool2dProblem(op, 2, *size, kernel, (stride,) * 2, (padding,) * 4, count)
+            yield Case(replace(problem, dilation=(dilation,) * 2, ceil_mode=ceil_mode))
 
 
 def _elementwise(op: str) -> Iterator[Case]:
@@ -105,6 +107,7 @@ GRIDS: dict[str, Callable[[str], Iterator[Case]]] = {
     "sigmoid": _elementwise,
     "tanh": _elementwise,
     "softmax": _elementwise,
+    "log_softmax": _elementwise,
     "cross_entropy": _loss,
 }
 

@@ -109,7 +109,8 @@ def _linear_terms(p: LinearProblem) -> dict[str, int]:
 
 
 def _max_pool2d(p: Pool2dProblem, given: Arrays) -> Arrays:
-    x, dy, window = images(given["x"]), images(given["dy"]), (p.kernel_size, p.stride, p.padding)
+    x, dy = images(given["x"]), images(given["dy"])
+    window = (p.kernel_size, p.stride, p.padding, p.dilation, p.ceil_mode)
     return {
         "y": pack(reference.max_pool2d(x, *window)),
         "dx": pack(reference.max_pool2d_grad(x, dy, *window)),
@@ -117,10 +118,11 @@ def _max_pool2d(p: Pool2dProblem, given: Arrays) -> Arrays:
 
 
 def _avg_pool2d(p: Pool2dProblem, given: Arrays) -> Arrays:
-    x, dy, window = images(given["x"]), images(given["dy"]), (p.kernel_size, p.stride, p.padding)
+    x, dy = images(given["x"]), images(given["dy"])
+    window = (p.kernel_size, p.stride, p.padding, p.count_include_pad, p.ceil_mode, p.divisor_override)
     return {
-        "y": pack(reference.avg_pool2d(x, *window, p.count_include_pad)),
-        "dx": pack(reference.avg_pool2d_grad(dy, (p.height, p.width), *window, p.count_include_pad)),
+        "y": pack(reference.avg_pool2d(x, *window)),
+        "dx": pack(reference.avg_pool2d_grad(dy, (p.height, p.width), *window)),
     }
 
 
@@ -152,6 +154,7 @@ ORACLES: dict[str, Oracle] = {
     "sigmoid": Oracle(_elementwise("sigmoid"), None),
     "tanh": Oracle(_elementwise("tanh"), None),
     "softmax": Oracle(_elementwise("softmax"), None),
+    "log_softmax": Oracle(_elementwise("log_softmax"), None),
     "cross_entropy": Oracle(_cross_entropy, None),
 }
 """Every op that can be checked."""
@@ -171,6 +174,10 @@ SLACK: dict[str, Callable[[Arrays, Arrays, float, float], dict[str, Array | floa
     "softmax": lambda inputs, values, eps, tiny: {
         "y": 16 * eps * values["y"] + tiny,
         "dx": 8 * eps * max(1.0, float(np.abs(inputs["dy"]).max())),
+    },
+    "log_softmax": lambda inputs, values, eps, tiny: {
+        "y": 8 * eps * np.abs(values["y"]) + 16 * eps,
+        "dx": 8 * eps * np.maximum(1, np.abs(inputs["dy"]).sum(0)),
     },
     "cross_entropy": lambda inputs, values, eps, tiny: {
         "losses": 8 * eps * np.abs(values["losses"]) + 8 * eps,

@@ -17,22 +17,20 @@ CHOOSING = "choosing backends, timed on a pack of 16 images (the answer is remem
 @contextmanager
 def compiling_is_told() -> Iterator[None]:
     """Say on standard error, once, that kernels are being compiled, should any have to be; and what ``auto`` chose."""
-    from nbcnn.auto import told
+    from nbcnn.auto import Listener, told
     from nbcnn.kernels.jit import announced
 
-    with announced(_once("compiling kernels (first run only) ...")), told(_Choices()):
+    begun = _once(CHOOSING)
+
+    class Choices(Listener):
+        def choosing(self, problem: str) -> None:
+            begun(problem)
+
+        def chosen(self, choice: Choice) -> None:
+            click.echo(f"auto: {choice.short if choice.remembered else choice}", err=True)
+
+    with announced(_once("compiling kernels (first run only) ...")), told(Choices()):
         yield
-
-
-class _Choices:
-    """Tells of choices of backends (a Listener of auto.py)."""
-
-    def __init__(self) -> None:
-        self.choosing = _once(CHOOSING)
-
-    def chosen(self, choice: Choice) -> None:
-        """A choice, in full when it is new."""
-        click.echo(f"auto: {choice.short if choice.remembered else choice}", err=True)
 
 
 def _once(sentence: str) -> Callable[[str], None]:

@@ -31,7 +31,7 @@ def summarize(root: Layer) -> list[Row]:
     rows, field, whole = [], Field(), False
     for layer in leaves(root):
         problem = layer.problem
-        whole = whole or layer.op == "linear"
+        whole = whole or layer.op == "linear" or getattr(problem, "kernel_size", None) == layer.in_shape[1:]
         field = after(field, problem)
         parameters = sum(prod(parameter.shape) for parameter in layer.parameters().values())
         size = 0 if layer.op is None else 4 * prod(layer.out_shape)
