@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from nbcnn.kernels.host import compiler
 from nbcnn.kernels.registry import backend, backend_names, tolerance
 from nbcnn.machine import cpu
 from nbcnn.words import in_words, milliseconds
@@ -93,10 +94,6 @@ def refusals(problem: Any) -> dict[str, str]:
 
 def question(choice: Choice, threads: int) -> dict[str, Any]:
     """All that an answer depends on: as soon as any of it changes, the question is a new one."""
-    import llvmlite
-    import numba
-    import numpy as np
-
     from nbcnn import __version__
 
     op, names = choice.problem.op, choice.candidates
@@ -105,8 +102,8 @@ def question(choice: Choice, threads: int) -> dict[str, Any]:
         "directions": list(choice.directions),
         "threads": threads,
         "cpu": cpu()._asdict(),
-        "versions": [__version__, numba.__version__, llvmlite.__version__, np.__version__],
-        "compiled": [not numba.config.DISABLE_JIT, bool(numba.config.BOUNDSCHECK)],
+        "nbcnn": __version__,
+        "compiler": compiler(),
         "kernels": _kernels_digest(),
         "candidates": {name: _file_digest(inspect.getfile(type(backend(op, name)))) for name in names},
     }

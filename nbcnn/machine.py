@@ -20,6 +20,7 @@ from nbcnn.buffers import zeros
 from nbcnn.crew import Crew
 from nbcnn.kernels import peak
 from nbcnn.kernels.contract import LANES
+from nbcnn.kernels.host import compiler, target
 from nbcnn.race import together
 from nbcnn.remembered import Notes
 
@@ -56,20 +57,16 @@ class Peak(NamedTuple):
 @cache
 def cpu() -> Cpu:
     """The CPU, as far as it decides speed."""
-    from llvmlite import binding
-
-    features = ",".join(sorted(name for name, there in binding.get_host_cpu_features().items() if there))
-    digest = hashlib.sha256(features.encode()).hexdigest()[:16]
-    return Cpu(_model(Path("/proc/cpuinfo")), binding.get_host_cpu_name(), digest, os.cpu_count() or 1)
+    name, features = target()
+    digest = hashlib.sha256(",".join(features).encode()).hexdigest()[:16]
+    return Cpu(_model(Path("/proc/cpuinfo")), name, digest, os.cpu_count() or 1)
 
 
 def measured_peak(threads: int, dtype: str, notes: Notes | None = None) -> Peak:
     """The bests of each of ``threads`` threads, from the user's cache or measured now, in about a second."""
-    import numba
-
     notes = notes or Notes("machine", "this machine's measured bests")
     source = hashlib.sha256(Path(peak.__file__).read_bytes() + Path(__file__).read_bytes()).hexdigest()
-    question = {"cpu": cpu()._asdict(), "threads": threads, "dtype": dtype, "numba": numba.__version__, "by": source}
+    question = {"cpu": cpu()._asdict(), "threads": threads, "dtype": dtype, "compiler": compiler(), "by": source}
     known = notes.get(f"peak-{dtype}", question, _read_peak)
     if known is None:
         known = _measure(threads, dtype)
