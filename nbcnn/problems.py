@@ -26,6 +26,7 @@ def conv2d_problem(
     (_, C, H, W), (O, WC, KH, KW) = x_shape, w_shape
     if min(O, WC, KH, KW) < 1:
         raise ShapeError(f"conv2d: w must have at least 1 output channel, input channel, row and column, got {w_shape}")
+    _check_pixels("conv2d", x_shape)
     step, spread = pair("stride", stride, 1), pair("dilation", dilation, 1)
     pad = padding_of(padding, ("same", "valid"))
     if not is_count(groups, 1):
@@ -60,6 +61,7 @@ def pool2d_problem(
 
     As in PyTorch, ``stride`` None or () is the kernel size.
     """
+    _check_pixels(op, x_shape)
     size, pad, spread = pair("kernel_size", kernel_size, 1), padding_of(padding), pair("dilation", dilation, 1)
     step = size if stride is None or stride == () else pair("stride", stride, 1)
     assert not isinstance(pad, str)
@@ -87,10 +89,14 @@ def pool2d_problem(
     return problem
 
 
-def _check_size(problem: Conv2dProblem | Pool2dProblem, x_shape: Sequence[int]) -> None:
-    """Raise ShapeError where there is no pixel, or a window larger than the padded input."""
+def _check_pixels(op: str, x_shape: Sequence[int]) -> None:
+    """Raise ShapeError where there is no pixel."""
     if min(x_shape[2:]) < 1:
-        raise ShapeError(f"{problem.op}: x must have at least one row and one column, got shape {tuple(x_shape)}")
+        raise ShapeError(f"{op}: x must have at least one row and one column, got shape {tuple(x_shape)}")
+
+
+def _check_size(problem: Conv2dProblem | Pool2dProblem, x_shape: Sequence[int]) -> None:
+    """Raise ShapeError where a window is larger than the padded input."""
     if min(problem.y_shape[1:]) < 1:
         (KH, KW), (DH, DW), (top, bottom, left, right) = problem.kernel_size, problem.dilation, problem.padding
         H, W = x_shape[2:]

@@ -18,6 +18,7 @@ from nbcnn.evaluation import Evaluation, check_data, evaluate_engine
 from nbcnn.kernels.jit import LEDGER, announced
 from nbcnn.network import Network
 from nbcnn.optim import OPTIMIZERS
+from nbcnn.plugins import loaded_plugins
 from nbcnn.runs import Record, Run
 
 
@@ -180,5 +181,6 @@ def _info(network: Network, data: Dataset, engine: Engine) -> dict[str, Any]:
         "classes": list(data.classes),
         "dark_background": has_dark_background(data.train.images),
         "backends": {layer.path: layer.backend for layer in network.layers() if layer.op},
+        "plugins": [plugin.record() for plugin in loaded_plugins()],
         "auto": [choice.record() for choice in engine.choices],
     }

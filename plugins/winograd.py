@@ -1,4 +1,4 @@
-"""Winograd's minimal filtering for 3×3 kernels: equations (33) to (40) of docs/fast-convolution.md.
+"""Winograd's minimal filtering for 3×3 kernels: equations (34) to (40) of docs/fast-convolution.md.
 
 Tiles of m×m pixels of y are made from tiles of N×N pixels of x, N = m + 2. Tiles and kernels become N·N numbers each,
 whose products, summed over channels, are y transformed: N·N multiplications for m·m pixels, where the formula has
@@ -47,7 +47,7 @@ TILES, SUMMED = 4, 16
 
 
 def both_sides(matrix, name):
-    """The kernel out = M d Mᵀ of a tile d, equation (34). M is a constant of its code, so that zeros cost nothing."""
+    """The kernel out = M d Mᵀ of a tile d, equation (35). M is a constant of its code, so that zeros cost nothing."""
     rows = tuple(tuple(row) for row in matrix.tolist())
     I, J = matrix.shape
 
@@ -87,7 +87,7 @@ def cut(x, c, row, column, tile):
 
 @kernel
 def multiply(u, v, b, s):
-    """s[o] = sum over c of u[o, c] · v[c] at each of the N·N numbers, equation (35): as many 1×1 convolutions."""
+    """s[o] = sum over c of u[o, c] · v[c] at each of the N·N numbers, equation (36): as many 1×1 convolutions."""
     C, O = v.shape[2] // TILES, s.shape[2] // TILES
     grid, way = (1, TILES, 0, 1, 0, 1), ((0, 1, 1, 0, 1, 1), (0, 1, 0, TILES))
     for p in range(v.shape[0]):
@@ -107,10 +107,9 @@ def kernels_of(m):
     transform_sums = both_sides(G[m].T, f"GT_{m}")
 
     def convolve(x, w, b, y, work, numbers):
-        """y (O, OH, OW) of x (C, H, W), w (O, C/G, 3, 3): equation (35). With w (C, O/G, 3, 3) turned: equation (37).
+        """y (O, OH, OW) of x (C, H, W), w (O, C/G, 3, 3): equation (36). With w (C, O/G, 3, 3) turned: equation (38).
 
-        numbers: G, whether to turn w, and the row and column of x at which the first window begins.
-        """
+        numbers: G, whether to turn w, row and column of x at which the first window begins."""
         groups, turned, top, left = numbers
         C, O = x.shape[0] // groups, y.shape[0] // groups
         places = (O * C + LANES - 1) // LANES
@@ -151,14 +150,14 @@ def kernels_of(m):
     convolve = kernel(convolve)
 
     def grad_input(dy, w, dx, work, numbers):
-        """dy (O, OH, OW), w (O, C/G, 3, 3) -> dx (C, H, W): equation (37), with 2 - top rows of zeros above dy"""
+        """dy (O, OH, OW), w (O, C/G, 3, 3) -> dx (C, H, W): equation (38), with 2 - top rows of zeros above dy"""
         groups, top, left = numbers
         zeros = work[: dx.shape[0]]
         zeros[:] = 0
         convolve(dy, w, zeros, dx, work[dx.shape[0] :], (groups, True, top - 2, left - 2))
 
     def grad_weight(x, dy, dw, db, work, numbers):
-        """x (C, H, W), dy (O, OH, OW) -> dw (O, C/G, 3, 3), db (O,), summed over the 16 images: equation (38)"""
+        """x (C, H, W), dy (O, OH, OW) -> dw (O, C/G, 3, 3), db (O,), summed over the 16 images: equation (39)"""
         groups, top, left = numbers
         C, O = x.shape[0] // groups, dy.shape[0] // groups
         places = (O * C + LANES - 1) // LANES
@@ -208,16 +207,16 @@ class Winograd:
 
     def supports(self, problem: Conv2dProblem) -> str | None:
         """3×3 kernels at stride 1 without dilation; any padding, any groups."""
-        can = {"kernel_size": (3, 3), "stride": (1, 1), "dilation": (1, 1)}
-        asked = {name: getattr(problem, name) for name in can}
-        wrong = [f"{name} is {asked[name]}, it can only do {can[name]}" for name in can if asked[name] != can[name]]
-        return wrong[0] if wrong else None
+        for name, can in (("kernel_size", (3, 3)), ("stride", (1, 1)), ("dilation", (1, 1))):
+            if getattr(problem, name) != can:
+                return f"{name} is {getattr(problem, name)}, it can only do {can}"
+        return None
 
     def workspace(self, problem: Conv2dProblem) -> int:
         """Of a group: transformed kernels, and of some tiles the channels before and after the products."""
         N, C, O = self.m + 2, problem.w_shape[1], problem.out_channels // problem.groups
         places = ceil(O * C / LANES)
-        tiles = max((C + O) * SUMMED, 2 * max(C, O) * TILES) + 2
+        tiles = (C + O) * SUMMED + 2  # more than convolve's, with its (C + O) * TILES
         scratch = 2 * N * N + self.m**2 + 9 * places + N * N * (places + 1 + tiles)
         return LANES * scratch + O * C + problem.in_channels + max(C, O)
 
@@ -232,10 +231,9 @@ class Winograd:
 
     def build(self, problem: Conv2dProblem) -> WeightedKernels:
         """Bind groups and padding."""
-        (convolve, grad_input, grad_weight), (top, _, left, _) = kernels_of(self.m), problem.padding
-        numbers = (problem.groups, top, left)
+        (convolve, *gradients), (top, _, left, _) = kernels_of(self.m), problem.padding
         forward = Fixed(convolve, (problem.groups, False, -top, -left))
-        return WeightedKernels(forward, Fixed(grad_input, numbers), Fixed(grad_weight, numbers))
+        return WeightedKernels(forward, *(Fixed(kernel, (problem.groups, top, left)) for kernel in gradients))
 
     def cost(self, problem: Conv2dProblem) -> Cost:
         """A step for every product, and in transforms for every number of a matrix that is not 0."""
@@ -248,7 +246,7 @@ class Winograd:
             run = blocks * TILES if together == TILES else tiles  # the last block of a convolution is filled up
             macs = run * N * C * (2 * b + N * O) + tiles * (N + m) * a * O + ceil(O * C / LANES) * (N + 3) * g
             numbers = run * N * N * (3 * C + 2 * O) + tiles * m * m * O
-            weights = O * C * (18 + N * N * (1 + blocks))  # products meet the transformed ones once a block
+            weights = O * C * (18 + N * N * (1 + blocks))  # every block meets the transformed ones
             return Work(problem.groups * LANES * macs, problem.groups * (LANES * numbers + weights))
 
         forward, gradient = (work(C, O, problem.y_shape, together) for together in (TILES, SUMMED))

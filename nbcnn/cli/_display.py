@@ -61,6 +61,8 @@ class Display:
     def compiling(self, kernel: str) -> None:
         """Called before each kernel that has to be compiled."""
         short = kernel.removeprefix("nbcnn.kernels.")
+        if short.startswith("nbcnn_plugin_"):  # and a digest of the folder
+            short = short.partition(".")[2]
         if self._compiling is None:
             if not (self._console.is_terminal or self._started):
                 self._print("compiling kernels (first run only) ...")

@@ -12,6 +12,7 @@ from nbcnn.errors import nearest
 from nbcnn.kernels.registry import DEFAULT, choices, op_names
 from nbcnn.layers.base import LAYERS, LayerConfig
 from nbcnn.layers.entries import kind_of
+from nbcnn.plugins import remedy
 
 
 def choose_backends(config: Config | None, options: tuple[str, ...]) -> tuple[Config | None, list[Problem]]:
@@ -30,7 +31,7 @@ def choose_backends(config: Config | None, options: tuple[str, ...]) -> tuple[Co
         elif op not in op_names():
             sentence = f"unknown op {op!r}; {nearest(op, op_names())}"
         elif name not in choices(op):
-            sentence = f"unknown backend {name!r} for {op}; {nearest(name, choices(op))}"
+            sentence = f"unknown backend {name!r} for {op}; {remedy(name, choices(op))}"
         elif op not in used:
             sentence = f"no layer of this network uses {op}; it uses {', '.join(used) or 'no kernels'}"
         else:

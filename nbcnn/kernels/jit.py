@@ -33,6 +33,8 @@ from numba.core.compiler import CompileResult
 from numba.core.dispatcher import Dispatcher
 from numba.core.serialize import dumps
 
+from nbcnn.kernels.failures import explaining
+
 OPTIONS = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy"}
 LANGUAGE = ("jit.py", "lanes.py", "lanes_type.py", "lanes_operators.py", "lanes_numba.py", "lanes_math.py")
 
@@ -62,13 +64,17 @@ def announced(listener: Callable[[str], None]) -> Iterator[None]:
 
 
 def kernel(function):
-    """Compile ``function`` at its first call; under NUMBA_DISABLE_JIT=1 return it unchanged."""
+    """Compile ``function`` at its first call; under NUMBA_DISABLE_JIT=1 return it unchanged.
+
+    Code that can't be compiled raises KernelError: file, line, kernel, and the one sentence that matters.
+    """
     if numba.config.DISABLE_JIT:
         return function
     dispatcher = numba.njit(**OPTIONS)(function)
     dispatcher.digest = _digest(function)
     dispatcher._cache = KernelCache(f"{function.__module__}.{function.__name__}", dispatcher.digest)
     dispatcher._can_cache = True
+    dispatcher.compile = explaining(function, dispatcher.compile)
     return dispatcher
 
 
@@ -166,12 +172,17 @@ def _file_digest(path: str) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
+def _source_digest(function) -> str:
+    """That of the text which the function was made of: a plugin's module brings it, for its file may have changed."""
+    return function.__globals__.get("__nbcnn_digest__") or _file_digest(inspect.getfile(function))
+
+
 def _digest(function, callers=()) -> str:
     """A digest of all that the code depends on: files of the kernel, its callees and the lanes, options, versions."""
     here = Path(__file__).parent
     parts = [sys.version, numba.__version__, llvmlite.__version__, np.__version__]
     parts += [repr(sorted(OPTIONS.items(), key=str)), str(numba.config.BOUNDSCHECK)]
-    parts += [_file_digest(inspect.getfile(function)), function.__qualname__]
+    parts += [_source_digest(function), function.__qualname__]
     parts += [_file_digest(str(here / name)) for name in LANGUAGE]
     callers = (*callers, function)
     for name, value in sorted(_globals(function).items()):

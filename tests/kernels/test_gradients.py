@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,38 +9,17 @@ import numpy as np
 import pytest
 
 import nbcnn
+from nbcnn.check.jacobian import EPS, differences, rows, spread
 from nbcnn.engine import Engine
 from nbcnn.kernels.contract import LANES, ElementwiseProblem, LinearProblem, LossProblem, WeightedKernels
 from nbcnn.kernels.registry import backend, backend_names
 from nbcnn.network import Network
 
 from .cases import CONV2D, pool2d
-from .networks import LENET_LIKE, MOTLEY, build, images
+from .networks import LENET_LIKE, MOTLEY, SPREAD, build, images
 
-EPS, ATOL, RTOL = 1e-6, 1e-8, 1e-6
-"""PyTorch's gradcheck steps as far, but allows 1e-5 and 1e-3."""
-
-
-def differences(forward: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
-    """The Jacobian (outputs, inputs) of ``forward``, which takes packs (…, 16), at one image x: 8 inputs at a time."""
-    columns: list[np.ndarray] = []
-    for first in range(0, x.size, 8):
-        moved = np.repeat(x.reshape(-1, 1), LANES, axis=1)
-        for l in range(min(8, x.size - first)):
-            moved[first + l, l] += EPS
-            moved[first + l, 8 + l] -= EPS
-        y = forward(moved.reshape(*x.shape, LANES)).reshape(-1, LANES)
-        columns += [(y[:, l] - y[:, 8 + l]) / (2 * EPS) for l in range(min(8, x.size - first))]
-    return np.stack(columns, 1)
-
-
-def rows(grad_input: Callable[[np.ndarray], np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
-    """The Jacobian (outputs, inputs) by ``grad_input``, which takes packs of dy (…, 16): 16 outputs at a time."""
-    size, found = int(np.prod(shape)), []
-    for first in range(0, size, LANES):
-        dy = np.eye(size, LANES, -first).reshape(*shape, LANES)
-        found += list(grad_input(dy).reshape(-1, LANES).T[: size - first])
-    return np.stack(found)
+ATOL, RTOL = 1e-8, 1e-6
+"""PyTorch's gradcheck steps as far, but allows 1e-5 and 1e-3, as nbcnn kernels check does."""
 
 
 def numbers(*shape: int, seed: int = 0) -> np.ndarray:
@@ -51,11 +29,6 @@ def numbers(*shape: int, seed: int = 0) -> np.ndarray:
 def agree(analytic: np.ndarray, numeric: np.ndarray) -> None:
     assert np.abs(numeric).max() > 1e-3
     np.testing.assert_allclose(analytic, numeric, rtol=RTOL, atol=ATOL)
-
-
-def spread(image: np.ndarray) -> np.ndarray:
-    """The same image in every lane."""
-    return np.repeat(image[..., None], LANES, axis=-1)
 
 
 WEIGHTED: dict[str, Any] = {
@@ -123,10 +96,18 @@ PLAIN: dict[str, Any] = {
     "avg_pool2d, overlapping": pool2d("avg_pool2d", "overlapping, stride 2", dtype="float64"),
     "avg_pool2d, padding counts": pool2d("avg_pool2d", "overlapping and padding", True, "float64"),
     "avg_pool2d, padding does not count": pool2d("avg_pool2d", "padding on four sides", False, "float64"),
+    "max_pool2d, dilation": pool2d("max_pool2d", "dilation and padding", dtype="float64"),
+    "max_pool2d, dilation and ceil": pool2d("max_pool2d", "dilation and ceil", dtype="float64"),
+    "avg_pool2d, ceil": pool2d("avg_pool2d", "ceil and padding", True, "float64"),
+    "avg_pool2d, ceil, padding does not count": pool2d(
+        "avg_pool2d", "ceil and padding on four sides", False, "float64"
+    ),
+    "avg_pool2d, divisor": replace(pool2d("avg_pool2d", "ceil and padding", dtype="float64"), divisor_override=-3),
     "relu": ElementwiseProblem("relu", 20, "float64"),
     "sigmoid": ElementwiseProblem("sigmoid", 20, "float64"),
     "tanh": ElementwiseProblem("tanh", 20, "float64"),
     "softmax": ElementwiseProblem("softmax", 7, "float64"),
+    "log_softmax": ElementwiseProblem("log_softmax", 7, "float64"),
 }
 EACH_PLAIN = [(case, name) for case, problem in PLAIN.items() for name in backend_names(problem.op)]
 
@@ -192,7 +173,7 @@ def gradient_by_differences(
     return np.array(found)
 
 
-@pytest.mark.parametrize("layers", [LENET_LIKE, MOTLEY], ids=["lenet-like", "motley"])
+@pytest.mark.parametrize("layers", [LENET_LIKE, MOTLEY, SPREAD], ids=["lenet-like", "motley", "spread"])
 def test_gradient_of_a_network_in_every_parameter(layers: list[Any]) -> None:
     network = build(layers, "float64")
     engine = Engine(network, threads=1)

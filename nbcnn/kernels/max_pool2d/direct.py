@@ -26,10 +26,10 @@ def forward(x, y, work, window):
             for j in range(y.shape[2]):
                 q = j * SW - left
                 s = nothing
-                row = inside(r, DH)
-                while row < min(r + KH * DH, H):  # a range with a step took a third longer
-                    column = inside(q, DW)
-                    while column < min(q + KW * DW, W):
+                row, row_stop = inside(r, DH), min(r + KH * DH, H)
+                while row < row_stop:  # a range with a step took a third longer
+                    column, column_stop = inside(q, DW), min(q + KW * DW, W)
+                    while column < column_stop:
                         s = maximum(s, load(x, (c, row, column)))  # equation (6)
                         column += DW
                     row += DH
@@ -50,10 +50,10 @@ def grad_input(x, y, dy, dx, work, window):
                 q = j * SW - left
                 largest = load(y, (c, i, j))
                 rest = load(dy, (c, i, j))
-                row = inside(r, DH)
-                while row < min(r + KH * DH, H):
-                    column = inside(q, DW)
-                    while column < min(q + KW * DW, W):
+                row, row_stop = inside(r, DH), min(r + KH * DH, H)
+                while row < row_stop:
+                    column, column_stop = inside(q, DW), min(q + KW * DW, W)
+                    while column < column_stop:
                         pixel = load(x, (c, row, column))
                         hit = (pixel == largest) | (pixel != pixel)
                         store(dx, (c, row, column), load(dx, (c, row, column)) + where(hit, rest, zero))
