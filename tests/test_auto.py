@@ -297,3 +297,26 @@ def test_an_engine_settles_before_it_allocates() -> None:
     engine.close()
     assert [choice.problem.op for choice in engine.choices] == ["linear"]
     assert engine.network.config.backends == {"conv2d": "direct"}
+
+
+def test_a_comparison_says_what_auto_stood_for(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "small.yaml").write_text(load_config({**SMALL, "backends": {}}).to_yaml())
+    variants = ("--backend", "conv2d=naive", "--backend", "conv2d=auto")
+    for folder, words in (("one", "choosing backends, timed"), ("two", "auto: conv2d 3×3 +1, 2→2 on 8×8: ")):
+        with pytest.raises(SystemExit) as stop:
+            main(
+                [
+                    "compare",
+                    str(tmp_path / "small.yaml"),
+                    *variants,
+                    "--data",
+                    str(data),
+                    "--out",
+                    str(tmp_path / folder),
+                ]
+            )
+        assert stop.value.code == 0
+        assert words in capsys.readouterr().out
+        assert '"auto"' not in json.dumps(
+            json.loads((tmp_path / folder / "compare.json").read_text())["variants"][1]["backends"]
+        )
