@@ -43,10 +43,19 @@ class Child:
         for report in reports:
             if report not in known:
                 report.notes.append(f"{CHECK}: left out, only what a file registers can be run in another process")
+        self._process: subprocess.Popen[str] | None = None
+        self._stopped = False
         self._lines: list[Line] = []
         self._problem = ""
         self._thread = threading.Thread(target=self._work, args=(known,), daemon=True)
         self._thread.start()
+
+    def stop(self) -> None:
+        """End the process; nobody waits for it any more."""
+        self._stopped = True
+        if self._process:
+            self._process.kill()
+        self._thread.join()
 
     def collect(self) -> None:
         """Wait, and write down what it found."""
@@ -67,10 +76,11 @@ class Child:
             self._run_all([[report.op, report.name] for report in reports], folder)
 
     def _run_all(self, left: list[list[str]], folder: str) -> None:
-        while left:
+        complaints = Path(folder) / "stderr"
+        while left and not self._stopped:
             under_way: Line = {}
             done: list[list[str]] = []
-            process = self._start(left, folder)
+            process = self._process = self._start(left, folder, complaints)
             for text in process.stdout or ():
                 if not text.startswith("{"):
                     continue  # what a plugin prints
@@ -81,31 +91,34 @@ class Child:
                 self._lines.append(line)
                 if "passed" in line:
                     done.append(line["pair"])
-            _, complaint = process.communicate()
-            code = process.returncode
+            code = process.wait()
+            process.communicate()
             left = [pair for pair in left if pair not in done]
-            if code == 0 or not left:
+            if code == 0 or not left or self._stopped:
                 return
             if not under_way:
-                self._problem = f"the process for {CHECK} ended with {code}: {' '.join(complaint.splitlines()[-1:])}"
+                self._problem = (
+                    f"the process for {CHECK} ended with {code}: {' '.join(complaints.read_text().splitlines()[-1:])}"
+                )
                 return
             sentence = f"its process ended with {_ending(code)}: it reads or writes far out of its arrays"
             self._lines.append({"pair": under_way["pair"], "failure": sentence, "problem": under_way["begins"]})
             left = [pair for pair in left if pair != under_way["pair"]]
 
-    def _start(self, pairs: list[list[str]], folder: str) -> subprocess.Popen[str]:
+    def _start(self, pairs: list[list[str]], folder: str, complaints: Path) -> subprocess.Popen[str]:
         kept = cache_folder()
         nbcnn = kept.parent / "boundscheck" if kept else Path(folder)
         own = {"NUMBA_BOUNDSCHECK": "1", "NBCNN_CACHE_DIR": str(nbcnn), "NUMBA_CACHE_DIR": folder}
         paths = os.pathsep.join(path for path in sys.path if path)
-        process = subprocess.Popen(
-            [sys.executable, "-c", "from nbcnn.check.outofbounds import main; main()"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, **own, "PYTHONPATH": paths},
-        )
+        with complaints.open("w") as stderr:
+            process = subprocess.Popen(
+                [sys.executable, "-c", "from nbcnn.check.outofbounds import main; main()"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+                env={**os.environ, **own, "PYTHONPATH": paths},
+            )
         assert process.stdin is not None
         process.stdin.write(json.dumps({"plugins": self._plugins, "pairs": pairs, "seed": self._seed}) + "\n")
         process.stdin.flush()

@@ -62,16 +62,21 @@ def check_backends(
     options, tell = options or Options(), progress or (lambda what, done, of: None)
     reports = [_report(op, name) for op, name in which]
     child = None if config.DISABLE_JIT or not options.bounds else Child(reports, options.seed)
-    with one_blas_thread():
-        for op in dict.fromkeys(report.op for report in reports):
-            of_op = [report for report in reports if report.op == op]
-            taken = _check_grid(op, of_op, options, tell)
-            for number, report in enumerate(of_op):
-                tell(f"{op}={report.name}", number, len(of_op))
-                _check_more(report, taken[report.name], options)
-    if child:
-        tell("out of bounds", 0, 1)
-        child.collect()
+    try:
+        with one_blas_thread():
+            for op in dict.fromkeys(report.op for report in reports):
+                of_op = [report for report in reports if report.op == op]
+                taken = _check_grid(op, of_op, options, tell)
+                for number, report in enumerate(of_op):
+                    tell(f"{op}={report.name}", number, len(of_op))
+                    _check_more(report, taken[report.name], options)
+        if child:
+            tell("out of bounds", 0, 1)
+            child.collect()
+    except BaseException:
+        if child:
+            child.stop()
+        raise
     return reports
 
 

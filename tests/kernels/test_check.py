@@ -41,12 +41,13 @@ QUICK = Options(quick=True, bounds=False)
 def plugged() -> Iterator[list[tuple[str, str]]]:
     """The backends of the plugins folder, known for the time of these tests."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(registry, "_registered", dict(registry._registered))
         patch.setattr(plugins, "_loaded", dict(plugins._loaded))
-        before = set(registry._registered)
         for file in PLUGINS:
             plugins.load_plugin(file)
-        yield sorted(set(registry._registered) - before)
+        added = sorted(set(registry._registered) - set(EVERYTHING))
+        yield added
+        for key in added:
+            del registry._registered[key]
     registry.backend.cache_clear()
     registry.prepare.cache_clear()
 

@@ -400,7 +400,7 @@ def reports() -> dict[str, Report]:
 def test_a_wrong_backend_is_caught(fault: str, reports: dict[str, Report]) -> None:
     _, check, words = ALL[fault]
     sentences = [str(failure) for failure in reports[fault].failures if failure.check == check]
-    assert any(re.search(words, sentence) for sentence in sentences), sentences or reports[fault]
+    assert any(re.search(words, sentence) for sentence in sentences), sentences or str(reports[fault])
 
 
 def test_every_check_is_seen_to_fail() -> None:

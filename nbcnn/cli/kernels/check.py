@@ -119,5 +119,5 @@ def _progress() -> Iterator[Progress]:
     console = Console(stderr=True, highlight=False)
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TextColumn("{task.completed}/{task.total}"))
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("checking", total=None)
+        task = bar.add_task("checking", total=1)
         yield lambda phase, done, of: bar.update(task, description=phase, completed=done, total=of)
