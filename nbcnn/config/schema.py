@@ -23,7 +23,7 @@ from pydantic import (
 
 from nbcnn.config.writer import to_yaml
 from nbcnn.errors import nearest
-from nbcnn.kernels.registry import backend_names, op_names
+from nbcnn.kernels.registry import choices, op_names
 from nbcnn.layers.entries import Flaw, LayerList, choose, refuse
 from nbcnn.optim import OPTIMIZERS, OptimizerConfig
 from nbcnn.plugins import remedy
@@ -174,8 +174,8 @@ def _known_backends(backends: Any) -> Any:
             flaws.append(Flaw((op,), "expected the name of a backend", name, about="got"))
         elif op not in op_names():
             flaws.append(Flaw((op,), f"unknown op {op!r}; {nearest(op, op_names())}", name, about="key"))
-        elif name not in backend_names(op):
-            flaws.append(Flaw((op,), f"unknown backend {name!r} for {op}; {remedy(name, backend_names(op))}", name))
+        elif name not in choices(op):
+            flaws.append(Flaw((op,), f"unknown backend {name!r} for {op}; {remedy(name, choices(op))}", name))
     if flaws:
         refuse(*flaws)
     return backends

@@ -78,20 +78,20 @@ def kernel(function):
     return dispatcher
 
 
-def cache_folder() -> Path | None:
-    """The folder of compiled kernels, made if need be; None (after one warning) where there is no safe place.
+def cache_folder(name: str = "kernels", content: str = "compiled kernels") -> Path | None:
+    """A folder of the user's cache, made if need be; None (after one warning) where there is no safe place.
 
-    ``NBCNN_CACHE_DIR``, else the user's cache folder. Its owner must be this user and nobody else may write there,
-    because loading an entry runs what it says.
+    It is in ``NBCNN_CACHE_DIR``, else the user's cache folder. Its owner must be this user and nobody else may write
+    there, because loading a compiled kernel runs what it says. ``content`` is what the warning says is not kept.
     """
     from platformdirs import user_cache_dir
 
-    folder = Path(os.environ.get("NBCNN_CACHE_DIR") or user_cache_dir("nbcnn", appauthor=False)) / "kernels"
-    return _safe_folder(folder)
+    folder = Path(os.environ.get("NBCNN_CACHE_DIR") or user_cache_dir("nbcnn", appauthor=False)) / name
+    return _safe_folder(folder, content)
 
 
 @lru_cache
-def _safe_folder(folder: Path) -> Path | None:
+def _safe_folder(folder: Path, content: str) -> Path | None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         info = folder.stat()
@@ -103,7 +103,7 @@ def _safe_folder(folder: Path) -> Path | None:
             raise PermissionError("it is not writable")
     except OSError as problem:
         reason = problem.strerror or str(problem)
-        _warn(f"compiled kernels are not kept: {folder}: {reason}. Set NBCNN_CACHE_DIR to a folder of your own.")
+        _warn(f"{content} are not kept: {folder}: {reason}. Set NBCNN_CACHE_DIR to a folder of your own.")
         return None
     return folder
 

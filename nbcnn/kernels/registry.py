@@ -103,6 +103,11 @@ def backend_names(op: str) -> list[str]:
     return sorted({*_built_in().get(op, ()), *(name for known, name in _registered if known == op)})
 
 
+def choices(op: str) -> list[str]:
+    """What a config may say for an op: its backends and ``auto``, sorted; raises KernelError for an unknown op."""
+    return sorted([*backend_names(op), AUTO])
+
+
 @cache
 def backend(op: str, name: str = DEFAULT) -> Backend:
     """The backend ``name`` of ``op``, imported on demand; raises KernelError with the nearest known name."""

@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, Field, PlainSerializer, PlainVa
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from nbcnn.errors import ConfigError, NbcnnError
-from nbcnn.kernels.registry import backend_names
+from nbcnn.kernels.registry import choices
 from nbcnn.layers.base import LAYERS, LayerConfig
 from nbcnn.plugins import remedy
 
@@ -146,9 +146,9 @@ def _entry(value: object) -> LayerConfig:
 def _check_backend(kind: str, arguments: Mapping[str, Any]) -> list[Flaw]:
     """A backend that the layer's op does not have."""
     op, name = LAYERS.get(kind).op, arguments.get("backend")
-    if op is None or not isinstance(name, str) or name in backend_names(op):
+    if op is None or not isinstance(name, str) or name in choices(op):
         return []
-    return [Flaw(("backend",), f"unknown backend {name!r} for {op}; {remedy(name, backend_names(op))}")]
+    return [Flaw(("backend",), f"unknown backend {name!r} for {op}; {remedy(name, choices(op))}")]
 
 
 def _written(config: LayerConfig) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """GFLOP/s of every conv2d backend on one pack and one core, and a training step from tape beside call by call.
 
-    python tests/benchmarks/kernels.py [--rounds 7]
+    python tests/benchmarks/kernels.py [--rounds 7] [--plugin plugins/winograd.py] [--problem 3×3]
 
 GFLOP/s count two operations for each multiply-accumulate of the formula, whatever a backend really does. Contenders take
-turns; figures are medians of the rounds.
+turns; figures are medians of the rounds; a backend that refuses a problem has a dash. With --plugin (as often as need
+be) there are its backends too; with --problem only problems with these letters in their name, and no training step.
 """
 
 from __future__ import annotations
@@ -15,18 +16,31 @@ from statistics import median
 
 import numpy as np
 
-from nbcnn.blas import one_blas_thread
 from nbcnn.config import load_config
 from nbcnn.engine import Engine
 from nbcnn.kernels.contract import LANES, Conv2dProblem
-from nbcnn.kernels.registry import backend_names, prepare
+from nbcnn.kernels.registry import backend_names
 from nbcnn.network import Network
+from nbcnn.plugins import load_plugin
+from nbcnn.race import eligible, race
 
 PROBLEMS = {
     "LeNet conv1": Conv2dProblem(1, 6, 28, 28, (5, 5), padding=(2, 2, 2, 2)),
     "LeNet conv2": Conv2dProblem(6, 16, 14, 14, (5, 5)),
     "64 to 64, 3×3": Conv2dProblem(64, 64, 28, 28, (3, 3), padding=(1, 1, 1, 1)),
 }
+MORE = {
+    "64 to 64, 3×3, 14×14": Conv2dProblem(64, 64, 14, 14, (3, 3), padding=(1, 1, 1, 1)),
+    "16 to 16, 3×3, 28×28": Conv2dProblem(16, 16, 28, 28, (3, 3), padding=(1, 1, 1, 1)),
+    "3 to 16, 3×3, 32×32": Conv2dProblem(3, 16, 32, 32, (3, 3), padding=(1, 1, 1, 1)),
+    "8 to 8, 5×5, 64×64": Conv2dProblem(8, 8, 64, 64, (5, 5), padding=(2, 2, 2, 2)),
+    "8 to 8, 7×7, 64×64": Conv2dProblem(8, 8, 64, 64, (7, 7), padding=(3, 3, 3, 3)),
+    "8 to 8, 9×9, 64×64": Conv2dProblem(8, 8, 64, 64, (9, 9), padding=(4, 4, 4, 4)),
+    "8 to 8, 11×11, 64×64": Conv2dProblem(8, 8, 64, 64, (11, 11), padding=(5, 5, 5, 5)),
+    "8 to 8, 11×11, 128×128": Conv2dProblem(8, 8, 128, 128, (11, 11), padding=(5, 5, 5, 5)),
+    "1 to 2, 3×3, 8×8": Conv2dProblem(1, 2, 8, 8, (3, 3)),
+}
+"""Looked at with --problem."""
 
 
 def rates(contenders: dict[str, Callable[[], None]], work: float, rounds: int) -> dict[str, float]:
@@ -41,22 +55,6 @@ def rates(contenders: dict[str, Callable[[], None]], work: float, rounds: int) -
             if round_:  # the first round compiles and warms up
                 seconds[name].append(elapsed / count)
     return {name: work / median(values) for name, values in seconds.items()}
-
-
-def backends(problem: Conv2dProblem) -> dict[str, dict[str, Callable[[], None]]]:
-    """For each direction, each backend's call on one pack of random numbers."""
-    rng = np.random.default_rng(0)
-    x, dy = (rng.standard_normal((*s, LANES)).astype(np.float32) for s in (problem.x_shape, problem.y_shape))
-    w = rng.standard_normal(problem.w_shape).astype(np.float32)
-    b = np.zeros(problem.out_channels, np.float32)
-    calls: dict[str, dict[str, Callable[[], None]]] = {"forward": {}, "grad_input": {}, "grad_weight": {}}
-    for name in backend_names("conv2d"):
-        kernels, floats = prepare(problem, name)
-        work, y, dx, dw, db = (np.zeros(s, np.float32) for s in (floats, dy.shape, x.shape, w.shape, b.shape))
-        calls["forward"][name] = lambda k=kernels, y=y, work=work: k.forward(x, w, b, y, work)
-        calls["grad_input"][name] = lambda k=kernels, dx=dx, work=work: k.grad_input(dy, w, dx, work)
-        calls["grad_weight"][name] = lambda k=kernels, dw=dw, db=db, work=work: k.grad_weight(x, dy, dw, db, work)
-    return calls
 
 
 def steps() -> dict[str, Callable[[], None]]:
@@ -79,18 +77,31 @@ def steps() -> dict[str, Callable[[], None]]:
 
 
 def main() -> None:
-    """Print both tables."""
+    """Print GFLOP/s, then images per second of the two training steps."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--plugin", action="append", default=[])
+    parser.add_argument("--problem")
+    given = parser.parse_args()
+    for plugin in given.plugin:
+        load_plugin(plugin)
     names = backend_names("conv2d")
-    print(f"{'GFLOP/s':<28}" + "".join(f"{name:>8}" for name in names))
-    with one_blas_thread():
-        for what, problem in PROBLEMS.items():
-            for direction, calls in backends(problem).items():
-                found = rates(calls, 2 * problem.macs * LANES / 1e9, rounds)
-                print(f"{what:<16}{direction:<12}" + "".join(f"{found[name]:8.1f}" for name in names))
-    for name, rate in rates(steps(), 256, 3 * rounds).items():
+    width = max(map(len, names)) + 2
+    print(f"{'GFLOP/s':<36}" + "".join(f"{name:>{width}}" for name in names))
+    problems = PROBLEMS if given.problem is None else PROBLEMS | MORE
+    for what, problem in problems.items():
+        if given.problem and given.problem not in what:
+            continue
+        found = race(problem, eligible(problem, names), rounds=given.rounds, seconds=0.02)
+        for direction in ("forward", "grad_input", "grad_weight"):
+            cells = (
+                f"{2 * LANES * problem.macs / found[name][direction] / 1e9:.1f}" if name in found else "-"
+                for name in names
+            )
+            print(f"{what:<24}{direction:<12}" + "".join(f"{cell:>{width}}" for cell in cells), flush=True)
+    if given.problem:
+        return
+    for name, rate in rates(steps(), 256, 3 * given.rounds).items():
         print(f"LeNet's training step, 2 threads, {name}: {rate:,.0f} images/s")
 
 
