@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nbcnn.kernels.jit import cache_folder
-from nbcnn.plugins import loading
+from nbcnn.plugins import loading, unload_plugin
 from nbcnn.plugins.modules import PREFIX, module_name
 
 ROOT = Path(__file__).parent.parent
@@ -71,8 +71,7 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
     yield tmp_path
     for source, plugin in list(loading._loaded.items()):
         if source not in known:
-            loading._take_back(plugin.things)
-            del loading._loaded[source]
+            unload_plugin(plugin)
     loading._environment = ""
     for name in set(sys.modules) - modules:
         if name.startswith(PREFIX):

@@ -106,7 +106,7 @@ def test_those_that_are_near_are_compared_in_whole_steps_one_layer_after_the_oth
         [{"0": name, "1": "direct", "2.0": "im2col", "4": "direct"} for name in ("direct", "im2col")],
     ]
     assert dict(second.steps) == {"direct": 9.0, "im2col": 8.0}
-    told = "near, so in whole steps im2col 8000 ms, direct 9000 ms; far slower: naive; cannot: pointwise → im2col"
+    told = "near, so in whole steps im2col 8000 ms, direct 9000 ms; far slower: naive → im2col"
     assert told in str(second)
     again = Clock()
     assert [choice.name for choice in again.settle(network())] == ["direct", "im2col"]
@@ -170,7 +170,7 @@ def test_an_inexact_backend_wins_below_the_bound_and_it_is_said(monkeypatch: pyt
     choice, _ = Clock(direct=2.0, fft=1.0).settle(network())
     assert choice.name == "direct"
     assert choice.refused["fft"] == "its error bound 0.1 is above auto's 0.05"
-    assert "too inexact: fft; cannot: pointwise" in str(choice)
+    assert "; too inexact: fft → direct" in str(choice)
 
 
 def test_listeners_hear_before_timing_and_after_choosing() -> None:
@@ -190,7 +190,7 @@ def test_listeners_hear_before_timing_and_after_choosing() -> None:
     Clock(direct=0.0002).settle(network())
     assert ear.heard == [
         "choosing conv2d 3×3 +1, 2→2 on 6×6",
-        "conv2d 3×3 +1, 2→2 on 6×6: direct 0.2 ms, im2col 1.23 ms; far slower: fft, naive; cannot: pointwise → direct",
+        "conv2d 3×3 +1, 2→2 on 6×6: direct 0.2 ms, im2col 1.23 ms; far slower: fft, naive → direct",
     ]
 
 
@@ -297,3 +297,26 @@ def test_an_engine_settles_before_it_allocates() -> None:
     engine.close()
     assert [choice.problem.op for choice in engine.choices] == ["linear"]
     assert engine.network.config.backends == {"conv2d": "direct"}
+
+
+def test_a_comparison_says_what_auto_stood_for(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "small.yaml").write_text(load_config({**SMALL, "backends": {}}).to_yaml())
+    variants = ("--backend", "conv2d=naive", "--backend", "conv2d=auto")
+    for folder, words in (("one", "choosing backends, timed"), ("two", "auto: conv2d 3×3 +1, 2→2 on 8×8: ")):
+        with pytest.raises(SystemExit) as stop:
+            main(
+                [
+                    "compare",
+                    str(tmp_path / "small.yaml"),
+                    *variants,
+                    "--data",
+                    str(data),
+                    "--out",
+                    str(tmp_path / folder),
+                ]
+            )
+        assert stop.value.code == 0
+        assert words in capsys.readouterr().out
+        assert '"auto"' not in json.dumps(
+            json.loads((tmp_path / folder / "compare.json").read_text())["variants"][1]["backends"]
+        )

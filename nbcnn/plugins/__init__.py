@@ -5,7 +5,7 @@ YAML file, a checkpoint or a run folder names it, and never because it is instal
 """
 
 from nbcnn.plugins.hints import near, remedy
-from nbcnn.plugins.loading import Plugin, load_environment, load_plugin, loaded_plugins
+from nbcnn.plugins.loading import Plugin, load_environment, load_plugin, loaded_plugins, unload_plugin
 from nbcnn.plugins.places import Installed, installed_plugins
 
 __all__ = [
@@ -17,4 +17,5 @@ __all__ = [
     "loaded_plugins",
     "near",
     "remedy",
+    "unload_plugin",
 ]

@@ -76,6 +76,16 @@ def load_plugin(what: str | Path) -> Plugin:
         _under_way.pop()
 
 
+def unload_plugin(plugin: Plugin) -> None:
+    """Take back what a loaded plugin registered; networks that are there already keep what they have."""
+    for source, loaded in list(_loaded.items()):
+        if loaded == plugin:
+            del _loaded[source]
+            _take_back(plugin.things)
+            if not isinstance(source, Installed):
+                sys.modules.pop(module_name(source), None)
+
+
 def load_environment() -> None:
     """Load the plugins that NBCNN_PLUGINS names, paths or names with os.pathsep between them. Raises PluginError."""
     global _environment
@@ -99,8 +109,7 @@ def _load_file(path: Path) -> Plugin:
     if path in _loaded:
         if _loaded[path].digest == digest:
             return _loaded[path]
-        _take_back(_loaded.pop(path).things)
-        sys.modules.pop(name, None)
+        unload_plugin(_loaded[path])
     with _all_or_nothing(shown(path), lambda: sys.modules.pop(name, None)) as things:
         run_file(path, data, digest)
     _loaded[path] = Plugin(path.stem, path, digest, tuple(things))

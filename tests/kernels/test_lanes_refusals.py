@@ -81,7 +81,7 @@ def _copy(x, y):  # type: ignore[no-untyped-def]
 @pytest.mark.jit
 @pytest.mark.parametrize("which", ["columns first", "strided", "whole numbers", "two precisions", "read-only output"])
 def test_arrays_that_lanes_refuse(which: str) -> None:
-    x, y = np.ones((2, LANES), np.float32), np.empty((2, LANES), np.float32)
+    x, y = np.ones((2, LANES), np.float32), np.zeros((2, LANES), np.float32)
     if which == "columns first":
         x = np.asfortranarray(x)
     elif which == "strided":
