@@ -112,8 +112,8 @@ class FFTTiled(SimpleBackend):
         frame = best_frame(problem)
         one, (of_y, _) = in_frame(problem, frame), kept(problem, frame)
         summed = max(one.in_channels, one.out_channels, 4 + len(tiles(problem.y_shape, of_y)))
-        N, terms = prod(frame), max(prod(problem.kernel_size), prod(of_y))
-        return float(2**-24 * (21 * np.log2(N) + summed + 1) * np.sqrt(N * terms))
+        terms = max(prod(problem.kernel_size), prod(of_y))
+        return float(2**-23 * np.sqrt((21 * np.log2(prod(frame)) + summed + 1) * terms))
 
     def cost(self, problem: Conv2dProblem) -> Cost:
         """Transforms and complex products of all frames."""

@@ -225,8 +225,8 @@ class Winograd:
         a, b, g = (abs(matrices[self.m]) for matrices in (AT, BT, G))
         tiles = ceil(problem.out_height / self.m) * ceil(problem.out_width / self.m)
         channels = max(problem.w_shape[1], problem.out_channels // problem.groups)
-        sums = (channels + 28) * (a @ (b.sum(1) * g.sum(1))).max() ** 2
-        gradients = (tiles + ceil(tiles / SUMMED) + 32) * (g.T @ (b.sum(1) * a.sum(0))).max() ** 2
+        sums = np.sqrt(channels + 28) * (a**2 @ (b.sum(1) * g.sum(1)) ** 2).max()
+        gradients = np.sqrt(tiles + ceil(tiles / SUMMED) + 32) * (g.T**2 @ (b.sum(1) * a.sum(0)) ** 2).max()
         return float(2**-24 * max(sums, gradients))
 
     def build(self, problem: Conv2dProblem) -> WeightedKernels:
