@@ -13,6 +13,7 @@ from typing import Any
 import click
 import pytest
 import yaml
+from plugin_files import empty_folder  # noqa: F401 (a fixture)
 
 import nbcnn
 from nbcnn import functional
@@ -244,6 +245,7 @@ def test_no_option_is_documented_that_is_not_there() -> None:
 @by_name
 def test_commands_in_the_docs_can_be_given(page: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("nbcnn.plugins.load_plugin", lambda what: None)  # plugins in the docs are not there to load
     for block in [*blocks(page, "sh"), *blocks(page, "")]:
         for line in re.findall(r"^(?:\.venv/bin/)?nbcnn (.*)$", block, re.M):
             words, command = shlex.split(line, comments=True), command_line
@@ -297,8 +299,8 @@ def signature(function: Any) -> str:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.name)
-def test_python_in_the_docs_runs(page: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
+@pytest.mark.usefixtures("folder")
+def test_python_in_the_docs_runs(page: Path) -> None:
     names: dict[str, Any] = {}
     for block in blocks(page, "python"):
         exec(compile(block, page.name, "exec"), names)
