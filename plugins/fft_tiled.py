@@ -16,6 +16,7 @@ from math import ceil, prod
 
 import numpy as np
 
+from nbcnn import register
 from nbcnn.kernels.contract import LANES, Conv2dProblem, SimpleBackend, WeightedKernels
 from nbcnn.kernels.conv2d._fourier import fft_cost, tables_of
 from nbcnn.kernels.conv2d._shared import bias_gradient
@@ -23,7 +24,6 @@ from nbcnn.kernels.conv2d.fft import add_weight_products, planes, spectra, weigh
 from nbcnn.kernels.cost import Cost, Work
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import load, store
-from nbcnn.kernels.registry import register
 
 Pair = tuple[int, int]
 IN_CACHE = 1024
@@ -99,7 +99,7 @@ def best_frame(problem: Conv2dProblem) -> Pair:
     return min(product(*sides), key=work)
 
 
-@register("conv2d", "fft_tiled")
+@register.backend("conv2d")
 class FFTTiled(SimpleBackend):
     """product of spectra of small frames (overlap-save); for large images"""
 

@@ -16,13 +16,13 @@ from math import ceil
 
 import numpy as np
 
+from nbcnn import register
 from nbcnn.kernels.contract import LANES, Conv2dProblem, Fixed, WeightedKernels
 from nbcnn.kernels.conv2d._blocks import correlate, sum_products
 from nbcnn.kernels.conv2d._shared import bias_gradient
 from nbcnn.kernels.cost import Cost, Work
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import load, splat, store
-from nbcnn.kernels.registry import register
 
 
 def matrix(rows, divisor=1):
@@ -199,7 +199,7 @@ def kernels_of(m):
     return convolve, kernel(grad_input), kernel(grad_weight)
 
 
-@register("conv2d", "winograd")
+@register.backend("conv2d")
 class Winograd:
     """3×3 at stride 1 in tiles of 4×4: a quarter of the products"""
 
@@ -253,7 +253,7 @@ class Winograd:
         return Cost(forward, work(O, C, problem.x_shape, TILES), gradient)
 
 
-@register("conv2d", "winograd_2x2")
+@register.backend("conv2d", "winograd_2x2")
 class Winograd2x2(Winograd):
     """3×3 at stride 1 in tiles of 2×2: 4/9 of the products"""
 
