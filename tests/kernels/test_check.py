@@ -273,6 +273,8 @@ def test_failures_are_lines_of_100_columns(monkeypatch: pytest.MonkeyPatch) -> N
     assert done.exit_code == 1
     assert max(len(line) for line in done.stdout.splitlines()) <= 100
     text = " ".join(done.stdout.split())
+    left_out = grid("conv2d").left_out
+    assert f"left out {left_out} combinations in which the kernel does not fit into the padded image" in text
     assert "FAILED whole numbers: y is wrong everywhere, first at channel 0, row 0, column 0, image 0: got" in text
     assert "it equals the result without the bias" in text
     assert "whole numbers of y and rounding of y fail only where there is a bias" in text
