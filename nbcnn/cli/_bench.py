@@ -1,0 +1,66 @@
+"""What ``nbcnn bench`` prints: progress on the error output, tables on the output."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from nbcnn.bench.layers import Raced
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str], None]]:
+    """A line on standard error that says what is measured now; on a terminal it moves, elsewhere there is one each."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal:
+        yield lambda what: click.echo(what, err=True)
+        return
+    with console.status("") as status:
+        yield lambda what: status.update(escape(what))
+
+
+def layers_table(name: str, raced: Sequence[Raced], threads: int, rounds: int) -> None:
+    """One block a problem: contenders of each direction, the quickest first."""
+    from rich.table import Table
+
+    from nbcnn.bench.layers import describe
+    from nbcnn.cli._tables import show
+
+    click.echo(f"{name}: {_threads(threads)}, medians of {rounds} rounds in turn")
+    for layers, contest in raced:
+        click.echo(f"\nlayer {', '.join(layers)}: {describe(contest.problem)}")
+        table = Table(box=None, pad_edge=False)
+        for title in ("direction", "", "backend"):
+            table.add_column(title)
+        for title in ("µs/pack", "µs/image", "GFLOP/s", "× best"):
+            table.add_column(title, justify="right")
+        for direction in contest.directions:
+            ranking = contest.ranking(direction)
+            for place, (contender, seconds) in enumerate(ranking):
+                rate = contest.gflops(seconds)
+                table.add_row(
+                    direction if place == 0 else "",
+                    "*" if place == 0 else "",
+                    contender,
+                    f"{seconds * 1e6:,.1f}",
+                    f"{contest.image(seconds) * 1e6:,.2f}",
+                    "" if rate is None else f"{rate:,.1f}",
+                    f"{seconds / ranking[0][1]:.2f}",
+                )
+        show(table)
+        for contender, reason in contest.absent.items():
+            click.echo(f"  {contender}: {reason}")
+    click.echo("\n* the quickest. A pack is 16 images; GFLOP/s count the formula's operations, two a MAC.")
+    sys.stdout.flush()
+
+
+def _threads(count: int) -> str:
+    return "1 thread" if count == 1 else f"{count} threads"
