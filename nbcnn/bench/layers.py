@@ -57,7 +57,8 @@ def problems_of(config: Config, ops: Sequence[str]) -> dict[Any, list[Layer]]:
         if op not in op_names():
             raise KernelError(f"--op {op}: unknown op; {nearest(op, op_names())}")
         if op not in used:
-            raise KernelError(f"--op {op}: no layer of {config.name} uses it; it uses {', '.join(used) or 'no kernels'}")
+            has = ", ".join(used) or "no kernels"
+            raise KernelError(f"--op {op}: no layer of {config.name} uses it; it uses {has}")
     problems: dict[Any, list[Layer]] = {}
     for layer in layers:
         if layer.op in ops:
@@ -78,9 +79,8 @@ def describe(problem: Any) -> str:
     """A problem in a few words: ``conv2d 6 to 16 channels, 14×14, kernel 5×5``."""
     if not hasattr(problem, "kernel_size"):
         return f"{problem.op} {' to '.join(str(n) for n in (*problem.x_shape, *problem.y_shape))}"
-    C, H, W = problem.x_shape
-    O = problem.y_shape[0]
-    words = f"{problem.op} {C} to {O} channels, {H}×{W}, kernel {_times(problem.kernel_size)}"
+    channels = f"{problem.x_shape[0]} to {problem.y_shape[0]} channels"
+    words = f"{problem.op} {channels}, {_times(problem.x_shape[1:])}, kernel {_times(problem.kernel_size)}"
     if problem.stride != (1, 1):
         words += f", stride {_times(problem.stride)}"
     if any(problem.padding):

@@ -1,0 +1,111 @@
+"""What a peer is: another library that can run the same network with the same numbers, if it is installed."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from nbcnn.errors import NbcnnError, nearest
+from nbcnn.registry import Registry
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from nbcnn.network import Network
+
+
+class PeerError(NbcnnError):
+    """A peer that is unknown, not installed, or does not compute the same numbers."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A network with its weights, and what it is measured on.
+
+    ``x`` are floats (M, C, H, W), scaled as the network takes them; ``labels`` (M,); ``batches`` the images of each
+    training step, rows of numbers into ``x``; ``single`` one image of it.
+    """
+
+    network: Network
+    threads: int
+    x: np.ndarray
+    labels: np.ndarray
+    batches: Sequence[np.ndarray]
+
+    @property
+    def single(self) -> np.ndarray:
+        """(1, C, H, W)"""
+        return self.x[:1]
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """``step(k)`` trains on batch k; ``parameters()`` are copies of the parameters as they are now."""
+
+    step: Callable[[int], object]
+    parameters: Callable[[], dict[str, np.ndarray]]
+
+
+Forward = Callable[[], "np.ndarray"]
+"""The outputs of the images that it was made for."""
+
+
+@dataclass(frozen=True)
+class Child:
+    """A process that makes one training step and then an epoch's others: command, and what it reads from its input."""
+
+    command: list[str]
+    task: dict[str, Any]
+
+
+class Peer(ABC):
+    """One library. Each method gives contenders by the names of the library's ways to do it; {}: it has none."""
+
+    modules: ClassVar[tuple[str, ...]]
+    """What must be importable."""
+    install: ClassVar[str]
+    """The command that makes it so."""
+
+    def before(self, threads: int) -> None:
+        """The beginning of a turn: what must hold of the whole process while this library runs."""
+
+    @abstractmethod
+    def inference(self, task: Task, x: np.ndarray) -> dict[str, Forward]:
+        """The network's outputs for images x."""
+
+    def training(self, task: Task) -> dict[str, Trainer]:
+        """Training steps with the config's optimizer."""
+        return {}
+
+    def layer(self, arrays: Any, threads: int) -> dict[str, dict[str, Callable[[], Any]]]:
+        """Of one convolution (layer_race.Arrays): way → direction → a call that gives the result as NCHW arrays."""
+        return {}
+
+    def child(self, task: Task, images: int) -> Child | None:
+        """A training process, to be timed from its start."""
+        return None
+
+
+PEERS: Registry[type[Peer]] = Registry("peer", "nbcnn.bench.peers", PeerError)
+
+
+def peers_of(words: Sequence[str]) -> dict[str, Peer]:
+    """The peers named in ``words``, each a list with commas; raises PeerError for one that is unknown or not there."""
+    names = [name.strip() for word in words for name in word.split(",")]
+    if words and not any(names):
+        raise PeerError(f"--against: there is nothing to compare with; {nearest('', PEERS)}")
+    found = {}
+    for name in dict.fromkeys(name for name in names if name):
+        if name not in PEERS:
+            raise PeerError(f"--against {name}: unknown peer {name!r}; {nearest(name, PEERS)}")
+        peer = PEERS.get(name)
+        missing = [module for module in peer.modules if find_spec(module) is None]
+        if missing:
+            raise PeerError(
+                f"--against {name}: {' and '.join(missing)} can't be imported here; install with: {peer.install}"
+            )
+        found[name] = peer()
+    return found
