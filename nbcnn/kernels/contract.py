@@ -97,6 +97,12 @@ class Conv2dProblem:
         )
 
     @property
+    def padded_size(self) -> Pair:
+        """Rows and columns of x with its padding."""
+        top, bottom, left, right = self.padding
+        return self.height + top + bottom, self.width + left + right
+
+    @property
     def x_shape(self) -> tuple[int, ...]:
         """(C, H, W)"""
         return (self.in_channels, self.height, self.width)

@@ -29,3 +29,9 @@ def formula_cost(problem: Any) -> Cost:
     """The cost of the formula's own sums, every array met once: that of backends which say nothing else."""
     arrays = LANES * (prod(problem.x_shape) + prod(problem.y_shape)) + prod(getattr(problem, "w_shape", (0,)))
     return Cost(*(Work(LANES * problem.macs, arrays) for _ in Cost._fields))
+
+
+def met_taps(size: int, kernel_size: int, stride: int, before: int, dilation: int, out_size: int) -> int:
+    """Along one axis, how often an output meets a pixel of the image, not of its padding."""
+    taps = range(-before, -before + dilation * kernel_size, dilation)
+    return sum(0 <= i * stride + tap < size for i in range(out_size) for tap in taps)

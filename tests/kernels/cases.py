@@ -34,6 +34,17 @@ CONV2D: dict[str, Conv2dProblem] = {
     "one pixel": Conv2dProblem(1, 1, 1, 1, (1, 1)),
     "one row": Conv2dProblem(5, 4, 1, 9, (1, 3)),
     "one column": Conv2dProblem(1, 2, 7, 1, (3, 1), (2, 1)),
+    "dilation 2": Conv2dProblem(3, 4, 8, 7, (3, 3), dilation=(2, 2)),
+    "dilation 2x3": Conv2dProblem(2, 3, 7, 9, (3, 2), padding=(1, 2, 0, 3), dilation=(2, 3)),
+    "dilation and stride": Conv2dProblem(2, 3, 9, 9, (3, 3), (2, 2), (2, 2, 2, 2), (2, 2)),
+    "dilation and another stride": Conv2dProblem(1, 4, 11, 10, (2, 3), (2, 3), (1, 1, 2, 2), (3, 2)),
+    "dilation 6, stride 4": Conv2dProblem(1, 2, 13, 9, (2, 2), (4, 4), (0, 1, 3, 0), (6, 6)),
+    "1x1 with stride": Conv2dProblem(5, 3, 5, 6, (1, 1), (2, 3)),
+    "groups 2": Conv2dProblem(4, 6, 5, 4, (3, 3), padding=(1, 1, 1, 1), groups=2),
+    "depthwise": Conv2dProblem(5, 5, 5, 6, (3, 3), padding=(1, 1, 1, 1), groups=5),
+    "depthwise, two outputs each": Conv2dProblem(3, 6, 5, 5, (2, 2), (2, 2), groups=3),
+    "groups of 1x1": Conv2dProblem(6, 9, 3, 4, (1, 1), groups=3),
+    "groups, stride, dilation": Conv2dProblem(4, 2, 9, 7, (3, 2), (2, 1), (1, 2, 0, 1), (2, 2), 2),
     "more kernels than lanes": Conv2dProblem(5, 7, 3, 3, (2, 2)),
 }
 

@@ -21,10 +21,17 @@ TOLERANCE = {("fft", "float32"): 1e-6, ("fft", "float64"): 2e-15}
 """Of backends that can't be exact, relative to the largest number of an output."""
 
 BACKENDS = backend_names("conv2d")
+ANY_KERNEL = [name for name in BACKENDS if name != "pointwise"]
+CASES = [(name, case) for name in BACKENDS for case in CONV2D if backend("conv2d", name).supports(CONV2D[case]) is None]
 
 
-@pytest.mark.parametrize("case", CONV2D)
-@pytest.mark.parametrize("name", BACKENDS)
+def test_what_each_backend_takes() -> None:
+    taken = {name: {case for backend, case in CASES if backend == name} for name in BACKENDS}
+    assert taken.pop("pointwise") == {"1x1", "one pixel", "1x1 with stride", "groups of 1x1"}
+    assert taken == {name: set(CONV2D) for name in ("direct", "fft", "im2col", "naive")}
+
+
+@pytest.mark.parametrize(("name", "case"), CASES)
 def test_backend_equals_the_oracle(name: str, case: str, dtype: str) -> None:
     problem = replace(CONV2D[case], dtype=dtype)
     check(backend("conv2d", name), problem, draw(problem, integers(1, dtype)), TOLERANCE.get((name, dtype), 0.0))
@@ -43,12 +50,18 @@ def test_direct_has_the_bits_of_naive(case: str, dtype: str) -> None:
 def problems(draw: st.DrawFn) -> Conv2dProblem:
     """Any problem of small numbers that leaves something of the image."""
     small, side = st.integers(1, 4), st.integers(0, 3)
+    groups = draw(st.integers(1, 3))
     problem = Conv2dProblem(
-        *(draw(n) for n in (small, st.integers(1, 5), st.integers(1, 8), st.integers(1, 8))),
+        groups * draw(st.integers(1, 3)),
+        groups * draw(st.integers(1, 3)),
+        draw(st.integers(1, 8)),
+        draw(st.integers(1, 8)),
         (draw(small), draw(small)),
         (draw(small), draw(small)),
         (draw(side), draw(side), draw(side), draw(side)),
-        dtype=draw(st.sampled_from(["float32", "float64"])),
+        (draw(small), draw(small)),
+        groups,
+        draw(st.sampled_from(["float32", "float64"])),
     )
     assume(min(problem.y_shape) > 0)
     return problem
@@ -58,6 +71,8 @@ def problems(draw: st.DrawFn) -> Conv2dProblem:
 @given(problems())
 def test_any_problem(problem: Conv2dProblem) -> None:
     for name in BACKENDS:
+        if backend("conv2d", name).supports(problem) is not None:
+            continue
         if (name, problem.dtype) not in TOLERANCE:
             check(backend("conv2d", name), problem, draw(problem, integers(4, problem.dtype)))
         else:  # the spectrum of the whole image counts, not only the pixels that a stride keeps
@@ -71,18 +86,11 @@ def test_any_problem(problem: Conv2dProblem) -> None:
     assert all(np.array_equal(fast[key], plain[key]) for key in plain)
 
 
-def test_four_backends_are_found() -> None:
-    assert {"naive", "direct", "im2col", "fft"} <= set(BACKENDS)
-
-
-@pytest.mark.parametrize("name", BACKENDS)
-def test_refusals(name: str) -> None:
-    dilated, grouped = (replace(CONV2D["3x3"], in_channels=6, out_channels=8, **more) for more in DILATED_AND_GROUPED)
-    assert backend("conv2d", name).supports(dilated) == "dilation is (2, 1), it can only do (1, 1)"
-    assert backend("conv2d", name).supports(grouped) == "groups is 2, it can only do 1"
-
-
-DILATED_AND_GROUPED: tuple[dict[str, Any], ...] = ({"dilation": (2, 1)}, {"groups": 2})
+def test_refusals_of_pointwise() -> None:
+    supports = backend("conv2d", "pointwise").supports
+    assert supports(CONV2D["1x3"]) == "the kernel is 1×3, it can only do 1×1"
+    padded = replace(CONV2D["1x1"], padding=(0, 1, 0, 0))
+    assert supports(padded).startswith("padding is (0, 1, 0, 0), it can only do none")
 
 
 # Worked by hand.
@@ -98,34 +106,34 @@ def forward(name: str, problem: Conv2dProblem, image: Any, kernel: Any, bias: An
     return np.round(result, 4) if name == "fft" else result
 
 
-@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("name", ANY_KERNEL)
 def test_two_by_two_on_three_by_three(name: str) -> None:
     y = forward(name, Conv2dProblem(1, 1, 3, 3, (2, 2)), [[0, 1, 2], [3, 4, 5], [6, 7, 8]], [[0, 1], [2, 3]])
     assert y.tolist() == [[[19, 25], [37, 43]]]
 
 
-@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("name", ANY_KERNEL)
 def test_two_input_channels_and_a_bias(name: str) -> None:
     images = [[[0, 1, 2], [3, 4, 5], [6, 7, 8]], [[1, 2, 3], [4, 5, 6], [7, 8, 9]]]
     y = forward(name, Conv2dProblem(2, 1, 3, 3, (2, 2)), images, [[[0, 1], [2, 3]], [[1, 2], [3, 4]]], [100])
     assert y.tolist() == [[[156, 172], [204, 220]]]
 
 
-@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("name", ANY_KERNEL)
 def test_padding_by_one(name: str) -> None:
     problem = Conv2dProblem(1, 1, 3, 3, (2, 2), (1, 1), (1, 1, 1, 1))
     y = forward(name, problem, [[0, 1, 2], [3, 4, 5], [6, 7, 8]], [[0, 1], [2, 3]])
     assert y.tolist() == [[[0, 3, 8, 4], [9, 19, 25, 10], [21, 37, 43, 16], [6, 7, 8, 0]]]
 
 
-@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("name", ANY_KERNEL)
 def test_stride_three_by_two(name: str) -> None:
     problem = Conv2dProblem(1, 1, 3, 3, (2, 2), (3, 2), (1, 1, 1, 1))
     y = forward(name, problem, [[0, 1, 2], [3, 4, 5], [6, 7, 8]], [[0, 1], [2, 3]])
     assert y.tolist() == [[[0, 8], [6, 8]]]
 
 
-@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("name", ANY_KERNEL)
 def test_edges(name: str) -> None:
     image = np.ones((6, 8))
     image[:, 2:6] = 0

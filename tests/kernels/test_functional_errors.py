@@ -203,15 +203,10 @@ SENTENCES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         KernelError,
         r"unknown backend 'im2cool' for conv2d: did you mean im2col\? \(known: .*direct.*\)",
     ),
-    "dilation": (
-        lambda: F.conv2d(X, W, dilation=2),
+    "refused": (
+        lambda: F.conv2d(X, W, dilation=2, backend="pointwise"),
         KernelError,
-        r"backend direct can't do this conv2d: dilation is \(2, 2\), it can only do \(1, 1\); no known backend can",
-    ),
-    "grouped": (
-        lambda: F.conv2d(zeros(2, 6, 5, 5), W, groups=2, backend="fft"),
-        KernelError,
-        r"backend fft can't do this conv2d: groups is 2, it can only do 1; no known backend can",
+        r"backend pointwise can't do this conv2d: the kernel is 2×2, it can only do 1×1; these can: direct, fft, im2col",
     ),
 }
 

@@ -63,9 +63,18 @@ WEIGHTED: dict[str, Any] = {
     "conv2d, stride and padding": replace(
         CONV2D["stride and padding on four sides"], in_channels=2, out_channels=3, width=5, dtype="float64"
     ),
+    "conv2d, dilation and groups": replace(
+        CONV2D["groups, stride, dilation"], out_channels=4, height=6, width=4, dtype="float64"
+    ),
+    "conv2d, 1x1": replace(CONV2D["1x1 with stride"], in_channels=3, dtype="float64"),
     "linear": LinearProblem(18, 5, "float64"),
 }
-EACH_WEIGHTED = [(case, name) for case, problem in WEIGHTED.items() for name in backend_names(problem.op)]
+EACH_WEIGHTED = [
+    (case, name)
+    for case, problem in WEIGHTED.items()
+    for name in backend_names(problem.op)
+    if backend(problem.op, name).supports(problem) is None
+]
 
 
 @pytest.mark.parametrize(("case", "name"), EACH_WEIGHTED)

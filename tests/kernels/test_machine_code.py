@@ -14,7 +14,7 @@ import pytest
 from llvmlite.binding import get_host_cpu_features
 from numba import float32, float64, int64, types
 
-from nbcnn.kernels.conv2d import direct, naive
+from nbcnn.kernels.conv2d import _blocks, naive
 from nbcnn.kernels.jit import OPTIONS, kernel
 from nbcnn.kernels.lanes import LANES
 from nbcnn.kernels.linear import direct as linear
@@ -49,14 +49,14 @@ PAIR = types.UniTuple(int64, 2)
 
 def kernels(f: Any) -> dict[str, tuple[Any, tuple[Any, ...], int]]:
     """Kernels with their signatures, and how many sums each keeps in registers."""
-    grid, walk = types.UniTuple(int64, 6), types.UniTuple(int64, 8)
+    grid, way = types.UniTuple(int64, 6), types.Tuple((types.UniTuple(int64, 6), types.UniTuple(int64, 4)))
     return {
-        "correlate": (direct.correlate, (array(f, 4), array(f, 4), array(f, 1), array(f, 4), grid, walk), 8),
-        "sum_products": (direct.sum_products, (array(f, 4), array(f, 4), array(f, 4), PAIR), 8),
+        "correlate": (_blocks.correlate, (array(f, 4), array(f, 4), array(f, 1), array(f, 4), grid, way), 8),
+        "sum_products": (_blocks.sum_products, (array(f, 4), array(f, 4), array(f, 4), PAIR, PAIR), 8),
         "linear": (linear.forward, (array(f, 2), array(f, 2), array(f, 1), array(f, 2), array(f, 1)), 8),
         "the formula": (
             naive.forward,
-            (array(f, 4), array(f, 4), array(f, 1), array(f, 4), array(f, 1), types.UniTuple(PAIR, 2)),
+            (array(f, 4), array(f, 4), array(f, 1), array(f, 4), array(f, 1), types.UniTuple(PAIR, 3)),
             1,
         ),
     }

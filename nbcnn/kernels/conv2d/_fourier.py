@@ -5,9 +5,12 @@ It leaves frequencies in bit-reversed order, which products do not mind and the 
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 
 from nbcnn.kernels.contract import LANES, Conv2dProblem
+from nbcnn.kernels.cost import Cost, Work
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import load, store
 
@@ -67,3 +70,36 @@ def tables_of(problem: Conv2dProblem) -> tuple[np.ndarray, ...]:
         frequency = np.array([int(f"{p:0{n.bit_length() - 1}b}"[::-1], 2) if n > 1 else 0 for p in range(n)])
         mirrors.append(frequency[-frequency % n])
     return (*rows, *mirrors)
+
+
+def fft_tolerance(problem: Conv2dProblem) -> float:
+    """A bound of the float32 error, as a share of the largest sum of absolute products.
+
+    A transform of N numbers spreads rounding over the whole frame: the error of any pixel is below about
+    eps · log2(N) · |x| |w|, with lengths of whole planes. Where the numbers of a plane are alike in size, these lengths
+    are at most √(N / taps) times what the pixel itself sums; a stride leaves it 1 / (SH·SW) of the taps in grad_input.
+    """
+    N, taps = prod(frame_size(problem)), prod(problem.kernel_size)
+    return float(2**-23 * max(1.0, np.log2(N)) * np.sqrt(N / taps) * prod(problem.stride))
+
+
+def fft_cost(problem: Conv2dProblem) -> Cost:
+    """Per transform of N pixels N/2·log2(N) butterflies, each 4 multiplications; per product of spectra 4 a pixel."""
+    N = prod(frame_size(problem))
+    C, O, G = problem.in_channels, problem.out_channels, problem.groups
+    transform = 2 * N * max(1, N.bit_length() - 1)
+    half = lambda n: (n + 1) // 2  # noqa: E731
+
+    def work(given: int, wanted: int, kernels: int) -> Work:
+        """``given`` and ``wanted`` planes; transforms of ``kernels`` pairs, 16 at once, serve all images."""
+        products = G * half(wanted // G) * (given // G)
+        images = LANES * (half(given) * transform + products * 4 * N + G * half(wanted // G) * transform)
+        numbers = LANES * 2 * N * (2 * given + 2 * products + 2 * G * half(wanted // G)) + 4 * N * kernels
+        return Work(images + kernels * transform, numbers)
+
+    forward = work(C, O, G * half(O // G) * (C // G))
+    grad_input = work(O, C, G * half(C // G) * (O // G))
+    products = G * half(O // G) * (C // G)
+    gradient = LANES * ((half(C) + G * half(O // G)) * transform + products * 4 * N) + products * transform
+    numbers = LANES * 2 * N * (2 * C + 2 * G * half(O // G) + 2 * products) + 4 * N * products
+    return Cost(forward, grad_input, Work(gradient, numbers))

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from nbcnn.kernels.contract import Conv2dProblem
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import lane_sum, load, splat, store
 
 
 @kernel
-def pad(x, frame, top, left):
-    """Copy x (C, H, W) into the middle of frame (C, FH, FW), with zeros around it."""
+def pad(x, frame, top, left, hands):
+    """Copy x (C, H, W) into the middle of frame (C, FH, FW), with zeros around it.
+
+    Rows and columns are dealt out to hands (DH, DW), as cards are: columns 0, DW, 2 DW, ... come first, then 1, DW + 1,
+    ...; FH and FW are multiples of them. So the taps of a kernel with that dilation meet neighbours.
+    """
     zero = splat(x.dtype.type(0))
     C, H, W = x.shape[:3]
+    rows, columns = frame.shape[1] // hands[0], frame.shape[2] // hands[1]
     for c in range(C):
         for i in range(frame.shape[1]):
-            for j in range(frame.shape[2]):
-                if top <= i < top + H and left <= j < left + W:
-                    store(frame, (c, i, j), load(x, (c, i - top, j - left)))
-                else:
-                    store(frame, (c, i, j), zero)
+            r = i % rows * hands[0] + i // rows - top
+            for hand in range(hands[1]):
+                for j in range(columns):
+                    q = hand + j * hands[1] - left
+                    if 0 <= r < H and 0 <= q < W:
+                        store(frame, (c, i, hand * columns + j), load(x, (c, r, q)))
+                    else:
+                        store(frame, (c, i, hand * columns + j), zero)
 
 
 @kernel
@@ -30,12 +37,3 @@ def bias_gradient(dy, db):
             for j in range(dy.shape[2]):
                 s += load(dy, (o, i, j))
         db[o] = lane_sum(s)
-
-
-def undilated_ungrouped(problem: Conv2dProblem) -> str | None:
-    """The reason of a backend that knows stride and padding alone."""
-    if problem.dilation != (1, 1):
-        return f"dilation is {problem.dilation}, it can only do (1, 1)"
-    if problem.groups != 1:
-        return f"groups is {problem.groups}, it can only do 1"
-    return None

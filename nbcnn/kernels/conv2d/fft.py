@@ -7,11 +7,14 @@ its real and imaginary part. For weights, the 16 lanes hold 16 kernels.
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 
-from nbcnn.kernels.contract import LANES, Conv2dProblem, WeightedKernels
-from nbcnn.kernels.conv2d._fourier import frame_size, tables_of, transform
-from nbcnn.kernels.conv2d._shared import bias_gradient, undilated_ungrouped
+from nbcnn.kernels.contract import LANES, Conv2dProblem, SimpleBackend, WeightedKernels
+from nbcnn.kernels.conv2d._fourier import fft_cost, fft_tolerance, frame_size, tables_of, transform
+from nbcnn.kernels.conv2d._shared import bias_gradient
+from nbcnn.kernels.cost import Cost
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import lane_sum, load, splat, store
 from nbcnn.kernels.registry import register
@@ -58,10 +61,10 @@ def spectra(x, z, corner, step, tables):
 
 
 @kernel
-def weight_spectra(w, z, sign, tables):
+def weight_spectra(w, z, sign, dilation, tables):
     """Spectra of w[2g, c] + sign · i · w[2g + 1, c] for kernels w (O, C, KH, KW): equations (22) and (23).
 
-    Spectrum number g·C + c is lane number % 16 of z[number // 16].
+    Taps lie ``dilation`` rows and columns apart. Spectrum number g·C + c is lane number % 16 of z[number // 16].
     """
     O, C, KH, KW = w.shape
     z[:] = 0
@@ -70,9 +73,10 @@ def weight_spectra(w, z, sign, tables):
         block, l = divmod(number, LANES)
         for a in range(KH):
             for k in range(KW):
-                z[block, 0, a, k, l] = w[2 * g, c, a, k]
+                r, q = a * dilation[0], k * dilation[1]
+                z[block, 0, r, q, l] = w[2 * g, c, a, k]
                 if 2 * g + 1 < O:
-                    z[block, 1, a, k, l] = sign * w[2 * g + 1, c, a, k]
+                    z[block, 1, r, q, l] = sign * w[2 * g + 1, c, a, k]
     for block in range(z.shape[0]):
         transform(z[block], tables, False)
 
@@ -147,7 +151,7 @@ def weight_products(z, dy, pair, v, stride, tables):
 
 
 @kernel
-def take_weights(v, dw, scale):
+def take_weights(v, dw, dilation, scale):
     """dw (O, C, KH, KW) from the transformed products: kernels 2g are real parts, 2g + 1 imaginary ones, negated."""
     O, C, KH, KW = dw.shape
     for number in range((O + 1) // 2 * C):
@@ -155,63 +159,73 @@ def take_weights(v, dw, scale):
         block, l = divmod(number, LANES)
         for a in range(KH):
             for k in range(KW):
-                dw[2 * g, c, a, k] = v[block, 0, a, k, l] * scale
+                r, q = a * dilation[0], k * dilation[1]
+                dw[2 * g, c, a, k] = v[block, 0, r, q, l] * scale
                 if 2 * g + 1 < O:
-                    dw[2 * g + 1, c, a, k] = -v[block, 1, a, k, l] * scale
+                    dw[2 * g + 1, c, a, k] = -v[block, 1, r, q, l] * scale
 
 
 @register("conv2d")
-class FFT:
+class FFT(SimpleBackend):
     """product of spectra (radix-2 FFT); kernel size is free"""
 
-    def supports(self, problem: Conv2dProblem) -> str | None:
-        """Stride and padding of any size; not yet dilation or groups."""
-        return undilated_ungrouped(problem)
-
     def workspace(self, problem: Conv2dProblem) -> int:
-        """Spectra of all planes of x or dy, of all kernels, and of one pair of planes."""
-        return int(sum(np.prod(shape) for shape in self._shapes(problem)))
+        """Spectra of all planes of x or dy, of a group's kernels, and of one pair of planes."""
+        return sum(prod(shape) for shape in self._shapes(problem))
+
+    def tolerance(self, problem: Conv2dProblem) -> float:
+        """What the transforms' rounding may add up to."""
+        return fft_tolerance(problem)
+
+    def cost(self, problem: Conv2dProblem) -> Cost:
+        """Transforms and complex products, whatever the kernel's size."""
+        return fft_cost(problem)
 
     def build(self, problem: Conv2dProblem) -> WeightedKernels:
-        """Transforms around a product."""
-        real = np.dtype(problem.dtype).type
-        tables, stride, corner = tables_of(problem), problem.stride, problem.padding[::2]
-        (FH, FW), (C, O) = frame_size(problem), (problem.in_channels, problem.out_channels)
-        scale, shapes = real(1 / (FH * FW)), self._shapes(problem)
+        """Transforms around a product; a group of channels is a convolution of its own."""
+        p, real = problem, np.dtype(problem.dtype).type
+        tables, stride, dilation, corner = tables_of(p), p.stride, p.dilation, p.padding[::2]
+        scale, shapes = real(1 / prod(frame_size(p))), self._shapes(p)
+        C, O, G = p.in_channels, p.out_channels, p.groups
+        groups = [(slice(g * C // G, (g + 1) * C // G), slice(g * O // G, (g + 1) * O // G)) for g in range(G)]
         keep_y = (real(-1), (0, 0), stride, scale, tables)
         keep_x = (real(1), corner, (1, 1), scale, tables)
-        zeros = np.zeros(C, problem.dtype)
+        zeros = np.zeros(C // G, p.dtype)
 
         def split(work):
             first, views = 0, []
             for shape in shapes:
-                views.append(work[first : first + int(np.prod(shape))].reshape(shape))
+                views.append(work[first : first + prod(shape)].reshape(shape))
                 first += views[-1].size
             return views
 
         def forward(x, w, b, y, work):
             z, v, pair = split(work)
             spectra(x, z[:C], corner, (1, 1), tables)
-            weight_spectra(w, v, real(-1), tables)
-            planes(z[:C], v, pair, y, b, keep_y)
+            for c, o in groups:
+                weight_spectra(w[o], v, real(-1), dilation, tables)
+                planes(z[c], v, pair, y[o], b[o], keep_y)
 
         def grad_input(dy, w, dx, work):
             z, v, pair = split(work)
             spectra(dy, z[:O], (0, 0), stride, tables)  # equation (23): dy with the stride's zeros between its pixels
-            weight_spectra(np.ascontiguousarray(w.transpose(1, 0, 2, 3)), v, real(1), tables)
-            planes(z[:O], v, pair, dx, zeros, keep_x)
+            for c, o in groups:
+                weight_spectra(np.ascontiguousarray(w[o].transpose(1, 0, 2, 3)), v, real(1), dilation, tables)
+                planes(z[o], v, pair, dx[c], zeros, keep_x)
 
         def grad_weight(x, dy, dw, db, work):
             z, v, pair = split(work)
             spectra(x, z[:C], corner, (1, 1), tables)
-            weight_products(z[:C], dy, pair, v, stride, tables)
-            take_weights(v, dw, scale)
+            for c, o in groups:
+                weight_products(z[c], dy[o], pair, v, stride, tables)
+                take_weights(v, dw[o], dilation, scale)
             bias_gradient(dy, db)
 
         return WeightedKernels(forward, grad_input, grad_weight)
 
     def _shapes(self, problem: Conv2dProblem) -> tuple[tuple[int, ...], ...]:
-        """Of the planes' spectra, the kernels' spectra (16 kernels a block), one pair."""
+        """Of the planes' spectra, a group's kernels' spectra (16 kernels a block), one pair."""
         C, O, frame = problem.in_channels, problem.out_channels, (2, *frame_size(problem), LANES)
-        pairs = max((O + 1) // 2 * C, (C + 1) // 2 * O)
+        CG, OG = C // problem.groups, O // problem.groups
+        pairs = max((OG + 1) // 2 * CG, (CG + 1) // 2 * OG)
         return (max(C, O), *frame), (-(-pairs // LANES), *frame), frame

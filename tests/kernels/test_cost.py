@@ -1,0 +1,110 @@
+"""What backends say that they do, counted: against sums made by hand, and against what their loops really do."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from math import prod
+from pathlib import Path
+
+import pytest
+
+from nbcnn.kernels.contract import LANES, Conv2dProblem, LinearProblem
+from nbcnn.kernels.registry import backend, backend_names, cost, tolerance
+
+from .cases import CONV2D
+
+LENET2 = Conv2dProblem(6, 16, 14, 14, (5, 5))
+
+COUNT = """
+import json, sys
+import numpy as np
+from nbcnn.kernels.conv2d import _blocks, naive
+from nbcnn.kernels.registry import backend
+from tests.kernels.cases import CONV2D
+
+loads, load = [0], _blocks.load
+def counting(x, index):
+    loads[0] += 1
+    return load(x, index)
+_blocks.load = naive.load = counting
+counts = {}
+for case, p in CONV2D.items():
+    for name in ("direct", "naive"):
+        chosen = backend("conv2d", name)
+        kernels, work = chosen.build(p), np.zeros(chosen.workspace(p), "float32")
+        x, y, w, b = (np.zeros(s, "float32") for s in ((*p.x_shape, 16), (*p.y_shape, 16), p.w_shape, p.y_shape[:1]))
+        row = counts.setdefault(name, {}).setdefault(case, [])
+        for call in (
+            lambda: kernels.forward(x, w, b, y, work),
+            lambda: kernels.grad_input(y, w, x, work),
+            lambda: kernels.grad_weight(x, y, w, b, work),
+        ):
+            loads[0] = 0
+            call()
+            row.append(loads[0])
+print(json.dumps(counts))
+"""
+
+
+@pytest.fixture(scope="module")
+def loads() -> dict[str, dict[str, list[int]]]:
+    """How often the loops of ``direct`` and ``naive`` load lanes in each direction, run as plain Python."""
+    root = str(Path(__file__).parent.parent.parent)
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": root}
+    done = subprocess.run([sys.executable, "-c", COUNT], env=environment, capture_output=True, text=True, check=True)
+    counts: dict[str, dict[str, list[int]]] = json.loads(done.stdout)
+    return counts
+
+
+@pytest.mark.parametrize("case", CONV2D)
+def test_direct_says_what_it_does(case: str, loads: dict[str, dict[str, list[int]]]) -> None:
+    forward, grad_input, grad_weight = loads["direct"][case]
+    found = [work.macs for work in cost(CONV2D[case], "direct")]
+    # 4 loads for 8 sums of 16 images; 6 in grad_weight, where dy is loaded too.
+    assert found == [forward * 2 * LANES, grad_input * 2 * LANES, grad_weight // 6 * 8 * LANES]
+
+
+@pytest.mark.parametrize("case", CONV2D)
+def test_naive_says_what_it_does(case: str, loads: dict[str, dict[str, list[int]]]) -> None:
+    forward, grad_input, grad_weight = loads["naive"][case]
+    bias = prod(CONV2D[case].y_shape)
+    assert [work.macs for work in cost(CONV2D[case], "naive")] == [
+        forward * LANES,
+        grad_input * LANES,
+        (grad_weight - bias) // 2 * LANES,
+    ]
+
+
+def test_costs_by_hand() -> None:
+    assert cost(LENET2, "im2col").forward.macs == 240_000 * LANES
+    columns = 6 * 25 * 100 * LANES
+    arrays = (6 * 196 + 16 * 100) * LANES + 16 * 150
+    assert cost(LENET2, "im2col").grad_input.numbers == arrays + 2 * columns
+    # A transform of 16 × 16 pixels: 128 · 8 butterflies of 4 multiplications. 3 pairs of planes go in, 8 come out; 8 · 6
+    # products of 256 complex numbers; 48 pairs of kernels are transformed for all images.
+    transform = 4 * 128 * 8
+    assert cost(LENET2, "fft").forward.macs == LANES * (11 * transform + 48 * 4 * 256) + 48 * transform
+    assert cost(LENET2, "fft").forward.macs < cost(LENET2, "direct").forward.macs
+    wide = Conv2dProblem(64, 32, 8, 8, (1, 1))
+    assert cost(wide, "pointwise").forward.macs == 64 * 32 * 64 * LANES
+    strided = replace(wide, stride=(2, 2))
+    assert cost(strided, "pointwise").forward.numbers - cost(strided, "direct").forward.numbers == 2 * 64 * 16 * LANES
+    assert cost(LinearProblem(10, 3)).grad_weight.macs == 30 * LANES
+
+
+@pytest.mark.parametrize("name", backend_names("conv2d"))
+def test_fast_transforms_do_not_care_for_the_kernel(name: str) -> None:
+    small, large = (Conv2dProblem(4, 4, 32, 32, (k, k), padding=(0, 0, 0, 0)) for k in (3, 9))
+    if backend("conv2d", name).supports(small) is None:
+        less, more = cost(small, name).forward.macs, cost(large, name).forward.macs
+        assert (less == more) == (name == "fft")
+
+
+def test_only_fft_has_a_tolerance() -> None:
+    stated = {name: tolerance(CONV2D["1x1"], name) for name in backend_names("conv2d")}
+    assert {name for name, bound in stated.items() if bound} == {"fft"}
+    assert tolerance(LENET2, "fft") == pytest.approx(2**-23 * 8 * (256 / 25) ** 0.5)
