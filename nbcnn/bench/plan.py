@@ -1,7 +1,7 @@
-"""A network as plain steps that another library can be told: JSON goes to its child process, its layers are made of it.
+"""A network as plain steps that another library can be told; as JSON they go to its child process too.
 
-A step is ``{"op": "conv2d", "stride": [1, 1], …, "weight": "0.weight", "bias": "0.bias"}``; names are those of the state
-dict. What has no such step makes the comparison impossible, and is said so.
+A step is ``{"op": "conv2d", "stride": [1, 1], …, "weight": "0.weight", "bias": "0.bias"}``, with the names of the state
+dict. A layer that has no such step makes a comparison impossible, and is named.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 Samples = dict[str, list[float]]
 """Contender → one figure a round."""
@@ -30,6 +30,9 @@ class Clock(NamedTuple):
     sleep: Callable[[float], None] = time.sleep
 
 
+REAL = Clock()
+
+
 def take_rounds(
     contenders: Sequence[Contender],
     rounds: int,
@@ -37,7 +40,7 @@ def take_rounds(
     *,
     each: bool = False,
     pause: float = 0.02,
-    clock: Clock = Clock(),  # noqa: B008: immutable
+    clock: Clock = REAL,
 ) -> Samples:
     """Seconds that one run takes, for each contender in each round.
 
@@ -78,8 +81,12 @@ def _each(run: Callable[[], object], count: int, clock: Clock) -> float:
     return median(spent)
 
 
+OWN = "nbcnn"
+"""The contender that others are held against."""
+
+
 class Ratio(NamedTuple):
-    """How many times better the first contender is than a peer: the median of the rounds' ratios, and all of them.
+    """How many times better nbcnn is than a peer: the median of the rounds' ratios, and all of them.
 
     ``contender`` is the best of the peer's ways, by its median.
     """
@@ -90,8 +97,13 @@ class Ratio(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One thing that was measured, in all contenders: figures in ``unit``, a sample a round."""
+    """One thing that was measured, in all contenders: figures in ``unit``, a sample a round.
 
+    ``measure`` is the word that asks for it, ``what`` says it in full. Contenders are ``nbcnn`` and the peers' ways:
+    ``torch`` or ``torch channels_last``.
+    """
+
+    measure: str
     what: str
     unit: str
     higher_is_better: bool
@@ -101,19 +113,23 @@ class Row(NamedTuple):
         """The contender's figure."""
         return median(self.samples[contender])
 
-    def best(self, contenders: Sequence[str]) -> str:
-        """The one with the best median."""
-        return (max if self.higher_is_better else min)(contenders, key=self.median)
-
-    def ratio(self, first: str, contenders: Sequence[str]) -> Ratio | None:
-        """``first`` beside the best of ``contenders``; above 1 ``first`` is ahead. None where one has no samples."""
-        others = [name for name in contenders if self.samples.get(name)]
-        if not others or not self.samples.get(first):
+    def ratio(self, peer: str) -> Ratio | None:
+        """nbcnn beside the best of the peer's ways, each round by itself: above 1 nbcnn is ahead. None without both."""
+        ways = [name for name, values in self.samples.items() if name.partition(" ")[0] == peer and values]
+        if not ways or not self.samples.get(OWN):
             return None
-        best = self.best(others)
-        pairs = zip(self.samples[first], self.samples[best], strict=True)
+        best = (max if self.higher_is_better else min)(ways, key=self.median)
+        pairs = zip(self.samples[OWN], self.samples[best], strict=True)
         ratios = [own / other if self.higher_is_better else other / own for own, other in pairs]
         return Ratio(best, median(ratios), ratios)
+
+    def as_json(self, peers: Sequence[str]) -> dict[str, Any]:
+        """For ``--json``: every sample, medians, and the ratio to each peer."""
+        found = {"measure": self.measure, "what": self.what, "unit": self.unit}
+        ratios = {peer: ratio._asdict() for peer in peers if (ratio := self.ratio(peer))}
+        medians = {name: self.median(name) for name in self.samples}
+        better = "higher" if self.higher_is_better else "lower"
+        return {**found, "better": better, "medians": medians, "ratios": ratios, "samples": self.samples}
 
 
 def as_rates(samples: Mapping[str, Sequence[float]], work: float) -> Samples:

@@ -11,6 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from nbcnn.bench.layers import Raced
+    from nbcnn.bench.rounds import Row
 
 
 @contextmanager
@@ -60,6 +61,40 @@ def layers_table(name: str, raced: Sequence[Raced], threads: int, rounds: int) -
             click.echo(f"  {contender}: {reason}")
     click.echo("\n* the quickest. A pack is 16 images; GFLOP/s count the formula's operations, two a MAC.")
     sys.stdout.flush()
+
+
+def whole_table(name: str, rows: Sequence[Row], peers: Sequence[str], threads: int, rounds: int) -> None:
+    """A line for each measure: nbcnn, then each peer's best way and how far nbcnn is ahead of it."""
+    from rich.table import Table
+
+    from nbcnn.bench.rounds import OWN
+    from nbcnn.cli._tables import show
+
+    click.echo(f"{name}: {_threads(threads)}, medians of {rounds} rounds in turn\n")
+    table = Table(box=None, pad_edge=False)
+    table.add_column("")
+    table.add_column("unit")
+    table.add_column(OWN, justify="right")
+    for peer in peers:
+        table.add_column(peer, justify="right")
+        table.add_column("ratio", justify="right")
+    for row in rows:
+        cells = [row.what, row.unit, _figure(row.median(OWN))]
+        for peer in peers:
+            ratio = row.ratio(peer)
+            way = ratio.contender.partition(" ")[2] if ratio else ""
+            cells += (
+                [f"{way} {_figure(row.median(ratio.contender))}".strip(), f"{ratio.ratio:.2f}"] if ratio else ["–", ""]
+            )
+        table.add_row(*cells)
+    show(table)
+    if peers:
+        click.echo("\nratio: above 1 nbcnn is ahead; each round's own, then their median. A peer's best way is shown.")
+
+
+def _figure(value: float) -> str:
+    """Three digits or more."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _threads(count: int) -> str:

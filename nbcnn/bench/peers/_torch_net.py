@@ -73,7 +73,8 @@ def main() -> None:
 
     torch.set_num_threads(task["threads"])
     net = build(task["plan"])
-    optimizer, loss_of = optimizer_of(*task["optimizer"], net), torch.nn.CrossEntropyLoss()
+    name, arguments = task["optimizer"]
+    optimizer, loss_of = optimizer_of(name, arguments, net), torch.nn.CrossEntropyLoss()
     classes = int(net(torch.zeros(1, *task["shape"])).shape[1])
     images, labels = torch.rand(task["images"], *task["shape"]), torch.randint(0, classes, (task["images"],))
     seconds = None
@@ -82,10 +83,10 @@ def main() -> None:
         loss_of(net(x), y).backward()
         optimizer.step()
         seconds = time.time() - task["started"] if seconds is None else seconds
-    print(json.dumps({"seconds": seconds, "status": _status()}))
+    print(json.dumps({"seconds": seconds, "status": status()}))
 
 
-def _status() -> str:
+def status() -> str:
     """What Linux knows of this process, its peak memory among other things."""
     try:
         with open("/proc/self/status", encoding="ascii", errors="replace") as file:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from nbcnn.errors import NbcnnError, nearest
+from nbcnn.errors import PeerError, nearest
 from nbcnn.registry import Registry
 
 if TYPE_CHECKING:
@@ -17,36 +17,29 @@ if TYPE_CHECKING:
     from nbcnn.network import Network
 
 
-class PeerError(NbcnnError):
-    """A peer that is unknown, not installed, or does not compute the same numbers."""
-
-
 @dataclass(frozen=True)
 class Task:
     """A network with its weights, and what it is measured on.
 
-    ``x`` are floats (M, C, H, W), scaled as the network takes them; ``labels`` (M,); ``batches`` the images of each
-    training step, rows of numbers into ``x``; ``single`` one image of it.
+    ``images`` are bytes (M, C, H, W), ``x`` the same as floats, scaled as the network takes them; ``labels`` (M,);
+    ``batches`` are the images of each training step, as numbers into these.
     """
 
     network: Network
     threads: int
+    images: np.ndarray
     x: np.ndarray
     labels: np.ndarray
     batches: Sequence[np.ndarray]
 
-    @property
-    def single(self) -> np.ndarray:
-        """(1, C, H, W)"""
-        return self.x[:1]
-
 
 @dataclass(frozen=True)
 class Trainer:
-    """``step(k)`` trains on batch k; ``parameters()`` are copies of the parameters as they are now."""
+    """``step(k)`` trains on batch k; the others are copies, by name, of the parameters and of the last gradient."""
 
     step: Callable[[int], object]
     parameters: Callable[[], dict[str, np.ndarray]]
+    gradients: Callable[[], dict[str, np.ndarray]]
 
 
 Forward = Callable[[], "np.ndarray"]
@@ -55,10 +48,14 @@ Forward = Callable[[], "np.ndarray"]
 
 @dataclass(frozen=True)
 class Child:
-    """A process that makes one training step and then an epoch's others: command, and what it reads from its input."""
+    """A process that makes one training step and then an epoch's others: its command, what it reads, its environment.
+
+    What it reads is a JSON object on its input, to which ``started`` is added; ``environment`` are variables.
+    """
 
     command: list[str]
     task: dict[str, Any]
+    environment: dict[str, str] = field(default_factory=dict)
 
 
 class Peer(ABC):
@@ -70,7 +67,8 @@ class Peer(ABC):
     """The command that makes it so."""
 
     def before(self, threads: int) -> None:
-        """The beginning of a turn: what must hold of the whole process while this library runs."""
+        """The beginning of a turn: what must hold of the whole process while this library runs, if anything."""
+        return
 
     @abstractmethod
     def inference(self, task: Task, x: np.ndarray) -> dict[str, Forward]:
