@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from statistics import median
 from typing import Any
 
 from nbcnn.errors import KernelError, nearest
@@ -24,6 +25,10 @@ PATIENCE = 0.5
 """Seconds a pack takes in all directions together that slow ones may take and be measured all the same."""
 
 
+LONG = 0.2
+"""Seconds that a pack may take, all contenders and directions together; where it takes more, the first look is enough."""
+
+
 def silent(what: str) -> None:
     """For those who need not know."""
 
@@ -33,13 +38,15 @@ class Contest:
     """One problem's race on ``threads`` threads.
 
     ``seconds`` is contender → direction → seconds that a pack of 16 images takes in its thread; ``absent`` is contender
-    → why it has none: a backend's own reason, or that it was much too slow.
+    → why it has none: a backend's own reason, or that it was much too slow. ``samples`` are those of each round, where
+    they were kept: direction → contender → seconds.
     """
 
     problem: Any
     threads: int
     seconds: Seconds
     absent: dict[str, str] = field(default_factory=dict)
+    samples: dict[str, dict[str, list[float]]] = field(default_factory=dict)
 
     @property
     def directions(self) -> list[str]:
@@ -51,6 +58,12 @@ class Contest:
         """Contenders of a direction and their seconds, the quickest first."""
         found = {name: times[direction] for name, times in self.seconds.items() if direction in times}
         return sorted(found.items(), key=lambda item: item[1])
+
+    def behind(self, direction: str, name: str, best: str) -> float:
+        """How many times slower one is than another: by medians or, with samples, the median of each round's ratio."""
+        if kept := self.samples.get(direction):
+            return median(own / other for own, other in zip(kept[name], kept[best], strict=True))
+        return self.seconds[name][direction] / self.seconds[best][direction]
 
     def image(self, seconds: float) -> float:
         """Seconds of the machine for one image: threads work on packs side by side."""
@@ -73,9 +86,11 @@ class Contest:
                         "seconds_per_pack": seconds,
                         "seconds_per_image": self.image(seconds),
                         "gflops": self.gflops(seconds),
-                        "times_best": seconds / ranking[0][1],
+                        "times_best": self.behind(direction, name, ranking[0][0]),
                     }
                 )
+                if direction in self.samples:
+                    rows[-1]["samples"] = self.samples[direction][name]
         return rows + [{"contender": name, "absent": reason} for name, reason in self.absent.items()]
 
     def as_json(self) -> dict[str, Any]:
@@ -134,9 +149,10 @@ def hold(
     """Race those of the backends that can do the problem; the very slow ones leave after a first quick look."""
     absent = refusals(problem, names)
     able = [name for name in names if name not in absent]
-    if len(able) > 1:
-        slow = left_behind(race(problem, able, threads, rounds=1, seconds=0.0), patience)
-        absent |= slow
-        able = [name for name in able if name not in slow]
-    found = race(problem, able, threads, rounds=rounds) if able else {}
-    return Contest(problem, threads, found, absent)
+    look = race(problem, able, threads, rounds=1, seconds=0.0) if able else {}
+    slow = left_behind(look, patience)
+    able = [name for name in able if name not in slow]
+    found = {name: look[name] for name in able}
+    if sum(sum(times.values()) for times in found.values()) < LONG:
+        found = race(problem, able, threads, rounds=rounds) if able else {}
+    return Contest(problem, threads, found, absent | slow)

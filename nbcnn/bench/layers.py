@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from nbcnn.bench.batch import arrays_of, batch_contest
 from nbcnn.bench.contest import Contest, Seconds, Tell, contenders, hold, refusals, silent
+from nbcnn.bench.peers.base import Peer
+from nbcnn.bench.rounds import Samples, take_rounds
 from nbcnn.config import Config
-from nbcnn.errors import KernelError, nearest
+from nbcnn.errors import KernelError, PeerError, nearest
 from nbcnn.kernels.registry import backend_names, op_names
 from nbcnn.layers import Layer
 from nbcnn.network import layers_of, leaves
 from nbcnn.race import race
+
+BATCH = 256
+"""Images of a race beside peers."""
 
 
 class Raced(NamedTuple):
@@ -33,19 +39,32 @@ def race_layers(
     rounds: int = 7,
     tell: Tell = silent,
     race: Callable[..., Seconds] = race,
+    peers: Mapping[str, Peer] | None = None,
+    take: Callable[..., Samples] = take_rounds,
 ) -> list[Raced]:
     """Race over all layers of the ops; layers with the same problem share a race.
 
-    ``wanted`` are ``OP=NAME``, the backends to race, all where there is none for an op. Raises KernelError for an op
-    that no layer has, for an unknown backend, and where none of those wanted can do a layer.
+    ``wanted`` are ``OP=NAME``, the backends to race, all where there is none for an op. With ``peers`` the race is on a
+    batch of BATCH images. Raises KernelError for an op that no layer has, for an unknown backend, and where none of
+    those wanted can do a layer; PeerError where peers can't take part or don't compute the same.
     """
     found = []
+    if peers and tuple(ops) != ("conv2d",):
+        raise PeerError(
+            f"--against: there is nothing to compare with for --op {', '.join(ops)}; peers race conv2d alone"
+        )
     for problem, layers in problems_of(config, ops).items():
         names = contenders(problem.op, wanted)
         _somebody_can(problem, names, layers[0])
         paths = [layer.path for layer in layers]
         tell(f"layer {', '.join(paths)}: {describe(problem)}")
-        found.append(Raced(paths, hold(problem, names, threads, rounds, race)))
+        if peers:
+            absent = refusals(problem, names)
+            able = [name for name in names if name not in absent]
+            contest = batch_contest(arrays_of(problem, BATCH), able, absent, peers, threads, rounds, take)
+        else:
+            contest = hold(problem, names, threads, rounds, race)
+        found.append(Raced(paths, contest))
     return found
 
 

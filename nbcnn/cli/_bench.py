@@ -54,7 +54,7 @@ def layers_table(name: str, raced: Sequence[Raced], threads: int, rounds: int) -
                     f"{seconds * 1e6:,.1f}",
                     f"{contest.image(seconds) * 1e6:,.2f}",
                     "" if rate is None else f"{rate:,.1f}",
-                    f"{seconds / ranking[0][1]:.2f}",
+                    f"{contest.behind(direction, contender, ranking[0][0]):.2f}",
                 )
         show(table)
         for contender, reason in contest.absent.items():
@@ -83,9 +83,8 @@ def whole_table(name: str, rows: Sequence[Row], peers: Sequence[str], threads: i
         for peer in peers:
             ratio = row.ratio(peer)
             way = ratio.contender.partition(" ")[2] if ratio else ""
-            cells += (
-                [f"{way} {_figure(row.median(ratio.contender))}".strip(), f"{ratio.ratio:.2f}"] if ratio else ["–", ""]
-            )
+            figure = f"{way} {_figure(row.median(ratio.contender))}".strip() if ratio else "–"
+            cells += [figure, f"{ratio.ratio:.2f}" if ratio else ""]
         table.add_row(*cells)
     show(table)
     if peers:
