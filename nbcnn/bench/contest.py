@@ -26,7 +26,7 @@ PATIENCE = 0.5
 
 
 LONG = 0.2
-"""Seconds that a pack may take, all contenders and directions together; where it takes more, the first look is enough."""
+"""Seconds for a pack, all contenders and directions together; where it takes more, the first look is enough."""
 
 
 def silent(what: str) -> None:

@@ -52,21 +52,32 @@ def winner(contest: Contest, direction: str) -> Winner | None:
 
 
 def crossings(sweep: Sweep, direction: str) -> Iterator[Crossing]:
-    """Where the winner changes along an axis. Two ties beside one another are no change."""
-    name = sweep.axis.name
-    for first, second in zip(sweep.points, sweep.points[1:], strict=False):
-        before, after = winner(first.contest, direction), winner(second.contest, direction)
-        if before and after and before.name != after.name and (before.clear or after.clear):
-            low, high = first.at[name], second.at[name]
-            at = _meeting(first.contest.seconds, second.contest.seconds, direction, (before.name, after.name))
+    """Where the winner changes along an axis. One that is ahead by less than TIE has not overtaken yet."""
+    name, leader, last = sweep.axis.name, None, None
+    for point in sweep.points:
+        ahead = winner(point.contest, direction)
+        if ahead is None:
+            continue
+        if leader is None or last is None:
+            leader = ahead.name
+        elif ahead.name != leader and not _close(point.contest, direction, leader, ahead.name):
+            at = _meeting(last.contest.seconds, point.contest.seconds, direction, (leader, ahead.name))
+            low, high = last.at[name], point.at[name]
             found = None if at is None else exp(log(low) + at * (log(high) - log(low)))
-            yield Crossing(low, high, found, before.name, after.name)
+            yield Crossing(low, high, found, leader, ahead.name)
+            leader = ahead.name
+        last = point
+
+
+def _close(contest: Contest, direction: str, leader: str, ahead: str) -> bool:
+    times = contest.seconds
+    return direction in times.get(leader, {}) and contest.behind(direction, leader, ahead) < TIE
 
 
 def _meeting(low: Any, high: Any, direction: str, names: tuple[str, str]) -> float | None:
-    """The share of the way from one point to the next at which the two lines meet."""
+    """The share of the way from one point to the next at which the two lines meet, 0 where they have met already."""
     try:
         apart_low, apart_high = (log(at[names[0]][direction] / at[names[1]][direction]) for at in (low, high))
     except KeyError:
         return None
-    return apart_low / (apart_low - apart_high) if apart_low != apart_high else 0.0
+    return apart_low / (apart_low - apart_high) if apart_low < 0 < apart_high else 0.0

@@ -55,7 +55,7 @@ AXES = {
         Axis("kernel", "kernel size", "pixels along a side", (1, 3, 5, 7, 9, 11)),
         Axis("image", "image size", "pixels along a side", (8, 12, 16, 24, 32, 48, 64, 96, 128), channels=8),
         Axis("channels", "channels", "in and out", (1, 2, 4, 8, 16, 32, 64, 128), kernel=3),
-        Axis("batch", "batch", "images", (1, 2, 4, 8, 16, 32, 64, 128, 256)),
+        Axis("batch", "batch", "images", (1, 2, 4, 8, 16, 32, 64, 128, 256), channels=8),
         Axis("map", "kernel size × image size", "pixels along a side", (8, 16, 32, 64, 128), channels=8),
     )
 }

@@ -12,6 +12,7 @@ import click
 if TYPE_CHECKING:
     from nbcnn.bench.layers import Raced
     from nbcnn.bench.rounds import Row
+    from nbcnn.bench.sweep import Sweep
 
 
 @contextmanager
@@ -61,6 +62,44 @@ def layers_table(name: str, raced: Sequence[Raced], threads: int, rounds: int) -
             click.echo(f"  {contender}: {reason}")
     click.echo("\n* the quickest. A pack is 16 images; GFLOP/s count the formula's operations, two a MAC.")
     sys.stdout.flush()
+
+
+def sweep_table(sweep: Sweep, threads: int, rounds: int) -> None:
+    """A line for each point and direction: the winner, its margin, everybody's time; then crossings and absences."""
+    from rich.table import Table
+
+    from nbcnn.bench.crossover import crossings, winner
+    from nbcnn.cli._tables import show
+
+    axis, names = sweep.axis, sorted({name for point in sweep.points for name in point.contest.seconds})
+    click.echo(f"\n{axis.title}: {axis.fixed}; {_threads(threads)}, medians of up to {rounds} rounds; µs/image\n")
+    table = Table(box=None, pad_edge=False)
+    for title in sweep.points[0].at:
+        table.add_column(title, justify="right")
+    table.add_column("direction")
+    table.add_column("winner")
+    for title in ("by", *names):
+        table.add_column(title, justify="right")
+    directions = list(dict.fromkeys(direction for point in sweep.points for direction in point.contest.directions))
+    for direction in directions:
+        for point in sweep.points:
+            won, contest = winner(point.contest, direction), point.contest
+            times = [contest.seconds.get(name, {}).get(direction) for name in names]
+            cells = ["–" if seconds is None else _figure(contest.image(seconds) * 1e6) for seconds in times]
+            margin = "" if won is None or won.margin is None else f"{won.margin:.2f}×"
+            table.add_row(*map(str, point.at.values()), direction, won.name if won else "", margin, *cells)
+    show(table)
+    if axis.name != "map":
+        click.echo()
+        for direction in directions:
+            found = "; ".join(map(str, crossings(sweep, direction)))
+            click.echo(f"{direction}: {found or 'one winner all along'}")
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for point in sweep.points:
+        for name, reason in point.contest.absent.items():
+            reasons.setdefault((name, reason), []).append(" × ".join(map(str, point.at.values())))
+    for (name, reason), where in reasons.items():
+        click.echo(f"  – {name} at {', '.join(where)}: {reason}")
 
 
 def whole_table(name: str, rows: Sequence[Row], peers: Sequence[str], threads: int, rounds: int) -> None:
