@@ -4,6 +4,7 @@ net = nbcnn.load("lenet")            # a model's name, a YAML file or a run fold
 scores = net(x)                      # x: float32 (N, C, H, W)
 run = nbcnn.train("lenet")           # trains it; returns the run folder
 nbcnn.evaluate(run.folder).accuracy
+nbcnn.compare("lenet", ["conv2d=direct", "conv2d=fft"])   # same seed, other kernels
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nbcnn import functional
+    from nbcnn.comparison import compare
     from nbcnn.config import Overrides
     from nbcnn.errors import NbcnnError
     from nbcnn.evaluation import Evaluation, evaluate
@@ -27,12 +29,24 @@ _HOME = {
     "NbcnnError": "nbcnn.errors",
     "Network": "nbcnn.network",
     "Overrides": "nbcnn.config",
+    "compare": "nbcnn.comparison",
     "evaluate": "nbcnn.evaluation",
     "load": "nbcnn.loading",
     "train": "nbcnn.training",
 }
 
-__all__ = ["Evaluation", "NbcnnError", "Network", "Overrides", "__version__", "evaluate", "functional", "load", "train"]
+__all__ = [
+    "Evaluation",
+    "NbcnnError",
+    "Network",
+    "Overrides",
+    "__version__",
+    "compare",
+    "evaluate",
+    "functional",
+    "load",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 
 from nbcnn.errors import ShapeError
 from nbcnn.kernels.contract import LANES
+from nbcnn.kernels.shapes import Padding
 
 Ints = int | Sequence[int]
 
@@ -31,6 +32,14 @@ def float_array(name: str, array: np.ndarray, ndim: int | None = None) -> np.nda
     return np.asarray(array, order="C")  # ascontiguousarray would give an array without axes one
 
 
+def images(name: str, array: np.ndarray) -> np.ndarray:
+    """A float array (N, C, H, W), or one image (C, H, W) as a batch of one."""
+    array = float_array(name, array)
+    if array.ndim not in (3, 4):
+        raise ShapeError(f"{name} must have 4 axes (N, C, H, W), or 3 for one image, got shape {array.shape}")
+    return array if array.ndim == 4 else array[None]
+
+
 def check_alike(**arrays: np.ndarray) -> None:
     """Raise ShapeError unless all arrays have one dtype."""
     if len({array.dtype for array in arrays.values()}) > 1:
@@ -39,11 +48,38 @@ def check_alike(**arrays: np.ndarray) -> None:
 
 
 def pair(name: str, value: Ints, least: int) -> tuple[int, int]:
-    """Rows and columns from one number or two."""
-    both = tuple(value) if isinstance(value, (tuple, list, np.ndarray)) else (value, value)
+    """Rows and columns from one number, alone or in a sequence, or two."""
+    both = tuple(value) if isinstance(value, (tuple, list, np.ndarray)) else (value,)
+    both = both * 2 if len(both) == 1 else both
     if len(both) != 2 or not all(is_count(v, least) for v in both):
         raise ShapeError(f"{name} must be one whole number of at least {least}, or two, got {value!r}")
     return int(both[0]), int(both[1])
+
+
+def padding_of(value: Ints | str, words: Sequence[str] = ()) -> Padding:
+    """Padding from one number, two, four, or one of ``words``."""
+    if isinstance(value, str) and value in words:
+        return value
+    sides = tuple(value) if isinstance(value, (tuple, list, np.ndarray)) else (value,)
+    if len(sides) not in (1, 2, 4) or not all(is_count(v, 0) for v in sides):
+        kinds = [
+            "one whole number of at least 0",
+            "two (rows, columns)",
+            "four (top, bottom, left, right)",
+            *map(repr, words),
+        ]
+        raise ShapeError(f"padding must be {', '.join(kinds[:-1])} or {kinds[-1]}, got {value!r}")
+    if len(sides) == 4:
+        top, bottom, left, right = map(int, sides)
+        return (top, bottom, left, right)
+    return pair("padding", value, 0)  # type: ignore[arg-type]
+
+
+def truth(name: str, value: object) -> bool:
+    """True or False, Python's or NumPy's; a word such as "no" is neither."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise ShapeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
 
 
 def is_count(value: object, least: int) -> bool:
@@ -51,11 +87,16 @@ def is_count(value: object, least: int) -> bool:
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and bool(value >= least)
 
 
-def sizes(name: str, value: Sequence[int], axes: str) -> tuple[int, ...]:
-    """A shape that was given as an argument; ``axes`` names what it must hold, as in (N, C, H, W)."""
+def sizes(name: str, value: Sequence[int], axes: str, one_less: str = "") -> tuple[int, ...]:
+    """A shape that was given as an argument; ``axes`` names what it must hold, as in (N, C, H, W).
+
+    Where ``one_less`` says what for, the first of them may be missing.
+    """
     wanted = axes.count(",") + 1
-    if not isinstance(value, (tuple, list)) or len(value) != wanted or not all(is_count(v, 0) for v in value):
-        raise ShapeError(f"{name} must be {wanted} whole numbers {axes}, got {value!r}")
+    lengths = (wanted, wanted - 1) if one_less else (wanted,)
+    if not isinstance(value, (tuple, list)) or len(value) not in lengths or not all(is_count(v, 0) for v in value):
+        more = f", or {wanted - 1} for {one_less}" if one_less else ""
+        raise ShapeError(f"{name} must be {wanted} whole numbers {axes}{more}, got {value!r}")
     return tuple(int(v) for v in value)
 
 

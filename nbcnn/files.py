@@ -1,10 +1,12 @@
-"""Writing files so that a kill, a full disk or a power cut leaves the old file or the new one, never a half."""
+"""Writing so that a kill, a full disk or a power cut leaves the old file or the new one, never a half; new folders."""
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
+from itertools import count
 from pathlib import Path
 
 from nbcnn.errors import NbcnnError
@@ -75,6 +77,33 @@ def make_folder(path: str | Path, error: type[NbcnnError] = NbcnnError) -> None:
         Path(path).mkdir(parents=True, exist_ok=True)
     except OSError as fault:
         raise error(sentence("make the folder", path, fault)) from fault
+
+
+def claim_folder(out: str | Path | None, parent: str, name: str, error: type[NbcnnError] = NbcnnError) -> Path:
+    """Make a new folder: ``out``, or the next free ``<parent>/<name>-<k>``.
+
+    A folder that exists is never used. Raises ``error`` when ``out`` exists or can't be made.
+    """
+    if out is not None:
+        make_folder(Path(out).parent, error)
+        if not _claim(Path(out), error):
+            raise error(f"{out} exists already and is never overwritten; choose another --out")
+        return Path(out)
+    make_folder(parent, error)
+    # The name comes out of a YAML file: it may not lead out of the parent.
+    safe = re.sub(r"[^\w.-]+", "-", name).strip(".-")[:80] or "run"
+    return next(path for k in count(1) if _claim(path := Path(parent, f"{safe}-{k}"), error))
+
+
+def _claim(folder: Path, error: type[NbcnnError]) -> bool:
+    """Make the folder; False when something of that name is there already. Of two racing processes one gets it."""
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        return False
+    except OSError as fault:
+        raise error(sentence("make the folder", folder, fault)) from fault
+    return True
 
 
 def _write_synced(path: Path, data: bytes) -> None:

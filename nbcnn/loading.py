@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nbcnn.checkpoint import load_weights
-from nbcnn.config import Overrides, load_config, model_names
+from nbcnn.config import Config, Overrides, load_config, model_names
 from nbcnn.errors import CheckpointError, ConfigError, nearest
 from nbcnn.network import Network
 from nbcnn.runs import Kind, Run
@@ -59,6 +59,13 @@ def with_options(overrides: Overrides | None, options: Mapping[str, Any]) -> Ove
         if name not in known:
             raise ConfigError(f"unknown option {name!r}; {nearest(name, known)}")
     return replace(overrides or Overrides(), **options)
+
+
+def config_of(source: str | Path | Mapping[str, Any] | Config, overrides: Overrides) -> Config:
+    """The config of any source, a Config made in Python included; raises ConfigError."""
+    if not isinstance(source, Config):
+        return load_config(source, overrides)
+    return source if overrides == Overrides() else load_config(source.to_mapping(), overrides)
 
 
 def trained(source: str | Path) -> Run:

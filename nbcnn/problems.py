@@ -7,16 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from nbcnn.arrays import Ints, is_count, pair
+from nbcnn.arrays import Ints, is_count, padding_of, pair, truth
 from nbcnn.errors import ShapeError
 from nbcnn.kernels.contract import Conv2dProblem, Pool2dProblem
+from nbcnn.kernels.shapes import four_sides, groups_flaw, padded, pooling_padding_flaw
 
 
 def conv2d_problem(
     x_shape: Sequence[int],
     w_shape: Sequence[int],
     stride: Ints,
-    padding: Ints,
+    padding: Ints | str,
     dilation: Ints,
     groups: int,
     dtype: np.dtype[Any],
@@ -25,18 +26,21 @@ def conv2d_problem(
     (_, C, H, W), (O, WC, KH, KW) = x_shape, w_shape
     if min(O, WC, KH, KW) < 1:
         raise ShapeError(f"conv2d: w must have at least 1 output channel, input channel, row and column, got {w_shape}")
-    pad, spread = pair("padding", padding, 0), pair("dilation", dilation, 1)
-    if not is_count(groups, 1) or C % groups or O % groups:
-        raise ShapeError(f"conv2d: groups {groups} must divide the {C} input and the {O} output channels")
+    _check_pixels("conv2d", x_shape)
+    step, spread = pair("stride", stride, 1), pair("dilation", dilation, 1)
+    pad = padding_of(padding, ("same", "valid"))
+    if not is_count(groups, 1):
+        raise ShapeError(f"conv2d: groups must be one whole number of at least 1, got {groups!r}")
+    if flaw := groups_flaw(groups, C, O):
+        raise ShapeError(f"conv2d: {flaw}")
     if WC * groups != C:
         hint = "; x looks like (N, H, W, C), channels last: pass x.transpose(0, 3, 1, 2)" if WC * groups == W else ""
         raise ShapeError(
             f"conv2d: x has {C} channels and w {tuple(w_shape)} takes {WC}·{groups} (groups) = {WC * groups}{hint}"
         )
-    sides = (pad[0], pad[0], pad[1], pad[1])
-    problem = Conv2dProblem(C, O, H, W, (KH, KW), pair("stride", stride, 1), sides, spread, groups, dtype.name)
-    window = (spread[0] * (KH - 1) + 1, spread[1] * (KW - 1) + 1)
-    _check_size("conv2d", problem.y_shape, x_shape, window, pad)
+    sides = four_sides(pad, (H, W), (KH, KW), step, spread)
+    problem = Conv2dProblem(C, O, H, W, (KH, KW), step, sides, spread, int(groups), dtype.name)
+    _check_size(problem, x_shape)
     return problem
 
 
@@ -46,26 +50,58 @@ def pool2d_problem(
     kernel_size: Ints,
     stride: Ints | None,
     padding: Ints,
-    whole: bool,
     dtype: np.dtype[Any],
+    *,
+    dilation: Ints = 1,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
 ) -> Pool2dProblem:
-    """The problem of pooling x (N, C, H, W); ``whole`` is count_include_pad. Raises ShapeError with the arithmetic."""
-    size, pad = pair("kernel_size", kernel_size, 1), pair("padding", padding, 0)
-    step = size if stride is None else pair("stride", stride, 1)
-    if any(2 * p > k for p, k in zip(pad, size, strict=True)):
-        raise ShapeError(f"{op}: padding {pad} is more than half of kernel_size {size}")
-    sides = (pad[0], pad[0], pad[1], pad[1])
-    problem = Pool2dProblem(op, x_shape[1], x_shape[2], x_shape[3], size, step, sides, whole, dtype.name)
-    _check_size(op, problem.y_shape, x_shape, size, pad)
+    """The problem of pooling x (N, C, H, W); raises ShapeError with the arithmetic.
+
+    As in PyTorch, ``stride`` None or () is the kernel size.
+    """
+    _check_pixels(op, x_shape)
+    size, pad, spread = pair("kernel_size", kernel_size, 1), padding_of(padding), pair("dilation", dilation, 1)
+    step = size if stride is None or stride == () else pair("stride", stride, 1)
+    assert not isinstance(pad, str)
+    if flaw := pooling_padding_flaw(pad, size, spread):
+        raise ShapeError(f"{op}: {flaw}")
+    if divisor_override is not None and (not is_count(divisor_override, -(2**31)) or divisor_override == 0):
+        raise ShapeError(
+            f"{op}: divisor_override must be a whole number other than 0, or None, got {divisor_override!r}"
+        )
+    problem = Pool2dProblem(
+        op,
+        x_shape[1],
+        x_shape[2],
+        x_shape[3],
+        size,
+        step,
+        four_sides(pad, (x_shape[2], x_shape[3]), size, step),
+        truth("count_include_pad", count_include_pad),
+        dtype.name,
+        spread,
+        truth("ceil_mode", ceil_mode),
+        None if divisor_override is None else int(divisor_override),
+    )
+    _check_size(problem, x_shape)
     return problem
 
 
-def _check_size(
-    op: str, y_shape: Sequence[int], x_shape: Sequence[int], window: tuple[int, int], padding: tuple[int, int]
-) -> None:
-    if min(y_shape[1:]) < 1:
-        padded = (x_shape[2] + 2 * padding[0], x_shape[3] + 2 * padding[1])
+def _check_pixels(op: str, x_shape: Sequence[int]) -> None:
+    """Raise ShapeError where there is no pixel."""
+    if min(x_shape[2:]) < 1:
+        raise ShapeError(f"{op}: x must have at least one row and one column, got shape {tuple(x_shape)}")
+
+
+def _check_size(problem: Conv2dProblem | Pool2dProblem, x_shape: Sequence[int]) -> None:
+    """Raise ShapeError where a window is larger than the padded input."""
+    if min(problem.y_shape[1:]) < 1:
+        (KH, KW), (DH, DW), (top, bottom, left, right) = problem.kernel_size, problem.dilation, problem.padding
+        H, W = x_shape[2:]
+        spread = f" ({KH}×{KW} with dilation {DH}×{DW})" if (DH, DW) != (1, 1) else ""
         raise ShapeError(
-            f"{op}: a window of {window[0]}×{window[1]} does not fit the padded input of {padded[0]}×{padded[1]} "
-            f"({x_shape[2]} + 2·{padding[0]} by {x_shape[3]} + 2·{padding[1]})"
+            f"{problem.op}: a window of {DH * (KH - 1) + 1}×{DW * (KW - 1) + 1}{spread} does not fit the padded input "
+            f"of {H + top + bottom}×{W + left + right} ({padded(H, top, bottom)} by {padded(W, left, right)})"
         )

@@ -17,15 +17,13 @@ import csv
 import io
 import json
 import math
-import re
 from collections.abc import Mapping
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from nbcnn.checkpoint import Shapes, Tensors, convert_weights, fill_arrays, load_tensors, save_tensors
 from nbcnn.errors import CheckpointError, nearest
-from nbcnn.files import append_line, make_folder, sentence, write_atomic
+from nbcnn.files import append_line, claim_folder, sentence, write_atomic
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,15 +77,7 @@ class Run:
 
         A folder that exists is never used. Raises CheckpointError when ``out`` exists or can't be made.
         """
-        if out is not None:
-            make_folder(Path(out).parent, CheckpointError)
-            if not _claim(Path(out)):
-                raise CheckpointError(f"{out} exists already and is never overwritten; choose another --out")
-            return cls(out)
-        make_folder("runs", CheckpointError)
-        # The name comes out of a YAML file: it may not lead out of runs/.
-        safe = re.sub(r"[^\w.-]+", "-", name).strip(".-")[:80] or "run"
-        return cls(next(p for k in count(1) if _claim(p := Path("runs", f"{safe}-{k}"))))
+        return cls(claim_folder(out, "runs", name, CheckpointError))
 
     @classmethod
     def open(cls, folder: str | Path) -> Run:
@@ -213,17 +203,6 @@ class Run:
         if not isinstance(position, dict):
             raise CheckpointError(f"{self.optimizer} does not say where training stopped; train anew")
         return position
-
-
-def _claim(folder: Path) -> bool:
-    """Make the folder; False when something of that name is there already. Of two racing processes one gets it."""
-    try:
-        folder.mkdir()
-    except FileExistsError:
-        return False
-    except OSError as fault:
-        raise CheckpointError(sentence("make the folder", folder, fault)) from fault
-    return True
 
 
 def _others(folder: Path) -> str:

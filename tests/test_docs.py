@@ -103,9 +103,10 @@ def test_equations_are_numbered_and_cited() -> None:
 def resolved() -> dict[str, Any]:
     """What a config holds in which only the required keys are set, and each layer stands once."""
     layers: list[Any] = []
-    for name in ["conv2d", "max_pool2d", "avg_pool2d", "relu", "sigmoid", "tanh", "flatten", "linear"]:
-        needed = {"conv2d": {"out_channels": 1, "kernel_size": 1}, "linear": {"out_features": 1}}
-        layers.append({name: needed.get(name, {"kernel_size": 1} if "pool" in name else {})})
+    needed = {"conv2d": {"out_channels": 1, "kernel_size": 1}, "linear": {"out_features": 1}}
+    needed |= {name: {"kernel_size": 1} for name in ("max_pool2d", "avg_pool2d")}
+    for name in [*sorted(set(LAYERS.names()) - {"flatten", "linear", "sequential"}), "flatten", "linear"]:
+        layers.append({name: needed.get(name, {})})
     layers.append({"sequential": {"layers": ["relu"]}})
     data = {"name": "bare", "input": {"channels": 1, "height": 8, "width": 8}, "layers": layers}
     mapping = load_config(data).to_mapping()
@@ -270,12 +271,12 @@ def test_the_public_interface_is_documented() -> None:
     text = (ROOT / "docs/python.md").read_text(encoding="utf-8")
     for name in nbcnn.__all__:
         assert re.search(rf"`nbcnn\.{name}\b", text), f"docs/python.md lacks nbcnn.{name}"
-    for name in ("train", "load", "evaluate"):
+    for name in ("train", "load", "evaluate", "compare"):
         assert signature(getattr(nbcnn, name)) in table(section(ROOT / "docs/python.md", "Train, load, evaluate"))
-    here = [f for f in vars(functional).values() if inspect.isfunction(f) and f.__module__ == functional.__name__]
-    public = [function for function in here if not function.__name__.startswith("_")]
-    assert len(public) >= 11
-    for function in public:
+    here = [f for f in vars(functional).values() if inspect.isfunction(f)]
+    assert {function.__name__ for function in here} == set(functional.__all__)
+    assert len(here) >= 14
+    for function in here:
         words = signature(function).removeprefix("nbcnn.")
         assert f"`{words}`" in section(ROOT / "docs/python.md", "The ops"), words
 

@@ -12,10 +12,13 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_CONFIG = (
+_SET = (
     click.option(
         "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Override any key, as in train.batch_size=128"
     ),
+)
+_CONFIG = (
+    *_SET,
     click.option("--backend", "backends", multiple=True, metavar="OP=NAME", help="Kernel backend of an op: conv2d=fft"),
 )
 _DATA = (
@@ -57,6 +60,11 @@ _THREADS = (click.option("--threads", type=click.IntRange(min=1), help="Threads;
 def config_options(function: F) -> F:
     """--set, --backend"""
     return _all(function, _CONFIG)
+
+
+def set_option(function: F) -> F:
+    """--set alone, for commands whose --backend is something else."""
+    return _all(function, _SET)
 
 
 def data_options(function: F) -> F:

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from rich import progress
-from rich.console import Console
-from rich.markup import escape
-from rich.text import Text
-
+from nbcnn.cli._display import Display, loss_text, program
 from nbcnn.training import Reporter
 
 if TYPE_CHECKING:
@@ -22,33 +15,14 @@ if TYPE_CHECKING:
     from nbcnn.runs import Run
 
 
-class Progress(Reporter):
-    """Draws with rich; on something that is no terminal it prints the epochs' lines alone."""
+class Progress(Display, Reporter):
+    """One line an epoch, above a bar that counts images."""
 
     def __init__(self) -> None:
-        self._console = Console(highlight=False)
-        self._bar = progress.Progress(
-            progress.TextColumn("{task.description}"),
-            progress.BarColumn(bar_width=24),
-            progress.TextColumn("{task.fields[numbers]}"),
-            _Left(),
-            console=self._console,
-            transient=True,
-            disable=not self._console.is_terminal,
-        )
-        self._task: progress.TaskID | None = None
-        self._compiling: progress.TaskID | None = None
+        super().__init__()
         self._records: list[Mapping[str, Any]] = []
         self._backends: list[str] = []
         self._run: Run | None = None
-        self._started = 0
-
-    def __enter__(self) -> Progress:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *failure: object) -> None:
-        self._bar.stop()
 
     def start(self, run: Run, network: Network, data: Dataset, threads: int) -> None:
         """Say what is trained, on what, into which folder."""
@@ -67,26 +41,6 @@ class Progress(Reporter):
         )
         self._run = run
         self._print(f"run folder: {run.folder}")
-
-    def compiling(self, kernel: str) -> None:
-        """Called before each kernel that has to be compiled."""
-        short = kernel.removeprefix("nbcnn.kernels.")
-        if self._compiling is None:
-            if not self._console.is_terminal:
-                self._print("compiling kernels (first run only) ...")
-            self._compiling = self._bar.add_task("compiling kernels (first run only)", total=None, numbers=short)
-        self._started += 1
-        self._bar.update(self._compiling, numbers=f"number {self._started}: {short}")
-
-    def compiled(self, kernels: int, seconds: float) -> None:
-        """Called once after compiling."""
-        if self._compiling is not None:
-            self._bar.remove_task(self._compiling)
-        from nbcnn.kernels.jit import cache_folder
-
-        many = "kernel" if kernels == 1 else "kernels"
-        kept = "first run only, later runs load them" if cache_folder() else "they are not kept: see the warning"
-        self._print(f"compiled {kernels} {many} in {seconds:.1f} s ({kept})")
 
     def epoch(self, epoch: int, epochs: int, images: int) -> None:
         """A new epoch begins."""
@@ -112,8 +66,9 @@ class Progress(Reporter):
         """Print the epoch's line."""
         self._records.append(record)
         width = len(str(self._epochs))
+        train, test = loss_text(record["train_loss"]), loss_text(record["test_loss"])
         self._print(
-            f"epoch {record['epoch']:>{width}}  loss {_loss(record['train_loss'])}, test {_loss(record['test_loss'])}  "
+            f"epoch {record['epoch']:>{width}}  loss {train}, test {test}  "
             f"accuracy {record['train_accuracy']:.1%}, test {record['test_accuracy']:.1%}  "
             f"{record['images_per_second']:,.0f} images/s"
         )
@@ -148,30 +103,3 @@ class Progress(Reporter):
         self._print("\nnext:")
         for what, command in hints:
             self._print(f"  {me} {command}\n      {what}")
-
-    def _print(self, text: str) -> None:
-        self._console.print(escape(text), soft_wrap=True)
-
-
-class _Left(progress.ProgressColumn):
-    """The time that is left, once there is something to reckon it from."""
-
-    def render(self, task: progress.Task) -> Text:
-        """``1:05 left``"""
-        seconds = task.time_remaining
-        return Text("" if seconds is None else f"{int(seconds) // 60}:{int(seconds) % 60:02d} left")
-
-
-def program() -> str:
-    """How this person calls nbcnn: by name where the shell finds this very program, else as it was typed."""
-    typed = Path(sys.argv[0])
-    if typed.name == "__main__.py":
-        return "python -m nbcnn"
-    found = shutil.which(typed.name)
-    same = found is not None and Path(found).resolve() == typed.resolve()
-    return str(typed) if typed.stem == "nbcnn" and not same else "nbcnn"
-
-
-def _loss(loss: float) -> str:
-    """Four places, or powers of ten for a loss that is running away."""
-    return f"{loss:.4f}" if loss < 1000 else f"{loss:.2e}"

@@ -30,7 +30,7 @@ def summarize(root: Layer) -> list[Row]:
     rows, field, whole = [], Field(), False
     for layer in leaves(root):
         problem = layer.problem
-        whole = whole or layer.op == "linear"
+        whole = whole or layer.op == "linear" or getattr(problem, "kernel_size", None) == layer.in_shape[1:]
         field = after(field, problem)
         parameters = sum(prod(parameter.shape) for parameter in layer.parameters().values())
         size = 0 if layer.op is None else 4 * prod(layer.out_shape)
@@ -43,17 +43,26 @@ def summarize(root: Layer) -> list[Row]:
 
 
 def _window(layer: Layer) -> str:
-    """Kernel, stride and padding as ``5×5 /2 +1``: size, step where it is not 1, padding where there is some."""
+    """A window as ``5×5 /2 +1 d2 g4 ceil``: size; then stride, padding, dilation, groups, rounding up where unusual.
+
+    Padding is one number, rows×columns, or top,bottom,left,right.
+    """
     problem = layer.problem
     if not hasattr(problem, "kernel_size"):
         return ""
     text = "×".join(str(k) for k in problem.kernel_size)
     if problem.stride != (1, 1):
         text += " /" + _pair(problem.stride)
-    top, _, left, _ = problem.padding
-    if (top, left) != (0, 0):
+    top, bottom, left, right = problem.padding
+    if (top, left) != (bottom, right):
+        text += " +" + ",".join(str(side) for side in problem.padding)
+    elif (top, left) != (0, 0):
         text += " +" + _pair((top, left))
-    return text
+    if problem.dilation != (1, 1):
+        text += " d" + _pair(problem.dilation)
+    if getattr(problem, "groups", 1) != 1:
+        text += f" g{problem.groups}"
+    return text + " ceil" * getattr(problem, "ceil_mode", False)
 
 
 def _pair(pair: tuple[int, int]) -> str:

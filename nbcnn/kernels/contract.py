@@ -157,7 +157,6 @@ class LinearProblem:
 @dataclass(frozen=True)
 class Pool2dProblem:
     """Pooling of (C, H, W) to (C, OH, OW), equations (6) and (7). Padding: top, bottom, left, right.
-
     With ``ceil_mode`` the last windows may reach beyond the padding; what they meet there is not counted.
     """
 
@@ -173,6 +172,7 @@ class Pool2dProblem:
     dtype: str = "float32"
     dilation: Pair = (1, 1)
     ceil_mode: bool = False
+    divisor_override: int | None = None  # D of equation (7) in every window, where given
 
     @property
     def x_shape(self) -> tuple[int, ...]:

@@ -6,6 +6,8 @@ Pair = tuple[int, int]
 """Rows, columns."""
 Sides = tuple[int, int, int, int]
 """Top, bottom, left, right."""
+Padding = str | Pair | Sides
+"""As people give it: ``same``, ``valid``, rows and columns, or four sides."""
 
 
 def output_size(
@@ -30,3 +32,54 @@ def same_padding(size: int, kernel_size: int, stride: int, dilation: int = 1) ->
     """
     needed = (-(-size // stride) - 1) * stride + dilation * (kernel_size - 1) + 1 - size
     return max(needed, 0) // 2, max(needed, 0) - max(needed, 0) // 2
+
+
+def four_sides(padding: Padding, size: Pair, kernel_size: Pair, stride: Pair, dilation: Pair = (1, 1)) -> Sides:
+    """Padding as people give it, as top, bottom, left, right: rows and columns, four sides, ``same`` or ``valid``."""
+    if padding == "valid":
+        return (0, 0, 0, 0)
+    if padding == "same":
+        rows, columns = (same_padding(*axis) for axis in zip(size, kernel_size, stride, dilation, strict=True))
+        return (*rows, *columns)
+    if isinstance(padding, str):
+        raise ValueError(f"padding may be same or valid, got {padding!r}")
+    if len(padding) == 2:
+        return (padding[0], padding[0], padding[1], padding[1])
+    return padding
+
+
+def padded(size: int, before: int, after: int) -> str:
+    """The sum of a size and its padding, as messages write it: ``8 + 2·1`` or ``8 + 1 + 2``."""
+    return f"{size} + 2·{before}" if before == after else f"{size} + {before} + {after}"
+
+
+def groups_flaw(groups: int, in_channels: int, out_channels: int) -> str | None:
+    """Why channels can't be divided into groups, with the arithmetic; None where they can."""
+    sums = [f"{c} = {c // groups}·{groups} + {c % groups}" for c in (in_channels, out_channels) if c % groups]
+    if not sums:
+        return None
+    return f"groups {groups} must divide the {in_channels} input and the {out_channels} output channels: " + ", ".join(
+        sums
+    )
+
+
+def pooling_padding_flaw(padding: Pair | Sides, kernel_size: Pair, dilation: Pair = (1, 1)) -> str | None:
+    """Why pooling can't be padded like this; None where it can.
+
+    One number or two follow PyTorch's rule, at most half of the kernel. Four sides, which PyTorch doesn't have, may be
+    anything below the window's size, so that no window lies in the padding alone.
+    """
+    if len(padding) == 2:
+        if any(2 * p > k for p, k in zip(padding, kernel_size, strict=True)):
+            return (
+                f"padding {list(padding)} is more than half of kernel_size {list(kernel_size)}; "
+                "four sides [top, bottom, left, right] may be wider"
+            )
+        return None
+    spans = [d * (k - 1) + 1 for k, d in zip(kernel_size, dilation, strict=True)]
+    if any(p >= spans[side // 2] for side, p in enumerate(padding)):
+        return (
+            f"padding {list(padding)} has a side that is not below the window's {spans[0]}×{spans[1]}, "
+            "so that a window could hold nothing but padding"
+        )
+    return None

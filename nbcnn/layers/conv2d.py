@@ -5,10 +5,12 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
+from nbcnn.errors import ShapeError
 from nbcnn.kernels.contract import Conv2dProblem
+from nbcnn.kernels.shapes import four_sides, groups_flaw
 from nbcnn.layers.base import LAYERS, Bound, Layer, LayerConfig, Parameter, Room, Shape
-from nbcnn.layers.fields import NaturalPair, Positive, PositivePair, sides
-from nbcnn.layers.images import check_size, image_shape
+from nbcnn.layers.fields import PaddingSidesOrWord, Positive, PositivePair
+from nbcnn.layers.images import image_shape, output_shape
 from nbcnn.layers.weighted import bind_weighted
 
 if TYPE_CHECKING:
@@ -16,12 +18,14 @@ if TYPE_CHECKING:
 
 
 class Conv2dConfig(LayerConfig):
-    """PyTorch's names; the number of input channels is inferred."""
+    """PyTorch's names; the number of input channels is inferred. ``padding: same`` goes with any stride."""
 
     out_channels: Positive
     kernel_size: PositivePair
     stride: PositivePair = (1, 1)
-    padding: NaturalPair = (0, 0)
+    padding: PaddingSidesOrWord = (0, 0)
+    dilation: PositivePair = (1, 1)
+    groups: Positive = 1
     bias: bool = True
     backend: str | None = None
 
@@ -35,14 +39,17 @@ class Conv2d(Layer):
     config: Conv2dConfig
 
     def infer(self) -> Shape:
-        c = self.config
-        check_size(self.where, "kernel", (0, *image_shape(self.where, self.in_shape)[1:]), c.kernel_size, c.padding)
-        return self.problem.y_shape
+        channels = image_shape(self.where, self.in_shape)[0]
+        if flaw := groups_flaw(self.config.groups, channels, self.config.out_channels):
+            raise ShapeError(f"{self.where}: {flaw}")
+        return output_shape(self.where, "kernel", self.problem)
 
     @property
     def problem(self) -> Conv2dProblem:
         c, (channels, height, width) = self.config, image_shape(self.where, self.in_shape)
-        return Conv2dProblem(channels, c.out_channels, height, width, c.kernel_size, c.stride, sides(c.padding))
+        sides = four_sides(c.padding, (height, width), c.kernel_size, c.stride, c.dilation)
+        window = (c.kernel_size, c.stride, sides, c.dilation)
+        return Conv2dProblem(channels, c.out_channels, height, width, *window, c.groups)
 
     def parameters(self) -> dict[str, Parameter]:
         shape = self.problem.w_shape

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
-
-from nbcnn.kernels.shapes import Sides
 
 Positive = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
@@ -28,10 +26,18 @@ def _two(least: int) -> WithJsonSchema:
 
 PositivePair = Annotated[tuple[Positive, Positive], BeforeValidator(_pair), _two(1)]
 """Rows, columns; at least 1."""
-NaturalPair = Annotated[tuple[Natural, Natural], BeforeValidator(_pair), _two(0)]
-"""Rows, columns; at least 0."""
 
 
-def sides(padding: tuple[int, int]) -> Sides:
-    """Padding of rows and columns as top, bottom, left, right."""
-    return (padding[0], padding[0], padding[1], padding[1])
+def _sides(words: str = "") -> WithJsonSchema:
+    """How padding is described: what it takes, and what each number of a list is."""
+    number = {"type": "integer", "minimum": 0}
+    expected = "a whole number of at least 0, or a list of two (rows, columns) or four (top, bottom, left, right)"
+    return WithJsonSchema({"x-expected": expected + words, "prefixItems": [number] * 4})
+
+
+_Sides = tuple[Natural, Natural] | tuple[Natural, Natural, Natural, Natural]
+
+PaddingSides = Annotated[_Sides, BeforeValidator(_pair), _sides()]
+"""Rows, columns, or top, bottom, left, right; at least 0."""
+PaddingSidesOrWord = Annotated[_Sides | Literal["same", "valid"], BeforeValidator(_pair), _sides(", or same or valid")]
+"""The same, or a word: ``same`` for ceil(size / stride) pixels, ``valid`` for none."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from nbcnn.errors import ShapeError
+from nbcnn.kernels.contract import Conv2dProblem, Pool2dProblem
+from nbcnn.kernels.shapes import padded
 from nbcnn.layers.base import Shape
 
 
@@ -17,12 +19,18 @@ def image_shape(where: str, in_shape: Shape) -> tuple[int, int, int]:
     return channels, height, width
 
 
-def check_size(where: str, what: str, in_shape: Shape, window: tuple[int, int], padding: tuple[int, int]) -> None:
-    """A ShapeError with the arithmetic where the window is larger than the padded image."""
-    for axis, size, length, pad in zip(("height", "width"), in_shape[1:], window, padding, strict=True):
-        if length > size + 2 * pad:
+def output_shape(where: str, what: str, problem: Conv2dProblem | Pool2dProblem) -> Shape:
+    """(C, OH, OW), or a ShapeError with the arithmetic where the window is larger than the padded image."""
+    p = problem
+    sides = (p.padding[:2], p.padding[2:])
+    axes = zip(("height", "width"), p.x_shape[1:], p.y_shape[1:], p.kernel_size, p.dilation, sides, strict=True)
+    for axis, size, out, taps, dilation, (before, after) in axes:
+        if out < 1:
+            length = dilation * (taps - 1) + 1
+            spread = f" (dilated: {dilation}·({taps} - 1) + 1)" if dilation > 1 else ""
             raise ShapeError(
-                f"{where}: a {what} of {axis} {length} does not fit the padded input: "
-                f"{size} + 2·{pad} = {size + 2 * pad} is less than {length}; "
+                f"{where}: a {what} of {axis} {length}{spread} does not fit the padded input: "
+                f"{padded(size, before, after)} = {size + before + after} is less than {length}; "
                 f"use a smaller {what}, more padding, or fewer layers that shrink the image before it"
             )
+    return p.y_shape

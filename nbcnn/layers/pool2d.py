@@ -8,9 +8,10 @@ from pydantic import model_validator
 
 from nbcnn.errors import ShapeError
 from nbcnn.kernels.contract import Pool2dProblem
+from nbcnn.kernels.shapes import Pair, four_sides, pooling_padding_flaw
 from nbcnn.layers.base import LAYERS, Bound, Layer, LayerConfig, Room, Shape
-from nbcnn.layers.fields import NaturalPair, PositivePair, sides
-from nbcnn.layers.images import check_size, image_shape
+from nbcnn.layers.fields import PaddingSides, PositivePair
+from nbcnn.layers.images import image_shape, output_shape
 from nbcnn.layers.plain import bind_plain
 
 if TYPE_CHECKING:
@@ -22,44 +23,43 @@ class Pool2dConfig(LayerConfig):
 
     kernel_size: PositivePair
     stride: PositivePair | None = None
-    padding: NaturalPair = (0, 0)
-    backend: str | None = None
+    padding: PaddingSides = (0, 0)
 
     @model_validator(mode="after")
-    def _padding_is_at_most_half(self) -> Pool2dConfig:
-        if any(2 * p > k for p, k in zip(self.padding, self.kernel_size, strict=True)):
-            raise ValueError(
-                f"padding {list(self.padding)} is more than half of kernel_size {list(self.kernel_size)}, "
-                "so that a window could hold nothing but padding"
-            )
+    def _padding_is_not_too_wide(self) -> Pool2dConfig:
+        if flaw := pooling_padding_flaw(self.padding, self.kernel_size, getattr(self, "dilation", (1, 1))):
+            raise ValueError(flaw)
         return self
+
+
+class MaxPool2dConfig(Pool2dConfig):
+    """``ceil_mode``: sizes are rounded up, and the last windows may reach beyond the padding."""
+
+    dilation: PositivePair = (1, 1)
+    ceil_mode: bool = False
+    backend: str | None = None
 
 
 class AvgPool2dConfig(Pool2dConfig):
     """``count_include_pad``: padding zeros count in the divisor."""
 
+    ceil_mode: bool = False
     count_include_pad: bool = True
+    divisor_override: int | None = None
+    backend: str | None = None
+
+    @model_validator(mode="after")
+    def _nothing_is_divided_by_zero(self) -> AvgPool2dConfig:
+        if self.divisor_override == 0:
+            raise ValueError("divisor_override is 0; expected a whole number other than 0, or null")
+        return self
 
 
 class Pool2d(Layer):
     """(C, H, W) to (C, OH, OW)."""
 
-    config: Pool2dConfig
-
     def infer(self) -> Shape:
-        image_shape(self.where, self.in_shape)
-        check_size(self.where, "window", self.in_shape, self.config.kernel_size, self.config.padding)
-        shape = self.problem.y_shape
-        if min(shape) < 1:
-            raise ShapeError(f"{self.where}: nothing is left of an input {self.in_shape}: the output would be {shape}")
-        return shape
-
-    @property
-    def problem(self) -> Pool2dProblem:
-        c, (channels, height, width) = self.config, image_shape(self.where, self.in_shape)
-        include = getattr(c, "count_include_pad", True)
-        stride = c.stride or c.kernel_size
-        return Pool2dProblem(self.kind, channels, height, width, c.kernel_size, stride, sides(c.padding), include)
+        return output_shape(self.where, "window", self.problem)
 
     def bind(self, room: Room, x: np.ndarray, dx: np.ndarray | None, training: bool) -> Bound:
         return bind_plain(self, room, x, dx, training)
@@ -69,8 +69,40 @@ class Pool2d(Layer):
 class MaxPool2d(Pool2d):
     """The largest pixel of each window; padding never wins."""
 
-    Config = Pool2dConfig
+    Config = MaxPool2dConfig
     op = "max_pool2d"
+    config: MaxPool2dConfig
+
+    def infer(self) -> Shape:
+        shape = super().infer()
+        p, names = self.problem, ("row", "column")
+        for axis, (name, size, count) in enumerate(zip(names, self.in_shape[1:], shape[1:], strict=True)):
+            for index in range(count):
+                first = index * p.stride[axis] - p.padding[2 * axis]
+                taps = range(first, first + p.dilation[axis] * p.kernel_size[axis], p.dilation[axis])
+                if not any(0 <= tap < size for tap in taps):
+                    raise ShapeError(
+                        f"{self.where}: {name} {index} of the output has no pixel to choose from: its window looks at "
+                        f"{name}s {', '.join(map(str, taps))} of an input that has {name}s 0 to {size - 1}; "
+                        "use less dilation or less padding"
+                    )
+        return shape
+
+    @property
+    def problem(self) -> Pool2dProblem:
+        c, (channels, height, width) = self.config, image_shape(self.where, self.in_shape)
+        size, stride, sides = _window(c, (height, width))
+        return Pool2dProblem(
+            "max_pool2d",
+            channels,
+            height,
+            width,
+            size,
+            stride,
+            sides,
+            dilation=c.dilation,
+            ceil_mode=c.ceil_mode,
+        )
 
 
 @LAYERS.register("avg_pool2d")
@@ -79,3 +111,27 @@ class AvgPool2d(Pool2d):
 
     Config = AvgPool2dConfig
     op = "avg_pool2d"
+    config: AvgPool2dConfig
+
+    @property
+    def problem(self) -> Pool2dProblem:
+        c, (channels, height, width) = self.config, image_shape(self.where, self.in_shape)
+        size, stride, sides = _window(c, (height, width))
+        return Pool2dProblem(
+            "avg_pool2d",
+            channels,
+            height,
+            width,
+            size,
+            stride,
+            sides,
+            c.count_include_pad,
+            ceil_mode=c.ceil_mode,
+            divisor_override=c.divisor_override,
+        )
+
+
+def _window(config: Pool2dConfig, size: Pair) -> tuple[Pair, Pair, tuple[int, int, int, int]]:
+    """Kernel size, stride and padding on four sides."""
+    stride = config.stride or config.kernel_size
+    return config.kernel_size, stride, four_sides(config.padding, size, config.kernel_size, stride)

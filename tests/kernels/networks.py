@@ -37,6 +37,23 @@ MOTLEY: list[Any] = [
 ]
 """Every kind of layer, overlapping windows, no biases."""
 
+SPREAD: list[Any] = [
+    {"conv2d": {"out_channels": 4, "kernel_size": 3, "padding": "same", "dilation": 2}},
+    "tanh",
+    {"max_pool2d": {"kernel_size": [2, 3], "stride": 1, "padding": [1, 0, 2, 1], "dilation": 2}},
+    {"conv2d": {"out_channels": 6, "kernel_size": [2, 3], "stride": 2, "padding": "same", "groups": 2, "bias": False}},
+    {"max_pool2d": {"kernel_size": 2, "stride": 2, "ceil_mode": True, "padding": 1}},
+    {"conv2d": {"out_channels": 6, "kernel_size": 2, "padding": [1, 0, 0, 2], "groups": 6}},
+    "sigmoid",
+    {"avg_pool2d": {"kernel_size": 2, "stride": 2, "padding": [0, 1, 1, 0], "ceil_mode": True, "divisor_override": 3}},
+    {"conv2d": {"out_channels": 8, "kernel_size": 2, "padding": 1}},
+    {"avg_pool2d": {"kernel_size": [2, 3], "stride": 2, "padding": [0, 1], "ceil_mode": True}},
+    {"sequential": ["tanh", "global_avg_pool2d"]},
+    "flatten",
+    {"linear": {"out_features": 3}},
+]
+"""Dilation, groups, padding on four sides and in words, sizes rounded up, pooling of whole images."""
+
 
 def build(layers: list[Any], dtype: str = "float32", channels: int = 1, size: int = 8, **more: Any) -> Network:
     """A network on images (channels, size, size); ``more`` are sections of its YAML."""

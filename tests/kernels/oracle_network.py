@@ -28,8 +28,10 @@ def run(layers: list[Any], tensors: Tensors, x: np.ndarray, labels: np.ndarray) 
     x = np.asarray(x, np.float64)
     for index, layer in enumerate(layers):
         kind, arguments = next(iter(layer.items())) if isinstance(layer, dict) else (layer, {})
-        x, backward = LAYERS[kind](x, arguments, tensors, f"{index}.", gradients)
-        backwards.append(backward)
+        group = kind == "sequential"  # here of layers without parameters or arguments
+        for name, given in [(name, {}) for name in arguments] if group else [(kind, arguments)]:
+            x, backward = LAYERS[name](x, given, tensors, f"{index}.", gradients)
+            backwards.append(backward)
     dy = reference.cross_entropy_grad(x, labels, np.full(len(x), 1 / len(x)))
     for backward in reversed(backwards):
         dy = backward(dy)
@@ -41,14 +43,30 @@ def _pair(value: Any) -> tuple[int, int]:
 
 
 def _sides(value: Any) -> tuple[int, int, int, int]:
+    if isinstance(value, list) and len(value) == 4:
+        return value[0], value[1], value[2], value[3]
     rows, columns = _pair(value)
     return rows, rows, columns, columns
+
+
+def _same(x: np.ndarray, a: Any) -> tuple[int, int, int, int]:
+    """Zeros one after the other, the first of them after the image, until there are ceil(size / stride) windows."""
+    sides = []
+    numbers = (_pair(a["kernel_size"]), _pair(a.get("stride", 1)), _pair(a.get("dilation", 1)))
+    for size, k, s, d in zip(x.shape[2:], *numbers, strict=True):
+        before = after = 0
+        while len(range(0, before + size + after - d * (k - 1), s)) < -(-size // s):
+            before, after = (before, after + 1) if after == before else (before + 1, after)
+        sides += [before, after]
+    return sides[0], sides[1], sides[2], sides[3]
 
 
 def _conv2d(x: np.ndarray, a: Any, tensors: Tensors, name: str, gradients: Any) -> tuple[np.ndarray, Backward]:
     w = tensors[name + "weight"]
     b = tensors.get(name + "bias", np.zeros(len(w)))
-    numbers = (_pair(a.get("stride", 1)), _sides(a.get("padding", 0)))
+    padding = a.get("padding", 0)
+    sides = _same(x, a) if padding == "same" else _sides(padding)
+    numbers = (_pair(a.get("stride", 1)), sides, _pair(a.get("dilation", 1)), a.get("groups", 1))
 
     def backward(dy: np.ndarray) -> np.ndarray:
         gradients[name + "weight"] = reference.conv2d_grad_weight(x, dy, _pair(a["kernel_size"]), *numbers)
@@ -72,15 +90,24 @@ def _linear(x: np.ndarray, a: Any, tensors: Tensors, name: str, gradients: Any) 
     return reference.linear(x, w, b), backward
 
 
+def _window(a: Any) -> tuple[Any, ...]:
+    return _pair(a["kernel_size"]), _pair(a.get("stride", a["kernel_size"])), _sides(a.get("padding", 0))
+
+
 def _max_pool2d(x: np.ndarray, a: Any, *_: Any) -> tuple[np.ndarray, Backward]:
-    window = (_pair(a["kernel_size"]), _pair(a.get("stride", a["kernel_size"])), _sides(a.get("padding", 0)))
+    window = (*_window(a), _pair(a.get("dilation", 1)), a.get("ceil_mode", False))
     return reference.max_pool2d(x, *window), lambda dy: reference.max_pool2d_grad(x, dy, *window)
 
 
 def _avg_pool2d(x: np.ndarray, a: Any, *_: Any) -> tuple[np.ndarray, Backward]:
-    window = (_pair(a["kernel_size"]), _pair(a.get("stride", a["kernel_size"])), _sides(a.get("padding", 0)))
-    counts, size = a.get("count_include_pad", True), (x.shape[2], x.shape[3])
-    return reference.avg_pool2d(x, *window, counts), lambda dy: reference.avg_pool2d_grad(dy, size, *window, counts)
+    counts = (a.get("count_include_pad", True), a.get("ceil_mode", False), a.get("divisor_override"))
+    window, size = (*_window(a), *counts), (x.shape[2], x.shape[3])
+    return reference.avg_pool2d(x, *window), lambda dy: reference.avg_pool2d_grad(dy, size, *window)
+
+
+def _global_avg_pool2d(x: np.ndarray, *_: Any) -> tuple[np.ndarray, Backward]:
+    pixels = x.shape[2] * x.shape[3]
+    return x.mean((2, 3), keepdims=True), lambda dy: np.broadcast_to(dy / pixels, x.shape)
 
 
 def _flatten(x: np.ndarray, *_: Any) -> tuple[np.ndarray, Backward]:
@@ -97,6 +124,7 @@ LAYERS: dict[str, Callable[..., tuple[np.ndarray, Backward]]] = {
     "linear": _linear,
     "max_pool2d": _max_pool2d,
     "avg_pool2d": _avg_pool2d,
+    "global_avg_pool2d": _global_avg_pool2d,
     "flatten": _flatten,
     "relu": _activation("relu"),
     "sigmoid": _activation("sigmoid"),

@@ -15,6 +15,7 @@ from .conformance import Arrays, integers, normal, run
 
 ACTIVATIONS = [(op, name) for op in ("relu", "sigmoid", "tanh") for name in backend_names(op)]
 SOFTMAX = backend_names("softmax")
+LOG_SOFTMAX = backend_names("log_softmax")
 INFINITE = float("inf")
 
 
@@ -115,3 +116,43 @@ def test_softmax_shows_nan_in_its_image_alone(name: str, dtype: str) -> None:
     backend("softmax", name).build(ElementwiseProblem("softmax", 3, dtype)).forward(x, y, np.zeros(0, dtype))
     assert np.isnan(y[:, 4]).all() and not np.isnan(np.delete(y, 4, axis=1)).any()
     np.testing.assert_array_equal(y[:, 5], [0.5, 0.5, 0])
+
+
+@pytest.mark.parametrize("name", LOG_SOFTMAX)
+@pytest.mark.parametrize("classes", [1, 2, 10, 37])
+def test_log_softmax_is_near_the_oracle(name: str, classes: int, dtype: str) -> None:
+    eps, numbers = np.finfo(dtype).eps, normal(3, dtype)
+    inputs = {"x": 3 * numbers(classes, LANES), "dy": numbers(classes, LANES)}
+    got = both("log_softmax", name, inputs)
+    np.testing.assert_allclose(got["y"], reference.log_softmax(inputs["x"].T).T, rtol=8 * eps, atol=16 * eps)
+    np.testing.assert_allclose(np.exp(got["y"]).sum(0), np.ones(LANES), rtol=64 * eps)
+    wanted = reference.log_softmax_grad(inputs["x"].T, inputs["dy"].T).T
+    np.testing.assert_allclose(got["dx"], wanted, rtol=0, atol=32 * eps)
+
+
+@pytest.mark.parametrize("name", LOG_SOFTMAX)
+def test_log_softmax_by_hand_and_far_out(name: str, dtype: str) -> None:
+    x = np.zeros((4, LANES), dtype)
+    x[:, 1] = np.log([1, 2, 3, 4])
+    x[:, 2] = [1e4, -1e4, 0, 1e4]
+    x[:, 3] = [-1e4, -1e4, -1e4, -1e4]
+    x[:, 4] = [1e30, 0, -1e30, 1e30]
+    dy = np.tile(np.array([[1], [2], [3], [4]], dtype), LANES)
+    got, eps = both("log_softmax", name, {"x": x, "dy": dy}), np.finfo(dtype).eps
+    np.testing.assert_allclose(got["y"][:, 0], [-np.log(4)] * 4, rtol=2 * eps)
+    np.testing.assert_allclose(got["y"][:, 1], np.log([0.1, 0.2, 0.3, 0.4]), rtol=8 * eps)
+    half = -np.log(2)
+    np.testing.assert_allclose(got["y"][:, 2], [half, half - 2e4, half - 1e4, half], rtol=2 * eps)
+    np.testing.assert_allclose(got["y"][:, 3], [-np.log(4)] * 4, rtol=2 * eps)
+    np.testing.assert_allclose(got["y"][:, 4], [half, -1e30, -2e30, half], rtol=2 * eps)
+    np.testing.assert_allclose(got["dx"][:, 1], [0, 0, 0, 0], atol=16 * eps)  # 1, 2, 3, 4 less 0.1, 0.2, 0.3, 0.4 of 10
+    np.testing.assert_allclose(got["dx"][:, 2], [-4, 2, 3, -1], rtol=4 * eps)
+
+
+@pytest.mark.parametrize("name", LOG_SOFTMAX)
+def test_log_softmax_shows_nan_in_its_image_alone(name: str, dtype: str) -> None:
+    x, y = np.zeros((3, LANES), dtype), np.empty((3, LANES), dtype)
+    x[1, 4], x[2, 5] = np.nan, -INFINITE
+    backend("log_softmax", name).build(ElementwiseProblem("log_softmax", 3, dtype)).forward(x, y, np.zeros(0, dtype))
+    assert np.isnan(y[:, 4]).all() and not np.isnan(np.delete(y, 4, axis=1)).any()
+    np.testing.assert_allclose(y[:, 5], [-np.log(2), -np.log(2), -INFINITE], rtol=2 * np.finfo(dtype).eps)

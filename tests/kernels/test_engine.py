@@ -14,7 +14,7 @@ from nbcnn.kernels.registry import backend_names
 from nbcnn.network import Network
 
 from . import oracle_network
-from .networks import LENET_LIKE, MOTLEY, build, images
+from .networks import LENET_LIKE, MOTLEY, SPREAD, build, images
 
 
 @contextmanager
@@ -35,7 +35,7 @@ def gradients_of(engine: Engine) -> dict[str, np.ndarray]:
     return found
 
 
-NETWORKS = {"lenet-like": LENET_LIKE, "motley": MOTLEY}
+NETWORKS = {"lenet-like": LENET_LIKE, "motley": MOTLEY, "spread": SPREAD}
 
 
 @pytest.mark.parametrize("count", [1, 15, 16, 17, 50])

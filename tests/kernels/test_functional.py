@@ -74,11 +74,13 @@ def test_no_function_writes_to_its_inputs() -> None:
         F.conv2d_grad_weight(x, w.shape, dy, backend=name)
     for name in backend_names("linear"):
         F.linear(rows, weights, b, backend=name)
-    for function in (F.relu, F.sigmoid, F.tanh, F.softmax):
+    for function in (F.relu, F.sigmoid, F.tanh, F.softmax, F.log_softmax):
         function(rows)
     F.cross_entropy(rows, target)
     F.max_pool2d(x, 2)
     F.avg_pool2d(x, 2)
+    F.global_max_pool2d(x)
+    F.global_avg_pool2d(x)
     assert [array.tobytes() for array in inputs] == before
 
 
@@ -92,6 +94,92 @@ def test_any_layout_of_memory_will_do_and_no_input_changes() -> None:
     same("direct", y, reference.conv2d(arguments[0], copies[1][:, :, ::-1], arguments[2]), "float32")
     for array, copy in zip(arguments, copies, strict=True):
         np.testing.assert_array_equal(array, copy)
+
+
+PADDINGS: dict[str, tuple[Any, tuple[int, int, int, int]]] = {
+    # of 6×7 pixels, a kernel of 3×2 and stride (2, 3): same gives 3×3 pixels, for which 5·1 and 8 pixels are needed
+    "one": (1, (1, 1, 1, 1)),
+    "one in a sequence": ((2,), (2, 2, 2, 2)),
+    "two": ([2, 0], (2, 2, 0, 0)),
+    "four": ((0, 1, 2, 3), (0, 1, 2, 3)),
+    "an array": (np.array([3, 0, 1, 0]), (3, 0, 1, 0)),
+    "valid": ("valid", (0, 0, 0, 0)),
+    "same": ("same", (0, 1, 0, 1)),
+}
+
+
+@pytest.mark.parametrize("padding", PADDINGS)
+def test_padding_of_convolution(padding: str, dtype: str) -> None:
+    given, sides = PADDINGS[padding]
+    x, w = integers(1, dtype, 3, 3, 6, 7), integers(2, dtype, 4, 3, 3, 2)
+    y = F.conv2d(x, w, stride=(2, 3), padding=given)
+    same("direct", y, reference.conv2d(x, w, np.zeros(4), (2, 3), sides), dtype)
+    dy = integers(3, dtype, *y.shape)
+    dx = F.conv2d_grad_input(x.shape, w, dy, (2, 3), given)
+    same("direct", dx, reference.conv2d_grad_input(dy, w, (6, 7), (2, 3), sides), dtype)
+    dw = F.conv2d_grad_weight(x, w.shape, dy, (2, 3), given)
+    same("direct", dw, reference.conv2d_grad_weight(x, dy, (3, 2), (2, 3), sides), dtype)
+
+
+@pytest.mark.parametrize("dilation", [1, 2, 3])
+@pytest.mark.parametrize("kernel", [1, 2, 3, 4, 5])
+def test_same_keeps_the_size_at_stride_1_and_divides_it_at_others(kernel: int, dilation: int) -> None:
+    for stride in (1, 2, 3):
+        for height, width in ((7, 8), (1, 2), (9, 3)):
+            x, w = zeros(1, 1, height, width), zeros(1, 1, kernel, kernel)
+            y = F.conv2d(x, w, stride=stride, padding="same", dilation=dilation)
+            assert y.shape == (1, 1, -(-height // stride), -(-width // stride))
+
+
+def test_the_odd_zero_of_same_goes_after() -> None:
+    row = np.array([[[1, 2, 3]]], np.float32)
+    assert F.conv2d(row, np.array([[[[10, 1]]]], np.float32), padding="same").tolist() == [[[12, 23, 30]]]
+
+
+@pytest.mark.parametrize("name", ["naive", "direct", "im2col", "fft"])
+def test_dilation_and_groups(name: str, dtype: str) -> None:
+    x, w, b = integers(1, dtype, 5, 4, 9, 8), integers(2, dtype, 6, 2, 3, 2), integers(3, dtype, 6)
+    numbers: dict[str, Any] = {"stride": (1, 2), "padding": 1, "dilation": (2, 3), "groups": 2}
+    window = ((1, 2), (1, 1, 1, 1), (2, 3), 2)
+    y = F.conv2d(x, w, b, **numbers, backend=name)
+    same(name, y, reference.conv2d(x, w, b, *window), dtype)
+    dy = integers(4, dtype, *y.shape)
+    dx = F.conv2d_grad_input(x.shape, w, dy, **numbers, backend=name)
+    same(name, dx, reference.conv2d_grad_input(dy, w, (9, 8), *window), dtype)
+    dw = F.conv2d_grad_weight(x, w.shape, dy, **numbers, backend=name)
+    same(name, dw, reference.conv2d_grad_weight(x, dy, (3, 2), *window), dtype)
+
+
+def test_one_image_without_its_batch() -> None:
+    x, w, b = integers(1, "float32", 1, 3, 6, 7), integers(2, "float32", 4, 3, 3, 2), integers(3, "float32", 4)
+    y = F.conv2d(x[0], w, b, 2, "same")
+    assert y.shape == (4, 3, 4) and np.array_equal(y, F.conv2d(x, w, b, 2, "same")[0])
+    dx, dw = F.conv2d_grad_input((3, 6, 7), w, y, 2, "same"), F.conv2d_grad_weight(x[0], w.shape, y, 2, "same")
+    assert dx.shape == (3, 6, 7) and np.array_equal(dx, F.conv2d_grad_input(x.shape, w, y[None], 2, "same")[0])
+    assert dw.shape == w.shape and np.array_equal(dw, F.conv2d_grad_weight(x, w.shape, y[None], 2, "same"))
+    for pool in (F.global_max_pool2d, F.global_avg_pool2d):
+        assert pool(x[0]).shape == (3, 1, 1) and np.array_equal(pool(x[0]), pool(x)[0])
+    assert F.max_pool2d(x[0], 2).shape == F.avg_pool2d(x[0], 2).shape == (3, 3, 3)
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_global_pooling(count: int, dtype: str) -> None:
+    x = 42 * integers(1, dtype, count, 3, 6, 7)
+    for name in backend_names("max_pool2d"):
+        same(name, F.global_max_pool2d(x, backend=name), x.max((2, 3), keepdims=True), dtype)
+    for name in backend_names("avg_pool2d"):
+        same(name, F.global_avg_pool2d(x, backend=name), x.mean((2, 3), keepdims=True, dtype="float64"), dtype)
+
+
+def test_pooling_with_four_sides_dilation_and_ceil_mode(dtype: str) -> None:
+    x = 36 * integers(1, dtype, 3, 2, 6, 7)
+    y = F.max_pool2d(x, (3, 2), (1, 2), (4, 0, 2, 1), (2, 3), True)
+    same("direct", y, reference.max_pool2d(x, (3, 2), (1, 2), (4, 0, 2, 1), (2, 3), True), dtype)
+    for whole in (True, False):
+        y = F.avg_pool2d(x, (3, 2), 2, (2, 0, 1, 0), True, whole)
+        same("direct", y, reference.avg_pool2d(x, (3, 2), (2, 2), (2, 0, 1, 0), whole, True), dtype)
+    y = F.avg_pool2d(x, 2, divisor_override=-4)
+    same("direct", y, -reference.avg_pool2d(x, (2, 2), (2, 2)), dtype)
 
 
 @pytest.mark.parametrize("count", COUNTS)
@@ -143,6 +231,17 @@ def test_softmax(shape: tuple[int, ...], dim: int, dtype: str) -> None:
 
 
 @pytest.mark.parametrize("count", COUNTS)
+def test_log_softmax(count: int, dtype: str) -> None:
+    x = np.random.default_rng(1).standard_normal((count, 3, 5)).astype(dtype)
+    for name in backend_names("log_softmax"):
+        for dim in (0, 1, 2, -1, -3):
+            y = F.log_softmax(x, dim, backend=name)
+            wanted = x - np.log(np.exp(x.astype(np.float64)).sum(dim, keepdims=True))
+            np.testing.assert_allclose(y, wanted, rtol=0, atol=16 * np.finfo(dtype).eps)
+            assert y.shape == x.shape and y.dtype == dtype and y.flags.c_contiguous
+
+
+@pytest.mark.parametrize("count", COUNTS)
 def test_cross_entropy(count: int, dtype: str) -> None:
     random = np.random.default_rng(1)
     x, target = random.standard_normal((count, 7)).astype(dtype), random.integers(0, 7, count)
@@ -160,7 +259,11 @@ def test_no_images_give_no_images() -> None:
     assert F.conv2d(zeros(0, 1, 5, 5), zeros(2, 1, 3, 3)).shape == (0, 2, 3, 3)
     assert F.conv2d_grad_input((0, 1, 5, 5), zeros(2, 1, 3, 3), zeros(0, 2, 3, 3)).shape == (0, 1, 5, 5)
     assert not F.conv2d_grad_weight(zeros(0, 1, 5, 5), (2, 1, 3, 3), zeros(0, 2, 3, 3)).any()
+    assert F.conv2d(zeros(0, 4, 5, 5), zeros(2, 2, 3, 3), padding="same", groups=2).shape == (0, 2, 5, 5)
     assert F.max_pool2d(zeros(0, 1, 4, 4), 2).shape == (0, 1, 2, 2)
+    assert F.avg_pool2d(zeros(0, 1, 5, 5), 2, ceil_mode=True).shape == (0, 1, 3, 3)
+    assert F.global_avg_pool2d(zeros(0, 3, 4, 4)).shape == (0, 3, 1, 1)
+    assert F.log_softmax(zeros(0, 3)).shape == (0, 3)
     assert F.linear(zeros(0, 3), zeros(2, 3)).shape == (0, 2)
     assert F.cross_entropy(zeros(0, 3), np.zeros(0, np.int64), reduction="none").shape == (0,)
 

@@ -35,7 +35,17 @@ SENTENCES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         ShapeError,
         r"all arrays must have one dtype, got x float32, w float64, b float64; convert them with \.astype",
     ),
-    "axes": (lambda: F.conv2d(X[0], W), ShapeError, r"x must have 4 axes, got shape \(3, 5, 5\)"),
+    "axes": (
+        lambda: F.conv2d(X[0, 0], W),
+        ShapeError,
+        r"x must have 4 axes \(N, C, H, W\), or 3 for one image, got shape \(5, 5\)",
+    ),
+    "axes of a weight": (lambda: F.conv2d(X, W[0]), ShapeError, r"w must have 4 axes, got shape \(3, 2, 2\)"),
+    "axes of pooling": (
+        lambda: F.global_avg_pool2d(X[None]),
+        ShapeError,
+        r"x must have 4 axes \(N, C, H, W\), or 3 for one image, got shape \(1, 2, 3, 5, 5\)",
+    ),
     "axes of features": (lambda: F.linear(X, W), ShapeError, r"x must have 2 axes, got shape \(2, 3, 5, 5\)"),
     "bias": (
         lambda: F.conv2d(X, W, zeros(3)),
@@ -55,8 +65,19 @@ SENTENCES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "groups": (
         lambda: F.conv2d(X, W, groups=2),
         ShapeError,
-        r"conv2d: groups 2 must divide the 3 input and the 4 output channels",
+        r"conv2d: groups 2 must divide the 3 input and the 4 output channels: 3 = 1·2 \+ 1$",
     ),
+    "groups that divide neither": (
+        lambda: F.conv2d(X, W, groups=5),
+        ShapeError,
+        r"groups 5 must divide the 3 input and the 4 output channels: 3 = 0·5 \+ 3, 4 = 0·5 \+ 4$",
+    ),
+    "no groups": (
+        lambda: F.conv2d(X, W, groups=0),
+        ShapeError,
+        r"conv2d: groups must be one whole number of at least 1, got 0",
+    ),
+    "groups that are a truth": (lambda: F.conv2d(X, W, groups=True), ShapeError, r"groups must be .*, got True"),
     "window": (
         lambda: F.conv2d(X, zeros(4, 3, 8, 2), padding=(1, 0)),
         ShapeError,
@@ -65,7 +86,7 @@ SENTENCES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "dilated window": (
         lambda: F.conv2d(X, W, dilation=(1, 5)),
         ShapeError,
-        r"conv2d: a window of 2×6 does not fit the padded input of 5×5",
+        r"conv2d: a window of 2×6 \(2×2 with dilation 1×5\) does not fit the padded input of 5×5",
     ),
     "stride": (
         lambda: F.conv2d(X, W, stride=0),
@@ -77,10 +98,34 @@ SENTENCES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         ShapeError,
         r"stride must be .* or two, got \(1, 2, 3\)",
     ),
+    "window and four sides": (
+        lambda: F.conv2d(X, zeros(4, 3, 8, 2), padding=(1, 0, 2, 2)),
+        ShapeError,
+        r"conv2d: a window of 8×2 does not fit the padded input of 6×9 \(5 \+ 1 \+ 0 by 5 \+ 2·2\)",
+    ),
     "padding": (
         lambda: F.conv2d(X, W, padding=-1),
         ShapeError,
-        r"padding must be one whole number of at least 0, or two, got -1",
+        r"padding must be one whole number of at least 0, two \(rows, columns\), "
+        r"four \(top, bottom, left, right\), 'same' or 'valid', got -1$",
+    ),
+    "a word": (lambda: F.conv2d(X, W, padding="smae"), ShapeError, r"padding must be .*'same' or 'valid', got 'smae'"),
+    "three sides": (lambda: F.conv2d(X, W, padding=(1, 2, 3)), ShapeError, r"padding must be .*, got \(1, 2, 3\)"),
+    "five sides": (
+        lambda: F.conv2d_grad_weight(X, W.shape, X, padding=[1, 2, 3, 4, 5]),
+        ShapeError,
+        r"padding must be .*, got \[1, 2, 3, 4, 5\]",
+    ),
+    "a negative side": (
+        lambda: F.conv2d_grad_input((2, 3, 5, 5), W, X, padding=(0, 0, -1, 0)),
+        ShapeError,
+        r"padding must be .*, got \(0, 0, -1, 0\)",
+    ),
+    "a truth for padding": (lambda: F.conv2d(X, W, padding=True), ShapeError, r"padding must be .*, got True"),
+    "no rows": (
+        lambda: F.conv2d(zeros(2, 3, 0, 5), W, padding=1),
+        ShapeError,
+        r"conv2d: x must have at least one row and one column, got shape \(2, 3, 0, 5\)",
     ),
     "real padding": (lambda: F.conv2d(X, W, padding=(0.5, 1)), ShapeError, r"padding must be .* got \(0\.5, 1\)"),  # type: ignore[arg-type]
     "grad_output": (
@@ -94,19 +139,29 @@ SENTENCES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         r"conv2d_grad_weight: grad_output must have shape \(2, 4, 4, 4\), got \(3, 4, 4, 4\)",
     ),
     "input size": (
+        lambda: F.conv2d_grad_input((5, 5), W, zeros(2, 4, 4, 4)),
+        ShapeError,
+        r"input_size must be 4 whole numbers \(N, C, H, W\), or 3 for one image, got \(5, 5\)",
+    ),
+    "a batch for one image": (
         lambda: F.conv2d_grad_input((3, 5, 5), W, zeros(2, 4, 4, 4)),
         ShapeError,
-        r"input_size must be 4 whole numbers \(N, C, H, W\), got \(3, 5, 5\)",
+        r"conv2d_grad_input: grad_output must have shape \(4, 4, 4\), got \(2, 4, 4, 4\)",
+    ),
+    "one image for a batch": (
+        lambda: F.conv2d_grad_weight(X, W.shape, zeros(4, 4, 4)),
+        ShapeError,
+        r"conv2d_grad_weight: grad_output must have shape \(2, 4, 4, 4\), got \(4, 4, 4\)",
     ),
     "weight size": (
         lambda: F.conv2d_grad_weight(X, (4, 3, 2), zeros(2, 4, 4, 4)),
         ShapeError,
-        r"weight_size must be 4 whole numbers \(O, C, KH, KW\), got \(4, 3, 2\)",
+        r"weight_size must be 4 whole numbers \(O, C/groups, KH, KW\), got \(4, 3, 2\)",
     ),
     "a size that is no whole number": (
         lambda: F.conv2d_grad_input((2, 3, 6.0, 6), W, zeros(2, 4, 4, 4)),
         ShapeError,
-        r"input_size must be 4 whole numbers \(N, C, H, W\), got \(2, 3, 6.0, 6\)",
+        r"input_size must be 4 whole numbers \(N, C, H, W\), or 3 for one image, got \(2, 3, 6.0, 6\)",
     ),
     "a stride that is no whole number": (
         lambda: F.conv2d(X, W, stride=2.5),
@@ -116,12 +171,12 @@ SENTENCES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "no padding at all": (
         lambda: F.conv2d(X, W, padding=None),
         ShapeError,
-        r"padding must be one whole number of at least 0, or two, got None",
+        r"padding must be .*, got None",
     ),
     "groups that are no whole number": (
         lambda: F.conv2d(X, W, groups=1.0),
         ShapeError,
-        r"groups 1.0 must divide the 3 input and the 4 output channels",
+        r"groups must be one whole number of at least 1, got 1.0",
     ),
     "an empty kernel": (
         lambda: F.conv2d(X, zeros(4, 3, 0, 2)),
@@ -136,27 +191,74 @@ SENTENCES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "pooling padding": (
         lambda: F.max_pool2d(X, 2, padding=2),
         ShapeError,
-        r"max_pool2d: padding \(2, 2\) is more than half of kernel_size \(2, 2\)",
+        r"max_pool2d: padding \[2, 2\] is more than half of kernel_size \[2, 2\]; "
+        r"four sides \[top, bottom, left, right\] may be wider",
+    ),
+    "pooling padding on four sides": (
+        lambda: F.avg_pool2d(X, (2, 3), padding=(1, 1, 0, 3)),
+        ShapeError,
+        r"avg_pool2d: padding \[1, 1, 0, 3\] has a side that is not below the window's 2×3, "
+        r"so that a window could hold nothing but padding",
+    ),
+    "dilated pooling padding": (
+        lambda: F.max_pool2d(X, 2, padding=(0, 3, 0, 0), dilation=2),
+        ShapeError,
+        r"max_pool2d: padding \[0, 3, 0, 0\] has a side that is not below the window's 3×3",
+    ),
+    "pooling has no words": (
+        lambda: F.max_pool2d(X, 2, padding="same"),
+        ShapeError,
+        r"padding must be one whole number of at least 0, two \(rows, columns\) or four .*, got 'same'",
+    ),
+    "no columns": (
+        lambda: F.max_pool2d(zeros(2, 3, 5, 0), 1),
+        ShapeError,
+        r"max_pool2d: x must have at least one row and one column, got shape \(2, 3, 5, 0\)",
+    ),
+    "no pixel to pool": (
+        lambda: F.global_max_pool2d(zeros(2, 3, 0, 0)),
+        ShapeError,
+        r"max_pool2d: x must have at least one row and one column, got shape \(2, 3, 0, 0\)",
     ),
     "pooling window": (
         lambda: F.avg_pool2d(X, (2, 6)),
         ShapeError,
         r"avg_pool2d: a window of 2×6 does not fit the padded input of 5×5",
     ),
-    "ceil_mode": (
-        lambda: F.avg_pool2d(X, 2, ceil_mode=True),
+    "dilated pooling window": (
+        lambda: F.max_pool2d(X, 3, padding=1, dilation=(1, 4)),
         ShapeError,
-        r"avg_pool2d: ceil_mode=True is not supported, sizes are rounded down; pad the input instead",
+        r"max_pool2d: a window of 3×9 \(3×3 with dilation 1×4\) does not fit the padded input of 7×7 \(5 \+ 2·1 by",
     ),
-    "max_pool2d's ceil_mode": (
-        lambda: F.max_pool2d(X, 2, ceil_mode=True),
+    "ceil_mode": (
+        lambda: F.avg_pool2d(X, 2, ceil_mode="no"),  # type: ignore[arg-type]
         ShapeError,
-        r"max_pool2d: ceil_mode=True is not supported, sizes are rounded down; pad the input instead",
+        r"ceil_mode must be True or False, got 'no'",
+    ),
+    "count_include_pad": (
+        lambda: F.avg_pool2d(X, 2, count_include_pad=1),  # type: ignore[arg-type]
+        ShapeError,
+        r"count_include_pad must be True or False, got 1",
+    ),
+    "divisor": (
+        lambda: F.avg_pool2d(X, 2, divisor_override=0),
+        ShapeError,
+        r"avg_pool2d: divisor_override must be a whole number other than 0, or None, got 0",
+    ),
+    "real divisor": (
+        lambda: F.avg_pool2d(X, 2, divisor_override=2.5),  # type: ignore[arg-type]
+        ShapeError,
+        r"divisor_override must be a whole number other than 0, or None, got 2.5",
     ),
     "pooling dilation": (
-        lambda: F.max_pool2d(X, 2, dilation=(2, 1)),
+        lambda: F.max_pool2d(X, 2, dilation=(2, 0)),
         ShapeError,
-        r"max_pool2d: dilation \(2, 1\) is not supported, only 1",
+        r"dilation must be one whole number of at least 1, or two, got \(2, 0\)",
+    ),
+    "dim of log_softmax": (
+        lambda: F.log_softmax(zeros(2, 3), -3),
+        ShapeError,
+        r"log_softmax: dim -3 does not exist in an array of shape \(2, 3\)",
     ),
     "features": (
         lambda: F.linear(zeros(2, 3), zeros(4, 5)),

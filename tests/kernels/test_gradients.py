@@ -16,7 +16,7 @@ from nbcnn.kernels.registry import backend, backend_names
 from nbcnn.network import Network
 
 from .cases import CONV2D, pool2d
-from .networks import LENET_LIKE, MOTLEY, build, images
+from .networks import LENET_LIKE, MOTLEY, SPREAD, build, images
 
 EPS, ATOL, RTOL = 1e-6, 1e-8, 1e-6
 """PyTorch's gradcheck steps as far, but allows 1e-5 and 1e-3."""
@@ -123,10 +123,18 @@ PLAIN: dict[str, Any] = {
     "avg_pool2d, overlapping": pool2d("avg_pool2d", "overlapping, stride 2", dtype="float64"),
     "avg_pool2d, padding counts": pool2d("avg_pool2d", "overlapping and padding", True, "float64"),
     "avg_pool2d, padding does not count": pool2d("avg_pool2d", "padding on four sides", False, "float64"),
+    "max_pool2d, dilation": pool2d("max_pool2d", "dilation and padding", dtype="float64"),
+    "max_pool2d, dilation and ceil": pool2d("max_pool2d", "dilation and ceil", dtype="float64"),
+    "avg_pool2d, ceil": pool2d("avg_pool2d", "ceil and padding", True, "float64"),
+    "avg_pool2d, ceil, padding does not count": pool2d(
+        "avg_pool2d", "ceil and padding on four sides", False, "float64"
+    ),
+    "avg_pool2d, divisor": replace(pool2d("avg_pool2d", "ceil and padding", dtype="float64"), divisor_override=-3),
     "relu": ElementwiseProblem("relu", 20, "float64"),
     "sigmoid": ElementwiseProblem("sigmoid", 20, "float64"),
     "tanh": ElementwiseProblem("tanh", 20, "float64"),
     "softmax": ElementwiseProblem("softmax", 7, "float64"),
+    "log_softmax": ElementwiseProblem("log_softmax", 7, "float64"),
 }
 EACH_PLAIN = [(case, name) for case, problem in PLAIN.items() for name in backend_names(problem.op)]
 
@@ -192,7 +200,7 @@ def gradient_by_differences(
     return np.array(found)
 
 
-@pytest.mark.parametrize("layers", [LENET_LIKE, MOTLEY], ids=["lenet-like", "motley"])
+@pytest.mark.parametrize("layers", [LENET_LIKE, MOTLEY, SPREAD], ids=["lenet-like", "motley", "spread"])
 def test_gradient_of_a_network_in_every_parameter(layers: list[Any]) -> None:
     network = build(layers, "float64")
     engine = Engine(network, threads=1)

@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from nbcnn.errors import KernelError
 from nbcnn.kernels import reference
 from nbcnn.kernels.contract import LANES, Conv2dProblem, PlainKernels, Pool2dProblem
-from nbcnn.kernels.registry import backend, backend_names
+from nbcnn.kernels.registry import backend, backend_names, prepare
 
-from .cases import POOL2D, pool2d
+from .cases import DILATED_POOL2D, POOL2D, pool2d
 from .conformance import Arrays, draw, images, integers, normal, pack, run
 
 MAX, AVG = ([(op, name) for name in backend_names(op)] for op in ("max_pool2d", "avg_pool2d"))
 
 
+BOTH = [(op, name, case) for op, name in MAX + AVG for case in POOL2D]
+DILATED = [(op, name, case) for op, name in MAX for case in DILATED_POOL2D]
+
+
 def oracle(problem: Pool2dProblem, inputs: Arrays) -> Arrays:
-    x, dy = images(inputs["x"]), images(inputs["dy"])
-    window, size = (problem.kernel_size, problem.stride, problem.padding), (problem.height, problem.width)
-    if problem.op == "max_pool2d":
+    p, x, dy = problem, images(inputs["x"]), images(inputs["dy"])
+    window: tuple[Any, ...] = (p.kernel_size, p.stride, p.padding)
+    if p.op == "max_pool2d":
+        window += (p.dilation, p.ceil_mode)
         y, dx = reference.max_pool2d(x, *window), reference.max_pool2d_grad(x, dy, *window)
     else:
-        y = reference.avg_pool2d(x, *window, problem.count_include_pad)
-        dx = reference.avg_pool2d_grad(dy, size, *window, problem.count_include_pad)
+        window += (p.count_include_pad, p.ceil_mode, p.divisor_override)
+        y, dx = reference.avg_pool2d(x, *window), reference.avg_pool2d_grad(dy, (p.height, p.width), *window)
     return {"y": pack(y), "dx": pack(dx)}
 
 
-@pytest.mark.parametrize("case", POOL2D)
 @pytest.mark.parametrize("count_include_pad", [True, False])
-@pytest.mark.parametrize(("op", "name"), MAX + AVG)
+@pytest.mark.parametrize(("op", "name", "case"), BOTH + DILATED)
 def test_backend_equals_the_oracle(op: str, name: str, count_include_pad: bool, case: str, dtype: str) -> None:
     problem = pool2d(op, case, count_include_pad, dtype)
     numbers = integers(1, dtype, largest=2)  # few numbers, so that most windows have several largest pixels
@@ -40,14 +46,33 @@ def test_backend_equals_the_oracle(op: str, name: str, count_include_pad: bool, 
         np.testing.assert_array_equal(got[key], array, err_msg=key)
 
 
-@pytest.mark.parametrize("case", POOL2D)
-@pytest.mark.parametrize(("op", "name"), MAX + AVG)
+@pytest.mark.parametrize(("op", "name", "case"), BOTH + DILATED)
 def test_backend_is_near_the_oracle_on_any_numbers(op: str, name: str, case: str, dtype: str) -> None:
     problem = pool2d(op, case, True, dtype)
     inputs = draw(problem, normal(2, dtype))
     got, wanted = run(backend(op, name), problem, inputs), oracle(problem, inputs)
     for key, array in wanted.items():
         np.testing.assert_allclose(got[key], array, rtol=0, atol=16 * np.finfo(dtype).eps, err_msg=key)
+
+
+@pytest.mark.parametrize("divisor", [1, 3, -2])
+@pytest.mark.parametrize("case", ["overlapping and padding", "ceil and padding"])
+@pytest.mark.parametrize(("op", "name"), AVG)
+def test_a_divisor_of_ones_own(op: str, name: str, case: str, divisor: int, dtype: str) -> None:
+    problem = replace(pool2d(op, case, True, dtype), divisor_override=divisor)
+    inputs = {key: 36 * array for key, array in draw(problem, integers(3, dtype)).items()}
+    got, wanted = run(backend(op, name), problem, inputs), oracle(problem, inputs)
+    for key, array in wanted.items():
+        np.testing.assert_array_equal(got[key], array, err_msg=key)
+
+
+@pytest.mark.parametrize(("op", "name"), AVG)
+def test_averages_are_not_dilated(op: str, name: str) -> None:
+    problem = pool2d(op, "dilation")
+    assert backend(op, name).supports(problem) == "dilation is (2, 3), it can only do (1, 1)"
+    sentence = r"backend direct can't do this avg_pool2d: dilation is \(2, 3\), it can only do \(1, 1\); no known"
+    with pytest.raises(KernelError, match=sentence):
+        prepare(problem, name)
 
 
 def forward(problem: Pool2dProblem, name: str, image: Any) -> np.ndarray:
@@ -98,12 +123,11 @@ def test_whether_padding_counts(op: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(("op", "name"), AVG)
-@pytest.mark.parametrize("case", POOL2D)
+@pytest.mark.parametrize("case", sorted(POOL2D.keys() - {"ceil: larger than the image"}))
 def test_mean_is_a_convolution_with_equal_weights(op: str, name: str, case: str) -> None:
-    channels, *numbers = POOL2D[case]
-    height, width, (KH, KW), stride, padding = numbers
-    problem = pool2d(op, case, True, "float64")
-    convolution = Conv2dProblem(1, 1, height, width, (KH, KW), stride, padding, dtype="float64")
+    problem = replace(pool2d(op, case, True, "float64"), ceil_mode=False)
+    (channels, height, width), (KH, KW) = problem.x_shape, problem.kernel_size
+    convolution = Conv2dProblem(1, 1, height, width, (KH, KW), problem.stride, problem.padding, dtype="float64")
     inputs = draw(problem, normal(4, "float64"))
     y = run(backend(op, name), problem, inputs)["y"]
     for c in range(channels):
@@ -145,7 +169,41 @@ def test_max_of_minus_infinity(op: str, name: str) -> None:
     assert gradient(problem, name, image, [[1, 2], [3, 4]]).tolist() == [[[1, 2], [3, 4]]]
 
 
-@pytest.mark.parametrize("case", POOL2D)
+@pytest.mark.parametrize(("op", "name"), MAX)
+def test_max_of_no_pixels(op: str, name: str, dtype: str) -> None:
+    """A window that steps over the image has no largest pixel: -inf, and its gradient goes nowhere. NaN still wins."""
+    problem = Pool2dProblem(op, 1, 2, 3, (2, 1), (1, 1), (1, 1, 0, 0), dtype=dtype, dilation=(3, 1))
+    assert forward(problem, name, [[1, 2, 3], [4, 5, 6]]).tolist() == [[[-np.inf] * 3]]
+    assert not gradient(problem, name, [[1, 2, 3], [4, 5, 6]], [[7, 8, 9]]).any()
+
+
+@pytest.mark.parametrize(("op", "name"), MAX)
+def test_nan_wins_in_dilated_windows(op: str, name: str, dtype: str) -> None:
+    problem = Pool2dProblem(op, 1, 3, 3, (2, 2), (1, 1), dtype=dtype, dilation=(2, 2))
+    kernels: PlainKernels = backend(op, name).build(problem)
+    x, y = np.ones((1, 3, 3, LANES), dtype), np.zeros((1, 1, 1, LANES), dtype)
+    x[0, 2, 0, 4], x[0, 1, 1, 5] = np.nan, np.nan  # of a corner, and of the middle, which no tap meets
+    kernels.forward(x, y, np.zeros(0, dtype))
+    assert np.flatnonzero(np.isnan(y)).tolist() == [4]
+    dx = np.empty_like(x)
+    kernels.grad_input(x, y, np.ones_like(y), dx, np.zeros(0, dtype))
+    assert dx[0, 2, 0, 4] == dx[0, 0, 0, 5] == 1 and dx.sum() == LANES
+
+
+@pytest.mark.parametrize(("op", "name"), AVG)
+def test_beyond_the_padding_nothing_counts(op: str, name: str) -> None:
+    """Three pixels in a row, windows of 2 at -1, 1, 3 with one zero after: 0 6 | 12 18 | 0 and nothing beyond."""
+    problem = Pool2dProblem(op, 1, 1, 3, (1, 2), (1, 2), (0, 0, 1, 1), ceil_mode=True)
+    assert forward(problem, name, [[6, 12, 18]]).tolist() == [[[3, 15]]]
+    wide = replace(problem, padding=(0, 0, 0, 0))
+    assert forward(wide, name, [[6, 12, 18]]).tolist() == [[[9, 18]]]
+    assert gradient(wide, name, [[6, 12, 18]], [[2, 5]]).tolist() == [[[1, 1, 5]]]
+    part = Pool2dProblem(op, 1, 1, 4, (1, 4), (1, 3), (0, 0, 1, 1), ceil_mode=True)  # at -1 and at 2: of 2 3 | 0 |
+    assert forward(part, name, [[6, 12, 18, 24]]).tolist() == [[[9, 14]]]
+    assert forward(replace(part, count_include_pad=False), name, [[6, 12, 18, 24]]).tolist() == [[[12, 21]]]
+
+
+@pytest.mark.parametrize("case", POOL2D | DILATED_POOL2D)
 def test_shapes(case: str) -> None:
     problem = pool2d("max_pool2d", case)
     inputs = draw(problem, normal(5, "float32"))

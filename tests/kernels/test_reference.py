@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from nbcnn.kernels import reference
-from nbcnn.kernels.contract import Conv2dProblem
+from nbcnn.kernels.contract import Conv2dProblem, Pool2dProblem
 
-from .cases import CONV2D, POOL2D
+from .cases import CONV2D, DILATED_POOL2D, POOL2D, pool2d
 
 NINE = np.arange(9.0).reshape(1, 1, 3, 3)
 MORE = {
@@ -84,18 +84,52 @@ def test_pooling_by_hand() -> None:
     assert reference.max_pool2d_grad(ties, np.ones((1, 1, 1, 1)), (2, 2), (2, 2)).tolist() == [[[[0, 1], [0, 0]]]]
 
 
-@pytest.mark.parametrize("case", POOL2D)
+def windows(p: Pool2dProblem, x: np.ndarray) -> np.ndarray:
+    """(N, C, OH, OW, KH, KW): the taps of each window, NaN where one is in the padding, inf where it is beyond."""
+    top, bottom, left, right = p.padding
+    (OH, OW), (KH, KW) = p.y_shape[1:], p.kernel_size
+    canvas = np.full((*x.shape[:2], p.height + 99, p.width + 99), np.inf)
+    canvas[:, :, : top + p.height + bottom, : left + p.width + right] = np.nan
+    canvas[:, :, top : top + p.height, left : left + p.width] = x
+    taps = np.empty((*x.shape[:2], OH, OW, KH, KW))
+    for i, j, a, k in np.ndindex(OH, OW, KH, KW):
+        row, column = i * p.stride[0] + a * p.dilation[0], j * p.stride[1] + k * p.dilation[1]
+        taps[:, :, i, j, a, k] = canvas[:, :, row, column]
+    return taps
+
+
+@pytest.mark.parametrize("case", POOL2D | DILATED_POOL2D)
+def test_pooling_is_over_the_taps_of_each_window(case: str) -> None:
+    p = pool2d("max_pool2d", case)
+    x = integers(1, 2, *p.x_shape)
+    taps = windows(p, x)
+    pixels = np.where(np.isfinite(taps), taps, -np.inf)
+    y = reference.max_pool2d(x, p.kernel_size, p.stride, p.padding, p.dilation, p.ceil_mode)
+    np.testing.assert_array_equal(y, pixels.max((4, 5)))
+    if case in POOL2D:
+        sums, image, padded = np.nansum(np.where(np.isinf(taps), 0, taps), (4, 5)), np.isfinite(taps), ~np.isinf(taps)
+        for whole, met in ((True, padded), (False, image)):
+            y = reference.avg_pool2d(x, p.kernel_size, p.stride, p.padding, whole, p.ceil_mode)
+            np.testing.assert_allclose(y, sums / met.sum((4, 5)), rtol=1e-14, atol=1e-14)
+        y = reference.avg_pool2d(x, p.kernel_size, p.stride, p.padding, True, p.ceil_mode, -2)
+        np.testing.assert_array_equal(y, sums / -2)
+
+
+@pytest.mark.parametrize("case", POOL2D | DILATED_POOL2D)
 @pytest.mark.parametrize("whole", [True, False])
 def test_gradients_of_pooling_are_adjoints(case: str, whole: bool) -> None:
-    channels, height, width, *window = POOL2D[case]
-    x = 5 + integers(1, 2, channels, height, width)
-    y = reference.avg_pool2d(x, *window, whole)
-    dy = 5 + integers(2, *y.shape)
-    dx = reference.avg_pool2d_grad(dy, (height, width), *window, whole)
-    assert (x * dx).sum() == pytest.approx((y * dy).sum(), rel=1e-12)
-    largest = reference.max_pool2d(x, *window)
-    dx = reference.max_pool2d_grad(x, dy, *window)
-    assert (x * dx).sum() == (largest * dy).sum()
+    p = pool2d("max_pool2d", case)
+    x = 5 + integers(1, 2, *p.x_shape)
+    window = (p.kernel_size, p.stride, p.padding)
+    largest = reference.max_pool2d(x, *window, p.dilation, p.ceil_mode)
+    dy = 5 + integers(2, *largest.shape)
+    dx = reference.max_pool2d_grad(x, dy, *window, p.dilation, p.ceil_mode)
+    assert (x * dx).sum() == (np.where(np.isinf(largest), 0, largest) * dy).sum()
+    if case in POOL2D:
+        for counted in ((whole, p.ceil_mode), (whole, p.ceil_mode, 3)):
+            y = reference.avg_pool2d(x, *window, *counted)
+            dx = reference.avg_pool2d_grad(dy, (p.height, p.width), *window, *counted)
+            assert (x * dx).sum() == pytest.approx((y * dy).sum(), rel=1e-12)
 
 
 def test_the_rest_by_hand() -> None:
@@ -104,6 +138,9 @@ def test_the_rest_by_hand() -> None:
     np.testing.assert_allclose(reference.cross_entropy(log, np.array([2])), [np.log(10 / 3)])
     np.testing.assert_allclose(reference.cross_entropy_grad(log, np.array([2]), np.array([10])), [[1, 2, -7, 4]])
     np.testing.assert_allclose(reference.softmax_grad(log, np.array([[1, 0, 0, 0]])), [[0.09, -0.02, -0.03, -0.04]])
+    np.testing.assert_allclose(reference.log_softmax(log), np.log([[0.1, 0.2, 0.3, 0.4]]))
+    dx = reference.log_softmax_grad(log, np.array([[1, 2, 3, 5]]))
+    np.testing.assert_allclose(dx, [[-0.1, -0.2, -0.3, 0.6]], atol=1e-14)  # less 0.1, 0.2, 0.3, 0.4 of 11
     assert reference.relu(np.array([-1, 0, 2])).tolist() == [0, 0, 2]
     assert reference.relu_grad(np.array([-1, 0, 2]), np.array([5, 6, 7])).tolist() == [0, 0, 7]
     np.testing.assert_allclose(reference.sigmoid(np.log([3, 1 / 3])), [0.75, 0.25])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nbcnn.kernels.contract import Fixed, PlainKernels, Pool2dProblem, SimpleBackend
+from nbcnn.kernels.contract import Fixed, PlainKernels, Pool2dProblem
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import load, splat, store
 from nbcnn.kernels.registry import register
@@ -10,45 +10,69 @@ from nbcnn.kernels.registry import register
 
 @kernel
 def forward(x, y, work, numbers):
-    """x (C, H, W) -> y (C, OH, OW); ``whole``: padding zeros count in the divisor."""
-    (KH, KW), (SH, SW), (top, left), whole = numbers
+    """x (C, H, W) -> y (C, OH, OW); numbers: kernel size, stride, padding and how to count, see ``divisor``."""
+    (KH, KW), (SH, SW), (top, _, left, _), _ = numbers
     C, H, W = x.shape[:3]
     zero = splat(x.dtype.type(0))
     for c in range(C):
         for i in range(y.shape[1]):
             for j in range(y.shape[2]):
                 r, q = i * SH - top, j * SW - left
-                a0, a1, k0, k1 = max(r, 0), min(r + KH, H), max(q, 0), min(q + KW, W)
                 s = zero
-                for a in range(a0, a1):
-                    for k in range(k0, k1):
+                for a in range(max(r, 0), min(r + KH, H)):
+                    for k in range(max(q, 0), min(q + KW, W)):
                         s += load(x, (c, a, k))
-                store(y, (c, i, j), s / (KH * KW if whole else (a1 - a0) * (k1 - k0)))  # equation (7)
+                store(y, (c, i, j), s / divisor(r, q, H, W, numbers))  # equation (7)
 
 
 @kernel
 def grad_input(x, y, dy, dx, work, numbers):
     """Every pixel of a window gets its share of dy; windows may overlap."""
-    (KH, KW), (SH, SW), (top, left), whole = numbers
+    (KH, KW), (SH, SW), (top, _, left, _), _ = numbers
     C, H, W = dx.shape[:3]
     dx[:] = 0
     for c in range(C):
         for i in range(dy.shape[1]):
             for j in range(dy.shape[2]):
                 r, q = i * SH - top, j * SW - left
-                a0, a1, k0, k1 = max(r, 0), min(r + KH, H), max(q, 0), min(q + KW, W)
-                share = load(dy, (c, i, j)) / (KH * KW if whole else (a1 - a0) * (k1 - k0))
-                for a in range(a0, a1):
-                    for k in range(k0, k1):
+                share = load(dy, (c, i, j)) / divisor(r, q, H, W, numbers)
+                for a in range(max(r, 0), min(r + KH, H)):
+                    for k in range(max(q, 0), min(q + KW, W)):
                         store(dx, (c, a, k), load(dx, (c, a, k)) + share)
 
 
+@kernel
+def divisor(r, q, H, W, numbers):
+    """What the sum over the window from row r and column q on is divided by: D of equation (7).
+
+    A number that was given; else how many taps meet the image, or (``whole``) the image and the padding around it.
+    """
+    (KH, KW), _, (_, bottom, _, right), (whole, given) = numbers
+    if given != 0:
+        return given
+    if whole:
+        return (min(r + KH, H + bottom) - r) * (min(q + KW, W + right) - q)
+    # At least 1: the mean of no pixels is 0, as in PyTorch.
+    return max(1, min(r + KH, H) - max(r, 0)) * max(1, min(q + KW, W) - max(q, 0))
+
+
 @register("avg_pool2d")
-class Direct(SimpleBackend):
+class Direct:
     """the formula, 16 images at once"""
+
+    def supports(self, problem: Pool2dProblem) -> str | None:
+        """Everything but dilation."""
+        if problem.dilation != (1, 1):
+            return f"dilation is {problem.dilation}, it can only do (1, 1)"
+        return None
+
+    def workspace(self, problem: Pool2dProblem) -> int:
+        """None."""
+        return 0
 
     def build(self, problem: Pool2dProblem) -> PlainKernels:
         """Bind the window."""
         p = problem
-        numbers = (p.kernel_size, p.stride, p.padding[::2], int(p.count_include_pad))
+        count = (int(p.count_include_pad), p.divisor_override or 0)
+        numbers = (p.kernel_size, p.stride, p.padding, count)
         return PlainKernels(Fixed(forward, numbers), Fixed(grad_input, numbers))

@@ -126,11 +126,10 @@ def planes(z, v, pair, y, b, how):
 
 
 @kernel
-def weight_products(z, dy, pair, v, stride, tables):
-    """v, laid out as weight_spectra's: the spectra of dw, summed over the 16 images: equation (24)."""
+def add_weight_products(z, dy, pair, v, stride, tables):
+    """Add to v, laid out as weight_spectra's, the spectra of dw, summed over the 16 images: equation (24)."""
     C, _, FH, FW = z.shape[:4]
     O = dy.shape[0]
-    v[:] = 0
     for g in range((O + 1) // 2):
         lay(dy[2 * g], pair[0], (0, 0), stride)
         if 2 * g + 1 < O:
@@ -144,15 +143,15 @@ def weight_products(z, dy, pair, v, stride, tables):
                 for q in range(FW):
                     zr, zi = load(z, (c, 0, p, q)), load(z, (c, 1, p, q))
                     dr, di = load(pair, (0, p, q)), load(pair, (1, p, q))
-                    v[block, 0, p, q, l] = lane_sum(zr * dr + zi * di)
-                    v[block, 1, p, q, l] = lane_sum(zi * dr - zr * di)
-    for block in range(v.shape[0]):
-        transform(v[block], tables, True)
+                    v[block, 0, p, q, l] += lane_sum(zr * dr + zi * di)
+                    v[block, 1, p, q, l] += lane_sum(zi * dr - zr * di)
 
 
 @kernel
-def take_weights(v, dw, dilation, scale):
-    """dw (O, C, KH, KW) from the transformed products: kernels 2g are real parts, 2g + 1 imaginary ones, negated."""
+def weights_from_spectra(v, dw, dilation, scale, tables):
+    """dw (O, C, KH, KW) from its spectra v: kernels 2g are real parts, 2g + 1 imaginary ones, negated."""
+    for block in range(v.shape[0]):
+        transform(v[block], tables, True)
     O, C, KH, KW = dw.shape
     for number in range((O + 1) // 2 * C):
         g, c = divmod(number, C)
@@ -217,8 +216,9 @@ class FFT(SimpleBackend):
             z, v, pair = split(work)
             spectra(x, z[:C], corner, (1, 1), tables)
             for c, o in groups:
-                weight_products(z[c], dy[o], pair, v, stride, tables)
-                take_weights(v, dw[o], dilation, scale)
+                v[:] = 0
+                add_weight_products(z[c], dy[o], pair, v, stride, tables)
+                weights_from_spectra(v, dw[o], dilation, scale, tables)
             bias_gradient(dy, db)
 
         return WeightedKernels(forward, grad_input, grad_weight)

@@ -1,0 +1,9 @@
+"""The conformance suite: what every backend must do, whoever wrote it. ``nbcnn kernels check`` is its command.
+
+``check_backend(op, name)`` gives a Report; docs/checking.md says what is checked.
+"""
+
+from nbcnn.check.report import Failure, Report
+from nbcnn.check.suite import Options, check_backend, check_backends
+
+__all__ = ["Failure", "Options", "Report", "check_backend", "check_backends"]

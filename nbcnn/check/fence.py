@@ -1,0 +1,69 @@
+"""Arrays between margins of NaN: a read outside spoils the result, a write outside is seen.
+
+An input must keep its bits.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+MARGIN = 999
+"""Numbers on either side; odd, so that no array begins on a vector's boundary."""
+PATTERN = {"float32": 0x7FC0BEEF, "float64": 0x7FF80000_0BADBEEF, "int64": -(2**60) - 12345}
+"""Bits of the margins and of what is not written yet: no NaN that arithmetic makes, no label."""
+
+Array = NDArray[Any]
+
+
+class _Yard(NamedTuple):
+    name: str
+    bits: Array
+    pattern: int
+    values: bytes | None
+
+
+class Fence:
+    """Hands out arrays, and says afterwards whether their surroundings and all inputs are untouched."""
+
+    def __init__(self) -> None:
+        self._yards: list[_Yard] = []
+
+    def output(self, name: str, shape: tuple[int, ...], dtype: str) -> Array:
+        """An array to write to, full of NaN (of an impossible label, where it holds whole numbers)."""
+        size = int(np.prod(shape))
+        bits = np.full(size + 2 * MARGIN, PATTERN[dtype], f"i{np.dtype(dtype).itemsize}")
+        self._yards.append(_Yard(name, bits, PATTERN[dtype], None))
+        array: Array = bits.view(dtype)[MARGIN : MARGIN + size].reshape(shape)
+        return array
+
+    def input(self, name: str, values: Array) -> Array:
+        """A copy of ``values`` that must not change."""
+        array = self.output(name, values.shape, values.dtype.name)
+        array[...] = values
+        self._yards[-1] = self._yards[-1]._replace(values=array.tobytes())
+        return array
+
+    def breaches(self) -> list[str]:
+        """A sentence for each margin and each input whose bits have changed."""
+        found = []
+        for name, bits, pattern, values in self._yards:
+            for side, margin in (("before", bits[:MARGIN]), ("after", bits[-MARGIN:])):
+                if (margin != pattern).any():
+                    found.append(f"something was written {side} {name}")
+            if values is not None and bits[MARGIN:-MARGIN].tobytes() != values:
+                found.append(f"the input {name} was changed")
+        return found
+
+    def check(self) -> None:
+        """Raise AssertionError with the first breach."""
+        for sentence in self.breaches():
+            raise AssertionError(sentence)
+
+
+def unwritten(array: Array) -> Array:
+    """Where an output still has the bits that ``Fence.output`` put there."""
+    where: Array = np.ascontiguousarray(array).view(f"i{array.itemsize}") == PATTERN[array.dtype.name]
+    return where

@@ -1,0 +1,127 @@
+"""A comparison as a person sees it: a moving bar, a line an epoch, a table and what it means."""
+
+from __future__ import annotations
+
+import textwrap
+from shlex import quote
+from typing import TYPE_CHECKING
+
+from nbcnn.cli._display import Display, loss_text, program
+from nbcnn.comparison import Reporter
+from nbcnn.report.verdict import verdicts
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from nbcnn.data import Dataset
+    from nbcnn.network import Network
+    from nbcnn.parting import Comparison, Variant
+
+_WIDTH = 88
+
+
+class CompareProgress(Display, Reporter):
+    """A line an epoch with every variant's loss, above a bar that counts steps."""
+
+    def __init__(self, stderr: bool = False) -> None:
+        super().__init__(stderr)
+        self._comparison: Comparison | None = None
+
+    def start(self, comparison: Comparison, network: Network, data: Dataset) -> None:
+        """Say what is compared, on what, into which folder."""
+        self._comparison, settings = comparison, network.config.train
+        threads = f"{comparison.threads} thread{'s' if comparison.threads > 1 else ''}"
+        self._print(
+            f"{comparison.model}: {comparison.parameters:,} parameters, {threads}, {len(comparison.variants)} variants "
+            f"side by side: {' '.join(variant.name for variant in comparison.variants)}"
+        )
+        self._print(f"{data.name}: {len(data.train.images):,} training and {len(data.test.images):,} test images")
+        self._print(
+            f"{settings.optimizer.name}, batches of {settings.batch_size}, {_length(comparison)}, seed {settings.seed}"
+        )
+        self._print(f"folder: {comparison.folder}")
+
+    def step(self, comparison: Comparison, epoch: int) -> None:
+        """Move the bar."""
+        if self._task is None:
+            total = comparison.epochs * comparison.epoch_steps
+            self._task = self._bar.add_task("", total=min(total, comparison.steps_asked or total), numbers="")
+        parted = [variant.parted.step for variant in comparison.variants if variant.parted]
+        apart = f", parted at step {min(parted)}" if parted else ", no bit differs yet"
+        numbers = f"step {comparison.steps:,}{apart}"
+        self._bar.update(self._task, advance=1, description=f"epoch {epoch}/{comparison.epochs}", numbers=numbers)
+
+    def epoch_done(self, comparison: Comparison, epoch: int) -> None:
+        """Print the epoch's line: the losses side by side."""
+        losses = "  ".join(
+            _outcome(variant, loss_text(variant.last.get("test_loss", 0))) for variant in comparison.variants
+        )
+        self._print(f"epoch {epoch:>{len(str(comparison.epochs))}}  test loss  {losses}")
+
+    def stopped(self) -> None:
+        """Say what is left of a comparison that was interrupted."""
+        self._bar.stop()
+        found = self._comparison
+        if found is None:
+            return
+        if not found.steps:
+            self._print(f"stopped before the first step; {found.folder} holds no checkpoint yet")
+            return
+        epochs = max(len(variant.records) for variant in found.variants)
+        kept = [f"the checkpoints of epoch {epochs}" if epochs else "no checkpoint yet"]
+        kept += [path.name for path in (found.json, found.picture) if path.exists()]
+        listed = ", ".join(kept[:-1]) + " and " + kept[-1] if kept[1:] else kept[0]
+        self._print(f"stopped after step {found.steps:,}; {found.folder} keeps {listed}")
+
+    def summary(self, comparison: Comparison) -> None:
+        """The table, what it means, and what to do next."""
+        self._bar.stop()
+        self._print("")
+        from nbcnn.cli._tables import show
+
+        show(_table(comparison))
+        for sentence in verdicts(comparison):
+            self._print("\n" + textwrap.fill(sentence, _WIDTH, subsequent_indent="  ", break_on_hyphens=False))
+        self._print(f"\npicture: {comparison.picture}\nnumbers: {comparison.json}\n\nnext:")
+        last = next((variant for variant in reversed(comparison.variants) if variant.records), None)
+        if last:
+            self._print(f"  {program()} eval {quote(str(last.folder))}\n      one of the variants on the test images")
+
+
+def _table(comparison: Comparison) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("\nvariant")
+    for name in ("parts\nat step", "weights\ndiffering", "|Δw|\nthen", "|Δw|\nat end"):
+        table.add_column(name, justify="right")
+    for name in ("train\nloss", "test\nloss", "test\naccuracy", "images\n/s", "\nspeed"):
+        table.add_column(name, justify="right")
+    for variant in comparison.variants:
+        last, parted = variant.last, variant.parted
+        if parted:
+            apart = [f"{parted.step:,}", f"{parted.differing:,}", f"{parted.largest:.1e}"]
+            apart += [f"{variant.differences[-1]:.1e}"]
+        elif variant is comparison.reference:
+            apart = ["reference", "", "", ""]
+        else:
+            apart = ["never" if variant.same_bits else "unknown", "0" if variant.same_bits else "", "0", "0"]
+        if variant.diverged:
+            results = ["diverged", f"at step {variant.diverged.step:,}", ""]
+        elif last:
+            results = [loss_text(last["train_loss"]), loss_text(last["test_loss"]), f"{last['test_accuracy']:.1%}"]
+        else:
+            results = ["", "", ""]
+        pace = [f"{comparison.images_per_second(variant):,.0f}", f"{comparison.speed(variant):.2f}"]
+        table.add_row(variant.name, *apart, *results, *(pace if variant.seconds else ("", "")))
+    return table
+
+
+def _outcome(variant: Variant, number: str) -> str:
+    return f"{variant.name} {'diverged' if variant.diverged else number}"
+
+
+def _length(comparison: Comparison) -> str:
+    if comparison.steps_asked:
+        return f"{comparison.steps_asked:,} step{'s' if comparison.steps_asked > 1 else ''}"
+    return f"{comparison.epochs} epoch{'s' if comparison.epochs > 1 else ''}"

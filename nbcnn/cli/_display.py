@@ -1,0 +1,86 @@
+"""What progress displays share: a console, a bar that is drawn on terminals alone, and the phase of compiling."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Self
+
+from rich import progress
+from rich.console import Console
+from rich.markup import escape
+from rich.text import Text
+
+
+class Display:
+    """Draws with rich; on something that is no terminal prints lines alone. ``stderr`` keeps standard output free."""
+
+    def __init__(self, stderr: bool = False) -> None:
+        self._console = Console(highlight=False, stderr=stderr)
+        self._bar = progress.Progress(
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(bar_width=24),
+            progress.TextColumn("{task.fields[numbers]}"),
+            _Left(),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+        )
+        self._task: progress.TaskID | None = None
+        self._compiling: progress.TaskID | None = None
+        self._started = 0
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._bar.stop()
+
+    def compiling(self, kernel: str) -> None:
+        """Called before each kernel that has to be compiled."""
+        short = kernel.removeprefix("nbcnn.kernels.")
+        if self._compiling is None:
+            if not self._console.is_terminal:
+                self._print("compiling kernels (first run only) ...")
+            self._compiling = self._bar.add_task("compiling kernels (first run only)", total=None, numbers=short)
+        self._started += 1
+        self._bar.update(self._compiling, numbers=f"number {self._started}: {short}")
+
+    def compiled(self, kernels: int, seconds: float) -> None:
+        """Called once after compiling."""
+        if self._compiling is not None:
+            self._bar.remove_task(self._compiling)
+        from nbcnn.kernels.jit import cache_folder
+
+        many = "kernel" if kernels == 1 else "kernels"
+        kept = "first run only, later runs load them" if cache_folder() else "they are not kept: see the warning"
+        self._print(f"compiled {kernels} {many} in {seconds:.1f} s ({kept})")
+
+    def _print(self, text: str) -> None:
+        self._console.print(escape(text), soft_wrap=True)
+
+
+class _Left(progress.ProgressColumn):
+    """The time that is left, once there is something to reckon it from."""
+
+    def render(self, task: progress.Task) -> Text:
+        """``1:05 left``"""
+        seconds = task.time_remaining
+        return Text("" if seconds is None else f"{int(seconds) // 60}:{int(seconds) % 60:02d} left")
+
+
+def program() -> str:
+    """How this person calls nbcnn: by name where the shell finds this very program, else as it was typed."""
+    typed = Path(sys.argv[0])
+    if typed.name == "__main__.py":
+        return "python -m nbcnn"
+    found = shutil.which(typed.name)
+    same = found is not None and Path(found).resolve() == typed.resolve()
+    return str(typed) if typed.stem == "nbcnn" and not same else "nbcnn"
+
+
+def loss_text(loss: float) -> str:
+    """Four places, or powers of ten for a loss that is running away."""
+    return f"{loss:.4f}" if loss < 1000 else f"{loss:.2e}"

@@ -1,0 +1,118 @@
+"""Hold backends against everything that the contract promises."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from nbcnn.cli._options import plugin_option
+
+if TYPE_CHECKING:
+    from nbcnn.check import Report
+    from nbcnn.check.suite import Progress
+
+WIDTH = 100
+
+
+@click.command("check", short_help="Hold backends against the contract: numbers, gradients, memory, threads.")
+@click.argument("what", required=False, metavar="[BACKEND|OP|PLUGIN.py]")
+@click.option("--op", metavar="OP", help="Of what is named, the backends of this op alone.")
+@click.option("--quick", is_flag=True, help="A sample of the problems instead of all combinations.")
+@click.option("--dtype", type=click.Choice(["float32", "float64"]), help="One precision instead of both.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the numbers.")
+@click.option(
+    "--threads", type=click.IntRange(min=2), default=4, show_default=True, help="How many threads call kernels at once."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@plugin_option
+@click.pass_context
+def command(
+    context: click.Context,
+    what: str | None,
+    op: str | None,
+    quick: bool,
+    dtype: str | None,
+    seed: int,
+    threads: int,
+    as_json: bool,
+) -> None:
+    """Check a backend by name (direct, or conv2d=direct), all of an op, those of a plugin's file, or every known one.
+
+    The exit code is 1 if anything failed.
+    """
+    from nbcnn.check import Options, check_backends
+    from nbcnn.check.choice import chosen
+    from nbcnn.check.suite import DTYPES
+
+    options = Options(quick=quick, seed=seed, threads=threads, dtypes=(dtype,) if dtype else DTYPES)
+    pairs = chosen(what, op)
+    with _progress() as progress:
+        reports = check_backends(pairs, options, progress)
+    passed, failed = sum(report.passed for report in reports), sum(report.failed for report in reports)
+    refused = sum(sum(report.refused.values()) for report in reports)
+    if as_json:
+        totals = {"passed": passed, "refused": refused, "failed": failed, "seed": seed, "quick": quick}
+        click.echo(json.dumps({"backends": [report.as_mapping() for report in reports], **totals}))
+    else:
+        for report in reports:
+            _show(report)
+        many = "backend" if len(reports) == 1 else "backends"
+        click.echo(
+            f"{passed:,} checks of {len(reports)} {many} passed, {refused:,} refused with a reason, {failed:,} failed"
+        )
+    context.exit(1 if failed else 0)
+
+
+def _show(report: Report) -> None:
+    """One backend: its table, what it refused, what failed."""
+    from rich.table import Table
+
+    from nbcnn.check.report import CHECKS
+    from nbcnn.cli._tables import show
+
+    exact = "exact on whole numbers" if not report.tolerance else f"states a tolerance of up to {report.tolerance:.2g}"
+    click.echo(f"{report.op}={report.name}: {report.problems:,} problems, {exact}")
+    table = Table(box=None, pad_edge=False)
+    table.add_column("  check")
+    for name in ("passed", "failed", "worst error", "seconds"):
+        table.add_column(name, justify="right")
+    for check in CHECKS:
+        if check in report.tallies:
+            tally = report.tallies[check]
+            worst = "" if tally.worst is None else f"{tally.worst:.2g} of bound"
+            table.add_row(f"  {check}", f"{tally.passed:,}", f"{tally.failed:,}", worst, f"{tally.seconds:.1f}")
+    show(table)
+    for reason, count in sorted(report.refused.items(), key=lambda item: -item[1]):
+        _say(f"refused {count:,}: {reason}")
+    for note in report.notes:
+        _say(note)
+    for failure in report.failures:
+        _say(f"FAILED {failure}")
+    more = report.failed - len(report.failures)
+    if more:
+        _say(f"and {more:,} more failures of these kinds")
+    if report.failures:
+        _say(f"in {report.file}")
+    click.echo()
+
+
+def _say(sentence: str) -> None:
+    click.echo(textwrap.fill(sentence, WIDTH, initial_indent="  ", subsequent_indent="      ", break_on_hyphens=False))
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """A bar on a terminal, nothing elsewhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    console = Console(stderr=True, highlight=False)
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TextColumn("{task.completed}/{task.total}"))
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("checking", total=None)
+        yield lambda phase, done, of: bar.update(task, description=phase, completed=done, total=of)

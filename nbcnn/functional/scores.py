@@ -1,0 +1,67 @@
+"""What becomes of class scores: probabilities, their logarithms, the loss: equations (14), (15), (28)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nbcnn.arrays import empty_packs, float_array, from_packs, to_packs
+from nbcnn.errors import ShapeError
+from nbcnn.kernels.contract import LANES, ElementwiseProblem, LossProblem
+from nbcnn.kernels.registry import prepare
+
+
+def softmax(x: np.ndarray, dim: int = 1, *, backend: str = "direct") -> np.ndarray:
+    """Probabilities along axis ``dim``, equation (14): the same shape as x."""
+    return _along("softmax", x, dim, backend)
+
+
+def log_softmax(x: np.ndarray, dim: int = 1, *, backend: str = "direct") -> np.ndarray:
+    """Logarithms of the probabilities along axis ``dim``, equation (28): the same shape as x."""
+    return _along("log_softmax", x, dim, backend)
+
+
+def cross_entropy(
+    x: np.ndarray, target: np.ndarray, *, reduction: str = "mean", backend: str = "direct"
+) -> np.ndarray | np.floating[Any]:
+    """Softmax cross-entropy, equation (15): scores x (N, K), class numbers target (N,) -> mean, sum or none (N,)."""
+    x, target = float_array("x", x, 2), np.asarray(target)
+    if target.shape != x.shape[:1] or target.dtype.kind not in "iu":
+        raise ShapeError(
+            f"cross_entropy: target must be {len(x)} whole numbers, got {target.dtype} of shape {target.shape}"
+        )
+    if target.size and not 0 <= target.min() <= target.max() < x.shape[1]:
+        raise ShapeError(f"cross_entropy: targets go from {target.min()} to {target.max()}, x has {x.shape[1]} classes")
+    if reduction not in ("mean", "sum", "none"):
+        raise ShapeError(f"cross_entropy: reduction must be mean, sum or none, got {reduction!r}")
+    if reduction == "mean" and not len(x):
+        raise ShapeError("cross_entropy: there is no mean of no images; use reduction='sum' or 'none'")
+    kernels, floats = prepare(LossProblem(x.shape[1], x.dtype.name), backend)
+    work, packs = np.zeros(floats, x.dtype), to_packs(x)
+    losses, guesses = np.zeros((len(packs), LANES), x.dtype), np.zeros(LANES, np.int64)
+    labels = np.zeros((len(packs), LANES), np.int64)
+    labels.reshape(-1)[: len(x)] = target
+    for pack, label, loss in zip(packs, labels, losses, strict=True):
+        kernels.forward(pack, label, loss, guesses, work)
+    flat = losses.reshape(-1)[: len(x)]
+    if reduction == "none":
+        return flat.copy()
+    total: np.floating[Any] = flat.mean() if reduction == "mean" else flat.sum()
+    return total
+
+
+def _along(op: str, x: np.ndarray, dim: int, backend: str) -> np.ndarray:
+    """An op whose images are the rows of x along an axis."""
+    x = float_array("x", x)
+    if not -x.ndim <= dim < x.ndim:
+        raise ShapeError(f"{op}: dim {dim} does not exist in an array of shape {x.shape}")
+    if x.size == 0:
+        return x.copy()
+    moved = np.moveaxis(x, dim, -1)
+    rows = np.ascontiguousarray(moved.reshape(-1, moved.shape[-1]))
+    kernels, floats = prepare(ElementwiseProblem(op, rows.shape[1], x.dtype.name), backend)
+    work, y = np.zeros(floats, x.dtype), empty_packs(len(rows), rows.shape[1:], x.dtype)
+    for pack, result in zip(to_packs(rows), y, strict=True):
+        kernels.forward(pack, result, work)
+    return np.ascontiguousarray(np.moveaxis(from_packs(y, len(rows)).reshape(moved.shape), -1, dim))

@@ -1,0 +1,1 @@
+"""The logarithm of softmax: equation (28) of docs/math.md."""

@@ -1,0 +1,59 @@
+"""What a comparison means: a sentence for each variant, and one for what they have in common."""
+
+from __future__ import annotations
+
+from nbcnn.parting import Comparison, Variant
+
+ROUNDING = 1e-3
+"""A gradient that is farther off than this, as a share of its length, is not the same formula rounded otherwise.
+
+float32 rounds to 6e-8 of a number; sums of many, Fourier transforms and layers upon each other leave 1e-7 to 1e-5.
+"""
+
+
+def verdicts(comparison: Comparison) -> list[str]:
+    """The sentences, in the order of the variants."""
+    reference = comparison.reference
+    told = [_verdict(comparison, variant) for variant in comparison.variants[1:]]
+    if reference.diverged:
+        step = reference.diverged.step
+        told.insert(0, f"{reference.name}: diverged at step {step}; weights are held against it up to the step before.")
+    if any(_rounds(variant) for variant in comparison.variants):
+        told.append(
+            "What it means: the same formula, summed in another order, is rounded otherwise in its last bits; every "
+            "step starts from the weights that the one before has left, so the difference is carried on and may "
+            "grow; how much of it reaches loss and accuracy is in the table."
+        )
+    return told
+
+
+def _rounds(variant: Variant) -> bool:
+    return variant.parted is not None and variant.parted.gradient <= ROUNDING
+
+
+def _verdict(comparison: Comparison, variant: Variant) -> str:
+    name, reference, parted = variant.name, comparison.reference, variant.parted
+    diverged = f" {name} diverged at step {variant.diverged.step}." if variant.diverged else ""
+    if not variant.differences:
+        return f"{name}: no step that both it and {reference.name} made, so no weights to compare.{diverged}"
+    if parted is None:
+        steps = len(variant.differences)
+        return (
+            f"{name}: the same bits as {reference.name} to the last step ({steps:,}): every sum was rounded alike, so "
+            f"only the speed can differ.{diverged}"
+        )
+    start = f"{name}: parts from {reference.name} at step {parted.step}, farthest in {parted.tensor}, "
+    off = f"from equal weights its gradient is off by {parted.gradient:.1e} of its length"
+    if not _rounds(variant):
+        return (
+            f"{start}and not by rounding: {off}, where rounding stays below {ROUNDING:g}; the two do not compute the "
+            f"same thing, so find out which is wrong before you trust either.{diverged}"
+        )
+    return f"{start}by rounding: {off}{_guesses(comparison, variant)}.{diverged}"
+
+
+def _guesses(comparison: Comparison, variant: Variant) -> str:
+    if variant.other_guesses is None:
+        return ""
+    few = variant.other_guesses or "none"
+    return f"; at the end {few} of {comparison.test_images:,} test images get{'s' * (few == 1)} another guess"

@@ -1,0 +1,108 @@
+"""Convolution as one matrix, written out in full: equations (29) and (30) of docs/fast-convolution.md.
+
+Convolution is linear, so there is a matrix T with y = T x + b. Row (o, i, j) of T holds the weights of output channel o
+at the pixels that window (i, j) covers, and zeros elsewhere: almost everywhere. Wherever a window is moved by one, the
+same weights stand one column further, which makes T a Toeplitz matrix of Toeplitz blocks.
+
+This is the backend to look at, not to train with: its matrix takes O·OH·OW·C·H·W numbers, nearly all of them 0.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+
+from nbcnn.kernels.contract import LANES, Conv2dProblem, WeightedKernels
+from nbcnn.kernels.conv2d._shared import bias_gradient
+from nbcnn.kernels.cost import Cost, Work
+from nbcnn.kernels.jit import kernel
+from nbcnn.kernels.registry import register
+
+LARGEST = 2**22
+"""Numbers in the matrix: 16 MB of float32, which LeNet's first layer (4704 × 784) just keeps to."""
+
+
+@kernel
+def write(w, T, stride, padding, dilation):
+    """w (O, C/G, KH, KW) -> T (O, OH, OW, C, H, W), equation (29): each weight at all of its places."""
+    O, CG, KH, KW = w.shape
+    _, OH, OW, C, H, W = T.shape
+    OG = O * CG // C  # output channels of a group
+    T[:] = 0
+    for o in range(O):
+        for c in range(CG):
+            for a in range(KH):
+                for k in range(KW):
+                    for i in range(OH):
+                        for j in range(OW):
+                            r = i * stride[0] + a * dilation[0] - padding[0]
+                            q = j * stride[1] + k * dilation[1] - padding[1]
+                            if 0 <= r < H and 0 <= q < W:
+                                T[o, i, j, o // OG * CG + c, r, q] = w[o, c, a, k]
+
+
+@kernel
+def collect(P, dw, stride, padding, dilation):
+    """P (O, OH, OW, C, H, W) -> dw (O, C/G, KH, KW), equation (30): the sum over all places of each weight."""
+    O, CG, KH, KW = dw.shape
+    _, OH, OW, C, H, W = P.shape
+    OG = O * CG // C
+    dw[:] = 0
+    for o in range(O):
+        for c in range(CG):
+            for a in range(KH):
+                for k in range(KW):
+                    for i in range(OH):
+                        for j in range(OW):
+                            r = i * stride[0] + a * dilation[0] - padding[0]
+                            q = j * stride[1] + k * dilation[1] - padding[1]
+                            if 0 <= r < H and 0 <= q < W:
+                                dw[o, c, a, k] += P[o, i, j, o // OG * CG + c, r, q]
+
+
+@register("conv2d", "toeplitz")
+class Toeplitz:
+    """one matrix for the whole layer, zeros and all: to look at"""
+
+    def supports(self, problem: Conv2dProblem) -> str | None:
+        """Everything whose matrix is not too large."""
+        rows, columns = prod(problem.y_shape), prod(problem.x_shape)
+        if rows * columns > LARGEST:
+            return f"its matrix would have {rows} × {columns} = {rows * columns:,} numbers, it may have {LARGEST:,}"
+        return None
+
+    def workspace(self, problem: Conv2dProblem) -> int:
+        """The matrix."""
+        return prod(problem.y_shape) * prod(problem.x_shape)
+
+    def cost(self, problem: Conv2dProblem) -> Cost:
+        """Every number of the matrix is written once, and then met by all 16 images."""
+        matrix = self.workspace(problem)
+        images = LANES * (prod(problem.x_shape) + prod(problem.y_shape))
+        return Cost(*(Work(LANES * matrix, 2 * matrix + images + prod(problem.w_shape)) for _ in Cost._fields))
+
+    def build(self, problem: Conv2dProblem) -> WeightedKernels:
+        """The matrix products are NumPy's; x and y are columns of numbers, one column for each image."""
+        rows, columns, size = prod(problem.y_shape), prod(problem.x_shape), self.workspace(problem)
+        shape = (*problem.y_shape, *problem.x_shape)
+        where = (problem.stride, problem.padding[::2], problem.dilation)
+
+        def forward(x, w, b, y, work):
+            T = work[:size].reshape(shape)
+            write(w, T, *where)
+            np.matmul(T.reshape(rows, columns), x.reshape(columns, LANES), out=y.reshape(rows, LANES))
+            y += b[:, None, None, None]
+
+        def grad_input(dy, w, dx, work):
+            T = work[:size].reshape(shape)
+            write(w, T, *where)
+            np.matmul(T.reshape(rows, columns).T, dy.reshape(rows, LANES), out=dx.reshape(columns, LANES))
+
+        def grad_weight(x, dy, dw, db, work):
+            P = work[:size].reshape(shape)
+            np.matmul(dy.reshape(rows, LANES), x.reshape(columns, LANES).T, out=P.reshape(rows, columns))
+            collect(P, dw, *where)
+            bias_gradient(dy, db)
+
+        return WeightedKernels(forward, grad_input, grad_weight)
