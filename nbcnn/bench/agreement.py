@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nbcnn.bench.peers.base import Forward, Trainer
+from nbcnn.bench.peers.base import Forward, Learner
 from nbcnn.errors import PeerError
 
 TOLERANCE = 1e-4
@@ -26,7 +26,7 @@ def check_outputs(contenders: Mapping[str, Forward], what: str) -> None:
         _same(f"{what} of {name} and of {first}", forward(), expected)
 
 
-def check_training(contenders: Mapping[str, Trainer]) -> None:
+def check_training(contenders: Mapping[str, Learner]) -> None:
     """Let all make one step on the same batch; raise PeerError unless gradients agree, and what the step changed."""
     (first, own), *others = contenders.items()
     before = own.parameters()
@@ -45,7 +45,7 @@ def check_training(contenders: Mapping[str, Trainer]) -> None:
             )
 
 
-def _moved(trainer: Trainer, before: Mapping[str, np.ndarray]) -> np.ndarray:
+def _moved(trainer: Learner, before: Mapping[str, np.ndarray]) -> np.ndarray:
     """What training has changed, all parameters in a row, in float64."""
     after = trainer.parameters()
     return np.concatenate([(after[name].astype(np.float64) - before[name]).ravel() for name in before])

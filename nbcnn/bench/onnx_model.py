@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbcnn import __version__
 from nbcnn.bench.plan import Step
+from nbcnn.errors import PeerError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,4 +65,6 @@ def _node(step: Step) -> tuple[str, dict[str, Any]]:
     window["ceil_mode"] = int(step["ceil_mode"])
     if op == "max_pool2d":
         return "MaxPool", {**window, "dilations": step["dilation"]}
+    if step["divisor_override"] is not None:
+        raise PeerError("ONNX has no avg_pool2d with divisor_override; leave out --against onnxruntime")
     return "AveragePool", {**window, "count_include_pad": int(step["count_include_pad"])}

@@ -42,8 +42,8 @@ def _step(layer: Layer) -> Step:
         sizes = [problem.in_features, problem.out_features]
         return {"op": "linear", "features": sizes, "weight": weight, "bias": bias}
     if layer.op in ("max_pool2d", "avg_pool2d"):
-        counted = {"count_include_pad": problem.count_include_pad, "ceil_mode": problem.ceil_mode}
-        return {"op": layer.op, **_window(problem), **counted}
+        counted = {"count_include_pad": problem.count_include_pad, "divisor_override": problem.divisor_override}
+        return {"op": layer.op, **_window(problem), "ceil_mode": problem.ceil_mode, **counted}
     if layer.kind == "flatten" or layer.kind in ELEMENTWISE:
         return {"op": layer.kind}
     raise KernelError(f"{layer.where}: other libraries can't be told of the layer {layer.kind}; leave out --against")

@@ -11,7 +11,7 @@ import numpy as np
 from nbcnn.bench.agreement import check_outputs, check_training
 from nbcnn.bench.children import Runner, first_steps
 from nbcnn.bench.contest import Tell, silent
-from nbcnn.bench.peers.base import Forward, Peer, Task, Trainer
+from nbcnn.bench.peers.base import Forward, Learner, Peer, Task
 from nbcnn.bench.rounds import OWN, Contender, Row, Samples, as_rates, scaled, take_rounds
 from nbcnn.engine import Engine
 from nbcnn.errors import KernelError, PeerError, ShapeError, nearest
@@ -101,7 +101,7 @@ def measure(
     return rows
 
 
-def _trainers(task: Task, peers: Mapping[str, Peer], stack: ExitStack) -> dict[str, Trainer]:
+def _trainers(task: Task, peers: Mapping[str, Peer], stack: ExitStack) -> dict[str, Learner]:
     found = {OWN: _own_trainer(task, stack)} | _named(peers, lambda peer: peer.training(task))
     _before(found, peers, task.threads)
     check_training(found)
@@ -137,7 +137,7 @@ def _turns(runs: Mapping[str, Callable[[], object]], peers: Mapping[str, Peer], 
     return found
 
 
-def _steps(trainer: Trainer) -> Callable[[], None]:
+def _steps(trainer: Learner) -> Callable[[], None]:
     """The next training step at each call, through all batches again and again."""
     done = [0]
 
@@ -148,7 +148,7 @@ def _steps(trainer: Trainer) -> Callable[[], None]:
     return step
 
 
-def _own_trainer(task: Task, stack: ExitStack) -> Trainer:
+def _own_trainer(task: Task, stack: ExitStack) -> Learner:
     """As nbcnn.train does it, gathering and scaling the bytes included; on a copy of the network."""
     network = Network(task.network.config)
     network.load_state_dict(task.network.state_dict())
@@ -164,4 +164,4 @@ def _own_trainer(task: Task, stack: ExitStack) -> Trainer:
     def gradients() -> dict[str, np.ndarray]:
         return {name: view.copy() for name, view in views(engine.gradient, network.shapes).items()}
 
-    return Trainer(step, network.state_dict, gradients)
+    return Learner(step, network.state_dict, gradients)

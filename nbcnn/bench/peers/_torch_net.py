@@ -59,7 +59,8 @@ def _module(nn: Any, step: dict[str, Any]) -> Any:
     elif op == "max_pool2d":
         return nn.MaxPool2d(**window, dilation=tuple(step["dilation"]), ceil_mode=step["ceil_mode"])
     else:
-        return nn.AvgPool2d(**window, ceil_mode=step["ceil_mode"], count_include_pad=step["count_include_pad"])
+        how = {name: step[name] for name in ("ceil_mode", "count_include_pad", "divisor_override")}
+        return nn.AvgPool2d(**window, **how)
     return module if even else nn.Sequential(nn.ZeroPad2d((left, right, top, bottom)), module)
 
 

@@ -34,7 +34,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Trainer:
+class Learner:
     """``step(k)`` trains on batch k; the others are copies, by name, of the parameters and of the last gradient."""
 
     step: Callable[[int], object]
@@ -74,7 +74,7 @@ class Peer(ABC):
     def inference(self, task: Task, x: np.ndarray) -> dict[str, Forward]:
         """The network's outputs for images x."""
 
-    def training(self, task: Task) -> dict[str, Trainer]:
+    def training(self, task: Task) -> dict[str, Learner]:
         """Training steps with the config's optimizer."""
         return {}
 
@@ -103,7 +103,7 @@ def peers_of(words: Sequence[str]) -> dict[str, Peer]:
         missing = [module for module in peer.modules if find_spec(module) is None]
         if missing:
             raise PeerError(
-                f"--against {name}: {' and '.join(missing)} can't be imported here; install with: {peer.install}"
+                f"--against {name}: {' and '.join(missing)} can't be imported here; to install: {peer.install}"
             )
         found[name] = peer()
     return found

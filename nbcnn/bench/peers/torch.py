@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from nbcnn.bench.peers import _torch_net
-from nbcnn.bench.peers.base import PEERS, Child, Forward, Peer, Task, Trainer
+from nbcnn.bench.peers.base import PEERS, Child, Forward, Learner, Peer, Task
 from nbcnn.bench.plan import plan
 from nbcnn.errors import PeerError
 
@@ -32,7 +32,7 @@ class Torch(Peer):
     def inference(self, task: Task, x: np.ndarray) -> dict[str, Forward]:
         return {way: self._inference(task, x, way) for way in WAYS}
 
-    def training(self, task: Task) -> dict[str, Trainer]:
+    def training(self, task: Task) -> dict[str, Learner]:
         return {way: self._training(task, way) for way in WAYS}
 
     def layer(self, arrays: Any, threads: int) -> dict[str, dict[str, Callable[[], Any]]]:
@@ -79,7 +79,7 @@ class Torch(Peer):
 
         return forward
 
-    def _training(self, task: Task, way: str) -> Trainer:
+    def _training(self, task: Task, way: str) -> Learner:
         """The batches are cut and laid out beforehand; there is no DataLoader."""
         import torch
 
@@ -98,7 +98,7 @@ class Torch(Peer):
             loss_of(net(xs[k]), ys[k]).backward()
             optimizer.step()
 
-        return Trainer(
+        return Learner(
             step,
             lambda: {name: value.detach().numpy().copy() for name, value in tensors.items()},
             lambda: {name: value.grad.numpy().copy() for name, value in tensors.items()},
