@@ -32,6 +32,17 @@ def environment(*packages: str) -> dict[str, Any]:
     }
 
 
+def busy(place: dict[str, Any]) -> str | None:
+    """A sentence of warning if other processes were at work when the measuring began."""
+    load, processors = place["load"], place["processors"]
+    if load is None or load <= 0.75 * processors:
+        return None
+    return (
+        f"the machine is busy (load {load:.1f} on {processors} processors): trust ratios more than times, and do not "
+        "compare several threads"
+    )
+
+
 def _cpu() -> str:
     """The processor's name as Linux knows it, else what Python can tell."""
     if sys.platform == "linux":

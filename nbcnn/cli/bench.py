@@ -30,11 +30,14 @@ def command(model: str | None, as_json: bool, **options: Any) -> None:
     whom. With --model: a whole network's training, inference, latency, start-up and memory. --against puts other
     libraries beside the layers or the network.
     """
-    from nbcnn.bench.environment import environment
+    from nbcnn.bench.environment import busy, environment
 
     _fits_together(model, options)
     options["rounds"] = options["rounds"] or (3 if options["axes"] else 7)
-    record = {"environment": environment("torch", "onnxruntime", "onnx"), "rounds": options["rounds"]}
+    place = environment("torch", "onnxruntime", "onnx")
+    if warning := busy(place):
+        click.echo(f"warning: {warning}", err=True)
+    record = {"environment": place, "rounds": options["rounds"]}
     if options["axes"]:
         found = _sweep(record, as_json, options)
     elif options["whole"]:

@@ -215,3 +215,14 @@ def test_the_environment_says_what_was_measured_on() -> None:
     assert found["cpu"]
     assert found["processors"] >= 1
     assert set(found["versions"]) == {"nbcnn", "python", "numba", "llvmlite", "numpy", "pytest"}
+
+
+@pytest.mark.parametrize("load", [None, 0.5, 1.5])
+def test_a_quiet_machine_is_not_warned_of(load: float | None) -> None:
+    assert environment.busy({"load": load, "processors": 2}) is None
+
+
+def test_a_busy_machine_is() -> None:
+    assert "the machine is busy (load 1.6 on 2 processors): trust" in str(
+        environment.busy({"load": 1.6, "processors": 2})
+    )
