@@ -13,13 +13,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nbcnn import functional
+    from nbcnn import functional, register
     from nbcnn.comparison import compare
     from nbcnn.config import Overrides
     from nbcnn.errors import NbcnnError
     from nbcnn.evaluation import Evaluation, evaluate
     from nbcnn.loading import load
     from nbcnn.network import Network
+    from nbcnn.plugins import load_plugin
     from nbcnn.training import train
 
 __version__ = "0.1.0"
@@ -32,6 +33,7 @@ _HOME = {
     "compare": "nbcnn.comparison",
     "evaluate": "nbcnn.evaluation",
     "load": "nbcnn.loading",
+    "load_plugin": "nbcnn.plugins",
     "train": "nbcnn.training",
 }
 
@@ -45,14 +47,16 @@ __all__ = [
     "evaluate",
     "functional",
     "load",
+    "load_plugin",
+    "register",
     "train",
 ]
 
 
 def __getattr__(name: str) -> Any:
     """Import on demand, so that ``nbcnn --help`` need not wait for NumPy and Numba."""
-    if name == "functional":
-        return import_module("nbcnn.functional")
+    if name in ("functional", "register"):
+        return import_module(f"nbcnn.{name}")
     if name in _HOME:
         value = globals()[name] = getattr(import_module(_HOME[name]), name)
         return value

@@ -16,10 +16,12 @@ from typing import Any
 
 import numpy as np
 
+from nbcnn.auto import Listener, told
 from nbcnn.config import Config, Overrides
 from nbcnn.data import Dataset, batches, epoch_order, load_dataset
 from nbcnn.errors import CheckpointError, ConfigError, TrainingError
 from nbcnn.files import claim_folder, write_atomic
+from nbcnn.kernels.jit import LEDGER, announced
 from nbcnn.loading import config_of, with_options
 from nbcnn.network import Network, views
 from nbcnn.parting import Comparison, Divergence, Variant, largest_difference, part
@@ -29,7 +31,7 @@ from nbcnn.runs import Run
 from nbcnn.trainer import Trainer, fit, warm
 
 
-class Reporter:
+class Reporter(Listener):
     """Who is told how a comparison goes. This one says nothing; the command line's draws it."""
 
     def start(self, comparison: Comparison, network: Network, data: Dataset) -> None:
@@ -74,13 +76,15 @@ def compare(
     networks = [Network(config) for config in configs]
     data = load_dataset(configs[0].data)
     trainers: list[Trainer] = []
+    before = len(LEDGER)
     try:
         for network in networks:
             fit(network, data)
-            trainers.append(Trainer(network, data))
+            with announced(reporter.compiling), told(reporter):
+                trainers.append(Trainer(network, data))
         comparison = _set_up(choices, trainers, out, steps)
         reporter.start(comparison, networks[0], data)
-        warm(trainers, reporter.compiling, reporter.compiled)
+        warm(trainers, reporter.compiling, reporter.compiled, before)
         try:
             _train(comparison, trainers, reporter)
         except KeyboardInterrupt:

@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nbcnn.auto import settle
 from nbcnn.blas import one_blas_thread
+from nbcnn.buffers import zeros
 from nbcnn.crew import Crew, Turns, available_threads
 from nbcnn.errors import KernelError
 from nbcnn.kernels import packs
@@ -32,11 +34,16 @@ class Outcome(NamedTuple):
 
 
 class Engine:
-    """One network's buffers and threads. ``training=False`` leaves out everything that gradients need."""
+    """One network's buffers and threads. ``training=False`` leaves out everything that gradients need.
+
+    Layers with ``backend: auto`` get their backends here (auto.py), for what is known now: training, threads.
+    """
 
     def __init__(self, network: Network, training: bool = True, threads: int | None = None) -> None:
         self.network = network
-        self.crew = Crew(threads or available_threads())
+        threads = threads or available_threads()
+        self.choices = settle(network, training, threads)
+        self.crew = Crew(threads)
         self.workers = [Worker(network, training) for _ in range(self.crew.size)]
         self.gradient = np.zeros(network.parameters.size if training else 0, network.dtype)
         data = network.config.data
@@ -124,7 +131,7 @@ class Worker:
         self._tensors = network.tensors
         self.gradient_flat = np.zeros(network.parameters.size if training else 0, self.dtype)
         self._gradients = views(self.gradient_flat, network.shapes) if training else {}
-        self._work = np.zeros(_largest_workspace(network), self.dtype)
+        self._work = zeros((_largest_workspace(network),), self.dtype)
         self.x = self.pack(network.in_shape)
         bound = network.root.bind(self, self.x, None, training)
         self.y = bound.y
@@ -141,7 +148,7 @@ class Worker:
                 self._train = [*self._score, gradient, *bound.backward]
 
     def pack(self, shape: tuple[int, ...]) -> np.ndarray:
-        return np.zeros((*shape, LANES), self.dtype)
+        return zeros((*shape, LANES), self.dtype)
 
     def parameter(self, name: str) -> np.ndarray:
         return self._tensors[name]

@@ -5,8 +5,10 @@ The command line prints the sentence and leaves with exit code 2; in Python they
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 
 
 class NbcnnError(Exception):
@@ -62,6 +64,15 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     plain = {_plain(one): one for one in sorted(known, reverse=True)}
     match = get_close_matches(_plain(name), plain, n=1, cutoff=0.5)
     return plain[match[0]] if match else None
+
+
+def shown(file: str | Path) -> str:
+    """A file as messages write it: from the current folder where it is below that, else in full."""
+    try:
+        inside = Path(file).is_relative_to(Path.cwd())
+    except OSError:  # the current folder is gone
+        inside = False
+    return os.path.relpath(file) if inside else str(file)
 
 
 def _plain(name: str) -> str:

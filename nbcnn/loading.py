@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import Any
 
 from nbcnn.checkpoint import load_weights
 from nbcnn.config import Config, Overrides, load_config, model_names
-from nbcnn.errors import CheckpointError, ConfigError, nearest
+from nbcnn.errors import CheckpointError, ConfigError, nearest, shown
 from nbcnn.network import Network
+from nbcnn.plugins import loaded_plugins
 from nbcnn.runs import Kind, Run
 
 
@@ -35,8 +37,24 @@ def load(
         found, _ = load_weights(path, network.shapes)
         network.load_state_dict(found, str(path))
     if run:
-        network.classes = tuple(read_info(run).get("classes", ()))
+        info = read_info(run)
+        network.classes = tuple(info.get("classes", ()))
+        _warn_of_other_plugins(run, info)
     return network
+
+
+def _warn_of_other_plugins(run: Run, info: Mapping[str, Any]) -> None:
+    """Say so where a plugin that a run was made with is loaded with another content."""
+    recorded = info.get("plugins")
+    entries = recorded if isinstance(recorded, list) else []  # older runs have none
+    used = {entry.get("name"): entry.get("sha256") for entry in entries if isinstance(entry, dict)}
+    for plugin in loaded_plugins():
+        if plugin.name in used and used[plugin.name] != plugin.digest:
+            warnings.warn(
+                f"{run.folder} was made with another version of the plugin {plugin.name} than {shown(plugin.file)}",
+                RuntimeWarning,
+                stacklevel=3,
+            )
 
 
 def read_info(run: Run) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,7 +12,9 @@ from nbcnn.checkpoint import match_tensors
 from nbcnn.config import Config
 from nbcnn.errors import ShapeError
 from nbcnn.init import initial
+from nbcnn.kernels.registry import AUTO
 from nbcnn.layers import Layer
+from nbcnn.layers.base import LayerConfig
 from nbcnn.layers.composite import Sequential, SequentialConfig, all_parameters
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ class Network:
         except MemoryError:
             raise ShapeError(_too_large(self.shapes)) from None
         self.classes: tuple[str, ...] = ()
+        self.chosen: frozenset[str] = frozenset()
+        """Paths of the layers whose backends ``auto`` has chosen."""
         self._engine: Engine | None = None
 
     @property
@@ -54,6 +58,12 @@ class Network:
     def layers(self) -> Iterator[Layer]:
         """All layers that are not made of others, in order."""
         return leaves(self.root)
+
+    def choose_backends(self, names: Mapping[str, str]) -> None:
+        """Put these backends, by layer path, in the place of ``auto``, in the config too; parameters stay."""
+        self.config = with_backends(self.config, self.root, names)
+        self.root = layers_of(self.config)
+        self.chosen = frozenset(names)
 
     def __repr__(self) -> str:
         return f"<Network {self.config.name}: {self.in_shape} to {self.out_shape}, {self.parameters.size:,} parameters>"
@@ -121,6 +131,24 @@ def views(flat: np.ndarray, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, 
 def layers_of(config: Config) -> Sequential:
     """The layers that a config describes, with their shapes and without any numbers; raises ShapeError."""
     return Sequential("sequential", SequentialConfig(layers=config.layers), config.input.shape, "")
+
+
+def with_backends(config: Config, root: Sequential, names: Mapping[str, str]) -> Config:
+    """The config of ``root`` with other backends for the layers at these paths, and no ``auto`` for whole ops."""
+    chosen = {id(layer.config): names[layer.path] for layer in leaves(root) if layer.path in names}
+
+    def replaced(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(replaced(item) for item in value)
+        if not isinstance(value, LayerConfig):
+            return value
+        update = {name: replaced(item) for name, item in value if isinstance(item, tuple)}
+        if id(value) in chosen:
+            update["backend"] = chosen[id(value)]
+        return value.model_copy(update=update)
+
+    backends = {op: name for op, name in config.backends.items() if name != AUTO}
+    return config.model_copy(update={"layers": replaced(root.config.layers), "backends": backends})
 
 
 def leaves(layer: Layer) -> Iterator[Layer]:

@@ -18,6 +18,7 @@ from nbcnn.evaluation import Evaluation, check_data, evaluate_engine
 from nbcnn.kernels.jit import LEDGER, announced
 from nbcnn.network import Network
 from nbcnn.optim import OPTIMIZERS
+from nbcnn.plugins import loaded_plugins
 from nbcnn.runs import Record, Run
 
 
@@ -137,13 +138,17 @@ def fit(network: Network, data: Dataset) -> None:
         )
 
 
-def warm(trainers: Sequence[Trainer], compiling: Callable[[str], None], compiled: Callable[[int, float], None]) -> None:
+def warm(
+    trainers: Sequence[Trainer],
+    compiling: Callable[[str], None],
+    compiled: Callable[[int, float], None],
+    before: int,
+) -> None:
     """Compile or load every kernel in this thread before the clock of training starts.
 
     ``compiling`` is told each kernel that is about to be compiled; ``compiled``, if there were any, how many and the
-    seconds.
+    seconds, of all since the ledger was ``before`` lines long.
     """
-    before = len(LEDGER)
     with announced(compiling):
         for trainer in trainers:
             trainer.engine.warm(trainer.data.train.images, trainer.data.train.labels)
@@ -176,4 +181,6 @@ def _info(network: Network, data: Dataset, engine: Engine) -> dict[str, Any]:
         "classes": list(data.classes),
         "dark_background": has_dark_background(data.train.images),
         "backends": {layer.path: layer.backend for layer in network.layers() if layer.op},
+        "plugins": [plugin.record() for plugin in loaded_plugins()],
+        "auto": [choice.record() for choice in engine.choices],
     }

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from nbcnn.auto import Listener, told
 from nbcnn.config import Config, Overrides
 from nbcnn.data import Dataset, batches, epoch_order, load_dataset
+from nbcnn.kernels.jit import LEDGER, announced
 from nbcnn.loading import config_of, with_options
 from nbcnn.network import Network
 from nbcnn.report.run import draw_run
@@ -16,7 +18,7 @@ from nbcnn.runs import Run
 from nbcnn.trainer import Trainer, fit, warm
 
 
-class Reporter:
+class Reporter(Listener):
     """Who is told how training goes. This one says nothing; the command line's draws it."""
 
     def start(self, run: Run, network: Network, data: Dataset, threads: int) -> None:
@@ -57,12 +59,14 @@ def train(
     network = Network(config)
     data = load_dataset(config.data)
     fit(network, data)
-    trainer = Trainer(network, data)
+    before = len(LEDGER)
+    with announced(reporter.compiling), told(reporter):
+        trainer = Trainer(network, data)
     try:
         run = Run.create(Path(out) if out is not None else None, config.name)
         trainer.keep_in(run)
         reporter.start(run, network, data, trainer.engine.crew.size)
-        warm([trainer], reporter.compiling, reporter.compiled)
+        warm([trainer], reporter.compiling, reporter.compiled, before)
         _epochs(trainer, reporter)
         draw_run(run, trainer.engine, data)
     finally:

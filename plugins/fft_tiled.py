@@ -113,7 +113,7 @@ class FFTTiled(SimpleBackend):
         one, (of_y, _) = in_frame(problem, frame), kept(problem, frame)
         summed = max(one.in_channels, one.out_channels, 4 + len(tiles(problem.y_shape, of_y)))
         N, terms = prod(frame), max(prod(problem.kernel_size), prod(of_y))
-        return float(2**-24 * (6 * np.log2(N) + summed + 1) * np.sqrt(N * terms))
+        return float(2**-24 * (21 * np.log2(N) + summed + 1) * np.sqrt(N * terms))
 
     def cost(self, problem: Conv2dProblem) -> Cost:
         """Transforms and complex products of all frames."""

@@ -13,6 +13,7 @@ from typing import Any
 import click
 import pytest
 import yaml
+from plugin_files import empty_folder  # noqa: F401 (a fixture)
 
 import nbcnn
 from nbcnn import functional
@@ -26,7 +27,9 @@ from nbcnn.optim import OPTIMIZERS
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 SECTIONS = {"Whole file": Config, "input": InputConfig, "data": DataConfig, "train": TrainConfig}
-SOURCES = sorted((ROOT / "nbcnn").rglob("*.py"))
+SOURCES = sorted([*(ROOT / "nbcnn").rglob("*.py"), *(ROOT / "plugins").glob("*.py")])
+NUMBERED = ("math.md", "fast-convolution.md")
+"""Pages whose headings number the equations, one sequence for all."""
 
 by_name = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
@@ -83,13 +86,15 @@ def test_how_equations_are_cited() -> None:
 
 
 def test_equations_are_numbered_and_cited() -> None:
-    numbers = [int(n) for h in headings(ROOT / "docs/math.md") for n in re.findall(r"^\((\d+)\) ", h)]
+    numbers = [
+        int(n) for name in NUMBERED for h in headings(ROOT / "docs" / name) for n in re.findall(r"^\((\d+)\) ", h)
+    ]
     assert numbers == list(range(1, len(numbers) + 1))
     assert len(numbers) >= 26
-    pages = [page for page in PAGES if page.name != "math.md"]
+    pages = [page for page in PAGES if page.name not in NUMBERED]
     citing = {path: cited(path.read_text(encoding="utf-8")) for path in [*SOURCES, *PAGES]}
     for path, found in citing.items():
-        assert found <= set(numbers), f"{path.relative_to(ROOT)} cites an equation that docs/math.md does not have"
+        assert found <= set(numbers), f"{path.relative_to(ROOT)} cites an equation that no page has"
     everywhere = set().union(*(citing[path] for path in [*SOURCES, *pages]))
     assert everywhere == set(numbers)
     in_kernels = set().union(*(found for path, found in citing.items() if "kernels" in path.parts))
@@ -240,6 +245,7 @@ def test_no_option_is_documented_that_is_not_there() -> None:
 @by_name
 def test_commands_in_the_docs_can_be_given(page: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("nbcnn.plugins.load_plugin", lambda what: None)  # plugins in the docs are not there to load
     for block in [*blocks(page, "sh"), *blocks(page, "")]:
         for line in re.findall(r"^(?:\.venv/bin/)?nbcnn (.*)$", block, re.M):
             words, command = shlex.split(line, comments=True), command_line
@@ -293,8 +299,8 @@ def signature(function: Any) -> str:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.name)
-def test_python_in_the_docs_runs(page: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
+@pytest.mark.usefixtures("folder")
+def test_python_in_the_docs_runs(page: Path) -> None:
     names: dict[str, Any] = {}
     for block in blocks(page, "python"):
         exec(compile(block, page.name, "exec"), names)

@@ -36,7 +36,7 @@ def unwritten(rig: Rig, inputs: Arrays, name: str, missing: Array, wanted: Array
     """A clause on numbers that were not written (or spoilt by what stood there before)."""
     for clause in _starting_from_zero(rig, inputs, name, wanted, bound):
         return clause
-    for clause in where(name, missing, "what is missing lies"):
+    for clause in where(name, missing, "all of it lies"):
         return clause
     return ""
 
@@ -73,8 +73,9 @@ def _run(rig: Rig, inputs: Arrays, name: str, zeroed: str = "") -> Array | None:
 
 def _equality(problem: Any, inputs: Arrays, name: str, got: Array, wanted: Array, bound: Any) -> Iterator[str]:
     """The known mistakes whose results these are."""
+    limit = float(np.max(bound))
     for words, values in mistakes(problem, inputs, name, wanted):
-        if values.shape == got.shape and compare(got, values, bound).right:
+        if values.shape == got.shape and compare(got, values, limit).right:
             yield f"it equals the result {words}"
 
 
@@ -84,12 +85,7 @@ def where(name: str, wrong: Array, lead: str = "all wrong numbers lie") -> Itera
         return
     places: list[tuple[str, Any]] = []
     if name in ("y", "dx") and wrong.ndim == 4:
-        places += [
-            ("in the last column", np.s_[:, :, -1]),
-            ("in the first column", np.s_[:, :, 0]),
-            ("in the last row", np.s_[:, -1]),
-            ("in the first row", np.s_[:, 0]),
-        ]
+        places += [place for axis, line in ((2, "column"), (1, "row")) for place in _ends(wrong, axis, line)]
     axis = "channel" if wrong.ndim == 4 or name == "db" else "feature"
     if name in ("y", "dx", "dw", "db"):
         places += [(f"in the last {axis} (of {len(wrong)})", np.s_[-1]), (f"in the first {axis}", np.s_[0])]
@@ -105,6 +101,18 @@ def where(name: str, wrong: Array, lead: str = "all wrong numbers lie") -> Itera
     first = int(np.flatnonzero(wrong.reshape(len(wrong), -1).any(1))[0])
     if name in ("y", "dx", "dw", "db") and first > 0 and (first % 2 == 0 or len(wrong) - first <= 2):
         yield f"{lead} from {axis} {first} on (of {len(wrong)}): is it the remainder of a block?"
+
+
+def _ends(wrong: Array, axis: int, line: str) -> Iterator[tuple[str, Any]]:
+    """The last rows (columns) that hold all wrong numbers, if they are few, and the first ones."""
+    size, lines = wrong.shape[axis], np.flatnonzero(wrong.any(tuple({0, 1, 2, 3} - {axis})))
+    before = (slice(None),) * axis
+    for count, where, index in (
+        (size - lines[0], "last", (*before, slice(lines[0], None))),
+        (lines[-1] + 1, "first", (*before, slice(0, lines[-1] + 1))),
+    ):
+        if count <= max(1, size // 3):
+            yield f"in the {where} {line}" if count == 1 else f"in the {where} {count} {line}s", index
 
 
 def _all_within(wrong: Array, index: Any) -> bool:

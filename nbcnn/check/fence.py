@@ -12,8 +12,15 @@ from numpy.typing import NDArray
 
 MARGIN = 999
 """Numbers on either side; odd, so that no array begins on a vector's boundary."""
-PATTERN = {"float32": 0x7FC0BEEF, "float64": 0x7FF80000_0BADBEEF, "int64": -(2**60) - 12345}
-"""Bits of the margins and of what is not written yet: no NaN that arithmetic makes, no label."""
+PATTERNS = {
+    "margin": {"float32": 0x7FC0BEEF, "float64": 0x7FF80000_0BADBEEF, "int64": -(2**60) - 12345},
+    "output": {"float32": 0x7FC00D0E, "float64": 0x7FF80000_0000D0E1, "int64": -(2**60) - 54321},
+    "scratch": {"float32": 0x7FC05C0A, "float64": 0x7FF80000_05C0A5C0, "int64": -(2**60) - 33333},
+}
+"""Bits of the margins, of what is not written yet, of scratch: no NaN that arithmetic makes, no label.
+
+A processor hands such bits on from operand to result, so a result shows where its NaN came from.
+"""
 
 Array = NDArray[Any]
 
@@ -31,11 +38,12 @@ class Fence:
     def __init__(self) -> None:
         self._yards: list[_Yard] = []
 
-    def output(self, name: str, shape: tuple[int, ...], dtype: str) -> Array:
+    def output(self, name: str, shape: tuple[int, ...], dtype: str, kind: str = "output") -> Array:
         """An array to write to, full of NaN (of an impossible label, where it holds whole numbers)."""
-        size = int(np.prod(shape))
-        bits = np.full(size + 2 * MARGIN, PATTERN[dtype], f"i{np.dtype(dtype).itemsize}")
-        self._yards.append(_Yard(name, bits, PATTERN[dtype], None))
+        size, margin = int(np.prod(shape)), PATTERNS["margin"][dtype]
+        bits = np.full(size + 2 * MARGIN, margin, f"i{np.dtype(dtype).itemsize}")
+        bits[MARGIN : MARGIN + size] = PATTERNS[kind][dtype]
+        self._yards.append(_Yard(name, bits, margin, None))
         array: Array = bits.view(dtype)[MARGIN : MARGIN + size].reshape(shape)
         return array
 
@@ -63,7 +71,8 @@ class Fence:
             raise AssertionError(sentence)
 
 
-def unwritten(array: Array) -> Array:
-    """Where an output still has the bits that ``Fence.output`` put there."""
-    where: Array = np.ascontiguousarray(array).view(f"i{array.itemsize}") == PATTERN[array.dtype.name]
+def holds(array: Array, kind: str = "output") -> Array:
+    """Where an output has the bits of a kind: its own from before, those of scratch, those of the margins."""
+    bits: Array = np.ascontiguousarray(array).view(f"i{array.itemsize}")
+    where: Array = bits == PATTERNS[kind][array.dtype.name]
     return where

@@ -7,11 +7,14 @@ from dataclasses import replace
 from itertools import product
 from typing import Any, NamedTuple
 
+from nbcnn.check.odd import ODD
 from nbcnn.kernels.contract import Conv2dProblem, ElementwiseProblem, LinearProblem, LossProblem, Pool2dProblem
 from nbcnn.kernels.shapes import Sides, same_padding
 
 QUICKLY = 11
 """A quick run takes every 11th problem: a number that no axis of a grid is a multiple of."""
+SMALL = 30
+"""A grid of so few is run whole."""
 
 
 class Case(NamedTuple):
@@ -22,7 +25,7 @@ class Case(NamedTuple):
 
 
 class Grid(NamedTuple):
-    """The cases of an op, simplest first, and how many were left out because nothing is left of the image."""
+    """The cases of an op, odd ones last, and how many were left out because nothing is left of the image."""
 
     cases: list[Case]
     left_out: int
@@ -30,10 +33,11 @@ class Grid(NamedTuple):
 
 def grid(op: str, quick: bool = False) -> Grid:
     """The cases of an op, in float32."""
-    cases = list(GRIDS[op](op))
+    cases = list(dict.fromkeys(GRIDS[op](op)))  # same padding is often one of the others
     possible = [case for case in cases if _something_is_left(case.problem)]
     left_out = len(cases) - len(possible)
-    return Grid(possible[::QUICKLY] if quick else possible, left_out)
+    odd = [Case(problem) for problem in ODD.get(op, {}).values()]
+    return Grid((possible[::QUICKLY] if quick and len(possible) > SMALL else possible) + odd, left_out)
 
 
 def of_dtype(case: Case, dtype: str) -> Case:
@@ -78,14 +82,16 @@ def _linear(op: str) -> Iterator[Case]:
 
 
 def _pool2d(op: str) -> Iterator[Case]:
-    counted, dilations = ((True, False), (1,)) if op == "avg_pool2d" else ((True,), DILATIONS)
+    ways: tuple[dict[str, Any], ...] = ({}, {"dilation": (2, 2)})
+    if op == "avg_pool2d":
+        ways = ({}, {"count_include_pad": False}, {"divisor_override": 3})
     kernels = ((1, 1), (2, 2), (3, 3), (3, 2), (1, 3))
-    axes = product(kernels, STRIDES, (0, 1), counted, dilations, (False, True))
-    for number, (kernel, stride, padding, count, dilation, ceil_mode) in enumerate(axes):
+    axes = product(kernels, STRIDES, (0, 1), ways, (False, True))
+    for number, (kernel, stride, padding, way, ceil_mode) in enumerate(axes):
         size = SIZES[number % len(SIZES)]
         if padding <= min(kernel) / 2:  # no window may lie in the padding alone
-            problem = Pool2dProblem(op, 2, *size, kernel, (stride,) * 2, (padding,) * 4, count)
-            yield Case(replace(problem, dilation=(dilation,) * 2, ceil_mode=ceil_mode))
+            problem = Pool2dProblem(op, 2, *size, kernel, (stride,) * 2, (padding,) * 4, ceil_mode=ceil_mode)
+            yield Case(replace(problem, **way))
 
 
 def _elementwise(op: str) -> Iterator[Case]:

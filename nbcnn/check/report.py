@@ -6,8 +6,10 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from nbcnn.check.patterns import patterns
 
 CHECKS = {
     "contract": "outputs written everywhere, nothing else changed, scratch within what was asked for",
@@ -24,7 +26,7 @@ CHECKS = {
 }
 """The kinds of checks, in the order in which tables show them."""
 
-SHOWN = 2
+SHOWN = 1
 """Failures kept of each kind of check and array; the others are counted."""
 
 
@@ -61,10 +63,14 @@ class Report:
     name: str
     file: str
     problems: int = 0
+    left_out: int = 0
+    """problems of the grid that do not exist, because nothing would be left of the image"""
     tolerance: float = 0.0
     """the largest that the backend stated, for float32; 0 where its sums are the formula's"""
     tallies: dict[str, Tally] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
+    seen: dict[tuple[str, str], list[tuple[dict[str, str], bool]]] = field(default_factory=dict, repr=False)
+    """for each kind of check and array: what the problems of the grid were like, and whether they passed"""
     refused: dict[str, int] = field(default_factory=dict)
     """reason → for how many problems; reasons that differ in their numbers alone count as the first of them"""
     notes: list[str] = field(default_factory=list)
@@ -129,6 +135,11 @@ class Report:
 
     def as_mapping(self) -> dict[str, Any]:
         """For JSON."""
-        from dataclasses import asdict
-
-        return {**asdict(self), "passed": self.passed, "failed": self.failed, "seconds": self.seconds}
+        mapping = {key: value for key, value in asdict(self).items() if key != "seen"}
+        return {
+            **mapping,
+            "patterns": patterns(self),
+            "passed": self.passed,
+            "failed": self.failed,
+            "seconds": self.seconds,
+        }

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nbcnn.check.calls import Array, Arrays, Call, calls, dtype, shape
-from nbcnn.check.fence import Fence, unwritten
+from nbcnn.check.fence import Fence, holds
 from nbcnn.kernels.contract import Backend
 
 Fill = Callable[[str, Array], None]
@@ -45,7 +45,7 @@ class Rig:
         """
         fence, out, notes = Fence(), {}, []
         held = {name: fence.input(name, array) for name, array in inputs.items()}
-        work = fence.output("work", (int(self.workspace),), self.problem.dtype)
+        work = fence.output("work", (int(self.workspace),), self.problem.dtype, "scratch")
         if fill:
             fill("work", work)
         wanted = [call for call in calls(self.problem) if only is None or call.kernel in only]
@@ -88,15 +88,24 @@ class Ran(NamedTuple):
     notes: list[str]
     """sentences on kernels that return something"""
 
-    def unwritten(self) -> list[str]:
-        """A sentence for each output that is not written everywhere."""
-        found = []
+    def unwritten(self) -> dict[str, tuple[str, Array]]:
+        """For outputs that hold something from before or elsewhere: a sentence, and where."""
+        found = {}
         for name, array in self.out.items():
-            missing = unwritten(array)
-            if missing.any():
-                much = "not written at all" if missing.all() else "not written everywhere"
-                found.append(f"{name} is {much}")
+            for kind, words in STRANGE.items():
+                where = holds(array, kind)
+                if where.any():
+                    found[name] = (f"{name} {words.format('at all' if where.all() else 'everywhere')}", where)
+                    break
         return found
+
+
+STRANGE = {
+    "margin": "holds what lies outside of the arrays: something is read out of bounds",
+    "scratch": "holds what was in the scratch before",
+    "output": "is not written {}",
+}
+"""What it means that an output holds bits of the fence."""
 
 
 def _called(what: str, function: Callable[..., Any], *arguments: Any) -> Any:

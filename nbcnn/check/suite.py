@@ -5,20 +5,34 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
+from numba import config
+
 from nbcnn.blas import one_blas_thread
+from nbcnn.check.calls import calls, shape
 from nbcnn.check.grid import Case, grid, of_dtype
+from nbcnn.check.jacobian import check_jacobian
+from nbcnn.check.network import check_network, networks
+from nbcnn.check.nonfinite import check_nonfinite
+from nbcnn.check.odd import busy, tiny
 from nbcnn.check.oracle import ORACLES
+from nbcnn.check.outofbounds import Child
 from nbcnn.check.report import Report
 from nbcnn.check.rig import BrokenError, Rig
+from nbcnn.check.threads import check_threads
 from nbcnn.check.values import Sample, check_case, samples
 from nbcnn.check.words import described
 from nbcnn.errors import KernelError
 from nbcnn.kernels import registry
 
 DTYPES = ("float32", "float64")
+LOOSE = 1e-2
+"""A largest error below this share of the stated tolerance is worth a note."""
+LOOSEST = 1e-2
+"""A tolerance above this would let mistakes through, not rounding."""
 Progress = Callable[[str, int, int], None]
 
 
@@ -32,6 +46,8 @@ class Options:
     dtypes: tuple[str, ...] = DTYPES
     patience: float = 300.0
     """seconds for one backend's grid"""
+    bounds: bool = True
+    """with the part in a process of its own"""
 
 
 def check_backend(op: str, name: str, options: Options | None = None, progress: Progress | None = None) -> Report:
@@ -45,9 +61,22 @@ def check_backends(
     """The same for several, as pairs of op and name; ``progress(op, done, of)`` is called as cases are done."""
     options, tell = options or Options(), progress or (lambda what, done, of: None)
     reports = [_report(op, name) for op, name in which]
-    with one_blas_thread():
-        for op in dict.fromkeys(report.op for report in reports):
-            _check_op(op, [report for report in reports if report.op == op], options, tell)
+    child = None if config.DISABLE_JIT or not options.bounds else Child(reports, options.seed)
+    try:
+        with one_blas_thread():
+            for op in dict.fromkeys(report.op for report in reports):
+                of_op = [report for report in reports if report.op == op]
+                taken = _check_grid(op, of_op, options, tell)
+                for number, report in enumerate(of_op):
+                    tell(f"{op}={report.name}", number, len(of_op))
+                    _check_more(report, taken[report.name], options)
+        if child:
+            tell("out of bounds", 0, 1)
+            child.collect()
+    except BaseException:
+        if child:
+            child.stop()
+        raise
     return reports
 
 
@@ -58,60 +87,128 @@ def _report(op: str, name: str) -> Report:
     return Report(op, name, inspect.getfile(type(backend)))
 
 
-def _check_op(op: str, reports: Sequence[Report], options: Options, tell: Progress) -> None:
-    cases = [of_dtype(case, dtype) for case in grid(op, options.quick).cases for dtype in options.dtypes]
-    spent = dict.fromkeys((report.name for report in reports), 0.0)
+def _check_grid(op: str, reports: Sequence[Report], options: Options, tell: Progress) -> dict[str, list[Any]]:
+    """Every case on every backend; gives the problems that each one takes."""
+    found = grid(op, options.quick)
+    cases = [of_dtype(case, dtype) for case in found.cases for dtype in options.dtypes]
+    spent = {report.name: 0.0 for report in reports}
+    taken: dict[str, list[Any]] = {report.name: [] for report in reports}
     made: list[Sample] = []
     for number, case in enumerate(cases):
         if number % len(options.dtypes) == 0:
             made = samples(case, (options.seed, number))
         for report in reports:
-            if spent[report.name] <= options.patience:
-                since = time.perf_counter()
-                _check_one(report, case, made)
-                spent[report.name] += time.perf_counter() - since
-                if spent[report.name] > options.patience:
-                    report.fail(
-                        "contract",
-                        f"it is too slow: {number + 1} of {len(cases)} problems took {spent[report.name]:.0f} s, "
-                        "the rest was left out",
-                        hint="is something compiled anew for every problem?",
-                    )
+            if spent[report.name] > options.patience:
+                continue
+            since = time.perf_counter()
+            if _check_one(report, case, made):
+                taken[report.name].append(case.problem)
+            spent[report.name] += time.perf_counter() - since
+            if spent[report.name] > options.patience:
+                report.fail(
+                    "contract",
+                    f"it is too slow: {number + 1:,} of {len(cases):,} problems took {spent[report.name]:.1f} s, "
+                    "the rest was left out",
+                    hint="is something compiled anew for every problem?",
+                )
         tell(op, number + 1, len(cases))
+    for report in reports:
+        report.left_out = found.left_out
+    return taken
 
 
-def _check_one(report: Report, case: Case, made: list[Sample]) -> None:
-    problem = case.problem
-    reason = accepted(report, case)
-    if reason is not None:
-        return
+def _check_one(report: Report, case: Case, made: list[Sample]) -> bool:
+    """One case on one backend, if it takes it."""
+    if not accepted(report, case):
+        return False
     report.problems += 1
     try:
-        rig = Rig(registry.backend(report.op, report.name), problem)
-        tolerance = registry.tolerance(problem, report.name)
+        rig = Rig(registry.backend(report.op, report.name), case.problem)
+        tolerance = stated(report, case)
     except BrokenError as error:
         report.fail("contract", str(error), described(case))
-        return
+        return True
     report.tolerance = max(report.tolerance, tolerance)
     check_case(rig, case, made, tolerance, report)
+    return True
 
 
-def accepted(report: Report, case: Case) -> str | None:
-    """None if the backend takes a problem; else a word, after its refusal (or what is wrong with that) was noted."""
+def stated(report: Report, case: Case) -> float:
+    """A backend's tolerance; raises BrokenError for one that can't be meant."""
+    try:
+        tolerance = registry.tolerance(case.problem, report.name)
+    except Exception as error:
+        raise BrokenError(f"tolerance() raised {type(error).__name__}: {error}") from error
+    if not 0 <= tolerance <= LOOSEST:
+        raise BrokenError(f"tolerance() must be a share between 0 and {LOOSEST}, got {tolerance:.3g}")
+    return tolerance
+
+
+def _check_more(report: Report, taken: list[Any], options: Options) -> None:
+    """What is checked on a few problems: those made for it, or the smallest (largest) that the backend takes."""
+    backend = registry.backend(report.op, report.name)
+
+    def some(wanted: list[Any], dtype: str, count: int, large: bool = False) -> list[Any]:
+        """Those of the wanted problems that the backend takes; if there are none, of those that it took."""
+        able = [p for p in (replace(one, dtype=dtype) for one in wanted) if takes(backend, p)]
+        if not able:
+            able = sorted((p for p in taken if p.dtype == dtype), key=weight, reverse=large)
+        return able[:count]
+
+    _note_looseness(report)
+    with report.timed("jacobian"):
+        for problem in some(tiny(report.op), "float64", 8):
+            check_jacobian(backend, problem, report)
+    with report.timed("not a number"):
+        for dtype in options.dtypes:
+            for problem in some(tiny(report.op), dtype, 8):
+                check_nonfinite(backend, problem, report.tolerance == 0, report)
+    with report.timed("threads"):
+        for problem in some(busy(report.op), options.dtypes[0], 2, large=True):
+            check_threads(backend, problem, options.threads, report)
+    if taken and report.op in networks():
+        with report.timed("network"):
+            check_network(report.op, report.name, report)
+
+
+def _note_looseness(report: Report) -> None:
+    """A bound far above all errors would let mistakes through."""
+    met = max(report.tally(check).worst or 0.0 for check in ("whole numbers", "rounding"))
+    if report.tolerance and 0 < met < LOOSE:
+        report.notes.append(
+            f"the stated tolerance is {1 / met:,.0f} times the largest error met: mistakes may hide in it"
+        )
+
+
+def takes(backend: Any, problem: Any) -> bool:
+    """Whether a backend says that it can do a problem."""
+    try:
+        return backend.supports(problem) is None
+    except Exception:
+        return False  # told where the grid is checked
+
+
+def weight(problem: Any) -> int:
+    """How large a problem is: its numbers."""
+    return sum(prod(shape(problem, name)) for call in calls(problem) for name in (*call.reads, *call.writes))
+
+
+def accepted(report: Report, case: Case) -> bool:
+    """Whether the backend takes a problem; if not, its refusal, or what is wrong with that, is written down."""
     try:
         reason: Any = registry.backend(report.op, report.name).supports(case.problem)
     except Exception as error:
         report.fail("refusals", f"supports() raised {type(error).__name__}: {error}", described(case))
-        return "raised"
+        return False
     if reason is None:
-        return None
+        return True
     wrong = wrong_reason(reason)
     if wrong:
         report.fail("refusals", wrong, described(case))
-        return "wrong"
+        return False
     report.refuse(reason)
     report.ok("refusals")
-    return "refused"
+    return False
 
 
 def wrong_reason(reason: object) -> str:

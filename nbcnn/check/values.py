@@ -10,9 +10,9 @@ from nbcnn.check import diagnosis
 from nbcnn.check.calls import Array, Arrays
 from nbcnn.check.compare import compare, told
 from nbcnn.check.data import cast, rounded, whole
-from nbcnn.check.fence import unwritten
 from nbcnn.check.grid import Case
 from nbcnn.check.oracle import ORACLES, Expected, bounds, expect
+from nbcnn.check.patterns import features
 from nbcnn.check.report import Report
 from nbcnn.check.rig import BrokenError, Ran, Rig
 from nbcnn.check.words import described, figure
@@ -64,15 +64,14 @@ def _contract(
     rig: Rig, case: Case, inputs: Arrays, ran: Ran, values: Arrays, limits: dict[str, Any], report: Report
 ) -> None:
     """What a run left unwritten, and what it wrote elsewhere."""
-    missing = [name for name, array in ran.out.items() if unwritten(array).any()]
+    missing = ran.unwritten()
     for sentence in (*ran.breaches, *ran.notes):
         report.fail("contract", sentence, described(case), array=sentence)
-    for name in missing:
+    for name, (sentence, where) in missing.items():
         hint = ""
         if report.wants("contract", name):
-            hint = diagnosis.unwritten(rig, inputs, name, unwritten(ran.out[name]), values[name], limits[name])
-        much = "not written at all" if unwritten(ran.out[name]).all() else "not written everywhere"
-        report.fail("contract", f"{name} is {much}", described(case), name, hint)
+            hint = diagnosis.unwritten(rig, inputs, name, where, values[name], limits[name])
+        report.fail("contract", sentence, described(case), name, hint)
     report.ok("contract", len(ran.out) - len(missing) + (not ran.breaches) + (not ran.notes))
 
 
@@ -80,11 +79,13 @@ def _values(
     check: str, rig: Rig, case: Case, inputs: Arrays, ran: Ran, values: Arrays, limits: dict[str, Any], report: Report
 ) -> None:
     """Results against the oracle's."""
+    strange = ran.unwritten()
     for name, wanted in values.items():
         got = ran.out[name]
-        if unwritten(got).any():
+        if name in strange:
             continue  # said already
         verdict = compare(got, wanted, limits[name])
+        report.seen.setdefault((check, name), []).append((features(case), verdict.right))
         report.note_worst(check, verdict.worst)
         if verdict.right:
             report.ok(check)
@@ -97,10 +98,10 @@ def _values(
 
 def _repeats(rig: Rig, case: Case, inputs: Arrays, ran: Ran, report: Report) -> None:
     """The same bits backwards, in scratch and outputs that hold other numbers than the first time."""
-    again = rig.run(inputs, backwards=True, fill=_garbage)
+    again, strange = rig.run(inputs, backwards=True, fill=_garbage), ran.unwritten()
     for name, first in ran.out.items():
         second = again.out[name]
-        if unwritten(first).any():
+        if name in strange:
             continue
         if first.tobytes() == second.tobytes():
             report.ok("repeats")

@@ -26,6 +26,7 @@ def described(case: Case) -> str:
         return f"{text} ({p.in_channels}→{p.out_channels} channels, {p.height}×{p.width} pixels, {p.dtype})"
     if isinstance(p, Pool2dProblem):
         more = " ceil_mode" * p.ceil_mode + " padding not counted" * (not p.count_include_pad)
+        more += f" divisor {p.divisor_override}" if p.divisor_override else ""
         text = f"{_by(p.kernel_size)} {_window(p)}{more}"
         return f"{text} ({p.channels} channels, {p.height}×{p.width} pixels, {p.dtype})"
     if isinstance(p, LinearProblem):

@@ -13,6 +13,7 @@ from nbcnn.report.verdict import verdicts
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from nbcnn.choices import Choice
     from nbcnn.data import Dataset
     from nbcnn.network import Network
     from nbcnn.parting import Comparison, Variant
@@ -40,6 +41,12 @@ class CompareProgress(Display, Reporter):
             f"{settings.optimizer.name}, batches of {settings.batch_size}, {_length(comparison)}, seed {settings.seed}"
         )
         self._print(f"folder: {comparison.folder}")
+
+    def chosen(self, choice: Choice) -> None:
+        """Called with every choice; one from memory is told too, for the variant is called by the option's words."""
+        super().chosen(choice)
+        if choice.remembered:
+            self._print(f"auto: {choice.short}")
 
     def step(self, comparison: Comparison, epoch: int) -> None:
         """Move the bar."""

@@ -5,12 +5,17 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rich import progress
 from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
+
+from nbcnn.cli._compiling import CHOOSING
+
+if TYPE_CHECKING:
+    from nbcnn.choices import Choice
 
 
 class Display:
@@ -30,6 +35,7 @@ class Display:
         self._task: progress.TaskID | None = None
         self._compiling: progress.TaskID | None = None
         self._started = 0
+        self._choosing = False
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -38,11 +44,27 @@ class Display:
     def __exit__(self, *failure: object) -> None:
         self._bar.stop()
 
+    def choosing(self, problem: str) -> None:
+        """Called before backends are timed for a problem."""
+        if not self._choosing:
+            self._print(CHOOSING)
+        self._choosing = True
+
+    def chosen(self, choice: Choice) -> None:
+        """Called with every choice; one from memory is told with the network."""
+        if self._compiling is not None:
+            self._bar.remove_task(self._compiling)
+            self._compiling = None
+        if not choice.remembered:
+            self._print(f"  {choice}")
+
     def compiling(self, kernel: str) -> None:
         """Called before each kernel that has to be compiled."""
         short = kernel.removeprefix("nbcnn.kernels.")
+        if short.startswith("nbcnn_plugin_"):  # and a digest of the folder
+            short = short.partition(".")[2]
         if self._compiling is None:
-            if not self._console.is_terminal:
+            if not (self._console.is_terminal or self._started):
                 self._print("compiling kernels (first run only) ...")
             self._compiling = self._bar.add_task("compiling kernels (first run only)", total=None, numbers=short)
         self._started += 1

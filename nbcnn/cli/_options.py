@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -35,9 +36,13 @@ _TRAIN = (
 
 
 def _load_plugins(context: click.Context, parameter: click.Parameter, plugins: tuple[str, ...]) -> None:
-    if plugins:
-        from nbcnn.plugins import load_plugin
+    if context.resilient_parsing or not (plugins or os.environ.get("NBCNN_PLUGINS")):
+        return
+    from nbcnn.cli._compiling import compiling_is_told
+    from nbcnn.plugins import load_environment, load_plugin
 
+    with compiling_is_told():
+        load_environment()
         for plugin in plugins:
             load_plugin(plugin)
 
@@ -51,7 +56,7 @@ _PLUGINS = (
         is_eager=True,  # what it registers may be named by the other options
         expose_value=False,
         callback=_load_plugins,
-        help="Load a plugin first: a Python file, or the name of an installed one.",
+        help="Load a plugin first: a Python file, or the name of an installed one. [also: NBCNN_PLUGINS]",
     ),
 )
 _THREADS = (click.option("--threads", type=click.IntRange(min=1), help="Threads; results are the same bits for any."),)

@@ -7,6 +7,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from nbcnn.cli._display import Display, loss_text, program
+from nbcnn.kernels.registry import backend_names
 from nbcnn.training import Reporter
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class Progress(Display, Reporter):
 
     def start(self, run: Run, network: Network, data: Dataset, threads: int) -> None:
         """Say what is trained, on what, into which folder."""
-        self._backends = sorted({f"{layer.op}={layer.backend}" for layer in network.layers() if layer.op == "conv2d"})
+        self._backends = sorted(backends_in_words(network))
         used = f", {' '.join(self._backends)}" if self._backends else ""
         self._print(
             f"{network.config.name}: {network.parameters.size:,} parameters{used}, "
@@ -103,3 +104,13 @@ class Progress(Display, Reporter):
         self._print("\nnext:")
         for what, command in hints:
             self._print(f"  {me} {command}\n      {what}")
+
+
+def backends_in_words(network: Network) -> list[str]:
+    """``conv2d=direct,im2col (auto)``: the backends of conv2d and of other ops that had a choice."""
+    names: dict[str, set[str]] = {}
+    for layer in network.layers():
+        if layer.op == "conv2d" or (layer.op and layer.path in network.chosen and len(backend_names(layer.op)) > 1):
+            names.setdefault(layer.op, set()).add(layer.backend or "")
+    auto = {layer.op for layer in network.layers() if layer.path in network.chosen}
+    return [f"{op}={','.join(sorted(used))}{' (auto)' if op in auto else ''}" for op, used in names.items()]

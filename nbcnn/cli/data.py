@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nbcnn.cli._options import plugin_option
+
 if TYPE_CHECKING:
     from nbcnn.data import Dataset, DataSource
 
@@ -28,6 +30,7 @@ def command() -> None:
 
 @command.command("list")
 @DATA_DIR
+@plugin_option
 def list_data(data_dir: Path | None) -> None:
     """List the named data sets and where they are on this machine."""
     from nbcnn.data import data_source, dataset_names
@@ -45,13 +48,15 @@ def list_data(data_dir: Path | None) -> None:
 @DATA_DIR
 @click.option("--size", nargs=2, type=click.IntRange(min=1), metavar="H W", help="Resize a folder's images.")
 @click.option("--grayscale", is_flag=True, help="Make a folder's images grey.")
+@plugin_option
 def info(what: str, data_dir: Path | None, size: tuple[int, int] | None, grayscale: bool) -> None:
     """Show what is in a named data set or in a folder: splits, shape, classes, pixel statistics.
 
     A folder called like a data set is written ./NAME.
     """
     from nbcnn.data import data_source, dataset_names, load_folder
-    from nbcnn.errors import DataError, nearest
+    from nbcnn.errors import DataError
+    from nbcnn.plugins import remedy as hint
 
     if what in dataset_names():
         if size or grayscale:
@@ -64,12 +69,13 @@ def info(what: str, data_dir: Path | None, size: tuple[int, int] | None, graysca
         remedy = "make them alike with --size H W (height and width), which is data.size in a config"
         _show(load_folder(Path(what), size, grayscale, remedy), None)
     else:
-        raise DataError(f"{what} is neither a folder nor a named data set: {nearest(what, dataset_names())}")
+        raise DataError(f"{what} is neither a folder nor a named data set: {hint(what, dataset_names())}")
 
 
 @command.command("fetch")
 @click.argument("name")
 @DATA_DIR
+@plugin_option
 def fetch(name: str, data_dir: Path | None) -> None:
     """Fetch a named data set, unless this machine has it, and say where it is."""
     from nbcnn.data import data_source

@@ -9,9 +9,10 @@ from nbcnn.config.messages import Problem
 from nbcnn.config.schema import Config
 from nbcnn.config.yaml_tree import Place
 from nbcnn.errors import nearest
-from nbcnn.kernels.registry import DEFAULT, backend_names, op_names
+from nbcnn.kernels.registry import DEFAULT, choices, op_names
 from nbcnn.layers.base import LAYERS, LayerConfig
 from nbcnn.layers.entries import kind_of
+from nbcnn.plugins import remedy
 
 
 def choose_backends(config: Config | None, options: tuple[str, ...]) -> tuple[Config | None, list[Problem]]:
@@ -29,8 +30,8 @@ def choose_backends(config: Config | None, options: tuple[str, ...]) -> tuple[Co
             sentence = "expected OP=NAME, for instance --backend conv2d=im2col"
         elif op not in op_names():
             sentence = f"unknown op {op!r}; {nearest(op, op_names())}"
-        elif name not in backend_names(op):
-            sentence = f"unknown backend {name!r} for {op}; {nearest(name, backend_names(op))}"
+        elif name not in choices(op):
+            sentence = f"unknown backend {name!r} for {op}; {remedy(name, choices(op))}"
         elif op not in used:
             sentence = f"no layer of this network uses {op}; it uses {', '.join(used) or 'no kernels'}"
         else:

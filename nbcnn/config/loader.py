@@ -19,6 +19,7 @@ from nbcnn.config.yaml_tree import LARGEST, MAX_BYTES, MAX_DEPTH, KeyPath, Tree,
 from nbcnn.errors import ConfigError, nearest
 from nbcnn.layers.base import LayerConfig
 from nbcnn.layers.entries import Loc, kind_of
+from nbcnn.plugins import load_environment, near
 
 _NO_OVERRIDES = Overrides()
 
@@ -29,7 +30,9 @@ def load_config(source: str | Path | Mapping[str, Any], overrides: Overrides = _
     Every layer with kernels carries the name of its backend: the command line's choice, else its own, else the
     network's, else ``direct``. Folders of images are absolute; a file's are relative to the file. Raises ConfigError
     with all problems at once, a line each: file:line:column, key path, what was expected, what was there.
+    The plugins of NBCNN_PLUGINS are loaded first, and raise PluginError; a file can't name any.
     """
+    load_environment()
     if isinstance(source, Mapping):
         tree, base = Tree(_plain(source, ())), ""
     else:
@@ -38,11 +41,12 @@ def load_config(source: str | Path | Mapping[str, Any], overrides: Overrides = _
     absolute_folders(tree.root.get("data"), base)
     problems = apply(overrides, tree)
     config: Config | None = None
-    try:
-        config = Config.model_validate(_tuples(tree.root))
-    except ValidationError as error:
-        problems += explain(error, Config, tree)
-    config, more = choose_backends(config, overrides.backends)
+    with near(Path(base) if base else None):
+        try:
+            config = Config.model_validate(_tuples(tree.root))
+        except ValidationError as error:
+            problems += explain(error, Config, tree)
+        config, more = choose_backends(config, overrides.backends)
     raise_all(problems + more)
     assert config is not None
     _check_written(config)

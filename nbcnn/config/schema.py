@@ -23,9 +23,10 @@ from pydantic import (
 
 from nbcnn.config.writer import to_yaml
 from nbcnn.errors import nearest
-from nbcnn.kernels.registry import backend_names, op_names
+from nbcnn.kernels.registry import choices, op_names
 from nbcnn.layers.entries import Flaw, LayerList, choose, refuse
 from nbcnn.optim import OPTIMIZERS, OptimizerConfig
+from nbcnn.plugins import remedy
 
 DEFAULT_DATA = "fashion-mnist-mini"
 DEFAULT_OPTIMIZER: dict[str, Any] = {"sgd": {"lr": 0.1}}
@@ -77,7 +78,7 @@ def _known_data_set(name: str) -> str:
     from nbcnn.data.source import DATASETS  # here, because it imports NumPy and the reading of files
 
     if name not in DATASETS:
-        refuse(Flaw((), f"unknown data set {name!r}; {nearest(name, DATASETS)}", name))
+        refuse(Flaw((), f"unknown data set {name!r}; {remedy(name, DATASETS)}", name))
     return name
 
 
@@ -173,8 +174,8 @@ def _known_backends(backends: Any) -> Any:
             flaws.append(Flaw((op,), "expected the name of a backend", name, about="got"))
         elif op not in op_names():
             flaws.append(Flaw((op,), f"unknown op {op!r}; {nearest(op, op_names())}", name, about="key"))
-        elif name not in backend_names(op):
-            flaws.append(Flaw((op,), f"unknown backend {name!r} for {op}; {nearest(name, backend_names(op))}", name))
+        elif name not in choices(op):
+            flaws.append(Flaw((op,), f"unknown backend {name!r} for {op}; {remedy(name, choices(op))}", name))
     if flaws:
         refuse(*flaws)
     return backends

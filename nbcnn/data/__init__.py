@@ -12,6 +12,7 @@ from nbcnn.data.folder import load_folder
 from nbcnn.data.idx import read_idx, write_idx
 from nbcnn.data.source import DATASETS, DataSource
 from nbcnn.errors import DataError
+from nbcnn.plugins import remedy
 
 __all__ = [
     "DATASETS",
@@ -60,6 +61,8 @@ def dataset_names() -> list[str]:
 
 def data_source(name: str) -> DataSource:
     """What is known about a named data set; raises DataError, with the nearest name, for an unknown one."""
+    if name not in DATASETS:
+        raise DataError(f"unknown data set {name!r}: {remedy(name, DATASETS)}")
     return DATASETS.get(name)(name)
 
 

@@ -51,7 +51,8 @@ class DataSource(ABC):
         """
 
 
-DATASETS: Registry[type[DataSource]] = Registry("data set", "nbcnn.data.sets", DataError)
+_FACTS = {"title": str, "description": str, "licence": str, "classes": tuple, "counts": tuple}
+DATASETS: Registry[type[DataSource]] = Registry("data set", "nbcnn.data.sets", DataError, (DataSource, _FACTS))
 
 
 class IdxSource(DataSource):

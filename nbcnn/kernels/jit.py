@@ -33,6 +33,8 @@ from numba.core.compiler import CompileResult
 from numba.core.dispatcher import Dispatcher
 from numba.core.serialize import dumps
 
+from nbcnn.kernels.failures import explaining
+
 OPTIONS = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy"}
 LANGUAGE = ("jit.py", "lanes.py", "lanes_type.py", "lanes_operators.py", "lanes_numba.py", "lanes_math.py")
 
@@ -62,30 +64,34 @@ def announced(listener: Callable[[str], None]) -> Iterator[None]:
 
 
 def kernel(function):
-    """Compile ``function`` at its first call; under NUMBA_DISABLE_JIT=1 return it unchanged."""
+    """Compile ``function`` at its first call; under NUMBA_DISABLE_JIT=1 return it unchanged.
+
+    Code that can't be compiled raises KernelError: file, line, kernel, and the one sentence that matters.
+    """
     if numba.config.DISABLE_JIT:
         return function
     dispatcher = numba.njit(**OPTIONS)(function)
     dispatcher.digest = _digest(function)
     dispatcher._cache = KernelCache(f"{function.__module__}.{function.__name__}", dispatcher.digest)
     dispatcher._can_cache = True
+    dispatcher.compile = explaining(function, dispatcher.compile)
     return dispatcher
 
 
-def cache_folder() -> Path | None:
-    """The folder of compiled kernels, made if need be; None (after one warning) where there is no safe place.
+def cache_folder(name: str = "kernels", content: str = "compiled kernels") -> Path | None:
+    """A folder of the user's cache, made if need be; None (after one warning) where there is no safe place.
 
-    ``NBCNN_CACHE_DIR``, else the user's cache folder. Its owner must be this user and nobody else may write there,
-    because loading an entry runs what it says.
+    It is in ``NBCNN_CACHE_DIR``, else the user's cache folder. Its owner must be this user and nobody else may write
+    there, because loading a compiled kernel runs what it says. ``content`` is what the warning says is not kept.
     """
     from platformdirs import user_cache_dir
 
-    folder = Path(os.environ.get("NBCNN_CACHE_DIR") or user_cache_dir("nbcnn", appauthor=False)) / "kernels"
-    return _safe_folder(folder)
+    folder = Path(os.environ.get("NBCNN_CACHE_DIR") or user_cache_dir("nbcnn", appauthor=False)) / name
+    return _safe_folder(folder, content)
 
 
 @lru_cache
-def _safe_folder(folder: Path) -> Path | None:
+def _safe_folder(folder: Path, content: str) -> Path | None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         info = folder.stat()
@@ -97,7 +103,7 @@ def _safe_folder(folder: Path) -> Path | None:
             raise PermissionError("it is not writable")
     except OSError as problem:
         reason = problem.strerror or str(problem)
-        _warn(f"compiled kernels are not kept: {folder}: {reason}. Set NBCNN_CACHE_DIR to a folder of your own.")
+        _warn(f"{content} are not kept: {folder}: {reason}. Set NBCNN_CACHE_DIR to a folder of your own.")
         return None
     return folder
 
@@ -166,12 +172,17 @@ def _file_digest(path: str) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
+def _source_digest(function) -> str:
+    """That of the text which the function was made of: a plugin's module brings it, for its file may have changed."""
+    return function.__globals__.get("__nbcnn_digest__") or _file_digest(inspect.getfile(function))
+
+
 def _digest(function, callers=()) -> str:
     """A digest of all that the code depends on: files of the kernel, its callees and the lanes, options, versions."""
     here = Path(__file__).parent
     parts = [sys.version, numba.__version__, llvmlite.__version__, np.__version__]
     parts += [repr(sorted(OPTIONS.items(), key=str)), str(numba.config.BOUNDSCHECK)]
-    parts += [_file_digest(inspect.getfile(function)), function.__qualname__]
+    parts += [_source_digest(function), function.__qualname__]
     parts += [_file_digest(str(here / name)) for name in LANGUAGE]
     callers = (*callers, function)
     for name, value in sorted(_globals(function).items()):

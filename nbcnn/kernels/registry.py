@@ -8,12 +8,14 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from nbcnn.errors import KernelError, nearest
+from nbcnn.errors import KernelError, nearest, shown
+from nbcnn.kernels import obligations
 from nbcnn.kernels.contract import Backend
 from nbcnn.kernels.cost import Cost, formula_cost
 
@@ -26,6 +28,8 @@ AUTO = "auto"
 T = TypeVar("T")
 
 _registered: dict[tuple[str, str], type[Backend]] = {}
+_files: dict[tuple[str, str], str] = {}
+"""Where each is registered."""
 
 
 @cache
@@ -42,19 +46,49 @@ def _built_in() -> dict[str, tuple[str, ...]]:
 
 
 def register(op: str, name: str | None = None) -> Callable[[type[T]], type[T]]:
-    """Decorate a backend class for ``op``; its name is its file's name unless one is given."""
+    """Decorate a backend class for ``op``; its name is its file's name unless one is given.
+
+    Raises KernelError for a name that is taken, and says which files have it.
+    """
 
     def keep(backend: type[T]) -> type[T]:
-        called = name or backend.__module__.rpartition(".")[2]
+        caller = sys._getframe(1)
+        module, file = str(caller.f_globals.get("__name__")), caller.f_code.co_filename
+        called = name or module.rpartition(".")[2]
         if called == AUTO:
-            raise KernelError(f"{inspect.getfile(backend)}: no backend may be called {AUTO}; choose another name")
-        if (op, called) in _registered:
-            first, second = inspect.getfile(_registered[op, called]), inspect.getfile(backend)
-            raise KernelError(f"backend {called} of {op} is defined twice: in {first} and in {second}; rename one")
-        _registered[op, called] = backend  # type: ignore[assignment]
+            raise KernelError(f"{shown(file)}: no backend may be called {AUTO}; choose another name")
+        own = called in _built_in().get(op, ())  # it may not have been imported yet
+        if (op, called) in _registered or (own and module != f"{__package__}.{op}.{called}"):
+            first = Path(__file__).parent / op / f"{called}.py" if own else _files[op, called]
+            raise KernelError(
+                f"backend {called} of {op} is defined twice: in {shown(first)} and in {shown(file)}; rename the latter"
+            )
+        _registered[op, called], _files[op, called] = backend, file  # type: ignore[assignment]
         return backend
 
     return keep
+
+
+def built_in_ops() -> list[str]:
+    """The ops that come with nbcnn."""
+    return list(_built_in())
+
+
+def added() -> dict[tuple[str, str], type[Backend]]:
+    """The backends that are not built in, by (op, name)."""
+    return {key: kind for key, kind in _registered.items() if key[1] not in _built_in().get(key[0], ())}
+
+
+def file_of(op: str, name: str) -> str | None:
+    """The file of a backend that is not built in; None for those that are."""
+    return _files.get((op, name)) if (op, name) in added() else None
+
+
+def forget(op: str, name: str) -> None:
+    """Take back a registration; networks that are built keep their kernels."""
+    del _registered[op, name]
+    backend.cache_clear()
+    prepare.cache_clear()
 
 
 def op_names() -> list[str]:
@@ -69,11 +103,19 @@ def backend_names(op: str) -> list[str]:
     return sorted({*_built_in().get(op, ()), *(name for known, name in _registered if known == op)})
 
 
+def choices(op: str) -> list[str]:
+    """What a config may say for an op: its backends and ``auto``, sorted; raises KernelError for an unknown op."""
+    return sorted([*backend_names(op), AUTO])
+
+
 @cache
 def backend(op: str, name: str = DEFAULT) -> Backend:
     """The backend ``name`` of ``op``, imported on demand; raises KernelError with the nearest known name."""
     if name not in backend_names(op):
-        raise KernelError(f"unknown backend {name!r} for {op}: {nearest(name, backend_names(op))}")
+        raise KernelError(
+            f"unknown backend {name!r} for {op}: {nearest(name, backend_names(op))}; "
+            "one of a plugin's is known once that is loaded"
+        )
     if (op, name) not in _registered:
         importlib.import_module(f"{__package__}.{op}.{name}")
     return _registered[op, name]()
@@ -108,17 +150,10 @@ class Prepared(NamedTuple):
 def prepare(problem: Any, name: str = DEFAULT) -> Prepared:
     """Check and build. Raises KernelError with the backend's own reason where it can't do the problem."""
     chosen = backend(problem.op, name)
-    reason = chosen.supports(problem)
+    reason = obligations.refusal(chosen, problem)
     if reason is not None:
-        others = [
-            n for n in backend_names(problem.op) if n != name and backend(problem.op, n).supports(problem) is None
-        ]
+        names = [other for other in backend_names(problem.op) if other != name]
+        others = [other for other in names if obligations.refusal(backend(problem.op, other), problem) is None]
         hint = f"; these can: {', '.join(others)}" if others else "; no known backend can"
         raise KernelError(f"backend {name} can't do this {problem.op}: {reason}{hint}")
-    kernels = chosen.build(problem)
-    if not isinstance(kernels, problem.kernels):
-        raise KernelError(
-            f"backend {name} of {problem.op} ({inspect.getfile(type(chosen))}): build() must return "
-            f"{problem.kernels.__name__}({', '.join(problem.kernels._fields)}), got {type(kernels).__name__}"
-        )
-    return Prepared(kernels, chosen.workspace(problem))
+    return Prepared(obligations.kernels(chosen, problem), obligations.scratch(chosen, problem))

@@ -67,6 +67,11 @@ class Tape:
                 self._parts.append(_Stretch())
                 self._parts[-1].add(*compiled)
 
+    @property
+    def native(self) -> bool:
+        """Whether no call on it is made by Python."""
+        return all(isinstance(part, _Stretch) for part in self._parts)
+
     def __call__(self) -> None:
         """Play it."""
         for part in self._parts:

@@ -143,4 +143,4 @@ class Layer(ABC):
         """Tie the kernels to buffers. ``x`` is the input pack, ``dx`` where its gradient goes (None: not wanted)."""
 
 
-LAYERS: Registry[type[Layer]] = Registry("layer", "nbcnn.layers", ConfigError)
+LAYERS: Registry[type[Layer]] = Registry("layer", "nbcnn.layers", ConfigError, (Layer, {"Config": LayerConfig}))

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple,
 from pydantic import BaseModel, BeforeValidator, Field, PlainSerializer, PlainValidator, ValidationError, WithJsonSchema
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from nbcnn.errors import ConfigError, NbcnnError, nearest
-from nbcnn.kernels.registry import backend_names
+from nbcnn.errors import ConfigError, NbcnnError
+from nbcnn.kernels.registry import choices
 from nbcnn.layers.base import LAYERS, LayerConfig
+from nbcnn.plugins import remedy
 
 if TYPE_CHECKING:
     from nbcnn.registry import Registry
@@ -124,7 +125,7 @@ def _split(registry: Registry[type[T]], value: object) -> tuple[str, Any]:
         sentence = f"expected the name of {_a(registry.kind)}, alone or with its arguments"
         refuse(Flaw((), sentence, value, about="got"))
     if kind not in registry:
-        hint = _IN_THE_LOSS if registry is LAYERS and kind.lower() in _SOFTMAX else nearest(kind, registry)
+        hint = _IN_THE_LOSS if registry is LAYERS and kind.lower() in _SOFTMAX else remedy(kind, registry)
         unknown = Flaw((), f"unknown {registry.kind} {kind!r}; {hint}", value)
         refuse(unknown._replace(loc=(kind,), about="key") if isinstance(value, Mapping) else unknown)
     return kind, arguments
@@ -145,9 +146,9 @@ def _entry(value: object) -> LayerConfig:
 def _check_backend(kind: str, arguments: Mapping[str, Any]) -> list[Flaw]:
     """A backend that the layer's op does not have."""
     op, name = LAYERS.get(kind).op, arguments.get("backend")
-    if op is None or not isinstance(name, str) or name in backend_names(op):
+    if op is None or not isinstance(name, str) or name in choices(op):
         return []
-    return [Flaw(("backend",), f"unknown backend {name!r} for {op}; {nearest(name, backend_names(op))}")]
+    return [Flaw(("backend",), f"unknown backend {name!r} for {op}; {remedy(name, choices(op))}")]
 
 
 def _written(config: LayerConfig) -> dict[str, Any]:

@@ -38,4 +38,6 @@ class Optimizer(ABC):
         """The arrays that a checkpoint must hold to go on exactly; assigning into them restores the optimizer."""
 
 
-OPTIMIZERS: Registry[type[Optimizer]] = Registry("optimizer", "nbcnn.optim", ConfigError)
+OPTIMIZERS: Registry[type[Optimizer]] = Registry(
+    "optimizer", "nbcnn.optim", ConfigError, (Optimizer, {"Config": OptimizerConfig})
+)

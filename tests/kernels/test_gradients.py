@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 
 import nbcnn
+from nbcnn.check.jacobian import EPS, differences, rows, spread
 from nbcnn.engine import Engine
 from nbcnn.kernels.contract import LANES, ElementwiseProblem, LinearProblem, LossProblem, WeightedKernels
 from nbcnn.kernels.registry import backend, backend_names
@@ -18,30 +18,8 @@ from nbcnn.network import Network
 from .cases import CONV2D, pool2d
 from .networks import LENET_LIKE, MOTLEY, SPREAD, build, images
 
-EPS, ATOL, RTOL = 1e-6, 1e-8, 1e-6
-"""PyTorch's gradcheck steps as far, but allows 1e-5 and 1e-3."""
-
-
-def differences(forward: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
-    """The Jacobian (outputs, inputs) of ``forward``, which takes packs (…, 16), at one image x: 8 inputs at a time."""
-    columns: list[np.ndarray] = []
-    for first in range(0, x.size, 8):
-        moved = np.repeat(x.reshape(-1, 1), LANES, axis=1)
-        for l in range(min(8, x.size - first)):
-            moved[first + l, l] += EPS
-            moved[first + l, 8 + l] -= EPS
-        y = forward(moved.reshape(*x.shape, LANES)).reshape(-1, LANES)
-        columns += [(y[:, l] - y[:, 8 + l]) / (2 * EPS) for l in range(min(8, x.size - first))]
-    return np.stack(columns, 1)
-
-
-def rows(grad_input: Callable[[np.ndarray], np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
-    """The Jacobian (outputs, inputs) by ``grad_input``, which takes packs of dy (…, 16): 16 outputs at a time."""
-    size, found = int(np.prod(shape)), []
-    for first in range(0, size, LANES):
-        dy = np.eye(size, LANES, -first).reshape(*shape, LANES)
-        found += list(grad_input(dy).reshape(-1, LANES).T[: size - first])
-    return np.stack(found)
+ATOL, RTOL = 1e-8, 1e-6
+"""PyTorch's gradcheck steps as far, but allows 1e-5 and 1e-3, as nbcnn kernels check does."""
 
 
 def numbers(*shape: int, seed: int = 0) -> np.ndarray:
@@ -51,11 +29,6 @@ def numbers(*shape: int, seed: int = 0) -> np.ndarray:
 def agree(analytic: np.ndarray, numeric: np.ndarray) -> None:
     assert np.abs(numeric).max() > 1e-3
     np.testing.assert_allclose(analytic, numeric, rtol=RTOL, atol=ATOL)
-
-
-def spread(image: np.ndarray) -> np.ndarray:
-    """The same image in every lane."""
-    return np.repeat(image[..., None], LANES, axis=-1)
 
 
 WEIGHTED: dict[str, Any] = {

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nbcnn.check.fence import Fence
 from nbcnn.kernels import lanes_plain
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import (
@@ -21,8 +22,6 @@ from nbcnn.kernels.lanes import (
     store,
     where,
 )
-
-from .fence import Fence
 
 
 def numbers(dtype: str, rows: int, seed: int = 0) -> np.ndarray:

@@ -8,6 +8,7 @@ import numba
 import numpy as np
 import pytest
 
+from nbcnn.errors import KernelError
 from nbcnn.kernels import lanes_plain
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import LANES, load, splat, store, where
@@ -68,8 +69,9 @@ def _truth(x):  # type: ignore[no-untyped-def]
     ],
 )
 def test_typing_errors(wrong: Any) -> None:
-    with pytest.raises(numba.TypingError):
+    with pytest.raises(KernelError, match=rf"test_lanes_refusals\.py:\d+: {wrong.__name__}: .") as caught:
         kernel(wrong)(np.ones((1, LANES), np.float32))
+    assert isinstance(caught.value.__cause__, numba.TypingError)
 
 
 def _copy(x, y):  # type: ignore[no-untyped-def]
@@ -79,7 +81,7 @@ def _copy(x, y):  # type: ignore[no-untyped-def]
 @pytest.mark.jit
 @pytest.mark.parametrize("which", ["columns first", "strided", "whole numbers", "two precisions", "read-only output"])
 def test_arrays_that_lanes_refuse(which: str) -> None:
-    x, y = np.ones((2, LANES), np.float32), np.empty((2, LANES), np.float32)
+    x, y = np.ones((2, LANES), np.float32), np.zeros((2, LANES), np.float32)
     if which == "columns first":
         x = np.asfortranarray(x)
     elif which == "strided":
@@ -90,8 +92,9 @@ def test_arrays_that_lanes_refuse(which: str) -> None:
         y = y.astype(np.float64)
     else:
         y.flags.writeable = False
-    with pytest.raises(numba.TypingError):
+    with pytest.raises(KernelError, match=r"test_lanes_refusals\.py:\d+: _copy: .") as caught:
         kernel(_copy)(x, y)
+    assert isinstance(caught.value.__cause__, numba.TypingError)
 
 
 @pytest.mark.jit

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+from nbcnn.check.fence import Fence
 from nbcnn.kernels import reference
 from nbcnn.kernels.contract import LANES, LossProblem
 from nbcnn.kernels.registry import backend, backend_names
 
 from .conformance import normal
-from .fence import Fence
 
 BACKENDS = backend_names("cross_entropy")
 

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nbcnn.check.fence import Fence
 from nbcnn.kernels import reference
 from nbcnn.optim import OPTIMIZERS, Optimizer
-
-from .fence import Fence
 
 SIZE = 37
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from nbcnn.check.fence import Fence
 from nbcnn.kernels import packs
 from nbcnn.kernels.contract import LANES
-
-from .fence import Fence
 
 
 @pytest.mark.parametrize("kind", ["uint8", "float32", "float64"])

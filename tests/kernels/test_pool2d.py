@@ -9,30 +9,17 @@ import numpy as np
 import pytest
 
 from nbcnn.errors import KernelError
-from nbcnn.kernels import reference
 from nbcnn.kernels.contract import LANES, Conv2dProblem, PlainKernels, Pool2dProblem
 from nbcnn.kernels.registry import backend, backend_names, prepare
 
 from .cases import DILATED_POOL2D, POOL2D, pool2d
-from .conformance import Arrays, draw, images, integers, normal, pack, run
+from .conformance import draw, integers, normal, oracle, run
 
 MAX, AVG = ([(op, name) for name in backend_names(op)] for op in ("max_pool2d", "avg_pool2d"))
 
 
 BOTH = [(op, name, case) for op, name in MAX + AVG for case in POOL2D]
 DILATED = [(op, name, case) for op, name in MAX for case in DILATED_POOL2D]
-
-
-def oracle(problem: Pool2dProblem, inputs: Arrays) -> Arrays:
-    p, x, dy = problem, images(inputs["x"]), images(inputs["dy"])
-    window: tuple[Any, ...] = (p.kernel_size, p.stride, p.padding)
-    if p.op == "max_pool2d":
-        window += (p.dilation, p.ceil_mode)
-        y, dx = reference.max_pool2d(x, *window), reference.max_pool2d_grad(x, dy, *window)
-    else:
-        window += (p.count_include_pad, p.ceil_mode, p.divisor_override)
-        y, dx = reference.avg_pool2d(x, *window), reference.avg_pool2d_grad(dy, (p.height, p.width), *window)
-    return {"y": pack(y), "dx": pack(dx)}
 
 
 @pytest.mark.parametrize("count_include_pad", [True, False])

@@ -1,16 +1,17 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numba
 import pytest
 
-import nbcnn.plugins
-from nbcnn.kernels import registry
-from nbcnn.plugins import Plugin, load_plugin
+from nbcnn.plugins import Plugin, load_plugin, unload_plugin
+from nbcnn.plugins.modules import module_name
 
-PLUGINS = Path(__file__).parent.parent.parent / "plugins"
+PLUGINS = Path(__file__).resolve().parent.parent.parent / "plugins"
 SLOWLY = bool(numba.config.DISABLE_JIT)
 """Kernels run as plain Python (NUMBA_DISABLE_JIT=1)."""
 
@@ -27,9 +28,9 @@ def plugin(request: pytest.FixtureRequest) -> Iterator[Plugin]:
     name = Path(str(request.module.__file__)).stem.removeprefix("test_")
     loaded = load_plugin(PLUGINS / f"{name}.py")
     yield loaded
-    del nbcnn.plugins._loaded[loaded.file]
-    for key, backend in list(registry._registered.items()):
-        if backend.__module__ == f"nbcnn_plugin_{name}":
-            del registry._registered[key]
-    registry.backend.cache_clear()
-    registry.prepare.cache_clear()
+    unload_plugin(loaded)
+
+
+def module_of(name: str) -> Any:
+    """The module that plugins/NAME.py is loaded as."""
+    return sys.modules[module_name(PLUGINS / f"{name}.py")]

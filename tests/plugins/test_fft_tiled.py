@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +14,7 @@ from nbcnn.check.oracle import expect
 from nbcnn.kernels.contract import LANES, Conv2dProblem
 from nbcnn.kernels.registry import backend, cost
 
-from .conftest import SLOWLY
+from .conftest import SLOWLY, module_of
 from .trials import KINDS, adjoint, inputs, poison, run, shares
 
 NAME = "fft_tiled"
@@ -33,7 +32,7 @@ FRAMES = [(8, 8), (8, 16)] if SLOWLY else [(8, 8), (8, 16), (32, 8), (64, 64)]
 
 
 def module() -> Any:
-    return sys.modules["nbcnn_plugin_fft_tiled"]
+    return module_of("fft_tiled")
 
 
 @pytest.mark.jit

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from nbcnn.errors import KernelError
 from nbcnn.kernels.contract import LANES, Conv2dProblem
 from nbcnn.kernels.registry import backend, cost, prepare
 
+from .conftest import module_of
 from .trials import KINDS, adjoint, inputs, poison, run
 
 NAME = "toeplitz"
@@ -23,7 +23,7 @@ LENET1 = Conv2dProblem(1, 6, 28, 28, (5, 5), padding=(2, 2, 2, 2))
 def matrix(problem: Conv2dProblem, w: Any) -> np.ndarray:
     """T of a problem, as the backend writes it."""
     T = np.full((*problem.y_shape, *problem.x_shape), np.nan)
-    module: Any = sys.modules["nbcnn_plugin_toeplitz"]
+    module: Any = module_of("toeplitz")
     module.write(np.asarray(w, float), T, problem.stride, problem.padding[::2], problem.dilation)
     return T.reshape(int(np.prod(problem.y_shape)), -1)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +15,7 @@ from nbcnn.errors import KernelError
 from nbcnn.kernels.contract import LANES, Conv2dProblem
 from nbcnn.kernels.registry import backend, cost, prepare, tolerance
 
-from .conftest import SLOWLY
+from .conftest import SLOWLY, module_of
 from .trials import KINDS, adjoint, inputs, poison, run, shares
 
 NAMES = ("winograd", "winograd_2x2")
@@ -36,7 +35,7 @@ both = pytest.mark.parametrize("name", NAMES)
 
 
 def matrices() -> Any:
-    return sys.modules["nbcnn_plugin_winograd"]
+    return module_of("winograd")
 
 
 @both

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from nbcnn.cli._options import plugin_option
 from nbcnn.cli._verbs import Verbs
 
 
@@ -14,15 +15,18 @@ from nbcnn.cli._verbs import Verbs
     invoke_without_command=True,
     short_help="Which backends there are; check them, have a choice explained.",
 )
+@plugin_option
 @click.pass_context
 def command(context: click.Context) -> None:
     """List ops and backends, one line each; * marks what is used when nothing else is said."""
     if context.invoked_subcommand is not None:
         return
-    from nbcnn.kernels.registry import DEFAULT, backend_names, describe, op_names
+    from nbcnn.errors import shown
+    from nbcnn.kernels.registry import DEFAULT, backend_names, describe, file_of, op_names
 
     click.echo("choose with backends: {conv2d: fft} in YAML, backend: fft on a layer, or --backend conv2d=fft\n")
+    width = max(len(name) for op in op_names() for name in backend_names(op))
     for op in op_names():
         for name in backend_names(op):
-            mark = "*" if name == DEFAULT else " "
-            click.echo(f"{op:<14} {mark} {name:<8} {describe(op, name)}")
+            mark, file = "*" if name == DEFAULT else " ", file_of(op, name)
+            click.echo(f"{op:<14} {mark} {name:<{width}} {describe(op, name)}{f' ({shown(file)})' if file else ''}")

@@ -72,18 +72,21 @@ def _show(report: Report) -> None:
     """One backend: its table, what it refused, what failed."""
     from rich.table import Table
 
+    from nbcnn.check.patterns import patterns
     from nbcnn.check.report import CHECKS
     from nbcnn.cli._tables import show
 
-    exact = "exact on whole numbers" if not report.tolerance else f"states a tolerance of up to {report.tolerance:.2g}"
+    exact = f"states a tolerance of up to {report.tolerance:.2g}" if report.tolerance else "has to be exact"
+    if not report.problems:
+        exact = "refuses all of them"
     click.echo(f"{report.op}={report.name}: {report.problems:,} problems, {exact}")
     table = Table(box=None, pad_edge=False)
     table.add_column("  check")
     for name in ("passed", "failed", "worst error", "seconds"):
         table.add_column(name, justify="right")
     for check in CHECKS:
-        if check in report.tallies:
-            tally = report.tallies[check]
+        tally = report.tallies.get(check)
+        if tally and tally.passed + tally.failed:
             worst = "" if tally.worst is None else f"{tally.worst:.2g} of bound"
             table.add_row(f"  {check}", f"{tally.passed:,}", f"{tally.failed:,}", worst, f"{tally.seconds:.1f}")
     show(table)
@@ -93,6 +96,8 @@ def _show(report: Report) -> None:
         _say(note)
     for failure in report.failures:
         _say(f"FAILED {failure}")
+    for sentence in patterns(report):
+        _say(sentence)
     more = report.failed - len(report.failures)
     if more:
         _say(f"and {more:,} more failures of these kinds")
@@ -114,5 +119,5 @@ def _progress() -> Iterator[Progress]:
     console = Console(stderr=True, highlight=False)
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TextColumn("{task.completed}/{task.total}"))
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("checking", total=None)
+        task = bar.add_task("checking", total=1)
         yield lambda phase, done, of: bar.update(task, description=phase, completed=done, total=of)

@@ -23,6 +23,7 @@ def forward(x, w, b, y, work, numbers):
     OH, OW = y.shape[1:3]
     OG = O * CG // C
     for o in range(O):
+        first = o // OG * CG
         for i in range(OH):
             for j in range(OW):
                 s = splat(b[o])
@@ -31,7 +32,7 @@ def forward(x, w, b, y, work, numbers):
                         for k in range(KW):
                             r, q = i * SH + a * DH - top, j * SW + k * DW - left
                             if 0 <= r < H and 0 <= q < W:
-                                s += load(x, (o // OG * CG + c, r, q)) * w[o, c, a, k]  # equation (1)
+                                s += load(x, (first + c, r, q)) * w[o, c, a, k]  # equation (1)
                 store(y, (o, i, j), s)
 
 
@@ -50,8 +51,8 @@ def grad_input(dy, w, dx, work, numbers):
                 s = splat(w.dtype.type(0))
                 for o in range(first, first + OG):
                     for a in range(KH - 1, -1, -1):  # downwards, so that outputs are met from the top left on
+                        i, i_rest = divmod(r + top - a * DH, SH)
                         for k in range(KW - 1, -1, -1):
-                            i, i_rest = divmod(r + top - a * DH, SH)
                             j, j_rest = divmod(q + left - k * DW, SW)
                             if i_rest == 0 and j_rest == 0 and 0 <= i < OH and 0 <= j < OW:
                                 s += load(dy, (o, i, j)) * w[o, c % CG, a, k]  # equation (3)
@@ -67,6 +68,7 @@ def grad_weight(x, dy, dw, db, work, numbers):
     OH, OW = dy.shape[1:3]
     OG = O * CG // C
     for o in range(O):
+        first = o // OG * CG
         for c in range(CG):
             for a in range(KH):
                 for k in range(KW):
@@ -75,7 +77,7 @@ def grad_weight(x, dy, dw, db, work, numbers):
                         for j in range(OW):
                             r, q = i * SH + a * DH - top, j * SW + k * DW - left
                             if 0 <= r < H and 0 <= q < W:
-                                s += load(x, (o // OG * CG + c, r, q)) * load(dy, (o, i, j))  # equation (4)
+                                s += load(x, (first + c, r, q)) * load(dy, (o, i, j))  # equation (4)
                     dw[o, c, a, k] = lane_sum(s)
         s = splat(dw.dtype.type(0))
         for i in range(OH):

@@ -1,0 +1,132 @@
+"""``backend: auto``: the fastest backend of each layer, found by timing and remembered for the next run.
+
+The question is a layer's problem together with what the run asks of it: forward alone, or with gradients, on how many
+threads. Candidates race on it (race.py). Where the best are near one another, whole steps of the network decide
+between them (rehearsal.py). Names are given to the network before anything runs, so that its config, and with it the
+run folder's, says what computed each layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from nbcnn.choices import Choice, question, refusals
+from nbcnn.errors import KernelError
+from nbcnn.kernels.registry import AUTO
+from nbcnn.network import Network
+from nbcnn.race import Seconds, race
+from nbcnn.rehearsal import Names, Rehearsal, step_seconds
+from nbcnn.remembered import Notes
+from nbcnn.words import in_words
+
+SLOWEST = 3.0
+"""A candidate that takes so many times as long as the fastest in a first quick look is not timed further."""
+NEAR = 1.15
+"""Candidates within this factor of the fastest go on to be compared in whole steps."""
+
+Timer = Callable[..., Seconds]
+"""Called as ``race``."""
+Stepper = Callable[[Network, bool, int, Sequence[Names]], Sequence[float]]
+"""Called as ``step_seconds``."""
+
+
+class Listener:
+    """Who is told, in ``told``. This one does nothing about it."""
+
+    def choosing(self, problem: str) -> None:
+        """Candidates for a problem, given in words, are about to be timed."""
+
+    def chosen(self, choice: Choice) -> None:
+        """A backend is chosen, now or from memory."""
+
+
+_listeners: list[Listener] = []
+
+
+@contextmanager
+def told(listener: Listener) -> Iterator[None]:
+    """While inside, tell ``listener`` of every choice."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
+
+
+def settle(
+    network: Network, training: bool, threads: int, timer: Timer = race, stepper: Stepper = step_seconds
+) -> tuple[Choice, ...]:
+    """Give a backend to every layer of the network that has ``auto``; nothing happens where none has.
+
+    Raises KernelError where no backend can do a layer, with the reason of each.
+    """
+    if not any(layer.backend == AUTO for layer in network.layers()):
+        return ()
+    stage = Rehearsal(network, training)
+    notes = Notes("choices", "choices of backends")
+    choices = []
+    for choice in _open_choices(network, stage):
+        if len(choice.candidates) == 1:
+            choices.append(replace(choice, name=choice.candidates[0], remembered=True))
+            continue
+        known = notes.get(choice.problem.op, question(choice, threads), choice.read)
+        choices.append(known or _raced(choice, threads, stage.footprint, timer))
+    choices = _compared(choices, network, training, threads, stepper)
+    for choice in choices:
+        if not choice.remembered:
+            notes.put(choice.problem.op, question(choice, threads), choice.answer())
+        for listener in _listeners:
+            listener.chosen(choice)
+    network.choose_backends({path: choice.name for choice in choices for path in choice.layers})
+    return tuple(choices)
+
+
+def _open_choices(network: Network, stage: Rehearsal) -> list[Choice]:
+    """One for all layers with ``auto`` that have the same problem and are asked for the same."""
+    groups: dict[tuple[Any, tuple[str, ...]], list[str]] = {}
+    for layer in network.layers():
+        if layer.backend == AUTO:
+            groups.setdefault((stage.problems[layer.path], stage.directions(layer.path)), []).append(layer.path)
+    places = {layer.path: layer.where for layer in network.layers()}
+    found = []
+    for (problem, directions), paths in groups.items():
+        choice = Choice(problem, directions, tuple(paths), refusals(problem))
+        if not choice.candidates:
+            reasons = "; ".join(f"{name}: {reason}" for name, reason in choice.refused.items())
+            raise KernelError(f"{places[paths[0]]}: auto finds no backend for {in_words(problem)}: {reasons}")
+        found.append(choice)
+    return found
+
+
+def _raced(choice: Choice, threads: int, footprint: int, timer: Timer) -> Choice:
+    """The choice by the candidates' own times."""
+    for listener in _listeners:
+        listener.choosing(in_words(choice.problem))
+    names, directions = choice.candidates, choice.directions
+    times = timer(choice.problem, names, threads, directions=directions, footprint=footprint, slowest=SLOWEST)
+    sums = {name: sum(by_direction.values()) for name, by_direction in times.items()}
+    slow = tuple(name for name in names if name not in sums)
+    return replace(choice, name=min(sums, key=sums.__getitem__), seconds=sums, slow=slow)
+
+
+def _compared(
+    choices: Sequence[Choice], network: Network, training: bool, threads: int, stepper: Stepper
+) -> list[Choice]:
+    """The same, those that were near decided by whole steps, one after the other, the longest first."""
+    names = {layer.path: layer.backend or "" for layer in network.layers() if layer.op}
+    for choice in choices:
+        names |= dict.fromkeys(choice.layers, choice.name)
+    found = list(choices)
+    for index in sorted(range(len(found)), key=lambda i: -min(found[i].seconds.values(), default=0)):
+        choice = found[index]
+        near = [name for name, time in choice.seconds.items() if time <= NEAR * choice.seconds[choice.name]]
+        if choice.remembered or len(near) < 2:
+            continue
+        steps = stepper(network, training, threads, [names | dict.fromkeys(choice.layers, name) for name in near])
+        seconds = dict(zip(near, steps, strict=True))
+        found[index] = replace(choice, name=min(seconds, key=seconds.__getitem__), steps=seconds)
+        names |= dict.fromkeys(choice.layers, found[index].name)
+    return found

@@ -1,0 +1,152 @@
+"""Kernels of one build, called by several threads at the same time, each with arrays of its own: a hidden buffer shows.
+
+A run does exactly this: prepared kernels are shared by all threads, scratch is not. Calls are played from tapes, so
+that compiled kernels really run side by side, and Python is made to switch threads often, for those that are not.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from nbcnn.check.calls import Arrays, Call, calls, dtype, shape
+from nbcnn.check.data import cast, rounded
+from nbcnn.check.grid import Case
+from nbcnn.check.report import Report
+from nbcnn.check.rig import BrokenError, Rig
+from nbcnn.check.words import described
+from nbcnn.crew import Crew, Turns
+from nbcnn.kernels.contract import Backend
+from nbcnn.kernels.tape import Tape
+
+CHECK = "threads"
+ROUNDS, REPEATS, FEW = 3, 16, 4
+"""How often each phase is played, and how often a thread makes each call then: less often where calls are long."""
+LONG = 0.01
+"""seconds"""
+
+
+def phases(problem: Any) -> list[Sequence[Call]]:
+    """Each kernel alone, where all threads meet in it; then all in turn, should two of them share something."""
+    every = calls(problem)
+    return [*((call,) for call in every), every]
+
+
+class _Pack:
+    """One thread's inputs, its right outputs, and a tape of calls that write them again and again."""
+
+    def __init__(self, rig: Rig, seed: int) -> None:
+        self.rig, self.problem = rig, rig.problem
+        self.inputs = cast(self.problem, rounded(self.problem, (11, seed)))
+        self.work = np.zeros(int(rig.workspace), self.problem.dtype)
+        self.right = self._outputs()
+        tape = self._tape(self.right, calls(self.problem))
+        tape()
+        since = time.perf_counter()
+        tape()
+        self.seconds = time.perf_counter() - since
+        self.outputs: list[Arrays] = []
+        self.tapes: list[list[Tape]] = []
+
+    def repeat(self, times: int) -> None:
+        """Make outputs and tapes for so many repeats: of each kernel alone, then of all in turn."""
+        self.outputs = [self._outputs() for _ in range(times)]
+        self.tapes = [[self._tape(out, phase) for out in self.outputs] for phase in phases(self.problem)]
+
+    def play(self, phase: int) -> None:
+        """All repeats of a phase."""
+        with np.errstate(all="ignore"):
+            for tape in self.tapes[phase]:
+                tape()
+
+    def wrong(self, phase: int) -> dict[str, int]:
+        """For each array of a phase, in how many repeats its bits were not those of the serial run."""
+        return {
+            name: sum(out[name].tobytes() != self.right[name].tobytes() for out in self.outputs)
+            for call in phases(self.problem)[phase]
+            for name in call.writes
+        }
+
+    def _outputs(self) -> Arrays:
+        return {
+            name: np.zeros(shape(self.problem, name), dtype(self.problem, name))
+            for call in calls(self.problem)
+            for name in call.writes
+        }
+
+    def _tape(self, out: Arrays, phase: Sequence[Call]) -> Tape:
+        made = []
+        for call in phase:
+            read = [self.inputs[name] if name in self.inputs else self.right[name] for name in call.reads]
+            made.append((getattr(self.rig.kernels, call.kernel), (*read, *(out[n] for n in call.writes), self.work)))
+        return Tape(made)
+
+
+def check_threads(backend: Backend, problem: Any, threads: int, report: Report) -> None:
+    """The bits of a serial run, from all threads at once."""
+    case = Case(problem)
+    try:
+        rig = Rig(backend, problem)
+        wrong, calls_made = _run(rig, threads)
+    except BrokenError as error:
+        report.fail(CHECK, str(error), described(case))
+        return
+    except Exception as error:
+        report.fail(CHECK, f"a kernel raised {type(error).__name__} in a thread: {error}", described(case))
+        return
+    for name, count in wrong.items():
+        if not count:
+            report.ok(CHECK)
+            continue
+        report.fail(
+            CHECK,
+            f"{name} has other bits than in a serial run, in up to {count:,} of {calls_made:,} calls by a thread while "
+            f"{threads} threads call at once",
+            described(case),
+            name,
+            "a race: do calls share a buffer other than the scratch that they are given?",
+        )
+
+
+def _run(rig: Rig, threads: int) -> tuple[dict[str, int], int]:
+    packs = [_Pack(rig, seed) for seed in range(threads)]
+    repeats = REPEATS if packs[0].seconds < LONG else FEW
+    for pack in packs:
+        pack.repeat(repeats)
+    start, crew = threading.Barrier(threads), Crew(threads)
+    wrong: dict[str, int] = {}
+    try:
+        with _switching_often():
+            for turn in range(ROUNDS * len(phases(rig.problem))):
+                phase = turn % len(phases(rig.problem))
+
+                def work(worker: int, piece: int, turns: Turns, phase: int = phase) -> None:
+                    start.wait()
+                    packs[piece].play(phase)
+
+                crew.run(threads, work)
+                for pack in packs:
+                    for name, count in pack.wrong(phase).items():
+                        wrong[name] = max(wrong.get(name, 0), count)
+                if turn >= len(phases(rig.problem)) and any(wrong.values()):
+                    break
+    finally:
+        crew.close()
+    return wrong, repeats
+
+
+@contextmanager
+def _switching_often() -> Iterator[None]:
+    """Python lets another thread run after 10 µs, not 5 ms."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(usual)

@@ -1,0 +1,15 @@
+"""Plugins: begin one, list those that there are."""
+
+from __future__ import annotations
+
+import click
+
+from nbcnn.cli._verbs import Verbs
+
+
+@click.group("plugin", cls=Verbs, package=__name__, short_help="Begin a plugin; list loaded and installed ones.")
+def command() -> None:
+    """Plugins: backends, layers, optimizers and data sets of your own, one Python file each.
+
+    They are loaded with --plugin, by the variable NBCNN_PLUGINS or by nbcnn.load_plugin, and in no other way.
+    """

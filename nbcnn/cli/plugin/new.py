@@ -1,0 +1,84 @@
+"""Begin a plugin: a commented file that works, to be made one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+KINDS = ("backend", "layer", "optimizer", "dataset")
+
+
+@click.command("new", short_help="Write a commented plugin that works already.")
+@click.argument("name")
+@click.option("--kind", type=click.Choice(KINDS), required=True, help="What it adds; a backend is one of conv2d.")
+def command(name: str, kind: str) -> None:
+    """Write NAME.py here: a plugin of one kind that works as it is, with comments that say what each part is for.
+
+    What it registers is called NAME. A file that is there already is never overwritten.
+    """
+    from nbcnn.errors import PluginError
+
+    if reason := _unfit(name, kind):
+        raise PluginError(f"{name!r} can't be the name of a plugin: {reason}")
+    path = Path(f"{name}.py")
+    text = (Path(__file__).parent / "_templates" / f"{kind}.py").read_text(encoding="utf-8")
+    try:
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except FileExistsError:
+        raise PluginError(f"{path} exists already and is never overwritten; choose another name") from None
+    from nbcnn.cli._display import program
+
+    click.echo(f"{path}: {_WHAT[kind]}, called {name}\n\nnext:")
+    for what, command in _NEXT[kind]:
+        click.echo(f"  {program()} {command.format(name=name)}\n      {what}")
+
+
+_WHAT = {
+    "backend": "a backend of conv2d, the formula as it stands",
+    "layer": "a layer, an activation with a slope",
+    "optimizer": "an optimizer, Lion",
+    "dataset": "a data set, stripes at ten angles",
+}
+_TRAIN = "train lenet-relu --epochs 1 --plugin {name}.py"
+_NEXT = {
+    "backend": (
+        ("hold it against the definition, its gradients and the contract", "kernels check {name}.py"),
+        ("train with it", "train lenet --epochs 1 --plugin {name}.py --backend conv2d={name}"),
+    ),
+    "layer": (
+        ("see it in a network", 'summary lenet-relu --plugin {name}.py --set "layers[1]={name}"'),
+        ("train with it", _TRAIN + ' --set "layers[1]={name}"'),
+    ),
+    "optimizer": (("train with it", _TRAIN + ' --set "train.optimizer={name}"'),),
+    "dataset": (
+        ("see what is in it", "data info {name} --plugin {name}.py"),
+        ("train on it", _TRAIN + " --data {name}"),
+    ),
+}
+
+
+def _unfit(name: str, kind: str) -> str | None:
+    """Why a name can't be given to a new plugin, or None."""
+    from keyword import iskeyword
+
+    if not name.isidentifier() or iskeyword(name) or not name.isascii():
+        return "it becomes the name of a Python file, so letters, digits and _, without .py"
+    if kind == "backend":
+        from nbcnn.kernels.registry import AUTO, backend_names
+
+        taken = name == AUTO or name in backend_names("conv2d")
+    elif kind == "layer":
+        from nbcnn.layers import LAYERS
+
+        taken = name in LAYERS
+    elif kind == "optimizer":
+        from nbcnn.optim import OPTIMIZERS
+
+        taken = name in OPTIMIZERS
+    else:
+        from nbcnn.data import DATASETS
+
+        taken = name in DATASETS
+    return f"there is one called {name} already; choose another" if taken else None

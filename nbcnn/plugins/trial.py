@@ -1,0 +1,112 @@
+"""What a plugin registered, tried before anyone counts on it; a backend builds and compiles kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from nbcnn.errors import KernelError, PluginError, shown
+from nbcnn.kernels import obligations, registry
+from nbcnn.kernels.contract import (
+    LANES,
+    Conv2dProblem,
+    ElementwiseProblem,
+    LinearProblem,
+    LossKernels,
+    LossProblem,
+    Pool2dProblem,
+    WeightedKernels,
+)
+from nbcnn.registry import Registry
+
+
+def small_problems(op: str) -> list[Any]:
+    """Small problems of an op, the first ones such that most backends can do them; [] for an op of a plugin's own."""
+    if op == "conv2d":
+        return [
+            Conv2dProblem(2, 2, 4, 5, (3, 3), padding=(1, 1, 1, 1)),
+            Conv2dProblem(2, 2, 3, 4, (1, 1)),
+            Conv2dProblem(2, 2, 6, 7, (3, 3)),
+            Conv2dProblem(2, 2, 7, 8, (5, 5), padding=(2, 2, 2, 2)),
+            Conv2dProblem(2, 2, 6, 7, (3, 3), (2, 2), (1, 1, 1, 1)),
+            Conv2dProblem(2, 2, 6, 7, (3, 3), (1, 1), (2, 2, 2, 2), (2, 2)),
+            Conv2dProblem(2, 2, 6, 7, (3, 3), (1, 1), (1, 1, 1, 1), (1, 1), 2),
+        ]
+    if op == "linear":
+        return [LinearProblem(3, 2)]
+    if op.endswith("pool2d"):
+        return [Pool2dProblem(op, 2, 4, 6, (2, 2), (2, 2)), Pool2dProblem(op, 2, 5, 5, (3, 3), (2, 2), (1, 1, 1, 1))]
+    if op == "cross_entropy":
+        return [LossProblem(3)]
+    return [ElementwiseProblem(op, 5)] if op in registry.built_in_ops() else []
+
+
+def try_thing(kind: str, name: str) -> None:
+    """Hold one registration against its contract; raises KernelError or PluginError."""
+    if kind.startswith("backend of "):
+        try_backend(kind.removeprefix("backend of "), name)
+        return
+    for one in Registry.everyone:
+        if one.kind == kind:
+            op = getattr(one.get(name), "op", None)
+            if op is not None and op not in registry.op_names():
+                file = shown(one.added()[name])
+                raise PluginError(
+                    f"{file}: {kind} {name} is computed by the op {op!r}, of which there is no backend; register one "
+                    f"called direct beside it, or use one of {', '.join(registry.op_names())}"
+                )
+
+
+def try_backend(op: str, name: str) -> None:
+    """Ask a backend about small problems; build and compile the kernels of the first one that it takes."""
+    kind = registry.added()[op, name]
+    obligations.check_class(kind)
+    backend, taken = registry.backend(op, name), False
+    for problem in small_problems(op):
+        if obligations.refusal(backend, problem) is not None or taken:
+            continue
+        taken = True
+        floats = obligations.scratch(backend, problem)
+        kernels = obligations.kernels(backend, problem)
+        obligations.check_statements(backend, problem)
+        for direction, kernel, arrays in _calls(problem, kernels, floats):
+            _try_kernel(backend, direction, kernel, arrays)
+
+
+def _calls(problem: Any, kernels: Any, floats: int) -> Iterator[tuple[str, Callable[..., object], tuple[Any, ...]]]:
+    """Each kernel with arrays of zeros, of the shapes that it will see."""
+    import numpy as np
+
+    def zeros(*shape: int, dtype: Any = problem.dtype) -> Any:
+        return np.zeros(shape, dtype)
+
+    work = zeros(floats)
+    if isinstance(kernels, LossKernels):
+        x, labels, losses = zeros(problem.classes, LANES), zeros(LANES, dtype="int64"), zeros(LANES)
+        yield "forward", kernels.forward, (x, labels, losses, zeros(LANES, dtype="int64"), work)
+        yield "grad_input", kernels.grad_input, (x, labels, losses, zeros(problem.classes, LANES), work)
+        return
+    x, y = zeros(*problem.x_shape, LANES), zeros(*problem.y_shape, LANES)
+    dx, dy = zeros(*problem.x_shape, LANES), zeros(*problem.y_shape, LANES)
+    if not isinstance(kernels, WeightedKernels):
+        yield "forward", kernels.forward, (x, y, work)
+        yield "grad_input", kernels.grad_input, (x, y, dy, dx, work)
+        return
+    w, b = zeros(*problem.w_shape), zeros(problem.w_shape[0])
+    yield "forward", kernels.forward, (x, w, b, y, work)
+    yield "grad_input", kernels.grad_input, (dy, w, dx, work)
+    yield "grad_weight", kernels.grad_weight, (x, dy, zeros(*problem.w_shape), zeros(problem.w_shape[0]), work)
+
+
+def _try_kernel(backend: Any, direction: str, kernel: Callable[..., object], arrays: tuple[Any, ...]) -> None:
+    """Compile a kernel; one that is a Python function is called, which compiles the kernels inside it."""
+    from nbcnn.kernels.tape import Tape
+
+    try:
+        tape = Tape([(kernel, arrays)])
+        if not tape.native:
+            tape()
+    except KernelError:
+        raise
+    except Exception as error:
+        raise obligations.failure(backend, direction, error) from error

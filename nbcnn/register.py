@@ -1,0 +1,40 @@
+"""How a plugin makes itself known: ``from nbcnn import register``, then a decorator above each of its classes.
+
+Built-in backends, layers, optimizers and data sets are registered by the very same calls, under the names that the
+registries give them. A name that is not given is the name of the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T", bound=type)
+
+
+def backend(op: str, name: str | None = None) -> Callable[[T], T]:
+    """A backend of an op, such as ``"conv2d"``: a class as nbcnn.kernels.contract.Backend describes it."""
+    from nbcnn.kernels.registry import register
+
+    return register(op, name)  # type: ignore[return-value]
+
+
+def layer(name: str | None = None) -> Callable[[T], T]:
+    """A layer: a subclass of nbcnn.layers.Layer."""
+    from nbcnn.layers import LAYERS
+
+    return LAYERS.register(name)  # type: ignore[return-value]
+
+
+def optimizer(name: str | None = None) -> Callable[[T], T]:
+    """An optimizer: a subclass of nbcnn.optim.Optimizer."""
+    from nbcnn.optim import OPTIMIZERS
+
+    return OPTIMIZERS.register(name)  # type: ignore[return-value]
+
+
+def dataset(name: str | None = None) -> Callable[[T], T]:
+    """A data set: a subclass of nbcnn.data.DataSource."""
+    from nbcnn.data import DATASETS
+
+    return DATASETS.register(name)  # type: ignore[return-value]

@@ -1,0 +1,22 @@
+"""A wrong backend: its forward kernel never looks at the bias."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nbcnn.kernels.contract import Conv2dProblem, WeightedKernels
+from nbcnn.kernels.conv2d.naive import Naive
+from nbcnn.kernels.registry import register
+
+
+@register("conv2d")
+class BiasIgnored(Naive):
+    """the formula without its first term"""
+
+    def build(self, problem: Conv2dProblem) -> WeightedKernels:
+        right = super().build(problem)
+
+        def forward(x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
+            right.forward(x, w, 0 * b, y, work)
+
+        return right._replace(forward=forward)
