@@ -43,6 +43,10 @@ class CheckpointError(NbcnnError):
     """A checkpoint or run folder that is missing, broken or of another network."""
 
 
+class PeerError(NbcnnError):
+    """Another library to compare with that is unknown, not installed or does not compute the same numbers."""
+
+
 class TrainingError(NbcnnError):
     """Training that cannot go on, for instance because the loss is no longer a number."""
 

@@ -1,26 +1,19 @@
-"""GFLOP/s of every conv2d backend on one pack and one core, and a training step from tape beside call by call.
+"""GFLOP/s of every conv2d backend on one pack and one core, for the problems of docs/fast-convolution.md.
 
     python tests/benchmarks/kernels.py [--rounds 7] [--plugin plugins/winograd.py] [--problem 3×3]
 
 GFLOP/s count two operations for each multiply-accumulate of the formula, whatever a backend really does. Contenders take
 turns; figures are medians of the rounds; a backend that refuses a problem has a dash. With --plugin (as often as need
-be) there are its backends too; with --problem only problems with these letters in their name, and no training step.
+be) there are its backends too; with --problem only problems with these letters in their name. ``nbcnn bench`` races the
+layers of any network, and along axes.
 """
 
 from __future__ import annotations
 
 import argparse
-import time
-from collections.abc import Callable
-from statistics import median
 
-import numpy as np
-
-from nbcnn.config import load_config
-from nbcnn.engine import Engine
 from nbcnn.kernels.contract import LANES, Conv2dProblem
 from nbcnn.kernels.registry import backend_names
-from nbcnn.network import Network
 from nbcnn.plugins import load_plugin
 from nbcnn.race import eligible, race
 
@@ -43,41 +36,8 @@ MORE = {
 """Looked at with --problem."""
 
 
-def rates(contenders: dict[str, Callable[[], None]], work: float, rounds: int) -> dict[str, float]:
-    """Work done a second by each; every round repeats a contender for about 20 ms."""
-    seconds: dict[str, list[float]] = {name: [] for name in contenders}
-    for round_ in range(rounds + 1):
-        for name, run in contenders.items():
-            count, started = 0, time.perf_counter()
-            while (elapsed := time.perf_counter() - started) < 0.02 or not count:
-                run()
-                count += 1
-            if round_:  # the first round compiles and warms up
-                seconds[name].append(elapsed / count)
-    return {name: work / median(values) for name, values in seconds.items()}
-
-
-def steps() -> dict[str, Callable[[], None]]:
-    """A training step of LeNet on 256 images and 2 threads: from tape, and with every kernel called from Python."""
-    rng = np.random.default_rng(0)
-    images, labels = rng.integers(0, 256, (256, 1, 28, 28), dtype=np.uint8), rng.integers(0, 10, 256)
-    tape, calls = (Engine(Network(load_config("lenet-d2l")), threads=2) for _ in range(2))
-    for worker in calls.workers:
-
-        def one_by_one(made: tuple = tuple((c.kernel, c.arrays) for c in worker._train)) -> None:
-            for kernel, arrays in made:
-                kernel(*arrays)
-
-        worker.__dict__["train"] = one_by_one
-    order = np.arange(256)
-    return {
-        "from tape": lambda: tape.train_step(images, labels, order) and None,
-        "call by call": lambda: calls.train_step(images, labels, order) and None,
-    }
-
-
 def main() -> None:
-    """Print GFLOP/s, then images per second of the two training steps."""
+    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--plugin", action="append", default=[])
@@ -99,10 +59,6 @@ def main() -> None:
                 for name in names
             )
             print(f"{what:<24}{direction:<12}" + "".join(f"{cell:>{width}}" for cell in cells), flush=True)
-    if given.problem:
-        return
-    for name, rate in rates(steps(), 256, 3 * given.rounds).items():
-        print(f"LeNet's training step, 2 threads, {name}: {rate:,.0f} images/s")
 
 
 if __name__ == "__main__":

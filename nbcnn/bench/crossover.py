@@ -1,0 +1,83 @@
+"""Where one backend overtakes another: winners of points, their margins, crossings between points."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import exp, log
+from typing import Any, NamedTuple
+
+from nbcnn.bench.contest import Contest
+from nbcnn.bench.sweep import Sweep
+
+TIE = 1.05
+"""Margins below this are within what a repeated measurement gives otherwise."""
+
+
+class Winner(NamedTuple):
+    """The quickest and how many times slower the second is; None where there is no second."""
+
+    name: str
+    margin: float | None
+
+    @property
+    def clear(self) -> bool:
+        """Whether it is more than a tie."""
+        return self.margin is None or self.margin >= TIE
+
+
+class Crossing(NamedTuple):
+    """Between two points of an axis one winner follows another.
+
+    ``at`` is where their lines meet, straight lines on logarithmic axes; None where one of both has no time at one of
+    the points.
+    """
+
+    low: int
+    high: int
+    at: float | None
+    before: str
+    after: str
+
+    def __str__(self) -> str:
+        where = f"between {self.low} and {self.high}" if self.at is None else f"at about {self.at:.2g}"
+        return f"{self.before} → {self.after} {where}"
+
+
+def winner(contest: Contest, direction: str) -> Winner | None:
+    """Who is quickest in a direction; None where nobody takes part."""
+    ranking = contest.ranking(direction)
+    if not ranking:
+        return None
+    return Winner(ranking[0][0], contest.behind(direction, ranking[1][0], ranking[0][0]) if ranking[1:] else None)
+
+
+def crossings(sweep: Sweep, direction: str) -> Iterator[Crossing]:
+    """Where the winner changes along an axis. One that is ahead by less than TIE has not overtaken yet."""
+    name, leader, last = sweep.axis.name, None, None
+    for point in sweep.points:
+        ahead = winner(point.contest, direction)
+        if ahead is None:
+            continue
+        if leader is None or last is None:
+            leader = ahead.name
+        elif ahead.name != leader and not _close(point.contest, direction, leader, ahead.name):
+            at = _meeting(last.contest.seconds, point.contest.seconds, direction, (leader, ahead.name))
+            low, high = last.at[name], point.at[name]
+            found = None if at is None else exp(log(low) + at * (log(high) - log(low)))
+            yield Crossing(low, high, found, leader, ahead.name)
+            leader = ahead.name
+        last = point
+
+
+def _close(contest: Contest, direction: str, leader: str, ahead: str) -> bool:
+    times = contest.seconds
+    return direction in times.get(leader, {}) and contest.behind(direction, leader, ahead) < TIE
+
+
+def _meeting(low: Any, high: Any, direction: str, names: tuple[str, str]) -> float | None:
+    """The share of the way from one point to the next at which the two lines meet, 0 where they have met already."""
+    try:
+        apart_low, apart_high = (log(at[names[0]][direction] / at[names[1]][direction]) for at in (low, high))
+    except KeyError:
+        return None
+    return apart_low / (apart_low - apart_high) if apart_low < 0 < apart_high else 0.0

@@ -1,0 +1,53 @@
+"""On what a figure was measured: without it, it means nothing."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from nbcnn import __version__
+from nbcnn.crew import available_threads
+
+
+def environment(*packages: str) -> dict[str, Any]:
+    """CPU, system, versions (of ``packages`` too, where they are installed), load when the measuring began."""
+    versions = {"nbcnn": __version__, "python": platform.python_version()}
+    for package in ("numba", "llvmlite", "numpy", *packages):
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return {
+        "cpu": _cpu(),
+        "processors": available_threads(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "versions": versions,
+        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
+
+
+def busy(place: dict[str, Any]) -> str | None:
+    """A sentence of warning if other processes were at work when the measuring began."""
+    load, processors = place["load"], place["processors"]
+    if load is None or load <= 0.75 * processors:
+        return None
+    return (
+        f"the machine is busy (load {load:.1f} on {processors} processors): trust ratios more than times, and do not "
+        "compare several threads"
+    )
+
+
+def _cpu() -> str:
+    """The processor's name as Linux knows it, else what Python can tell."""
+    if sys.platform == "linux":
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+        if names:
+            return names[0]
+    return platform.processor() or platform.machine()

@@ -1,0 +1,116 @@
+"""Races between backends over the layers of a network, each in every direction that its op has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from nbcnn.bench.batch import arrays_of, batch_contest
+from nbcnn.bench.contest import Contest, Seconds, Tell, contenders, hold, refusals, silent
+from nbcnn.bench.peers.base import Peer
+from nbcnn.bench.rounds import Samples, take_rounds
+from nbcnn.config import Config
+from nbcnn.errors import KernelError, PeerError, nearest
+from nbcnn.kernels.registry import backend_names, op_names
+from nbcnn.layers import Layer
+from nbcnn.network import layers_of, leaves
+from nbcnn.race import race
+
+BATCH = 256
+"""Images of a race beside peers."""
+
+
+class Raced(NamedTuple):
+    """A problem's contest and the layers that have the problem: their paths in the network."""
+
+    layers: list[str]
+    contest: Contest
+
+    def as_json(self) -> dict[str, Any]:
+        """For ``--json``."""
+        return {"layers": self.layers, **self.contest.as_json()}
+
+
+def race_layers(
+    config: Config,
+    ops: Sequence[str] = ("conv2d",),
+    wanted: Sequence[str] = (),
+    threads: int = 1,
+    rounds: int = 7,
+    tell: Tell = silent,
+    race: Callable[..., Seconds] = race,
+    peers: Mapping[str, Peer] | None = None,
+    take: Callable[..., Samples] = take_rounds,
+) -> list[Raced]:
+    """Race over all layers of the ops; layers with the same problem share a race.
+
+    ``wanted`` are ``OP=NAME``, the backends to race, all where there is none for an op. With ``peers`` the race is on a
+    batch of BATCH images. Raises KernelError for an op that no layer has, for an unknown backend, and where none of
+    those wanted can do a layer; PeerError where peers can't take part or don't compute the same.
+    """
+    found = []
+    if peers and tuple(ops) != ("conv2d",):
+        raise PeerError(
+            f"--against: there is nothing to compare with for --op {', '.join(ops)}; peers race conv2d alone"
+        )
+    for problem, layers in problems_of(config, ops).items():
+        names = contenders(problem.op, wanted)
+        _somebody_can(problem, names, layers[0])
+        paths = [layer.path for layer in layers]
+        tell(f"layer {', '.join(paths)}: {describe(problem)}")
+        if peers:
+            absent = refusals(problem, names)
+            able = [name for name in names if name not in absent]
+            contest = batch_contest(arrays_of(problem, BATCH), able, absent, peers, threads, rounds, take)
+        else:
+            contest = hold(problem, names, threads, rounds, race)
+        found.append(Raced(paths, contest))
+    return found
+
+
+def problems_of(config: Config, ops: Sequence[str]) -> dict[Any, list[Layer]]:
+    """The different problems of the network's layers of these ops, each with its layers, in order."""
+    layers = [layer for layer in leaves(layers_of(config)) if layer.op]
+    used = sorted({str(layer.op) for layer in layers})
+    for op in ops:
+        if op not in op_names():
+            raise KernelError(f"--op {op}: unknown op; {nearest(op, op_names())}")
+        if op not in used:
+            has = ", ".join(used) or "no kernels"
+            raise KernelError(f"--op {op}: no layer of {config.name} uses it; it uses {has}")
+    problems: dict[Any, list[Layer]] = {}
+    for layer in layers:
+        if layer.op in ops:
+            problems.setdefault(layer.problem, []).append(layer)
+    return problems
+
+
+def _somebody_can(problem: Any, names: Sequence[str], layer: Layer) -> None:
+    absent = refusals(problem, names)
+    if len(absent) < len(names):
+        return
+    reasons = "; ".join(f"{name} can't do this {problem.op}: {reason}" for name, reason in absent.items())
+    others = [name for name in backend_names(problem.op) if name not in refusals(problem, backend_names(problem.op))]
+    raise KernelError(f"{layer.where}: {reasons}; these can: {', '.join(others) or 'none'}")
+
+
+def describe(problem: Any) -> str:
+    """A problem in a few words: ``conv2d 6 to 16 channels, 14×14, kernel 5×5``."""
+    if not hasattr(problem, "kernel_size"):
+        return f"{problem.op} {' to '.join(str(n) for n in (*problem.x_shape, *problem.y_shape))}"
+    channels = f"{problem.x_shape[0]} to {problem.y_shape[0]} channels"
+    words = f"{problem.op} {channels}, {_times(problem.x_shape[1:])}, kernel {_times(problem.kernel_size)}"
+    if problem.stride != (1, 1):
+        words += f", stride {_times(problem.stride)}"
+    if any(problem.padding):
+        top, bottom, left, right = problem.padding
+        same = len({top, bottom, left, right}) == 1
+        words += f", padding {top if same else _times((top, bottom, left, right))}"
+    if problem.dilation != (1, 1):
+        words += f", dilation {_times(problem.dilation)}"
+    groups = getattr(problem, "groups", 1)
+    return words + (f", {groups} groups" if groups != 1 else "")
+
+
+def _times(numbers: Sequence[int]) -> str:
+    return "×".join(str(number) for number in numbers)

@@ -1,0 +1,100 @@
+"""A plan as a PyTorch network; and, run as a program, the start of a training with it, timed from outside.
+
+It knows nothing of nbcnn, so that a child process that runs it imports PyTorch and nothing more. Standard input holds
+one JSON object: plan, shape, batch_size, images, threads, optimizer, and ``started``, the time when the process began.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+_LIKE = {"relu": "ReLU", "sigmoid": "Sigmoid", "tanh": "Tanh", "flatten": "Flatten"}
+
+
+def build(plan: list[dict[str, Any]]) -> Any:
+    """An ``nn.Sequential`` with a module for each step, in order."""
+    import torch
+
+    return torch.nn.Sequential(*(_module(torch.nn, step) for step in plan))
+
+
+def parameters(plan: list[dict[str, Any]], net: Any) -> dict[str, Any]:
+    """The network's tensors under the names that the plan has for them."""
+    found = {}
+    for step, module in zip(plan, net, strict=True):
+        module = module[-1] if type(module) is type(net) else module
+        for own in ("weight", "bias"):
+            if step.get(own):
+                found[step[own]] = getattr(module, own)
+    return found
+
+
+def optimizer_of(name: str, arguments: dict[str, Any], net: Any) -> Any:
+    """The optimizer of that name, with PyTorch's arguments."""
+    import torch
+
+    made = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[name]
+    return made(net.parameters(), **arguments)
+
+
+def _module(nn: Any, step: dict[str, Any]) -> Any:
+    op = step["op"]
+    if op in _LIKE:
+        return getattr(nn, _LIKE[op])()
+    if op == "linear":
+        return nn.Linear(*step["features"], bias=step["bias"] is not None)
+    top, bottom, left, right = step["padding"]
+    even = top == bottom and left == right
+    window = {
+        "kernel_size": tuple(step["kernel_size"]),
+        "stride": tuple(step["stride"]),
+        "padding": (top, left) if even else 0,
+    }
+    if op == "conv2d":
+        how = {"dilation": tuple(step["dilation"]), "groups": step["groups"], "bias": step["bias"] is not None}
+        module = nn.Conv2d(*step["channels"], **window, **how)
+    elif not even:
+        raise ValueError(f"{op} with padding {step['padding']} on its four sides")
+    elif op == "max_pool2d":
+        return nn.MaxPool2d(**window, dilation=tuple(step["dilation"]), ceil_mode=step["ceil_mode"])
+    else:
+        how = {name: step[name] for name in ("ceil_mode", "count_include_pad", "divisor_override")}
+        return nn.AvgPool2d(**window, **how)
+    return module if even else nn.Sequential(nn.ZeroPad2d((left, right, top, bottom)), module)
+
+
+def main() -> None:
+    """One step, then the rest of an epoch; prints seconds and the process's peak memory in MB."""
+    import json
+    import time
+
+    task = json.load(sys.stdin)
+    import torch
+
+    torch.set_num_threads(task["threads"])
+    net = build(task["plan"])
+    name, arguments = task["optimizer"]
+    optimizer, loss_of = optimizer_of(name, arguments, net), torch.nn.CrossEntropyLoss()
+    classes = int(net(torch.zeros(1, *task["shape"])).shape[1])
+    images, labels = torch.rand(task["images"], *task["shape"]), torch.randint(0, classes, (task["images"],))
+    seconds = None
+    for x, y in zip(images.split(task["batch_size"]), labels.split(task["batch_size"]), strict=True):
+        optimizer.zero_grad()
+        loss_of(net(x), y).backward()
+        optimizer.step()
+        seconds = time.time() - task["started"] if seconds is None else seconds
+    print(json.dumps({"seconds": seconds, "status": status()}))
+
+
+def status() -> str:
+    """What Linux knows of this process, its peak memory among other things."""
+    try:
+        with open("/proc/self/status", encoding="ascii", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""Measure backends, layer by layer, along axes, and whole networks beside other libraries."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from nbcnn.cli._options import config_options, overrides, plugin_option
+
+
+@click.command("bench", short_help="Backends timed side by side; networks beside other libraries.")
+@click.argument("model", required=False)
+@click.option("--op", "ops", multiple=True, metavar="OP", help="Race the layers of this op. [default: conv2d]")
+@click.option("--sweep", "axes", multiple=True, metavar="AXIS,...", help="kernel, image, channels, batch, map or all.")
+@click.option("--out", metavar="FOLDER", help="With --sweep: the folder to make. [default: bench-1, -2, ...]")
+@click.option("--model", "whole", metavar="MODEL", help="Measure this network as a whole.")
+@click.option("--only", multiple=True, metavar="MEASURE,...", help="With --model: some measures, as training,latency.")
+@click.option("--against", multiple=True, metavar="PEER,...", help="Beside torch, onnxruntime, where installed.")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads at work. [default: 1; with --model all]")
+@click.option("--rounds", type=click.IntRange(min=1), help="Turns of each contender. [default: 7; with --sweep 3]")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@config_options
+@plugin_option
+def command(model: str | None, as_json: bool, **options: Any) -> None:
+    """Time what computes the same, in turn: backends over the layers of MODEL (lenet if none is given).
+
+    With --sweep: backends of conv2d along kernel size, image size, channels, batch, with pictures of who overtakes
+    whom. With --model: a whole network's training, inference, latency, start-up and memory. --against puts other
+    libraries beside the layers or the network.
+    """
+    from nbcnn.bench.environment import busy, environment
+
+    _fits_together(model, options)
+    options["rounds"] = options["rounds"] or (3 if options["axes"] else 7)
+    place = environment("torch", "onnxruntime", "onnx")
+    if warning := busy(place):
+        click.echo(f"warning: {warning}", err=True)
+    record = {"environment": place, "rounds": options["rounds"]}
+    if options["axes"]:
+        found = _sweep(record, as_json, options)
+    elif options["whole"]:
+        found = _whole(options["whole"], as_json, options)
+    else:
+        found = _layers(model or "lenet", as_json, options)
+    if as_json:
+        click.echo(json.dumps(record | found))
+
+
+def _fits_together(model: str | None, options: dict[str, Any]) -> None:
+    """Refuse what would be ignored."""
+    whole, axes = options["whole"], options["axes"]
+    if axes and whole:
+        raise click.UsageError("--sweep and --model measure different things; give one of them")
+    if model and whole:
+        raise click.UsageError(f"{model} races its layers, --model {whole} measures a whole network; give one of them")
+    if model and axes:
+        raise click.UsageError(f"--sweep makes its own convolutions; leave out {model}")
+    for option, needs, given in (("only", "--model", whole), ("out", "--sweep", axes)):
+        if options[option] and not given:
+            raise click.UsageError(f"--{option} goes with {needs}")
+    for option, key in (("op", "ops"), ("against", "against"), ("set", "sets")):
+        if options[key] and (axes or (whole and option == "op")):
+            raise click.UsageError(f"--{option} does not go with {'--sweep' if axes else '--model'}")
+
+
+def _layers(model: str, as_json: bool, options: dict[str, Any]) -> dict[str, Any]:
+    from nbcnn.bench.layers import race_layers
+    from nbcnn.bench.peers import peers_of
+    from nbcnn.cli._bench import layers_table, progress
+    from nbcnn.config import load_config
+
+    peers, threads, rounds = peers_of(options["against"]), options["threads"] or 1, options["rounds"]
+    config = load_config(model, overrides(sets=options["sets"]))
+    ops, wanted = options["ops"] or ("conv2d",), options["backends"]
+    with progress() as tell:
+        raced = race_layers(config, ops, wanted, threads, rounds, tell, peers=peers)
+    if not as_json:
+        layers_table(config.name, raced, threads, rounds)
+    return {"name": config.name, "threads": threads, "layers": [each.as_json() for each in raced]}
+
+
+def _sweep(record: dict[str, Any], as_json: bool, options: dict[str, Any]) -> dict[str, Any]:
+    from nbcnn.bench.contest import contenders
+    from nbcnn.bench.folder import new_folder, save_sweeps
+    from nbcnn.bench.sweep import axes_of, sweep
+    from nbcnn.cli._bench import progress, sweep_table
+
+    axes, threads = axes_of(options["axes"]), options["threads"] or 1
+    contenders("conv2d", options["backends"])  # a wrong name is told before a folder is made
+    folder = new_folder(options["out"])
+    with progress() as tell:
+        sweeps = [sweep(axis, options["backends"], threads, options["rounds"], tell) for axis in axes]
+    found = {"threads": threads, "folder": str(folder), "sweeps": [each.as_json() for each in sweeps]}
+    files = save_sweeps(folder, record | found, sweeps, threads)
+    if not as_json:
+        for each in sweeps:
+            sweep_table(each, threads, options["rounds"])
+        click.echo("\n" + "\n".join(str(file) for file in files))
+    return found
+
+
+def _whole(model: str, as_json: bool, options: dict[str, Any]) -> dict[str, Any]:
+    from nbcnn.bench.peers import peers_of
+    from nbcnn.bench.whole import measure, measures, task_of
+    from nbcnn.cli._bench import progress, whole_table
+    from nbcnn.crew import available_threads
+    from nbcnn.loading import load
+    from nbcnn.plugins import loaded_plugins
+
+    only, peers = measures(options["only"]), peers_of(options["against"])
+    threads = options["threads"] or available_threads()
+    sets, backends = list(options["sets"]), list(options["backends"])
+    network = load(model, overrides=overrides(sets=sets, backends=backends, threads=threads))
+    plugins = [str(plugin.file) for plugin in loaded_plugins()]
+    source = {"source": model, "sets": sets, "backends": backends, "plugins": plugins}
+    with progress() as tell:
+        rows = measure(task_of(network, threads), source, peers, only, options["rounds"], tell)
+    if not as_json:
+        whole_table(network.config.name, rows, list(peers), threads, options["rounds"])
+    found = {"name": network.config.name, "threads": threads, "batch_size": network.config.train.batch_size}
+    return found | {"rows": [row.as_json(list(peers)) for row in rows]}

@@ -1,0 +1,149 @@
+"""``nbcnn bench`` as a person gives it: one small real run of each kind, and what is said of mistakes."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import nbcnn.bench.sweep
+from nbcnn.cli import main
+
+from .fakes import registered
+
+SMALL = """\
+name: small
+input: {channels: 1, height: 6, width: 6}
+layers:
+  - conv2d: {out_channels: 2, kernel_size: 3}
+  - relu
+  - flatten
+  - linear: {out_features: 2}
+train: {batch_size: 16, optimizer: {sgd: {lr: 0.1}}}
+"""
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Exit code, output and error output of ``nbcnn bench`` in a folder with small.yaml."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small.yaml").write_text(SMALL)
+
+    def run(*words: str) -> tuple[Any, str, str]:
+        with pytest.raises(SystemExit) as stop:
+            main(["bench", *words])
+        output = capsys.readouterr()
+        assert "Traceback" not in output.err
+        return stop.value.code, output.out, output.err
+
+    return run
+
+
+def test_layers_as_json(call: Any) -> None:
+    code, out, err = call("lenet", "--rounds", "1", "--json")
+    assert code == 0
+    found = json.loads(out)
+    assert (found["name"], found["threads"], found["rounds"]) == ("lenet", 1, 1)
+    assert found["environment"]["versions"]["nbcnn"]
+    assert [each["layers"] for each in found["layers"]] == [["0"], ["3"]]
+    timed = [row for row in found["layers"][0]["contenders"] if "direction" in row]
+    assert {row["contender"] for row in timed} == {"direct", "fft", "im2col", "naive"}
+    assert {row["direction"] for row in timed} == {"forward", "grad_input", "grad_weight"}
+    assert all(row["seconds_per_pack"] > 0 and row["gflops"] > 0 for row in timed)
+    assert min(row["times_best"] for row in timed) == 1
+    assert "layer 3: conv2d 6 to 16 channels, 14×14, kernel 5×5" in err
+
+
+def test_layers_as_a_table(call: Any) -> None:
+    code, out, _ = call("small.yaml", "--rounds", "1", "--backend", "conv2d=direct", "--backend", "conv2d=pointwise")
+    assert code == 0
+    assert re.search(r"^forward +\* +direct +[\d.,]+ +[\d.]+ +[\d.]+ +1\.00$", out, re.M)
+    assert "pointwise: the kernel is 3×3, it can only do 1×1" in out
+    assert max(len(line) for line in out.splitlines()) <= 90
+    code, out, _ = call("small.yaml", "--op", "relu", "--op", "linear", "--rounds", "1")
+    assert code == 0
+    assert re.search(r"^forward +\* +direct +[\d.]+ +[\d.]+ +1\.00$", out, re.M)  # relu has no rate
+    assert "layer 3: linear 32 to 2" in out
+
+
+def test_a_whole_network_beside_a_peer(call: Any) -> None:
+    def no(self: Any, *task: Any) -> dict[str, Any]:
+        return {}
+
+    def same(self: Any, task: Any, x: Any) -> dict[str, Any]:
+        return {"way": lambda: task.network(x)}
+
+    with registered("fake", training=no, inference=same):
+        words = ("--model", "small.yaml", "--rounds", "1", "--against", "fake", "--only", "training,inference")
+        code, out, _ = call(*words)
+        assert code == 0
+        assert re.search(r"^ +unit +nbcnn +fake +ratio$", out, re.M)
+        assert re.search(r"^training, batches of 16 +images/s +[\d,]+ +–$", out, re.M)
+        assert re.search(r"^inference, 256 at once +images/s +[\d,]+ +way [\d,]+ +[\d.]+$", out, re.M)
+        assert "ratio: above 1 nbcnn is ahead" in out
+        code, out, _ = call(*words, "--threads", "1", "--json")
+    found = json.loads(out)
+    assert (found["name"], found["threads"], found["batch_size"]) == ("small", 1, 16)
+    assert [row["measure"] for row in found["rows"]] == ["training", "inference"]
+    assert len(found["rows"][1]["samples"]["fake way"]) == 1
+    assert found["rows"][1]["ratios"]["fake"]["contender"] == "fake way"
+
+
+def test_a_sweep_leaves_a_folder(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    axes = nbcnn.bench.sweep.AXES
+    monkeypatch.setitem(axes, "kernel", axes["kernel"]._replace(values=(1, 3), image=4, channels=1))
+    words = ("--sweep", "kernel", "--rounds", "1", "--backend", "conv2d=direct", "--backend", "conv2d=pointwise")
+    code, out, err = call(*words)
+    assert code == 0
+    assert re.search(r"^ +3 +forward +direct +[\d.]+ +–$", out, re.M)
+    assert "forward: " in out
+    assert "– pointwise at 3: the kernel is 3×3, it can only do 1×1" in out
+    assert out.splitlines()[-2:] == ["bench-1/sweep.json", "bench-1/kernel.png"]
+    assert "kernel size: 2 of 2, kernel 3" in err
+    saved = json.loads(Path("bench-1/sweep.json").read_text())
+    assert saved["sweeps"][0]["axis"] == "kernel"
+    assert saved["environment"]["cpu"]
+    code, out, _ = call(*words, "--out", "here", "--json")
+    assert json.loads(out)["folder"] == "here"
+    assert Path("here/kernel.png").exists()
+    code, _, err = call(*words, "--out", "here")
+    assert (code, "here exists already and is never overwritten" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("lenett", r"there is no model 'lenett'.*did you mean lenet\?"),
+        ("--model lenett", r"there is no model 'lenett'.*did you mean lenet\?"),
+        ("--sweep kernl", r"--sweep kernl: there is no such axis; did you mean kernel\?"),
+        ("--against tosch", r"--against tosch: unknown peer 'tosch'; did you mean torch\?"),
+        ("--against ,", "--against: there is nothing to compare with; known: onnxruntime, torch"),
+        (
+            "--against absent",
+            "--against absent: no_such_module can't be imported here; to install: pip install nothing",
+        ),
+        ("--against here --op relu", "--against: there is nothing to compare with for --op relu"),
+        ("--backend conv2d=pointwise", r"layers\[0\].conv2d: pointwise can't do this conv2d: the kernel is 5×5"),
+        ("--sweep kernel --backend conv2d=dirct", r"unknown backend 'dirct' for conv2d; did you mean direct\?"),
+        ("lenet --model lenet", "lenet races its layers, --model lenet measures a whole network; give one of them"),
+        ("lenet --sweep all", "--sweep makes its own convolutions; leave out lenet"),
+        ("--sweep all --model lenet", "--sweep and --model measure different things; give one of them"),
+        ("--sweep all --against torch", "--against does not go with --sweep"),
+        ("--sweep all --set train.epochs=3", "--set does not go with --sweep"),
+        ("--model lenet --op relu", "--op does not go with --model"),
+        ("--only training", "--only goes with --model"),
+        ("--out x", "--out goes with --sweep"),
+        ("--model lenet --only trainng", r"--only trainng: there is no such measure; did you mean training\?"),
+    ],
+)
+def test_mistakes(call: Any, words: str, sentence: str) -> None:
+    with registered("absent", modules=("no_such_module",), install="pip install nothing"), registered("here"):
+        sentence = sentence.replace("known: onnxruntime", "known: absent, here, onnxruntime")
+        code, out, err = call(*words.split())
+    assert code == 2
+    assert re.search(sentence, err), err
+    assert out == ""
+    assert not list(Path().glob("bench-*"))

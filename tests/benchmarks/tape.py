@@ -1,0 +1,52 @@
+"""A training step of LeNet on 256 images and 2 threads: from tape, and with every kernel called from Python.
+
+    python tests/benchmarks/tape.py [--rounds 21]
+
+Both take turns; figures are medians of the rounds. All else is measured by ``nbcnn bench``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+import numpy as np
+
+from nbcnn.bench.rounds import Contender, Row, as_rates, take_rounds
+from nbcnn.config import load_config
+from nbcnn.engine import Engine
+from nbcnn.network import Network
+
+
+def steps() -> dict[str, Callable[[], object]]:
+    """Both ways, on the same images."""
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 256, (256, 1, 28, 28), dtype=np.uint8), rng.integers(0, 10, 256)
+    tape, calls = (Engine(Network(load_config("lenet-d2l")), threads=2) for _ in range(2))
+    for worker in calls.workers:
+
+        def one_by_one(made: tuple = tuple((c.kernel, c.arrays) for c in worker._train)) -> None:
+            for kernel, arrays in made:
+                kernel(*arrays)
+
+        worker.__dict__["train"] = one_by_one
+    order = np.arange(256)
+    return {
+        "from tape": lambda: tape.train_step(images, labels, order),
+        "call by call": lambda: calls.train_step(images, labels, order),
+    }
+
+
+def main() -> None:
+    """Print both rates."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=21)
+    rounds = parser.parse_args().rounds
+    samples = take_rounds([Contender(name, run) for name, run in steps().items()], rounds)
+    row = Row("training", "training step", "images/s", True, as_rates(samples, 256))
+    for name in samples:
+        print(f"LeNet's training step, 2 threads, {name}: {row.median(name):,.0f} images/s")
+
+
+if __name__ == "__main__":
+    main()
