@@ -109,7 +109,7 @@ def kernels_of(m):
     def convolve(x, w, b, y, work, numbers):
         """y (O, OH, OW) of x (C, H, W), w (O, C/G, 3, 3): equation (36). With w (C, O/G, 3, 3) turned: equation (38).
 
-        numbers: G, whether to turn w, row and column of x at which the first window begins."""
+        numbers: G, 1 to turn w, row and column of x at which the first window begins."""
         groups, turned, top, left = numbers
         C, O = x.shape[0] // groups, y.shape[0] // groups
         places = (O * C + LANES - 1) // LANES
@@ -150,11 +150,9 @@ def kernels_of(m):
     convolve = kernel(convolve)
 
     def grad_input(dy, w, dx, work, numbers):
-        """dy (O, OH, OW), w (O, C/G, 3, 3) -> dx (C, H, W): equation (38), with 2 - top rows of zeros above dy"""
-        groups, top, left = numbers
-        zeros = work[: dx.shape[0]]
-        zeros[:] = 0
-        convolve(dy, w, zeros, dx, work[dx.shape[0] :], (groups, True, top - 2, left - 2))
+        """dy (O, OH, OW), w (O, C/G, 3, 3) -> dx (C, H, W): equation (38); numbers are convolve's"""
+        work[: dx.shape[0]] = 0  # instead of a bias
+        convolve(dy, w, work[: dx.shape[0]], dx, work[dx.shape[0] :], numbers)
 
     def grad_weight(x, dy, dw, db, work, numbers):
         """x (C, H, W), dy (O, OH, OW) -> dw (O, C/G, 3, 3), db (O,), summed over the 16 images: equation (39)"""
@@ -231,9 +229,9 @@ class Winograd:
 
     def build(self, problem: Conv2dProblem) -> WeightedKernels:
         """Bind groups and padding."""
-        (convolve, *gradients), (top, _, left, _) = kernels_of(self.m), problem.padding
-        forward = Fixed(convolve, (problem.groups, False, -top, -left))
-        return WeightedKernels(forward, *(Fixed(kernel, (problem.groups, top, left)) for kernel in gradients))
+        (convolve, turned, grad_weight), G, (top, _, left, _) = kernels_of(self.m), problem.groups, problem.padding
+        forward, grad_input = Fixed(convolve, (G, 0, -top, -left)), Fixed(turned, (G, 1, top - 2, left - 2))
+        return WeightedKernels(forward, grad_input, Fixed(grad_weight, (G, top, left)))
 
     def cost(self, problem: Conv2dProblem) -> Cost:
         """A step for every product, and in transforms for every number of a matrix that is not 0."""
