@@ -16,6 +16,7 @@ from math import ceil, prod
 
 import numpy as np
 
+from nbcnn import register
 from nbcnn.kernels.contract import LANES, Conv2dProblem, SimpleBackend, WeightedKernels
 from nbcnn.kernels.conv2d._fourier import fft_cost, tables_of
 from nbcnn.kernels.conv2d._shared import bias_gradient
@@ -23,7 +24,6 @@ from nbcnn.kernels.conv2d.fft import add_weight_products, planes, spectra, weigh
 from nbcnn.kernels.cost import Cost, Work
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import load, store
-from nbcnn.kernels.registry import register
 
 Pair = tuple[int, int]
 IN_CACHE = 1024
@@ -99,7 +99,7 @@ def best_frame(problem: Conv2dProblem) -> Pair:
     return min(product(*sides), key=work)
 
 
-@register("conv2d", "fft_tiled")
+@register.backend("conv2d")
 class FFTTiled(SimpleBackend):
     """product of spectra of small frames (overlap-save); for large images"""
 
@@ -112,8 +112,8 @@ class FFTTiled(SimpleBackend):
         frame = best_frame(problem)
         one, (of_y, _) = in_frame(problem, frame), kept(problem, frame)
         summed = max(one.in_channels, one.out_channels, 4 + len(tiles(problem.y_shape, of_y)))
-        N, terms = prod(frame), max(prod(problem.kernel_size), prod(of_y))
-        return float(2**-24 * (21 * np.log2(N) + summed + 1) * np.sqrt(N * terms))
+        terms = max(prod(problem.kernel_size), prod(of_y))
+        return float(2**-23 * np.sqrt((21 * np.log2(prod(frame)) + summed + 1) * terms))
 
     def cost(self, problem: Conv2dProblem) -> Cost:
         """Transforms and complex products of all frames."""

@@ -13,11 +13,11 @@ from math import prod
 
 import numpy as np
 
+from nbcnn import register
 from nbcnn.kernels.contract import LANES, Conv2dProblem, WeightedKernels
 from nbcnn.kernels.conv2d._shared import bias_gradient
 from nbcnn.kernels.cost import Cost, Work
 from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.registry import register
 
 LARGEST = 2**22
 """Numbers in the matrix: 16 MB of float32, which LeNet's first layer (4704 × 784) just keeps to."""
@@ -61,7 +61,7 @@ def collect(P, dw, stride, padding, dilation):
                                 dw[o, c, a, k] += P[o, i, j, o // OG * CG + c, r, q]
 
 
-@register("conv2d", "toeplitz")
+@register.backend("conv2d")
 class Toeplitz:
     """one matrix for the whole layer, zeros and all: to look at"""
 

@@ -16,13 +16,13 @@ from math import ceil
 
 import numpy as np
 
+from nbcnn import register
 from nbcnn.kernels.contract import LANES, Conv2dProblem, Fixed, WeightedKernels
 from nbcnn.kernels.conv2d._blocks import correlate, sum_products
 from nbcnn.kernels.conv2d._shared import bias_gradient
 from nbcnn.kernels.cost import Cost, Work
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import load, splat, store
-from nbcnn.kernels.registry import register
 
 
 def matrix(rows, divisor=1):
@@ -199,7 +199,7 @@ def kernels_of(m):
     return convolve, kernel(grad_input), kernel(grad_weight)
 
 
-@register("conv2d", "winograd")
+@register.backend("conv2d")
 class Winograd:
     """3×3 at stride 1 in tiles of 4×4: a quarter of the products"""
 
@@ -225,8 +225,8 @@ class Winograd:
         a, b, g = (abs(matrices[self.m]) for matrices in (AT, BT, G))
         tiles = ceil(problem.out_height / self.m) * ceil(problem.out_width / self.m)
         channels = max(problem.w_shape[1], problem.out_channels // problem.groups)
-        sums = (channels + 28) * (a @ (b.sum(1) * g.sum(1))).max() ** 2
-        gradients = (tiles + ceil(tiles / SUMMED) + 32) * (g.T @ (b.sum(1) * a.sum(0))).max() ** 2
+        sums = np.sqrt(channels + 28) * (a**2 @ (b.sum(1) * g.sum(1)) ** 2).max()
+        gradients = np.sqrt(tiles + ceil(tiles / SUMMED) + 32) * (g.T**2 @ (b.sum(1) * a.sum(0)) ** 2).max()
         return float(2**-24 * max(sums, gradients))
 
     def build(self, problem: Conv2dProblem) -> WeightedKernels:
@@ -253,7 +253,7 @@ class Winograd:
         return Cost(forward, work(O, C, problem.x_shape, TILES), gradient)
 
 
-@register("conv2d", "winograd_2x2")
+@register.backend("conv2d", "winograd_2x2")
 class Winograd2x2(Winograd):
     """3×3 at stride 1 in tiles of 2×2: 4/9 of the products"""
 

@@ -25,13 +25,13 @@ from nbcnn.layers.base import LAYERS
 from nbcnn.optim import OPTIMIZERS
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+PAGES = sorted(page for folder in (ROOT, ROOT / "docs", ROOT / "plugins") for page in folder.glob("*.md"))
 SECTIONS = {"Whole file": Config, "input": InputConfig, "data": DataConfig, "train": TrainConfig}
 SOURCES = sorted([*(ROOT / "nbcnn").rglob("*.py"), *(ROOT / "plugins").glob("*.py")])
 NUMBERED = ("math.md", "fast-convolution.md")
 """Pages whose headings number the equations, one sequence for all."""
 
-by_name = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+by_name = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
 def blocks(page: Path, language: str) -> list[str]:

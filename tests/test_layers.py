@@ -227,7 +227,7 @@ WRONG: list[tuple[Any, type[NbcnnError], str]] = [
     (
         {"global_max_pool2d": {"backend": "fft"}},
         ConfigError,
-        "unknown backend 'fft' for max_pool2d; known: direct",
+        "unknown backend 'fft' for max_pool2d; known: auto, direct",
     ),
 ]
 

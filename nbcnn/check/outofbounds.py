@@ -37,9 +37,15 @@ class Child:
         from nbcnn.plugins import loaded_plugins
 
         self._reports, self._seed = reports, seed
-        self._plugins = [str(plugin.file) for plugin in loaded_plugins()]
-        package = str(Path(__file__).parent.parent)
-        known = [r for r in reports if r.file in self._plugins or r.file.startswith(package + os.sep)]
+        wanted = {(report.op, report.name) for report in reports}
+        self._plugins = {
+            plugin.name if plugin.package else str(plugin.file): plugin.backends
+            for plugin in loaded_plugins()
+            if wanted.intersection(plugin.backends)
+        }
+        built_in = str(Path(__file__).parent.parent) + os.sep
+        plugged = [pair for pairs in self._plugins.values() for pair in pairs]
+        known = [r for r in reports if (r.op, r.name) in plugged or r.file.startswith(built_in)]
         for report in reports:
             if report not in known:
                 report.notes.append(f"{CHECK}: left out, only what a file registers can be run in another process")
@@ -86,7 +92,7 @@ class Child:
                     continue  # what a plugin prints
                 line = json.loads(text)
                 if "begins" in line:
-                    under_way = line
+                    under_way = line if len(line) > 1 else {}
                     continue
                 self._lines.append(line)
                 if "passed" in line:
@@ -96,6 +102,12 @@ class Child:
             left = [pair for pair in left if pair not in done]
             if code == 0 or not left or self._stopped:
                 return
+            if "plugin" in under_way:
+                lost = [list(pair) for pair in self._plugins.pop(under_way["plugin"])]
+                sentence = f"its process ended with {_ending(code)} while the plugin was loaded"
+                self._lines += [{"pair": pair, "failure": sentence, "problem": ""} for pair in lost if pair in left]
+                left = [pair for pair in left if pair not in lost]
+                continue
             if not under_way:
                 self._problem = (
                     f"the process for {CHECK} ended with {code}: {' '.join(complaints.read_text().splitlines()[-1:])}"
@@ -120,7 +132,7 @@ class Child:
                 env={**os.environ, **own, "PYTHONPATH": paths},
             )
         assert process.stdin is not None
-        process.stdin.write(json.dumps({"plugins": self._plugins, "pairs": pairs, "seed": self._seed}) + "\n")
+        process.stdin.write(json.dumps({"plugins": list(self._plugins), "pairs": pairs, "seed": self._seed}) + "\n")
         process.stdin.flush()
         return process
 
@@ -141,7 +153,9 @@ def main() -> None:
 
     task = json.loads(sys.stdin.readline())
     for plugin in task["plugins"]:
+        _print({"plugin": plugin, "begins": ""})
         load_plugin(plugin)
+    _print({"begins": ""})
     with one_blas_thread():
         for pair in task["pairs"]:
             _run(pair, task["seed"])

@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
-from numba import config
-
 from nbcnn.blas import one_blas_thread
 from nbcnn.check.calls import calls, shape
 from nbcnn.check.grid import Case, grid, of_dtype
@@ -27,6 +25,7 @@ from nbcnn.check.values import Sample, check_case, samples
 from nbcnn.check.words import described
 from nbcnn.errors import KernelError
 from nbcnn.kernels import registry
+from nbcnn.kernels.host import compiler
 
 DTYPES = ("float32", "float64")
 LOOSE = 1e-2
@@ -61,7 +60,7 @@ def check_backends(
     """The same for several, as pairs of op and name; ``progress(op, done, of)`` is called as cases are done."""
     options, tell = options or Options(), progress or (lambda what, done, of: None)
     reports = [_report(op, name) for op, name in which]
-    child = None if config.DISABLE_JIT or not options.bounds else Child(reports, options.seed)
+    child = None if not (compiler()["compiled"] and options.bounds) else Child(reports, options.seed)
     try:
         with one_blas_thread():
             for op in dict.fromkeys(report.op for report in reports):

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from nbcnn.check.calls import Arrays, Call, calls, dtype, shape
+from nbcnn.check.calls import Array, Arrays, Call, calls, dtype, shape
 from nbcnn.check.data import cast, rounded
 from nbcnn.check.grid import Case
 from nbcnn.check.report import Report
@@ -26,10 +26,10 @@ from nbcnn.kernels.contract import Backend
 from nbcnn.kernels.tape import Tape
 
 CHECK = "threads"
-ROUNDS, REPEATS, FEW = 3, 16, 4
-"""How often each phase is played, and how often a thread makes each call then: less often where calls are long."""
-LONG = 0.01
-"""seconds"""
+ROUNDS = 3
+"""How often each phase is played."""
+SECONDS, LEAST, MOST = 0.06, 8, 100
+"""How long a thread is busy in a phase of all kernels; but so many repeats at least, and at most."""
 
 
 def phases(problem: Any) -> list[Sequence[Call]]:
@@ -39,39 +39,30 @@ def phases(problem: Any) -> list[Sequence[Call]]:
 
 
 class _Pack:
-    """One thread's inputs, its right outputs, and a tape of calls that write them again and again."""
+    """One thread's inputs and right outputs, and a tape for each phase that writes outputs anew."""
 
     def __init__(self, rig: Rig, seed: int) -> None:
         self.rig, self.problem = rig, rig.problem
         self.inputs = cast(self.problem, rounded(self.problem, (11, seed)))
         self.work = np.zeros(int(rig.workspace), self.problem.dtype)
-        self.right = self._outputs()
+        self.right, self.out = self._outputs(), self._outputs()
         tape = self._tape(self.right, calls(self.problem))
         tape()
         since = time.perf_counter()
         tape()
         self.seconds = time.perf_counter() - since
-        self.outputs: list[Arrays] = []
-        self.tapes: list[list[Tape]] = []
+        self.tapes = [self._tape(self.out, phase) for phase in phases(self.problem)]
 
-    def repeat(self, times: int) -> None:
-        """Make outputs and tapes for so many repeats: of each kernel alone, then of all in turn."""
-        self.outputs = [self._outputs() for _ in range(times)]
-        self.tapes = [[self._tape(out, phase) for out in self.outputs] for phase in phases(self.problem)]
-
-    def play(self, phase: int) -> None:
-        """All repeats of a phase."""
-        with np.errstate(all="ignore"):
-            for tape in self.tapes[phase]:
-                tape()
-
-    def wrong(self, phase: int) -> dict[str, int]:
+    def play(self, phase: int, times: int) -> dict[str, int]:
         """For each array of a phase, in how many repeats its bits were not those of the serial run."""
-        return {
-            name: sum(out[name].tobytes() != self.right[name].tobytes() for out in self.outputs)
-            for call in phases(self.problem)[phase]
-            for name in call.writes
-        }
+        names = [name for call in phases(self.problem)[phase] for name in call.writes]
+        wrong = dict.fromkeys(names, 0)
+        with np.errstate(all="ignore"):
+            for _ in range(times):
+                self.tapes[phase]()
+                for name in names:
+                    wrong[name] += not np.array_equal(_bits(self.out[name]), _bits(self.right[name]))
+        return wrong
 
     def _outputs(self) -> Arrays:
         return {
@@ -86,6 +77,10 @@ class _Pack:
             read = [self.inputs[name] if name in self.inputs else self.right[name] for name in call.reads]
             made.append((getattr(self.rig.kernels, call.kernel), (*read, *(out[n] for n in call.writes), self.work)))
         return Tape(made)
+
+
+def _bits(array: Array) -> Array:
+    return array.view(f"i{array.itemsize}")
 
 
 def check_threads(backend: Backend, problem: Any, threads: int, report: Report) -> None:
@@ -116,29 +111,27 @@ def check_threads(backend: Backend, problem: Any, threads: int, report: Report) 
 
 def _run(rig: Rig, threads: int) -> tuple[dict[str, int], int]:
     packs = [_Pack(rig, seed) for seed in range(threads)]
-    repeats = REPEATS if packs[0].seconds < LONG else FEW
-    for pack in packs:
-        pack.repeat(repeats)
+    times = min(MOST, max(LEAST, round(SECONDS / packs[0].seconds)))
     start, crew = threading.Barrier(threads), Crew(threads)
-    wrong: dict[str, int] = {}
+    wrong: dict[str, int] = dict.fromkeys(packs[0].out, 0)
     try:
         with _switching_often():
             for turn in range(ROUNDS * len(phases(rig.problem))):
                 phase = turn % len(phases(rig.problem))
+                found: list[dict[str, int]] = [{} for _ in packs]
 
-                def work(worker: int, piece: int, turns: Turns, phase: int = phase) -> None:
+                def work(worker: int, piece: int, turns: Turns, phase: int = phase, found: Any = found) -> None:
                     start.wait()
-                    packs[piece].play(phase)
+                    found[piece] = packs[piece].play(phase, times)
 
                 crew.run(threads, work)
-                for pack in packs:
-                    for name, count in pack.wrong(phase).items():
-                        wrong[name] = max(wrong.get(name, 0), count)
-                if turn >= len(phases(rig.problem)) and any(wrong.values()):
+                for name in found[0]:
+                    wrong[name] = max(wrong[name], *(one[name] for one in found))
+                if turn + 1 >= len(phases(rig.problem)) and any(wrong.values()):
                     break
     finally:
         crew.close()
-    return wrong, repeats
+    return wrong, times
 
 
 @contextmanager

@@ -127,7 +127,8 @@ def test_log_softmax_is_near_the_oracle(name: str, classes: int, dtype: str) -> 
     np.testing.assert_allclose(got["y"], reference.log_softmax(inputs["x"].T).T, rtol=8 * eps, atol=16 * eps)
     np.testing.assert_allclose(np.exp(got["y"]).sum(0), np.ones(LANES), rtol=64 * eps)
     wanted = reference.log_softmax_grad(inputs["x"].T, inputs["dy"].T).T
-    np.testing.assert_allclose(got["dx"], wanted, rtol=0, atol=32 * eps)
+    summed = np.abs(inputs["dy"]).sum(0).max()  # rounding of the sum of dy is a share of what was summed
+    np.testing.assert_allclose(got["dx"], wanted, rtol=0, atol=4 * eps * summed)
 
 
 @pytest.mark.parametrize("name", LOG_SOFTMAX)

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from nbcnn import plugins
 from nbcnn.check import Options, Report, check_backend, check_backends
 from nbcnn.check.choice import chosen
 from nbcnn.check.compare import compare
@@ -28,6 +27,7 @@ from nbcnn.errors import KernelError
 from nbcnn.kernels import registry
 from nbcnn.kernels.contract import Conv2dProblem, LinearProblem, Pool2dProblem, SimpleBackend
 from nbcnn.kernels.conv2d.naive import Naive
+from nbcnn.plugins import load_plugin, loading
 
 from .cases import CONV2D
 
@@ -40,16 +40,10 @@ QUICK = Options(quick=True, bounds=False)
 @pytest.fixture(scope="module")
 def plugged() -> Iterator[list[tuple[str, str]]]:
     """The backends of the plugins folder, known for the time of these tests."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plugins, "_loaded", dict(plugins._loaded))
-        for file in PLUGINS:
-            plugins.load_plugin(file)
-        added = sorted(set(registry._registered) - set(EVERYTHING))
-        yield added
-        for key in added:
-            del registry._registered[key]
-    registry.backend.cache_clear()
-    registry.prepare.cache_clear()
+    loaded = [load_plugin(file) for file in PLUGINS]
+    yield [pair for plugin in loaded for pair in plugin.backends]
+    for plugin in loaded:
+        loading._take_back(loading._loaded.pop(plugin.file).things)
 
 
 @pytest.fixture(scope="module")
@@ -279,6 +273,8 @@ def test_failures_are_lines_of_100_columns(monkeypatch: pytest.MonkeyPatch) -> N
     assert done.exit_code == 1
     assert max(len(line) for line in done.stdout.splitlines()) <= 100
     text = " ".join(done.stdout.split())
+    left_out = grid("conv2d").left_out
+    assert f"left out {left_out} combinations in which the kernel does not fit into the padded image" in text
     assert "FAILED whole numbers: y is wrong everywhere, first at channel 0, row 0, column 0, image 0: got" in text
     assert "it equals the result without the bias" in text
     assert "whole numbers of y and rounding of y fail only where there is a bias" in text

@@ -40,7 +40,8 @@ def shares(name: str, problem: Conv2dProblem, given: Arrays) -> dict[str, float]
     """The error of y, dx and dw as a share of what the tolerance allows.
 
     It allows a share of the largest sum of absolute products. Where the products of the largest numbers sum to more
-    than that, as at a border where the largest pixel meets the smallest weight alone, that sum is what counts.
+    than that, as at a border where the largest pixel meets the smallest weight alone, that sum is what counts. In float64
+    the oracle's own rounding is a part of the error.
     """
     expected, got = (
         expect(problem, {key: array.astype(float) for key, array in given.items()}),

@@ -90,6 +90,8 @@ def _show(report: Report) -> None:
             worst = "" if tally.worst is None else f"{tally.worst:.2g} of bound"
             table.add_row(f"  {check}", f"{tally.passed:,}", f"{tally.failed:,}", worst, f"{tally.seconds:.1f}")
     show(table)
+    if report.left_out:
+        _say(f"left out {report.left_out:,} combinations in which the kernel does not fit into the padded image")
     for reason, count in sorted(report.refused.items(), key=lambda item: -item[1]):
         _say(f"refused {count:,}: {reason}")
     for note in report.notes:

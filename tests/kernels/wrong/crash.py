@@ -18,7 +18,7 @@ class Crash(Naive):
         right = super().build(problem)
 
         def forward(x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
-            if os.environ.get("NUMBA_BOUNDSCHECK"):
+            if os.environ.get("NUMBA_BOUNDSCHECK") and problem.kernel_size != (3, 3):
                 os.abort()
             right.forward(x, w, b, y, work)
 
