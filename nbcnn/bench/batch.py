@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -15,15 +16,17 @@ import numpy as np
 
 from nbcnn.arrays import from_packs, to_packs
 from nbcnn.bench.agreement import check_outputs
-from nbcnn.bench.contest import Contest
+from nbcnn.bench.contest import Contest, Seconds
 from nbcnn.bench.peers.base import Peer
 from nbcnn.bench.rounds import Contender, Samples, take_rounds
 from nbcnn.blas import one_blas_thread
+from nbcnn.buffers import zeros
 from nbcnn.crew import Crew
 from nbcnn.kernels import packs
 from nbcnn.kernels.contract import LANES, WeightedKernels
 from nbcnn.kernels.registry import prepare
 from nbcnn.kernels.tape import Tape
+from nbcnn.race import take_turns, together
 
 Calls = dict[str, Callable[[], Any]]
 """Direction → a call that does it for the whole batch."""
@@ -63,7 +66,7 @@ def batch_contest(
     """
     crew = Crew(threads)
     try:
-        calls = {name: own_calls(arrays, name, crew) for name in names}
+        calls = {name: Packs(arrays, name, threads).calls(crew) for name in names}
         before = {name: (lambda: None) for name in names}
         for name, peer in peers.items():
             peer.before(threads)
@@ -87,50 +90,80 @@ def batch_contest(
     return Contest(arrays.problem, threads, timed, dict(absent), samples)
 
 
-def own_calls(arrays: Arrays, name: str, crew: Crew) -> Calls:
-    """A backend's kernels on the batch's packs, a share of them for each thread, from tape; each gives NCHW arrays.
+def batch_race(
+    arrays: Arrays,
+    names: Sequence[str],
+    absent: Mapping[str, str],
+    threads: int,
+    rounds: int,
+    turns: Callable[..., dict[Any, float]] = take_turns,
+    seconds: float = 0.005,
+) -> Contest:
+    """Backends alone on the same batch, timed as race.py does it."""
+    found: Seconds = {name: {} for name in names}
+    crew = Crew(threads)
+    try:
+        own = {name: Packs(arrays, name, threads) for name in names}
+        players = {(name, d): own[name].tapes[d] for name in names for d in WeightedKernels._fields}
+        with one_blas_thread():
+            once = {}
+            for key, tapes in players.items():
+                for tape in tapes:  # compiled here, in one thread, before the clock
+                    tape()
+                once[key] = together(crew, tapes, 1)
+            times = turns(crew, players, rounds, seconds, once)
+    finally:
+        crew.close()
+    for (name, direction), value in times.items():
+        found[name][direction] = value * LANES * threads / len(arrays.x)
+    return Contest(arrays.problem, threads, found, dict(absent))
+
+
+class Packs:
+    """A backend's kernels on a batch's packs: ``tapes`` is direction → a tape for each thread, with its share of them.
 
     The weights' gradients of the packs are added up, as those of a step are.
     """
-    problem, count = arrays.problem, len(arrays.x)
-    kernels, floats = prepare(problem, name)
-    xs, dys = to_packs(arrays.x), to_packs(arrays.dy)
-    ys, dxs = np.zeros_like(dys), np.zeros_like(xs)
-    shares = range(min(crew.size, len(xs)))
-    totals = [np.zeros(arrays.w.size, arrays.w.dtype) for _ in shares]
-    tapes: dict[str, list[Tape]] = {direction: [] for direction in WeightedKernels._fields}
-    for share in shares:
-        work, dw, db = np.zeros(floats, arrays.w.dtype), np.zeros_like(arrays.w), np.zeros_like(arrays.b)
-        forward, back, learn = [], [], []
-        for k in range(share, len(xs), len(shares)):
-            forward.append((kernels.forward, (xs[k], arrays.w, arrays.b, ys[k], work)))
-            back.append((kernels.grad_input, (dys[k], arrays.w, dxs[k], work)))
-            learn += [
-                (kernels.grad_weight, (xs[k], dys[k], dw, db, work)),
-                (packs.add, (totals[share], dw.reshape(-1))),
-            ]
-        for direction, made in zip(WeightedKernels._fields, (forward, back, learn), strict=True):
-            tapes[direction].append(Tape(made))
 
-    def run(direction: str) -> None:
-        with one_blas_thread():
-            crew.run(len(shares), lambda worker, piece, turns: tapes[direction][piece]())
+    def __init__(self, arrays: Arrays, name: str, threads: int) -> None:
+        kernels, floats = prepare(arrays.problem, name)
+        xs, dys, w = _aligned(to_packs(arrays.x)), _aligned(to_packs(arrays.dy)), arrays.w
+        self._ys, self._dxs = zeros(dys.shape, dys.dtype), zeros(xs.shape, xs.dtype)
+        self._count, self._w_shape = len(arrays.x), w.shape
+        shares = min(threads, len(xs))
+        self._totals = [np.zeros(w.size, w.dtype) for _ in range(shares)]
+        self.tapes: dict[str, list[Tape]] = {direction: [] for direction in WeightedKernels._fields}
+        for share, total in enumerate(self._totals):
+            work, dw, db = zeros((floats,), w.dtype), np.zeros_like(w), np.zeros_like(arrays.b)
+            forward, back = [], []
+            learn: list[tuple[Any, tuple[Any, ...]]] = []
+            for k in range(share, len(xs), shares):
+                forward.append((kernels.forward, (xs[k], w, arrays.b, self._ys[k], work)))
+                back.append((kernels.grad_input, (dys[k], w, self._dxs[k], work)))
+                learn.append((kernels.grad_weight, (xs[k], dys[k], dw, db, work)))
+                learn.append((packs.add, (total, dw.reshape(-1))))
+            for direction, made in zip(WeightedKernels._fields, (forward, back, learn), strict=True):
+                self.tapes[direction].append(Tape(made))
 
-    def learned() -> np.ndarray:
-        for total in totals:
+    def calls(self, crew: Crew) -> Calls:
+        """Each direction for the whole batch, with a result that becomes NCHW when somebody looks at it."""
+        return {direction: partial(self._run, crew, direction) for direction in self.tapes}
+
+    def _run(self, crew: Crew, direction: str) -> Any:
+        tapes = self.tapes[direction]
+        for total in self._totals:
             total[:] = 0
-        run("grad_weight")
-        summed: np.ndarray = np.sum(totals, axis=0).reshape(arrays.w.shape)
-        return summed
+        with one_blas_thread():
+            crew.run(len(tapes), lambda worker, piece, turns: tapes[piece]())
+        if direction == "grad_weight":
+            return np.sum(self._totals, axis=0).reshape(self._w_shape)
+        return _Later(self._ys if direction == "forward" else self._dxs, self._count)
 
-    def result(direction: str, out: np.ndarray) -> Callable[[], Any]:
-        def call() -> _Later:
-            run(direction)
-            return _Later(out, count)
 
-        return call
-
-    return {"forward": result("forward", ys), "grad_input": result("grad_input", dxs), "grad_weight": learned}
+def _aligned(packs: np.ndarray) -> np.ndarray:
+    copy = zeros(packs.shape, packs.dtype)
+    copy[...] = packs
+    return copy
 
 
 class _Later:

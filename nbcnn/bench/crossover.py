@@ -39,8 +39,9 @@ class Crossing(NamedTuple):
     after: str
 
     def __str__(self) -> str:
-        where = f"between {self.low} and {self.high}" if self.at is None else f"at about {self.at:.2g}"
-        return f"{self.before} → {self.after} {where}"
+        if self.at is None:
+            return f"{self.before} → {self.after} between {self.low} and {self.high}"
+        return f"{self.before} → {self.after} at about {self.at:.{2 if self.at < 10 else 3}g}"
 
 
 def winner(contest: Contest, direction: str) -> Winner | None:

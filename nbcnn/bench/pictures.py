@@ -25,6 +25,8 @@ _STYLES = {
 }
 _SPARE = (("#CC79A7", "v"), ("#56B4E9", "P"), ("#000000", "*"), ("#8C6D31", "<"), ("#7A68A6", ">"))
 _DIRECTIONS = {"forward": "forward", "grad_input": "gradient of the input", "grad_weight": "gradient of the weights"}
+_ROWS, _LETTER = 3, 0.0135
+"""Rows of words above a plot, and the width of a letter there as a share of the plot's."""
 _DEEP = 3.0
 """A margin from which on a winner's colour is as deep as it gets."""
 
@@ -73,18 +75,17 @@ def _lines(sweep: Sweep, threads: int) -> Figure:
     """Above the time for one image, below how many times slower than the best: 1 is the winner."""
     figure = _figure(sweep, threads, (12.5, 7.0))
     panels = figure.subplots(2, 3, sharex=True, sharey="row", gridspec_kw={"height_ratios": [3, 2]})
-    figure.subplots_adjust(left=0.08, right=0.985, top=0.815, bottom=0.165, wspace=0.06, hspace=0.14)
+    figure.subplots_adjust(left=0.08, right=0.985, top=0.80, bottom=0.165, wspace=0.06, hspace=0.14)
     style, values = styles(sweep), [point.at[sweep.axis.name] for point in sweep.points]
     for column, (direction, title) in enumerate(_DIRECTIONS.items()):
         above, below = panels[0][column], panels[1][column]
-        above.set_title(title, fontsize=11, pad=24)
+        above.set_title(title, fontsize=11, pad=34)
         for name, (colour, mark) in style.items():
             drawn = {"color": colour, "marker": mark, "markersize": 5, "linewidth": 1.8, "label": name, "zorder": 3}
             above.plot(values, [_microseconds(point, name, direction) for point in sweep.points], **drawn)
             below.plot(values, [_behind(point, name, direction) for point in sweep.points], **drawn)
-        for number, crossing in enumerate(crossings(sweep, direction)):
-            _mark(above, below, crossing, number)
         _scale(above, below, values)
+        _mark(above, below, list(crossings(sweep, direction)))
         below.set_xlabel(f"{sweep.axis.title}, {sweep.axis.unit}")
     panels[0][0].set_ylabel("time for one image, µs")
     panels[1][0].set_ylabel("× the best")
@@ -107,23 +108,24 @@ def _behind(point: Point, name: str, direction: str) -> float:
     return point.contest.behind(direction, name, point.contest.ranking(direction)[0][0])
 
 
-def _mark(above: Axes, below: Axes, crossing: Crossing, number: int) -> None:
-    """A dotted line through both panels; its words stand above the plot, every second one higher."""
-    at = crossing.at or (crossing.low * crossing.high) ** 0.5
-    for axes in (above, below):
-        axes.axvline(at, color="#333333", linewidth=1.1, linestyle=":", zorder=2)
-    words = f"{crossing.before} → {crossing.after}"
-    above.annotate(
-        words,
-        (at, 1.0),
-        xycoords=("data", "axes fraction"),
-        xytext=(0, 2 + 10 * (number % 2)),
-        textcoords="offset points",
-        ha="center",
-        va="bottom",
-        fontsize=7.5,
-        annotation_clip=False,
-    )
+def _mark(above: Axes, below: Axes, found: Sequence[Crossing]) -> None:
+    """A dotted line through both panels for each crossing; its words stand above the plot, in a row that has room."""
+    low, high = (log(value) for value in above.get_xlim())
+    ends = [0.0] * _ROWS
+    for crossing in found:
+        at = crossing.at or (crossing.low * crossing.high) ** 0.5
+        for axes in (above, below):
+            axes.axvline(at, color="#333333", linewidth=1.1, linestyle=":", zorder=2)
+        words = f"{crossing.before} → {crossing.after}"
+        half = 0.5 * _LETTER * len(words)
+        middle = min(max((log(at) - low) / (high - low), half), 1 - half)
+        row = next((k for k, end in enumerate(ends) if middle - half >= end), None)
+        if row is None:
+            continue  # the dotted line stands without its words; the table has them
+        ends[row] = middle + half + _LETTER
+        place = (middle, 1.0)
+        how: Any = {"xycoords": "axes fraction", "textcoords": "offset points", "annotation_clip": False}
+        above.annotate(words, place, xytext=(0, 2 + 10 * row), ha="center", va="bottom", fontsize=7.5, **how)
 
 
 def _scale(above: Axes, below: Axes, values: Sequence[int]) -> None:
@@ -137,8 +139,8 @@ def _scale(above: Axes, below: Axes, values: Sequence[int]) -> None:
         axes.xaxis.set_major_formatter("{x:.0f}")
         axes.yaxis.set_major_formatter("{x:,g}")
         axes.grid(axis="y")
-    below.set_ylim(0.9, 30)
-    below.yaxis.set_major_locator(FixedLocator([1, 2, 5, 10, 20]))
+    below.set_ylim(0.9, max(30, 1.2 * below.get_ylim()[1]))
+    below.yaxis.set_major_locator(FixedLocator([1, 2, 5, 10, 20, 50, 100]))
     below.yaxis.set_minor_locator(NullLocator())
 
 

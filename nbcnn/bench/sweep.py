@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from nbcnn.bench.batch import arrays_of, batch_contest
+from nbcnn.bench.batch import arrays_of, batch_race
 from nbcnn.bench.contest import Contest, Seconds, Tell, contenders, hold, refusals, silent
-from nbcnn.bench.rounds import Samples, take_rounds
 from nbcnn.errors import KernelError, nearest
 from nbcnn.kernels.contract import LANES, Conv2dProblem
-from nbcnn.race import race
+from nbcnn.race import race, take_turns
 
 PATIENCE = 0.005
 """Seconds that a very slow contender may take for a pack and stay; a sweep has many points."""
@@ -101,7 +100,7 @@ def sweep(
     rounds: int = 3,
     tell: Tell = silent,
     race: Callable[..., Seconds] = race,
-    take: Callable[..., Samples] = take_rounds,
+    turns: Callable[..., dict[Any, float]] = take_turns,
 ) -> Sweep:
     """Race the backends of conv2d, or those that ``wanted`` names, at every point of the axis.
 
@@ -113,7 +112,9 @@ def sweep(
         tell(f"{axis.title}: {number} of {len(places)}, {', '.join(f'{name} {value}' for name, value in at.items())}")
         problem = axis.problem(**at)
         if axis.name == "batch":
-            contest = _batch(problem, at["batch"], names, threads, rounds, take)
+            absent = refusals(problem, names)
+            able = [name for name in names if name not in absent]
+            contest = batch_race(arrays_of(problem, at["batch"]), able, absent, threads, rounds, turns)
         else:
             contest = hold(problem, names, threads, rounds, race, PATIENCE)
         points.append(Point(at, contest))
@@ -127,11 +128,3 @@ def _places(axis: Axis) -> list[dict[str, int]]:
     if axis.name == "map":
         return [{"kernel": kernel, "image": image} for kernel in KERNELS for image in axis.values]
     return [{axis.name: value} for value in axis.values]
-
-
-def _batch(
-    problem: Conv2dProblem, images: int, names: Sequence[str], threads: int, rounds: int, take: Callable[..., Samples]
-) -> Contest:
-    absent = refusals(problem, names)
-    able = [name for name in names if name not in absent]
-    return batch_contest(arrays_of(problem, images), able, absent, {}, threads, rounds, take, seconds=0.01)

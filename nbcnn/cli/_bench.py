@@ -36,7 +36,8 @@ def layers_table(name: str, raced: Sequence[Raced], threads: int, rounds: int) -
     from nbcnn.bench.layers import describe
     from nbcnn.cli._tables import show
 
-    click.echo(f"{name}: {_threads(threads)}, medians of {rounds} rounds in turn")
+    figures = "medians" if any(each.contest.samples for each in raced) else "lower quartiles"
+    click.echo(f"{name}: {_threads(threads)}, {figures} of {_rounds(rounds)} in turn")
     for layers, contest in raced:
         click.echo(f"\nlayer {', '.join(layers)}: {describe(contest.problem)}")
         table = Table(box=None, pad_edge=False)
@@ -72,7 +73,7 @@ def sweep_table(sweep: Sweep, threads: int, rounds: int) -> None:
     from nbcnn.cli._tables import show
 
     axis, names = sweep.axis, sorted({name for point in sweep.points for name in point.contest.seconds})
-    click.echo(f"\n{axis.title}: {axis.fixed}; {_threads(threads)}, medians of up to {rounds} rounds; µs/image\n")
+    click.echo(f"\n{axis.title}: {axis.fixed}; {_threads(threads)}, at most {_rounds(rounds)} in turn; µs/image\n")
     table = Table(box=None, pad_edge=False)
     for title in sweep.points[0].at:
         table.add_column(title, justify="right")
@@ -109,7 +110,7 @@ def whole_table(name: str, rows: Sequence[Row], peers: Sequence[str], threads: i
     from nbcnn.bench.rounds import OWN
     from nbcnn.cli._tables import show
 
-    click.echo(f"{name}: {_threads(threads)}, medians of {rounds} rounds in turn\n")
+    click.echo(f"{name}: {_threads(threads)}, medians of {_rounds(rounds)} in turn\n")
     table = Table(box=None, pad_edge=False)
     table.add_column("")
     table.add_column("unit")
@@ -133,6 +134,10 @@ def whole_table(name: str, rows: Sequence[Row], peers: Sequence[str], threads: i
 def _figure(value: float) -> str:
     """Three digits or more."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _rounds(count: int) -> str:
+    return "1 round" if count == 1 else f"{count} rounds"
 
 
 def _threads(count: int) -> str:

@@ -113,7 +113,7 @@ def _whole(model: str, as_json: bool, options: dict[str, Any]) -> dict[str, Any]
     threads = options["threads"] or available_threads()
     sets, backends = list(options["sets"]), list(options["backends"])
     network = load(model, overrides=overrides(sets=sets, backends=backends, threads=threads))
-    plugins = [str(plugin.file) for plugin in loaded_plugins()]
+    plugins = [plugin.name if plugin.package else str(plugin.file) for plugin in loaded_plugins()]
     source = {"source": model, "sets": sets, "backends": backends, "plugins": plugins}
     with progress() as tell:
         rows = measure(task_of(network, threads), source, peers, only, options["rounds"], tell)

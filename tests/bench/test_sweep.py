@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import nbcnn.bench.pictures
-from nbcnn.bench.batch import arrays_of, batch_contest, own_calls
+from nbcnn.bench.batch import Packs, arrays_of, batch_contest, batch_race
 from nbcnn.bench.crossover import crossings, winner
 from nbcnn.bench.folder import new_folder, save_sweeps
 from nbcnn.bench.pictures import draw_sweep, styles
@@ -73,7 +73,12 @@ def test_the_map_is_every_kernel_size_at_every_image_size() -> None:
 
 def test_batches_are_timed_as_batches() -> None:
     axis = AXES["batch"]._replace(values=(1, 40), channels=1, image=4)
-    found = sweep(axis, ["conv2d=direct"], threads=1, take=take_of({"direct": 0.004}))
+
+    def turns(crew: Any, players: Any, rounds: int, seconds: float, once: Any) -> Any:
+        assert list(players) == list(once) == [("direct", d) for d in ("forward", "grad_input", "grad_weight")]
+        return dict.fromkeys(players, 0.0044)
+
+    found = sweep(axis, ["conv2d=direct"], threads=1, turns=turns)
     per_image = [point.contest.image(point.contest.seconds["direct"]["forward"]) for point in found.points]
     assert per_image == pytest.approx([0.0044, 0.0044 / 40])
 
@@ -91,7 +96,7 @@ def test_a_sweep_that_nobody_can_do_is_refused() -> None:
 def test_a_batch_is_what_the_formula_says(images: int, threads: int) -> None:
     problem = Conv2dProblem(2, 3, 5, 6, (3, 3), padding=(1, 1, 1, 1))
     arrays, crew = arrays_of(problem, images), Crew(threads)
-    calls = own_calls(arrays, "direct", crew)
+    calls = Packs(arrays, "direct", threads).calls(crew)
     for _ in range(2):  # gradients do not pile up
         results = {direction: np.asarray(call()) for direction, call in calls.items()}
     crew.close()
@@ -103,6 +108,13 @@ def test_a_batch_is_what_the_formula_says(images: int, threads: int) -> None:
     np.testing.assert_allclose(
         results["grad_weight"], conv2d_grad_weight(x, dy, (3, 3), padding=problem.padding), rtol=1e-4, atol=1e-3
     )
+
+
+def test_a_batch_is_shared_out_over_threads() -> None:
+    arrays = arrays_of(Conv2dProblem(1, 1, 3, 3, (1, 1)), 40)  # 3 packs
+    assert [len(Packs(arrays, "direct", threads).tapes["forward"]) for threads in (1, 2, 5)] == [1, 2, 3]
+    found = batch_race(arrays, ["direct", "naive"], {}, 2, 1)
+    assert set(found.seconds["naive"]) == {"forward", "grad_input", "grad_weight"}
 
 
 def test_a_batch_contest_keeps_the_samples() -> None:
