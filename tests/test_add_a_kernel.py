@@ -97,7 +97,6 @@ def test_the_page_can_be_followed(folder: Path, site: Path) -> None:
     assert commands >= 14
     assert {path.name for path in folder.glob("*.py")} == {
         "my_conv.py",
-        "speed.py",
         "factor.py",
         "sign.py",
         "squares.py",
