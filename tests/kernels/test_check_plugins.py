@@ -39,8 +39,14 @@ WORDS = {
         "whole numbers +504 +0 ",
     ],
     "out_of_bounds": [
-        "FAILED contract: y holds what lies outside of the arrays: something is read out of bounds",
+        "conv2d=out_of_bounds: 0 problems, the grid was left out check passed failed worst error seconds out of bounds",
+        "all other checks were left out until `out of bounds` passes: they could end the program",
         "FAILED out of bounds: forward raised IndexError: index is out of bounds",
+    ],
+    "writes_outside": [
+        "all other checks were left out until `out of bounds` passes: they could end the program",
+        "FAILED out of bounds: forward raised IndexError: index is out of bounds, for ",
+        r"checks of 1 backend passed, 0 refused with a reason, \d+ failed$",
     ],
     "crash": [
         "FAILED out of bounds: its process ended with SIGABRT",

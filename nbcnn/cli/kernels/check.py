@@ -78,7 +78,7 @@ def _show(report: Report) -> None:
 
     exact = f"states a tolerance of up to {report.tolerance:.2g}" if report.tolerance else "has to be exact"
     if not report.problems:
-        exact = "refuses all of them"
+        exact = "refuses all of them" if report.refused else "the grid was left out"
     click.echo(f"{report.op}={report.name}: {report.problems:,} problems, {exact}")
     table = Table(box=None, pad_edge=False)
     table.add_column("  check")
