@@ -1,6 +1,6 @@
 """The whole suite: cases outside, backends inside, so that data and oracle are made once for all.
 
-What reads or writes out of its arrays can spoil anything, this process included, so that is looked for first, elsewhere.
+What reads or writes out of its arrays can spoil anything, this process included: that is looked for first, elsewhere.
 """
 
 from __future__ import annotations
@@ -36,8 +36,6 @@ from nbcnn.kernels.host import compiler
 DTYPES = ("float32", "float64")
 LOOSE = 1e-2
 """A largest error below this share of the stated tolerance is worth a note."""
-LOOSEST = 1e-2
-"""A tolerance above this would let mistakes through, not rounding."""
 Progress = Callable[[str, int, int], None]
 
 
@@ -154,8 +152,8 @@ def stated(report: Report, case: Case) -> float:
         tolerance = registry.tolerance(case.problem, report.name)
     except Exception as error:
         raise BrokenError(f"tolerance() raised {type(error).__name__}: {error}") from error
-    if not 0 <= tolerance <= LOOSEST:
-        raise BrokenError(f"tolerance() must be a share between 0 and {LOOSEST}, got {tolerance:.3g}")
+    if not 0 <= tolerance <= registry.MOST_ERROR:
+        raise BrokenError(f"tolerance() must be a share between 0 and {registry.MOST_ERROR}, got {tolerance:.3g}")
     return tolerance
 
 
@@ -171,6 +169,9 @@ def _check_more(report: Report, taken: list[Any], options: Options) -> None:
         return able[:count]
 
     _note_looseness(report)
+    if not report.sound:
+        report.notes.append(_left_out(report.op))
+        return
     with report.timed("jacobian"):
         for problem in some(tiny(report.op), "float64", 8):
             check_jacobian(backend, problem, report)
@@ -184,6 +185,12 @@ def _check_more(report: Report, taken: list[Any], options: Options) -> None:
     if taken and report.op in networks():
         with report.timed("network"):
             check_network(report.op, report.name, report)
+
+
+def _left_out(op: str) -> str:
+    weighted = ["adjoint"] if op in ("conv2d", "linear") else []
+    later = ["repeats", *weighted, "jacobian", "not a number", "threads", *(["network"] if op in networks() else [])]
+    return f"left out until `contract` passes: {', '.join(later[:-1])} and {later[-1]}; they would blame other causes"
 
 
 def _note_looseness(report: Report) -> None:

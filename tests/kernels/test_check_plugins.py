@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from nbcnn.check.choice import chosen
 from nbcnn.check.odd import busy
 from nbcnn.check.outofbounds import Child
 from nbcnn.check.report import Report
 from nbcnn.check.threads import check_threads
+from nbcnn.errors import KernelError
 from nbcnn.kernels import registry
 from nbcnn.plugins import load_plugin, loading
 
@@ -91,6 +93,12 @@ def test_a_plugin_that_takes_the_other_process_down_while_it_is_loaded(tmp_path:
         sentence = "out of bounds: its process ended with SIGABRT while the plugin was loaded"
         assert [str(failure) for failure in report.failures] == [sentence]
     assert reports[-1].tally("out of bounds").passed == 9
+
+
+@pytest.mark.parametrize("what", ["winograd", "conv2d=winograd"])
+def test_a_backend_of_a_plugin_that_is_not_loaded(what: str) -> None:
+    with pytest.raises(KernelError, match=r"winograd.py may have it and is not loaded: add --plugin \S*winograd.py"):
+        chosen(what)
 
 
 def test_every_wrong_plugin_is_in_the_table() -> None:
