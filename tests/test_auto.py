@@ -14,14 +14,14 @@ from memory import own_memory
 import nbcnn
 from nbcnn.auto import NEAR, SLOWEST, settle, told
 from nbcnn.checkpoint import load_tensors
-from nbcnn.choices import MOST_ERROR, Choice
+from nbcnn.choices import Choice
 from nbcnn.cli import main
 from nbcnn.config import Overrides, load_config
 from nbcnn.data import write_idx
 from nbcnn.engine import Engine
 from nbcnn.errors import ConfigError, KernelError
 from nbcnn.kernels.contract import Conv2dProblem
-from nbcnn.kernels.registry import backend, backend_names
+from nbcnn.kernels.registry import MOST_ERROR, backend, backend_names
 from nbcnn.network import Network
 from nbcnn.race import Seconds
 
@@ -165,11 +165,11 @@ def test_an_inexact_backend_wins_below_the_bound_and_it_is_said(monkeypatch: pyt
     fft = type(backend("conv2d", "fft"))
     monkeypatch.setattr(fft, "tolerance", lambda self, problem: MOST_ERROR)
     choice, _ = Clock(direct=2.0, fft=1.0).settle(network())
-    assert choice.name == "fft" and str(choice).endswith("→ fft (inexact, by a share of at most 0.05)")
+    assert choice.name == "fft" and str(choice).endswith("→ fft (inexact, by a share of at most 0.01)")
     monkeypatch.setattr(fft, "tolerance", lambda self, problem: 2 * MOST_ERROR)
     choice, _ = Clock(direct=2.0, fft=1.0).settle(network())
     assert choice.name == "direct"
-    assert choice.refused["fft"] == "its error bound 0.1 is above auto's 0.05"
+    assert choice.refused["fft"] == "its error bound 0.02 is above auto's 0.01"
     assert "; too inexact: fft → direct" in str(choice)
 
 

@@ -25,6 +25,10 @@ DEFAULT = "direct"
 AUTO = "auto"
 """Not a backend but the word for the fastest one, found by timing (nbcnn/auto.py); no backend may be called so."""
 
+MOST_ERROR = 0.01
+"""The largest error bound that a backend may state (``tolerance``): more would let mistakes through, not rounding. What
+it is held against: a plain float32 sum of n products has n·2⁻²⁴, 0.001 for the weights' gradient of a 32×32 image."""
+
 T = TypeVar("T")
 
 _registered: dict[tuple[str, str], type[Backend]] = {}
