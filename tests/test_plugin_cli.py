@@ -17,7 +17,7 @@ from nbcnn.cli import main
 from nbcnn.cli.plugin.new import KINDS
 from nbcnn.errors import ConfigError, DataError, KernelError
 from nbcnn.kernels.registry import prepare
-from nbcnn.plugins import loaded_plugins
+from nbcnn.plugins import loaded_plugins, unload_plugin
 
 pytestmark = pytest.mark.usefixtures("folder")
 
@@ -240,6 +240,55 @@ def test_another_version_of_a_runs_plugin_is_told(folder: Path, capsys: pytest.C
         with pytest.raises(SystemExit):
             main(["eval", "run", "--plugin", "taps.py"])
     assert "warning: run was made with another version of the plugin taps than taps.py\n" in capsys.readouterr().err
+
+
+def suggested(told: str) -> list[list[str]]:
+    """The commands after "next:" or below "stopped", without the program's own name."""
+    lines = [line for line in told.splitlines() if line.startswith("  ") and not line.startswith("    ")]
+    words = [shlex.split(line)[1:] for line in lines]
+    return [one[one.index("nbcnn") + 1 :] if "nbcnn" in one else one for one in words]
+
+
+def test_what_follows_a_training_with_a_plugin_can_be_done(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "my own").mkdir()
+    write(folder / "my own" / "taps.py", BACKEND)
+    monkeypatch.setenv("NBCNN_PLUGINS", str(add("dataset", "mini").resolve()))
+    write(folder / "small.yaml", SMALL + "backends: {conv2d: taps}\n")
+    told = call(capsys, "train", "small.yaml", "--out", "run", "--plugin", "my own/taps.py")
+    evaluate, again, predict = suggested(told[told.index("next:") :])
+    assert evaluate == ["eval", "run", "--plugin", "my own/taps.py"]
+    assert again == ["train", "run/config.yaml", "--backend", "conv2d=fft", "--plugin", "my own/taps.py"]
+    assert predict == ["predict", "run", "PICTURE.png", "--plugin", "my own/taps.py"]
+    for command in (evaluate, again):
+        for plugin in loaded_plugins():
+            if plugin.name == "taps":
+                unload_plugin(plugin)
+        call(capsys, *command)
+    told = call(
+        capsys, *("compare", "run", "--plugin", "my own/taps.py", "--steps", 2),
+        *("--backend", "conv2d=direct", "--backend", "conv2d=taps", "--out", "both"),
+    )  # fmt: skip
+    ((*words, plugin),) = suggested(told[told.index("next:") :])
+    assert words == ["eval", "both/conv2d=taps", "--plugin"] and plugin == "my own/taps.py"
+
+
+def test_a_training_that_is_stopped_suggests_the_plugin(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    write(folder / "taps.py", BACKEND)
+    add("dataset", "mini")
+    write(folder / "small.yaml", SMALL + "backends: {conv2d: taps}\n")
+    monkeypatch.setattr("nbcnn.training.draw_run", interrupted)
+    with pytest.raises(SystemExit):
+        main(["train", "small.yaml", "--out", "run", "--plugin", "taps.py", "--plugin", "mini.py"])
+    told = capsys.readouterr().out
+    told = told[told.index("stopped after") :]
+    assert suggested(told) == [["eval", "run", "--plugin", "taps.py", "--plugin", "mini.py"]]
 
 
 # nbcnn plugin, nbcnn kernels

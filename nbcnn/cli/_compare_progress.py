@@ -6,7 +6,7 @@ import textwrap
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from nbcnn.cli._display import Display, loss_text, program
+from nbcnn.cli._display import Display, loss_text, with_plugins
 from nbcnn.comparison import Reporter
 from nbcnn.report.verdict import verdicts
 
@@ -92,7 +92,8 @@ class CompareProgress(Display, Reporter):
         self._print(f"\npicture: {comparison.picture}\nnumbers: {comparison.json}\n\nnext:")
         last = next((variant for variant in reversed(comparison.variants) if variant.records), None)
         if last:
-            self._print(f"  {program()} eval {quote(str(last.folder))}\n      one of the variants on the test images")
+            command = with_plugins(f"eval {quote(str(last.folder))}")
+            self._print(f"  {command}\n      one of the variants on the test images")
 
 
 def _table(comparison: Comparison) -> Table:

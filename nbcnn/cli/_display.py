@@ -5,14 +5,17 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Self
 
+import click
 from rich import progress
 from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
 from nbcnn.cli._compiling import CHOOSING
+from nbcnn.cli._options import PLUGINS
 
 if TYPE_CHECKING:
     from nbcnn.choices import Choice
@@ -101,6 +104,13 @@ def program() -> str:
     found = shutil.which(typed.name)
     same = found is not None and Path(found).resolve() == typed.resolve()
     return str(typed) if typed.stem == "nbcnn" and not same else "nbcnn"
+
+
+def with_plugins(command: str) -> str:
+    """A command that is suggested: called as this program is, and with the plugins that were loaded for this one."""
+    context = click.get_current_context(silent=True)
+    typed = context.meta.get(PLUGINS, ()) if context else ()
+    return " ".join([program(), command, *(f"--plugin {quote(plugin)}" for plugin in typed)])
 
 
 def loss_text(loss: float) -> str:
