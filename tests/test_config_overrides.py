@@ -218,6 +218,31 @@ def test_the_nearest_backend_wins(tmp_path: Path) -> None:
     assert conv_backends(load_config(written(tmp_path, null))) == ["naive", "naive"]
 
 
+def test_an_unknown_backend_is_told_once_and_not_where_an_option_replaces_it(tmp_path: Path) -> None:
+    three = (
+        CONVS.replace("backend: direct", "backend: gone")
+        + """  - conv2d: {out_channels: 2, kernel_size: 1, backend: gone}
+  - relu: {backend: gone}
+  - conv2d: {out_channels: 2, kernel_size: 1, backend: lost}
+backends: {conv2d: gone}
+"""
+    )
+    told = problems(file := written(tmp_path, three))
+    assert [text.partition("; ")[0].partition(": ")[2] for text in told] == [
+        "layers[0].conv2d.backend: unknown backend 'gone' for conv2d (and in 2 more places)",
+        "layers[3].relu.backend: unknown backend 'gone' for relu",
+        "layers[4].conv2d.backend: unknown backend 'lost' for conv2d",
+    ]
+    assert all("load the plugin that has it with --plugin FILE" in text for text in told)
+    options = ("conv2d=naive", "relu=direct")
+    config = load_config(file, Overrides(backends=options))
+    assert conv_backends(config) == ["naive"] * 4 and config.backends == {"conv2d": "naive", "relu": "direct"}
+    (left,) = problems(file, Overrides(backends=options[:1]))
+    assert "layers[3].relu.backend: unknown backend 'gone' for relu; " in left
+    both = problems(file, Overrides(backends=("conv2d=nave", "relu=direct")))  # no option that counts
+    assert len(both) == 3 and "--backend conv2d=nave: unknown backend" in both[-1]
+
+
 @pytest.mark.parametrize(
     ("option", "sentence"),
     [

@@ -274,6 +274,21 @@ def test_what_follows_a_training_with_a_plugin_can_be_done(
     assert words == ["eval", "both/conv2d=taps", "--plugin"] and plugin == "my own/taps.py"
 
 
+def test_a_run_of_a_plugin_that_is_gone_can_be_trained_on_other_kernels(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for file in (write(folder / "taps.py", BACKEND), add("dataset", "mini")):
+        package.load_plugin(file)
+    write(folder / "small.yaml", SMALL + "backends: {conv2d: taps}\n")
+    call(capsys, "train", "small.yaml", "--out", "run")
+    unload_plugin(next(plugin for plugin in loaded_plugins() if plugin.name == "taps"))
+    told = call(capsys, "train", "run/config.yaml", code=2)
+    assert told.count("unknown backend 'taps' for conv2d (and in 1 more place); by its run.json") == 1
+    assert len(told.splitlines()) == 1
+    (folder / "taps.py").unlink()
+    assert "conv2d=fft" in call(capsys, "train", "run/config.yaml", "--backend", "conv2d=fft")
+
+
 def test_a_training_that_is_stopped_suggests_the_plugin(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
