@@ -15,6 +15,10 @@ from nbcnn.layers.entries import kind_of
 SETS_WRONG = r"""
 train.epohcs=3
     train.epohcs: unknown key 'epohcs'; did you mean epochs? (known:
+epochs=3
+    epochs: unknown key 'epochs'; did you mean train.epochs? (known here: backends, data, input, layers, name, train)
+hieght=3
+    hieght: unknown key 'hieght'; did you mean input.height? (known here: backends,
 trian.epochs=3
     trian: unknown key 'trian'; did you mean train? (known:
 train.epochs=three

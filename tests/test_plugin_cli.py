@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shlex
 import warnings
 from pathlib import Path
@@ -177,7 +179,8 @@ def test_layers_optimizers_data_sets_and_options_say_it_too(folder: Path, capsys
     ):
         package.data.data_source("nothing")
     with pytest.raises(
-        KernelError, match=r"unknown backend 'x' for relu: .*; one of a plugin's is known once that is loaded$"
+        KernelError,
+        match=r"unknown backend 'x' for relu: .*; one of a plugin's is known once that is loaded: nbcnn\.load_plugin\(.FILE.\)$",
     ):
         prepare(package.kernels.contract.ElementwiseProblem("relu", 3), "x")
 
@@ -319,6 +322,18 @@ def test_a_new_plugin_is_written_loads_and_is_never_overwritten(kind: str, capsy
     assert told == "error: fresh_one.py exists already and is never overwritten; choose another name\n"
     assert path.read_text() == (TEMPLATES / f"{kind}.py").read_text()
     assert [name for _, name in package.load_plugin(path).things] == ["fresh_one"]
+
+
+def test_a_folder_that_nobody_may_write_to(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*arguments: object, **more: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", refused)
+        patch.setattr(Path, "read_text", lambda path, encoding: "")
+        told = call(capsys, "plugin", "new", "fresh_one", "--kind", "layer", code=2)
+    sentence = "fresh_one.py can't be written: Permission denied; choose a folder that you may write to"
+    assert told == f"error: {sentence}\n"
 
 
 @pytest.mark.parametrize("kind", ["layer", "optimizer", "dataset"])

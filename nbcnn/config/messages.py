@@ -115,7 +115,7 @@ def _problems(group: list[tuple[Loc, Complaint]], tree: Tree) -> list[Problem]:
         return [Problem(tree.place(path, of_key=complaint.kind == "key"), path, complaint.sentence + got)]
     if complaint.kind == "extra_forbidden" and model is not None:
         path, key = find(tree, loc)[0], str(loc[-1])
-        remedy = hint(key, model.model_fields)
+        remedy = hint(key, model.model_fields, _below(model, tree) if len(path) == 1 else ())
         return [Problem(tree.place(path, of_key=True), path, f"unknown key {show(key)}; {remedy}")]
     if complaint.kind == "missing" and not rest and name is not None and model is not None:
         path, _ = find(tree, loc[:-1])
@@ -133,6 +133,14 @@ def _problems(group: list[tuple[Loc, Complaint]], tree: Tree) -> list[Problem]:
             comma = decimal_point(value) if "number" in words else ""
             told.append(Problem(tree.place(path), path, f"expected {words}, got {show(value)}{comma}"))
     return told
+
+
+def _below(model: type[BaseModel], tree: Tree) -> set[str]:
+    """The keys below those of the whole config, as ``train.epochs``: what sections may have, and what this tree has."""
+    sections = {name: field.annotation for name, field in model.model_fields.items()}
+    models = {name: kind for name, kind in sections.items() if isinstance(kind, type) and issubclass(kind, BaseModel)}
+    found = {f"{name}.{key}" for name, kind in models.items() for key in kind.model_fields}
+    return found | {".".join(map(str, path)) for path in tree.values if len(path) > 1 and path[0] in models}
 
 
 def _misspelt(loc: Loc, complaint: Complaint) -> Loc:
