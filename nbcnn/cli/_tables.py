@@ -1,13 +1,26 @@
-"""Tables on the terminal: rich's, without the spaces that it leaves at the ends of lines."""
+"""Tables on the terminal (rich's, without the spaces that it leaves at the ends of lines) and lines that are long."""
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+
+WIDEST = 100
+"""Columns of a line, on terminals and in files alike."""
+
+
+def wrapped(line: str) -> str:
+    """The line, broken between words where it is too long; what follows is set in by four more columns."""
+    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    return textwrap.fill(
+        line, WIDEST, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False, tabsize=1
+    )
 
 
 def show(table: Table) -> None:

@@ -118,7 +118,7 @@ def backend(op: str, name: str = DEFAULT) -> Backend:
     if name not in backend_names(op):
         raise KernelError(
             f"unknown backend {name!r} for {op}: {nearest(name, backend_names(op))}; "
-            "one of a plugin's is known once that is loaded"
+            'one of a plugin\'s is known once that is loaded: nbcnn.load_plugin("FILE")'
         )
     if (op, name) not in _registered:
         importlib.import_module(f"{__package__}.{op}.{name}")
