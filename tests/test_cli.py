@@ -91,6 +91,7 @@ def test_long_lines_are_broken_between_words_and_set_in():
     assert first.startswith("  conv2d 5×5: kernel-0") and more
     assert all(one.startswith("      ") and one[6] != " " for one in more)
     assert " ".join(one.strip() for one in (first, *more)) == line.strip()
+    assert all(one.rstrip(",").endswith((" ms", "→ kernel-0")) for one in (first, *more))
     assert wrapped("epoch  1  test loss") == "epoch  1  test loss"
 
 

@@ -105,8 +105,7 @@ trian: {}
     4:1: trian: unknown key 'trian'; did you mean train? (known: backends, data, input, layers,
 momentum: 0.9
     4:1: momentum: unknown key 'momentum'; known: backends, data, input, layers, name, train
-lr: 0.2
-train: {optimizer: {adam: {lr: 0.1}}}
+lr: 0.2\ntrain: {optimizer: {adam: {lr: 0.1}}}
     4:1: lr: unknown key 'lr'; did you mean train.optimizer.adam.lr? (known here: backends,
 backends: direct
     4:11: backends: expected a mapping, as in {key: value}, got 'direct'

@@ -7,7 +7,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from nbcnn.cli._display import Display, loss_text, with_plugins
-from nbcnn.cli._tables import show, wrapped
+from nbcnn.cli._tables import NO_BREAK, show, wrapped
 from nbcnn.comparison import Reporter
 from nbcnn.report.verdict import verdicts
 
@@ -126,7 +126,7 @@ def _table(comparison: Comparison) -> Table:
 
 
 def _outcome(variant: Variant, number: str) -> str:
-    return f"{variant.name} {'diverged' if variant.diverged else number}"
+    return f"{variant.name}{NO_BREAK}{'diverged' if variant.diverged else number}"
 
 
 def _length(comparison: Comparison) -> str:

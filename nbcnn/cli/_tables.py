@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from typing import TYPE_CHECKING
 
@@ -13,14 +14,19 @@ if TYPE_CHECKING:
 
 WIDEST = 100
 """Columns of a line, on terminals and in files alike."""
+NO_BREAK = "\N{NO-BREAK SPACE}"
+"""Becomes a space when the line is broken."""
 
 
 def wrapped(line: str) -> str:
-    """The line, broken between words where it is too long; what follows is set in by four more columns."""
-    indent = " " * (len(line) - len(line.lstrip()) + 4)
-    return textwrap.fill(
-        line, WIDEST, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False, tabsize=1
-    )
+    """The line, broken between words where it is too long; what follows is set in by four more columns.
+
+    Names stay with their milliseconds, arrows with what they point to; NO_BREAK holds other words together.
+    """
+    indent = " " * (len(line) - len(line.lstrip(" ")) + 4)
+    bound = re.sub(r" (?=→|[\d.,]+ ms\b|ms\b)|(?<=→) ", NO_BREAK, line)
+    text = textwrap.fill(bound, WIDEST, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False)
+    return text.replace(NO_BREAK, " ")
 
 
 def show(table: Table) -> None:

@@ -29,8 +29,9 @@ def hint(key: str, known: Collection[str], below: Collection[str] = ()) -> str:
     if key in _ANSWERS:
         return _ANSWERS[key]
     last = {path.rpartition(".")[2]: path for path in sorted(below, reverse=True)}
-    if key in last or (closest(key, known) is None and (near := closest(key, last))):
-        return f"did you mean {last[key] if key in last else last[near]}? (known here: {', '.join(sorted(known))})"
+    near = key if key in last else None if closest(key, known) else closest(key, last, cutoff=0.7)
+    if near:
+        return f"did you mean {last[near]}? (known here: {', '.join(sorted(known))})"
     return nearest(key, known) if known else "there is nothing to set here"
 
 
