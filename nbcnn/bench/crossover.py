@@ -28,8 +28,8 @@ class Winner(NamedTuple):
 class Crossing(NamedTuple):
     """Between two points of an axis one winner follows another.
 
-    ``at`` is where their lines meet, straight lines on logarithmic axes; None where one of both has no time at one of
-    the points.
+    ``at`` is where their lines meet in a picture, straight lines on logarithmic axes; None where one of both has no
+    time at one of the points. Nothing was measured there, and no whole number need be there.
     """
 
     low: int
@@ -39,9 +39,18 @@ class Crossing(NamedTuple):
     after: str
 
     def __str__(self) -> str:
-        if self.at is None:
-            return f"{self.before} → {self.after} between {self.low} and {self.high}"
-        return f"{self.before} → {self.after} at about {self.at:.{2 if self.at < 10 else 3}g}"
+        return f"{self.before} → {self.after} between {self.low} and {self.high}"
+
+
+class Only(NamedTuple):
+    """A single measured point at which ``name`` wins; at those before and after it ``around`` does."""
+
+    at: int
+    name: str
+    around: str
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.at} only"
 
 
 def winner(contest: Contest, direction: str) -> Winner | None:
@@ -68,6 +77,28 @@ def crossings(sweep: Sweep, direction: str) -> Iterator[Crossing]:
             yield Crossing(low, high, found, leader, ahead.name)
             leader = ahead.name
         last = point
+
+
+def changes(sweep: Sweep, direction: str) -> list[Crossing | Only]:
+    """The crossings, but where a winner holds at a single measured point one ``Only`` in place of two."""
+    found: list[Crossing | Only] = []
+    for crossing in crossings(sweep, direction):
+        last = found[-1] if found else None
+        if isinstance(last, Crossing) and (last.high, last.before) == (crossing.low, crossing.after):
+            found[-1] = Only(last.high, last.after, last.before)
+        else:
+            found.append(crossing)
+    return found
+
+
+def course(sweep: Sweep, direction: str) -> str:
+    """Who wins along the axis, in words: ``direct; fft at 5 only; direct → fft between 9 and 11``."""
+    found = changes(sweep, direction)
+    if not found:
+        first = next(won for point in sweep.points if (won := winner(point.contest, direction)))
+        return f"{first.name} all along"
+    start = [found[0].around] if isinstance(found[0], Only) else []
+    return "; ".join([*start, *map(str, found)])
 
 
 def _close(contest: Contest, direction: str, leader: str, ahead: str) -> bool:

@@ -53,9 +53,11 @@ def race_layers(
         raise PeerError(
             f"--against: there is nothing to compare with for --op {', '.join(ops)}; peers race conv2d alone"
         )
-    for problem, layers in problems_of(config, ops).items():
+    problems = problems_of(config, ops)
+    for problem, layers in problems.items():  # mistakes are told before the first race
+        _somebody_can(problem, contenders(problem.op, wanted), layers[0])
+    for problem, layers in problems.items():
         names = contenders(problem.op, wanted)
-        _somebody_can(problem, names, layers[0])
         paths = [layer.path for layer in layers]
         tell(f"layer {', '.join(paths)}: {describe(problem)}")
         if peers:

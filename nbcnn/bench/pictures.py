@@ -7,7 +7,7 @@ from math import log, nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nbcnn.bench.crossover import TIE, Crossing, crossings, winner
+from nbcnn.bench.crossover import TIE, Crossing, Only, changes, winner
 from nbcnn.bench.sweep import KERNELS, Point, Sweep
 from nbcnn.report.figure import BLUE, DPI, GREEN, GREY, ORANGE, RED, look, save, shorten
 
@@ -77,6 +77,8 @@ def _lines(sweep: Sweep, threads: int) -> Figure:
     panels = figure.subplots(2, 3, sharex=True, sharey="row", gridspec_kw={"height_ratios": [3, 2]})
     figure.subplots_adjust(left=0.08, right=0.985, top=0.80, bottom=0.165, wspace=0.06, hspace=0.14)
     style, values = styles(sweep), [point.at[sweep.axis.name] for point in sweep.points]
+    found = {direction: changes(sweep, direction) for direction in _DIRECTIONS}
+    rows: dict[str, int] = {}
     for column, (direction, title) in enumerate(_DIRECTIONS.items()):
         above, below = panels[0][column], panels[1][column]
         above.set_title(title, fontsize=11, pad=34)
@@ -85,15 +87,15 @@ def _lines(sweep: Sweep, threads: int) -> Figure:
             above.plot(values, [_microseconds(point, name, direction) for point in sweep.points], **drawn)
             below.plot(values, [_behind(point, name, direction) for point in sweep.points], **drawn)
         _scale(above, below, values)
-        _mark(above, below, list(crossings(sweep, direction)))
+        _mark(above, below, found[direction], rows)
         below.set_xlabel(f"{sweep.axis.title}, {sweep.axis.unit}")
     panels[0][0].set_ylabel("time for one image, µs")
     panels[1][0].set_ylabel("× the best")
+    dotted = "Dotted: where the fastest changes, or wins at one point only. " if any(found.values()) else ""
     _legend(
         figure,
         panels[0][0].get_legend_handles_labels()[0],
-        "Dotted: where the fastest changes (lines on logarithmic axes, between measured points). "
-        f"Who is less than {TIE - 1:.0%} ahead has not overtaken.",
+        f"Marks: measured points. {dotted}Who is less than {TIE - 1:.0%} ahead has not overtaken.",
     )
     return figure
 
@@ -108,20 +110,28 @@ def _behind(point: Point, name: str, direction: str) -> float:
     return point.contest.behind(direction, name, point.contest.ranking(direction)[0][0])
 
 
-def _mark(above: Axes, below: Axes, found: Sequence[Crossing]) -> None:
-    """A dotted line through both panels for each crossing; its words stand above the plot, in a row that has room."""
+def _mark(above: Axes, below: Axes, found: Sequence[Crossing | Only], rows: dict[str, int]) -> None:
+    """A dotted line through both panels for each change; its words stand above the plot, in a row that has room.
+
+    ``rows`` keeps who stands in which row: the same words stand in the same one in every panel, if there is room.
+    """
     low, high = (log(value) for value in above.get_xlim())
     ends = [0.0] * _ROWS
-    for crossing in found:
-        at = crossing.at or (crossing.low * crossing.high) ** 0.5
+    for change in found:
+        if isinstance(change, Only):
+            at, words = float(change.at), f"{change.name} at {change.at}"
+        else:
+            at = change.at or (change.low * change.high) ** 0.5
+            words = f"{change.before} → {change.after}"
         for axes in (above, below):
             axes.axvline(at, color="#333333", linewidth=1.1, linestyle=":", zorder=2)
-        words = f"{crossing.before} → {crossing.after}"
         half = 0.5 * _LETTER * len(words)
         middle = min(max((log(at) - low) / (high - low), half), 1 - half)
-        row = next((k for k, end in enumerate(ends) if middle - half >= end), None)
+        order = sorted(range(_ROWS), key=rows.get(words, 0).__ne__)
+        row = next((k for k in order if middle - half >= ends[k]), None)
         if row is None:
             continue  # the dotted line stands without its words; the table has them
+        rows.setdefault(words, row)
         ends[row] = middle + half + _LETTER
         place = (middle, 1.0)
         how: Any = {"xycoords": "axes fraction", "textcoords": "offset points", "annotation_clip": False}

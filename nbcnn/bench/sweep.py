@@ -107,7 +107,7 @@ def sweep(
     The very slow ones leave a point after a quick look. Raises KernelError for an unknown backend, and where none of
     those wanted can do any point.
     """
-    names, places, points = contenders("conv2d", wanted), _places(axis), []
+    names, places, points = able_to(axis, wanted), _places(axis), []
     for number, at in enumerate(places, 1):
         tell(f"{axis.title}: {number} of {len(places)}, {', '.join(f'{name} {value}' for name, value in at.items())}")
         problem = axis.problem(**at)
@@ -118,10 +118,17 @@ def sweep(
         else:
             contest = hold(problem, names, threads, rounds, race, PATIENCE)
         points.append(Point(at, contest))
-    if not any(point.contest.seconds for point in points):
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in points[0].contest.absent.items())
-        raise KernelError(f"--sweep {axis.name}: no backend can do any point of it: {reasons}")
     return Sweep(axis, points)
+
+
+def able_to(axis: Axis, wanted: Sequence[str] = ()) -> list[str]:
+    """The backends of a sweep; raises KernelError for an unknown one, and where none can do any point of the axis."""
+    names = contenders("conv2d", wanted)
+    absent = [refusals(axis.problem(**at), names) for at in _places(axis)]
+    if all(len(each) == len(names) for each in absent):
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in absent[0].items())
+        raise KernelError(f"--sweep {axis.name}: no backend can do any point of it: {reasons}")
+    return names
 
 
 def _places(axis: Axis) -> list[dict[str, int]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import click
@@ -12,21 +13,42 @@ import click
 if TYPE_CHECKING:
     from nbcnn.bench.layers import Raced
     from nbcnn.bench.rounds import Row
-    from nbcnn.bench.sweep import Sweep
+
+WIDTH = 100
+"""Columns of what is printed, at most."""
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[str], None]]:
-    """A line on standard error that says what is measured now; on a terminal it moves, elsewhere there is one each."""
+def progress(warning: str | None = None) -> Iterator[Callable[[str], None]]:
+    """On a terminal a moving line that says what is measured now; elsewhere nothing, for it would mix with the tables.
+
+    ``warning`` is said once the first measurement begins, so after all mistakes in what was asked for.
+    """
     from rich.console import Console
     from rich.markup import escape
 
+    untold = [warning] if warning else []
+
+    def warn() -> None:
+        while untold:
+            click.echo(folded(f"warning: {untold.pop()}"), err=True)
+
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal:
-        yield lambda what: click.echo(what, err=True)
+        yield lambda what: warn()
         return
     with console.status("") as status:
-        yield lambda what: status.update(escape(what))
+
+        def tell(what: str) -> None:
+            warn()
+            status.update(escape(what))
+
+        yield tell
+
+
+def folded(line: str, indent: str = "  ") -> str:
+    """A line in several of WIDTH columns at most."""
+    return fill(line, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def layers_table(name: str, raced: Sequence[Raced], threads: int, rounds: int) -> None:
@@ -37,7 +59,7 @@ def layers_table(name: str, raced: Sequence[Raced], threads: int, rounds: int) -
     from nbcnn.cli._tables import show
 
     figures = "medians" if any(each.contest.samples for each in raced) else "lower quartiles"
-    click.echo(f"{name}: {_threads(threads)}, {figures} of {_rounds(rounds)} in turn")
+    click.echo(f"{name}: {threads_words(threads)}, {figures} of {rounds_words(rounds)} in turn")
     for layers, contest in raced:
         click.echo(f"\nlayer {', '.join(layers)}: {describe(contest.problem)}")
         table = Table(box=None, pad_edge=False)
@@ -65,44 +87,6 @@ def layers_table(name: str, raced: Sequence[Raced], threads: int, rounds: int) -
     sys.stdout.flush()
 
 
-def sweep_table(sweep: Sweep, threads: int, rounds: int) -> None:
-    """A line for each point and direction: the winner, its margin, everybody's time; then crossings and absences."""
-    from rich.table import Table
-
-    from nbcnn.bench.crossover import crossings, winner
-    from nbcnn.cli._tables import show
-
-    axis, names = sweep.axis, sorted({name for point in sweep.points for name in point.contest.seconds})
-    click.echo(f"\n{axis.title}: {axis.fixed}; {_threads(threads)}, at most {_rounds(rounds)} in turn; µs/image\n")
-    table = Table(box=None, pad_edge=False)
-    for title in sweep.points[0].at:
-        table.add_column(title, justify="right")
-    table.add_column("direction")
-    table.add_column("winner")
-    for title in ("by", *names):
-        table.add_column(title, justify="right")
-    directions = list(dict.fromkeys(direction for point in sweep.points for direction in point.contest.directions))
-    for direction in directions:
-        for point in sweep.points:
-            won, contest = winner(point.contest, direction), point.contest
-            times = [contest.seconds.get(name, {}).get(direction) for name in names]
-            cells = ["–" if seconds is None else _figure(contest.image(seconds) * 1e6) for seconds in times]
-            margin = "" if won is None or won.margin is None else f"{won.margin:.2f}×"
-            table.add_row(*map(str, point.at.values()), direction, won.name if won else "", margin, *cells)
-    show(table)
-    if axis.name != "map":
-        click.echo()
-        for direction in directions:
-            found = "; ".join(map(str, crossings(sweep, direction)))
-            click.echo(f"{direction}: {found or 'one winner all along'}")
-    reasons: dict[tuple[str, str], list[str]] = {}
-    for point in sweep.points:
-        for name, reason in point.contest.absent.items():
-            reasons.setdefault((name, reason), []).append(" × ".join(map(str, point.at.values())))
-    for (name, reason), where in reasons.items():
-        click.echo(f"  – {name} at {', '.join(where)}: {reason}")
-
-
 def whole_table(name: str, rows: Sequence[Row], peers: Sequence[str], threads: int, rounds: int) -> None:
     """A line for each measure: nbcnn, then each peer's best way and how far nbcnn is ahead of it."""
     from rich.table import Table
@@ -110,7 +94,7 @@ def whole_table(name: str, rows: Sequence[Row], peers: Sequence[str], threads: i
     from nbcnn.bench.rounds import OWN
     from nbcnn.cli._tables import show
 
-    click.echo(f"{name}: {_threads(threads)}, medians of {_rounds(rounds)} in turn\n")
+    click.echo(f"{name}: {threads_words(threads)}, medians of {rounds_words(rounds)} in turn\n")
     table = Table(box=None, pad_edge=False)
     table.add_column("")
     table.add_column("unit")
@@ -119,26 +103,28 @@ def whole_table(name: str, rows: Sequence[Row], peers: Sequence[str], threads: i
         table.add_column(peer, justify="right")
         table.add_column("ratio", justify="right")
     for row in rows:
-        cells = [row.what, row.unit, _figure(row.median(OWN))]
+        cells = [row.what, row.unit, figure(row.median(OWN))]
         for peer in peers:
             ratio = row.ratio(peer)
             way = ratio.contender.partition(" ")[2] if ratio else ""
-            figure = f"{way} {_figure(row.median(ratio.contender))}".strip() if ratio else "–"
-            cells += [figure, f"{ratio.ratio:.2f}" if ratio else ""]
+            best = f"{way} {figure(row.median(ratio.contender))}".strip() if ratio else "–"
+            cells += [best, f"{ratio.ratio:.2f}" if ratio else ""]
         table.add_row(*cells)
     show(table)
     if peers:
         click.echo("\nratio: above 1 nbcnn is ahead; each round's own, then their median. A peer's best way is shown.")
 
 
-def _figure(value: float) -> str:
+def figure(value: float) -> str:
     """Three digits or more."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def _rounds(count: int) -> str:
+def rounds_words(count: int) -> str:
+    """A count of rounds."""
     return "1 round" if count == 1 else f"{count} rounds"
 
 
-def _threads(count: int) -> str:
+def threads_words(count: int) -> str:
+    """A count of threads."""
     return "1 thread" if count == 1 else f"{count} threads"

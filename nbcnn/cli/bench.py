@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import click
@@ -31,19 +33,19 @@ def command(model: str | None, as_json: bool, **options: Any) -> None:
     libraries beside the layers or the network.
     """
     from nbcnn.bench.environment import busy, environment
+    from nbcnn.cli._bench import progress
 
     _fits_together(model, options)
     options["rounds"] = options["rounds"] or (3 if options["axes"] else 7)
     place = environment("torch", "onnxruntime", "onnx")
-    if warning := busy(place):
-        click.echo(f"warning: {warning}", err=True)
+    begin = partial(progress, busy(place))
     record = {"environment": place, "rounds": options["rounds"]}
     if options["axes"]:
-        found = _sweep(record, as_json, options)
+        found = _sweep(record, as_json, options, begin)
     elif options["whole"]:
-        found = _whole(options["whole"], as_json, options)
+        found = _whole(options["whole"], as_json, options, begin)
     else:
-        found = _layers(model or "lenet", as_json, options)
+        found = _layers(model or "lenet", as_json, options, begin)
     if as_json:
         click.echo(json.dumps(record | found))
 
@@ -65,46 +67,45 @@ def _fits_together(model: str | None, options: dict[str, Any]) -> None:
             raise click.UsageError(f"--{option} does not go with {'--sweep' if axes else '--model'}")
 
 
-def _layers(model: str, as_json: bool, options: dict[str, Any]) -> dict[str, Any]:
+def _layers(model: str, as_json: bool, options: dict[str, Any], begin: Callable[[], Any]) -> dict[str, Any]:
     from nbcnn.bench.layers import race_layers
     from nbcnn.bench.peers import peers_of
-    from nbcnn.cli._bench import layers_table, progress
+    from nbcnn.cli._bench import layers_table
     from nbcnn.config import load_config
 
     peers, threads, rounds = peers_of(options["against"]), options["threads"] or 1, options["rounds"]
     config = load_config(model, overrides(sets=options["sets"]))
     ops, wanted = options["ops"] or ("conv2d",), options["backends"]
-    with progress() as tell:
+    with begin() as tell:
         raced = race_layers(config, ops, wanted, threads, rounds, tell, peers=peers)
     if not as_json:
         layers_table(config.name, raced, threads, rounds)
     return {"name": config.name, "threads": threads, "layers": [each.as_json() for each in raced]}
 
 
-def _sweep(record: dict[str, Any], as_json: bool, options: dict[str, Any]) -> dict[str, Any]:
-    from nbcnn.bench.contest import contenders
+def _sweep(record: dict[str, Any], as_json: bool, options: dict[str, Any], begin: Callable[[], Any]) -> dict[str, Any]:
     from nbcnn.bench.folder import new_folder, save_sweeps
-    from nbcnn.bench.sweep import axes_of, sweep
-    from nbcnn.cli._bench import progress, sweep_table
+    from nbcnn.bench.sweep import able_to, axes_of, sweep
+    from nbcnn.cli._sweeps import sweep_tables
 
     axes, threads = axes_of(options["axes"]), options["threads"] or 1
-    contenders("conv2d", options["backends"])  # a wrong name is told before a folder is made
+    for axis in axes:
+        able_to(axis, options["backends"])  # mistakes are told before a folder is made
     folder = new_folder(options["out"])
-    with progress() as tell:
+    with begin() as tell:
         sweeps = [sweep(axis, options["backends"], threads, options["rounds"], tell) for axis in axes]
     found = {"threads": threads, "folder": str(folder), "sweeps": [each.as_json() for each in sweeps]}
     files = save_sweeps(folder, record | found, sweeps, threads)
     if not as_json:
-        for each in sweeps:
-            sweep_table(each, threads, options["rounds"])
+        sweep_tables(sweeps, threads, options["rounds"])
         click.echo("\n" + "\n".join(str(file) for file in files))
     return found
 
 
-def _whole(model: str, as_json: bool, options: dict[str, Any]) -> dict[str, Any]:
+def _whole(model: str, as_json: bool, options: dict[str, Any], begin: Callable[[], Any]) -> dict[str, Any]:
     from nbcnn.bench.peers import peers_of
     from nbcnn.bench.whole import measure, measures, task_of
-    from nbcnn.cli._bench import progress, whole_table
+    from nbcnn.cli._bench import whole_table
     from nbcnn.crew import available_threads
     from nbcnn.loading import load
     from nbcnn.plugins import loaded_plugins
@@ -115,7 +116,7 @@ def _whole(model: str, as_json: bool, options: dict[str, Any]) -> dict[str, Any]
     network = load(model, overrides=overrides(sets=sets, backends=backends, threads=threads))
     plugins = [plugin.name if plugin.package else str(plugin.file) for plugin in loaded_plugins()]
     source = {"source": model, "sets": sets, "backends": backends, "plugins": plugins}
-    with progress() as tell:
+    with begin() as tell:
         rows = measure(task_of(network, threads), source, peers, only, options["rounds"], tell)
     if not as_json:
         whole_table(network.config.name, rows, list(peers), threads, options["rounds"])

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+import nbcnn.bench.environment
 import nbcnn.bench.sweep
 from nbcnn.cli import main
+from nbcnn.cli._bench import progress
 
 from .fakes import registered
 
@@ -30,6 +32,7 @@ train: {batch_size: 16, optimizer: {sgd: {lr: 0.1}}}
 def call(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Exit code, output and error output of ``nbcnn bench`` in a folder with small.yaml."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(nbcnn.bench.environment, "busy", lambda place: None)
     (tmp_path / "small.yaml").write_text(SMALL)
 
     def run(*words: str) -> tuple[Any, str, str]:
@@ -54,7 +57,7 @@ def test_layers_as_json(call: Any) -> None:
     assert {row["direction"] for row in timed} == {"forward", "grad_input", "grad_weight"}
     assert all(row["seconds_per_pack"] > 0 and row["gflops"] > 0 for row in timed)
     assert min(row["times_best"] for row in timed) == 1
-    assert "layer 3: conv2d 6 to 16 channels, 14×14, kernel 5×5" in err
+    assert err == ""  # progress is for terminals
 
 
 def test_layers_as_a_table(call: Any) -> None:
@@ -99,10 +102,10 @@ def test_a_sweep_leaves_a_folder(call: Any, monkeypatch: pytest.MonkeyPatch) -> 
     code, out, err = call(*words)
     assert code == 0
     assert re.search(r"^ +3 +forward +direct +[\d.]+ +–$", out, re.M)
-    assert "forward: " in out
-    assert "– pointwise at 3: the kernel is 3×3, it can only do 1×1" in out
+    assert re.search("^grad_input: (direct all along|pointwise → direct between 1 and 3)$", out, re.M)
+    assert "– pointwise at kernel 3: the kernel is 3×3, it can only do 1×1" in out
     assert out.splitlines()[-2:] == ["bench-1/sweep.json", "bench-1/kernel.png"]
-    assert "kernel size: 2 of 2, kernel 3" in err
+    assert err == ""
     saved = json.loads(Path("bench-1/sweep.json").read_text())
     assert saved["sweeps"][0]["axis"] == "kernel"
     assert saved["environment"]["cpu"]
@@ -111,6 +114,52 @@ def test_a_sweep_leaves_a_folder(call: Any, monkeypatch: pytest.MonkeyPatch) -> 
     assert Path("here/kernel.png").exists()
     code, _, err = call(*words, "--out", "here")
     assert (code, "here exists already and is never overwritten" in err) == (2, True)
+
+
+BUSY = "the machine is busy (load 9.0 on 2 processors): trust ratios more than times, and do not compare threads"
+
+
+@pytest.fixture
+def crowded(call: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(nbcnn.bench.environment, "busy", lambda place: BUSY)
+    return call
+
+
+def test_a_busy_machine_is_told_once_in_lines_that_fit(crowded: Any) -> None:
+    code, out, err = crowded("small.yaml", "--op", "relu", "--op", "linear", "--rounds", "1")
+    assert code == 0
+    assert " ".join(err.split()) == f"warning: {BUSY}"
+    assert max(map(len, err.splitlines())) <= 100
+    assert "warning" not in out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "lenett",
+        "small.yaml --backend conv2d=pointwise",
+        "--sweep kernl",
+        "--sweep image --backend conv2d=pointwise",
+        "--model small.yaml --only trainin",
+        "--against tosch",
+    ],
+)
+def test_mistakes_are_told_before_the_warning(crowded: Any, words: str) -> None:
+    code, _, err = crowded(*words.split())
+    assert code == 2
+    assert "warning" not in err
+    assert not list(Path().glob("bench-*"))
+
+
+def test_on_a_terminal_progress_moves(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes it for a terminal
+    with progress(BUSY) as tell:
+        tell("layer 0: this [one]")
+        tell("layer 1: that")
+    captured = capsys.readouterr()
+    assert captured.err.count("warning: the machine is busy") == 1
+    assert captured.out == ""
+    assert "layer 1: that" in captured.err
 
 
 @pytest.mark.parametrize(

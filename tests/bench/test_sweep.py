@@ -9,9 +9,9 @@ from PIL import Image
 
 import nbcnn.bench.pictures
 from nbcnn.bench.batch import Packs, arrays_of, batch_contest, batch_race
-from nbcnn.bench.crossover import crossings, winner
+from nbcnn.bench.crossover import Crossing, Only, changes, course, crossings, winner
 from nbcnn.bench.folder import new_folder, save_sweeps
-from nbcnn.bench.pictures import draw_sweep, styles
+from nbcnn.bench.pictures import _mark, draw_sweep, styles
 from nbcnn.bench.sweep import AXES, KERNELS, Point, Sweep, axes_of, sweep
 from nbcnn.crew import Crew
 from nbcnn.errors import CheckpointError, KernelError
@@ -143,7 +143,8 @@ def test_lines_cross_where_both_take_the_same_time() -> None:
     (crossing,) = crossings(found, "forward")
     assert (crossing.before, crossing.after, crossing.low, crossing.high) == ("direct", "fft", 5, 7)
     assert crossing.at == pytest.approx(6.0)
-    assert str(crossing) == "direct → fft at about 6"
+    assert str(crossing) == "direct → fft between 5 and 7"
+    assert course(found, "forward") == "direct → fft between 5 and 7"
 
 
 def test_a_tie_is_no_crossing() -> None:
@@ -169,6 +170,32 @@ def test_a_crossing_with_someone_who_was_absent_lies_between_the_points() -> Non
     (crossing,) = crossings(found, "grad_weight")
     assert crossing.at is None
     assert str(crossing) == "pointwise → direct between 1 and 3"
+
+
+def test_who_wins_at_a_single_point_wins_there_only() -> None:
+    speeds = [(1, 2), (1, 2), (2, 1), (1, 2), (1, 2), (2, 1)]
+    found = along("kernel", *(contest(direct=direct, fft=fft) for direct, fft in speeds))
+    only, crossing = changes(found, "forward")
+    assert only == Only(5, "fft", "direct")
+    assert (crossing.low, crossing.high) == (9, 11)  # nobody knows what comes after the last point
+    assert course(found, "forward") == "direct; fft at 5 only; direct → fft between 9 and 11"
+
+
+def test_two_points_in_a_row_or_another_winner_after_are_two_crossings() -> None:
+    twice = along("kernel", *(contest(direct=d, fft=3 - d) for d in (1, 2, 2, 1)))
+    assert course(twice, "forward") == "direct → fft between 1 and 3; fft → direct between 5 and 7"
+    tied = along("kernel", *(contest(direct=d, fft=f) for d, f in ((1, 2), (2, 1), (1, 1.02), (1, 2))))
+    assert course(tied, "forward") == "direct → fft between 1 and 3; fft → direct between 5 and 7"
+    third = along("kernel", contest(a=1, b=2, c=3), contest(a=2, b=1, c=3), contest(a=2, b=3, c=1))
+    assert course(third, "forward") == "a → b between 1 and 3; b → c between 3 and 5"
+
+
+def test_one_winner_all_along_is_named() -> None:
+    assert course(along("kernel", contest(direct=1, fft=2), contest(direct=1.02, fft=1)), "forward") == (
+        "direct all along"
+    )
+    late = along("kernel", contest(fft=None), contest(fft=1, direct=2))
+    assert course(late, "grad_input") == "fft all along"
 
 
 # Pictures
@@ -209,6 +236,38 @@ def test_lines_of_all_who_took_part_with_crossings_marked(figures: list[Any], tm
     assert min(below.lines[1].get_ydata()) == 1.0
     assert {"direct → fft", "forward", "kernel size, pixels along a side", "time for one image, µs"} <= texts(figure)
     assert "image 28×28, 16 channels in and out; float32; 2 threads" in texts(figure)
+
+
+def test_a_single_point_has_one_line_and_one_label(figures: list[Any], tmp_path: Path) -> None:
+    contests = [contest(direct=2 if k == 5 else 1, fft=1 if k == 5 else 2) for k in KERNELS]
+    draw_sweep(along("kernel", *contests), tmp_path / "kernel.png", 1)
+    above = figures[0].axes[0]
+    assert [line.get_xdata()[0] for line in above.lines if line.get_label().startswith("_")] == [5]
+    assert [text.get_text() for text in above.texts] == ["fft at 5"]
+    assert "Dotted: where the fastest changes, or wins at one point only." in " ".join(texts(figures[0]))
+
+
+def test_the_note_on_dotted_lines_stands_where_there_are_some(figures: list[Any], tmp_path: Path) -> None:
+    draw_sweep(along("kernel", *(contest(direct=1, fft=2) for _ in KERNELS)), tmp_path / "kernel.png", 1)
+    assert "Marks: measured points. Who is less than 5% ahead has not overtaken." in texts(figures[0])
+
+
+def test_the_same_words_stand_in_the_same_row_of_all_panels() -> None:
+    from matplotlib.figure import Figure
+
+    def heights(found: list[Crossing], rows: dict[str, int]) -> dict[str, float]:
+        above, below = Figure(figsize=(4, 4)).subplots(2, 1)
+        for axes in (above, below):
+            axes.set_xscale("log")
+            axes.set_xlim(1, 11)
+        _mark(above, below, found, rows)
+        return {text.get_text(): text.xyann[1] for text in above.texts}
+
+    rows: dict[str, int] = {}
+    near, alone = Crossing(3, 5, 4.0, "direct", "fft"), Crossing(3, 5, 4.2, "fft", "im2col")
+    first, second = heights([near, alone], rows), heights([alone], rows)
+    assert first["fft → im2col"] > first["direct → fft"]
+    assert second == {"fft → im2col": first["fft → im2col"]}
 
 
 def test_the_map_names_the_winners_and_their_margins(figures: list[Any], tmp_path: Path) -> None:
