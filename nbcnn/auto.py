@@ -15,6 +15,7 @@ from typing import Any
 
 from nbcnn.choices import Choice, question, refusals
 from nbcnn.errors import KernelError
+from nbcnn.kernels.jit import cache_folder
 from nbcnn.kernels.registry import AUTO
 from nbcnn.network import Network
 from nbcnn.race import Seconds, race
@@ -26,6 +27,8 @@ SLOWEST = 3.0
 """A candidate that takes so many times as long as the fastest in a first quick look is not timed further."""
 NEAR = 1.15
 """Candidates within this factor of the fastest go on to be compared in whole steps."""
+
+_NOTES = ("choices", "choices of backends")
 
 Timer = Callable[..., Seconds]
 """Called as ``race``."""
@@ -56,6 +59,11 @@ def told(listener: Listener) -> Iterator[None]:
         _listeners.remove(listener)
 
 
+def is_remembered() -> bool:
+    """Whether choices can be kept for later; that they can't is warned of when it is first asked."""
+    return cache_folder(*_NOTES) is not None
+
+
 def settle(
     network: Network, training: bool, threads: int, timer: Timer = race, stepper: Stepper = step_seconds
 ) -> tuple[Choice, ...]:
@@ -66,7 +74,7 @@ def settle(
     if not any(layer.backend == AUTO for layer in network.layers()):
         return ()
     stage = Rehearsal(network, training)
-    notes = Notes("choices", "choices of backends")
+    notes = Notes(*_NOTES)
     choices = []
     for choice in _open_choices(network, stage):
         if len(choice.candidates) == 1:

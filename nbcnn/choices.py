@@ -11,13 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from nbcnn.kernels.host import compiler
-from nbcnn.kernels.registry import backend, backend_names, tolerance
+from nbcnn.kernels.registry import MOST_ERROR, backend, backend_names, tolerance
 from nbcnn.machine import cpu
 from nbcnn.words import in_words, milliseconds
-
-MOST_ERROR = 0.05
-"""A backend whose ``tolerance``, a worst case, is above this is never chosen; it can be named. What it is held against:
-a plain float32 sum of n products has n·2⁻²⁴, which is 0.001 for the weights' gradient of a 32×32 image."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +77,7 @@ class Choice:
 
 
 def refusals(problem: Any) -> dict[str, str]:
-    """The backends that can't be chosen for a problem, and why."""
+    """The backends that can't be chosen for a problem, and why; one above MOST_ERROR can still be named."""
     found = {}
     for name in backend_names(problem.op):
         reason = backend(problem.op, name).supports(problem)

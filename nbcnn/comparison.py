@@ -107,13 +107,21 @@ def _choices(backends: Sequence[str]) -> list[tuple[str, ...]]:
     """Each variant's ``op=name``s; raises ConfigError for what is no list of at least two different variants."""
     if isinstance(backends, str) or not all(isinstance(text, str) for text in backends):
         raise ConfigError(f"backends must be a list such as ['conv2d=direct', 'conv2d=fft'], got {backends!r}")
+    choices = [tuple(re.sub(r"\s*=\s*", "=", part.strip()) for part in text.split(",")) for text in backends]
+    for choice, text in zip(choices, backends, strict=True):
+        alone = [part for part in choice if part and "=" not in part]
+        if "=" in choice[0] and alone:
+            op = choice[0].partition("=")[0]
+            raise ConfigError(
+                f"--backend {text}: a comma joins ops of one variant, each as OP=NAME; give each variant a "
+                f"--backend of its own: --backend {choice[0]} --backend {op}={alone[0]}"
+            )
     if len(backends) < 2:
         found = f"there is one: {backends[0]}" if backends else "there is none"
         raise ConfigError(
             f"a comparison needs at least two variants, and {found}; "
             "give one --backend for each, for instance --backend conv2d=direct --backend conv2d=fft"
         )
-    choices = [tuple(re.sub(r"\s*=\s*", "=", part.strip()) for part in text.split(",")) for text in backends]
     for choice, text in zip(choices, backends, strict=True):
         ops = [part.partition("=")[0].strip() for part in choice]
         for op in ops:

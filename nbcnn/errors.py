@@ -59,10 +59,10 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"did you mean {match}? ({listed})" if match else listed
 
 
-def closest(name: str, known: Iterable[str]) -> str | None:
+def closest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str | None:
     """The known name that is most like a wrong one, if any is; case and ``_`` do not count: MaxPool2d, max_pool2d."""
     plain = {_plain(one): one for one in sorted(known, reverse=True)}
-    match = get_close_matches(_plain(name), plain, n=1, cutoff=0.5)
+    match = get_close_matches(_plain(name), plain, n=1, cutoff=cutoff)
     return plain[match[0]] if match else None
 
 

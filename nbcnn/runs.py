@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from nbcnn.checkpoint import Shapes, Tensors, convert_weights, fill_arrays, load_tensors, save_tensors
-from nbcnn.errors import CheckpointError, nearest
+from nbcnn.errors import CheckpointError, closest, nearest
 from nbcnn.files import append_line, claim_folder, sentence, write_atomic
 
 if TYPE_CHECKING:
@@ -209,7 +209,10 @@ def _others(folder: Path) -> str:
     """The runs beside a folder that is not there."""
     parent = folder.parent
     runs = [p.name for p in parent.iterdir() if (p / "config.yaml").is_file()] if parent.is_dir() else []
-    return nearest(folder.name, runs) if 0 < len(runs) <= 12 else _WHAT
+    if not 0 < len(runs) <= 12:
+        return _WHAT
+    match, listed = closest(folder.name, runs), f"known: {', '.join(str(parent / name) for name in sorted(runs))}"
+    return f"did you mean {parent / match}? ({listed})" if match else listed
 
 
 def _jsonable(value: Any) -> Any:

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from nbcnn.cli import main
+from nbcnn.cli._tables import wrapped
 from nbcnn.data import write_idx
 
 YAML = """\
@@ -83,6 +84,17 @@ def test_eval_prints_accuracy_loss_and_images(place, capsys):
     assert "accuracy 100.00%" in output.out
 
 
+def test_long_lines_are_broken_between_words_and_set_in():
+    line = "  conv2d 5×5: " + ", ".join(f"kernel-{n} 0.{n} ms" for n in range(12)) + " → kernel-0"
+    first, *more = wrapped(line).splitlines()
+    assert len(line) > 195 and max(map(len, (first, *more))) <= 100
+    assert first.startswith("  conv2d 5×5: kernel-0") and more
+    assert all(one.startswith("      ") and one[6] != " " for one in more)
+    assert " ".join(one.strip() for one in (first, *more)) == line.strip()
+    assert all(one.rstrip(",").endswith((" ms", "→ kernel-0")) for one in (first, *more))
+    assert wrapped("epoch  1  test loss") == "epoch  1  test loss"
+
+
 def test_predict_says_what_was_done_to_a_picture(place, capsys):
     picture = np.full((30, 20, 3), 250, np.uint8)
     picture[10:20, 5:15] = 20
@@ -91,7 +103,8 @@ def test_predict_says_what_was_done_to_a_picture(place, capsys):
     assert code == 0
     assert "picture.png: 1 " in output.out
     for step in ("colour to grey", "inverted: the background is light", "20×30 resized to 7×10 and padded to 10×10"):
-        assert step in output.out
+        assert step in " ".join(output.out.split())
+    assert max(map(len, output.out.splitlines()[1:])) <= 100
 
 
 def test_summary_and_kernels(place, capsys):

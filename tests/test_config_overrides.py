@@ -15,6 +15,10 @@ from nbcnn.layers.entries import kind_of
 SETS_WRONG = r"""
 train.epohcs=3
     train.epohcs: unknown key 'epohcs'; did you mean epochs? (known:
+epochs=3
+    epochs: unknown key 'epochs'; did you mean train.epochs? (known here: backends, data, input, layers, name, train)
+hieght=3
+    hieght: unknown key 'hieght'; did you mean input.height? (known here: backends,
 trian.epochs=3
     trian: unknown key 'trian'; did you mean train? (known:
 train.epochs=three
@@ -216,6 +220,31 @@ def test_the_nearest_backend_wins(tmp_path: Path) -> None:
     assert load_config(written(tmp_path, config.to_yaml())) == config
     null = CONVS.replace("backend: direct", "backend: null") + "backends: {conv2d: naive}"
     assert conv_backends(load_config(written(tmp_path, null))) == ["naive", "naive"]
+
+
+def test_an_unknown_backend_is_told_once_and_not_where_an_option_replaces_it(tmp_path: Path) -> None:
+    three = (
+        CONVS.replace("backend: direct", "backend: gone")
+        + """  - conv2d: {out_channels: 2, kernel_size: 1, backend: gone}
+  - relu: {backend: gone}
+  - conv2d: {out_channels: 2, kernel_size: 1, backend: lost}
+backends: {conv2d: gone}
+"""
+    )
+    told = problems(file := written(tmp_path, three))
+    assert [text.partition("; ")[0].partition(": ")[2] for text in told] == [
+        "layers[0].conv2d.backend: unknown backend 'gone' for conv2d (and in 2 more places)",
+        "layers[3].relu.backend: unknown backend 'gone' for relu",
+        "layers[4].conv2d.backend: unknown backend 'lost' for conv2d",
+    ]
+    assert all("load the plugin that has it with --plugin FILE" in text for text in told)
+    options = ("conv2d=naive", "relu=direct")
+    config = load_config(file, Overrides(backends=options))
+    assert conv_backends(config) == ["naive"] * 4 and config.backends == {"conv2d": "naive", "relu": "direct"}
+    (left,) = problems(file, Overrides(backends=options[:1]))
+    assert "layers[3].relu.backend: unknown backend 'gone' for relu; " in left
+    both = problems(file, Overrides(backends=("conv2d=nave", "relu=direct")))  # no option that counts
+    assert len(both) == 3 and "--backend conv2d=nave: unknown backend" in both[-1]
 
 
 @pytest.mark.parametrize(

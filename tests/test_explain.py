@@ -100,7 +100,7 @@ def test_who_can_not_has_a_reason_and_no_figures(monkeypatch: pytest.MonkeyPatch
     pointwise, fft = found[4], found[1]
     assert pointwise.configured and not pointwise.fastest and not pointwise.passes
     assert pointwise.reason == "the kernel is 3×2, it can only do 1×1"
-    assert fft.reason is None and fft.not_for_auto == "its error bound 0.5 is above auto's 0.05"
+    assert fft.reason is None and fft.not_for_auto == "its error bound 0.5 is above auto's 0.01"
     assert fft.tolerance == 0.5 and fft.passes
 
 

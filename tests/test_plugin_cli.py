@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shlex
 import warnings
 from pathlib import Path
@@ -17,7 +19,7 @@ from nbcnn.cli import main
 from nbcnn.cli.plugin.new import KINDS
 from nbcnn.errors import ConfigError, DataError, KernelError
 from nbcnn.kernels.registry import prepare
-from nbcnn.plugins import loaded_plugins
+from nbcnn.plugins import loaded_plugins, unload_plugin
 
 pytestmark = pytest.mark.usefixtures("folder")
 
@@ -177,7 +179,8 @@ def test_layers_optimizers_data_sets_and_options_say_it_too(folder: Path, capsys
     ):
         package.data.data_source("nothing")
     with pytest.raises(
-        KernelError, match=r"unknown backend 'x' for relu: .*; one of a plugin's is known once that is loaded$"
+        KernelError,
+        match=r"unknown backend 'x' for relu: .*; one of a plugin's is known once that is loaded: nbcnn\.load_plugin\(.FILE.\)$",
     ):
         prepare(package.kernels.contract.ElementwiseProblem("relu", 3), "x")
 
@@ -242,6 +245,70 @@ def test_another_version_of_a_runs_plugin_is_told(folder: Path, capsys: pytest.C
     assert "warning: run was made with another version of the plugin taps than taps.py\n" in capsys.readouterr().err
 
 
+def suggested(told: str) -> list[list[str]]:
+    """The commands after "next:" or below "stopped", without the program's own name."""
+    lines = [line for line in told.splitlines() if line.startswith("  ") and not line.startswith("    ")]
+    words = [shlex.split(line)[1:] for line in lines]
+    return [one[one.index("nbcnn") + 1 :] if "nbcnn" in one else one for one in words]
+
+
+def test_what_follows_a_training_with_a_plugin_can_be_done(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "my own").mkdir()
+    write(folder / "my own" / "taps.py", BACKEND)
+    monkeypatch.setenv("NBCNN_PLUGINS", str(add("dataset", "mini").resolve()))
+    write(folder / "small.yaml", SMALL + "backends: {conv2d: taps}\n")
+    told = call(capsys, "train", "small.yaml", "--out", "run", "--plugin", "my own/taps.py")
+    evaluate, again, predict = suggested(told[told.index("next:") :])
+    assert evaluate == ["eval", "run", "--plugin", "my own/taps.py"]
+    assert again == ["train", "run/config.yaml", "--backend", "conv2d=fft", "--plugin", "my own/taps.py"]
+    assert predict == ["predict", "run", "PICTURE.png", "--plugin", "my own/taps.py"]
+    for command in (evaluate, again):
+        for plugin in loaded_plugins():
+            if plugin.name == "taps":
+                unload_plugin(plugin)
+        call(capsys, *command)
+    told = call(
+        capsys, *("compare", "run", "--plugin", "my own/taps.py", "--steps", 2),
+        *("--backend", "conv2d=direct", "--backend", "conv2d=taps", "--out", "both"),
+    )  # fmt: skip
+    ((*words, plugin),) = suggested(told[told.index("next:") :])
+    assert words == ["eval", "both/conv2d=taps", "--plugin"] and plugin == "my own/taps.py"
+
+
+def test_a_run_of_a_plugin_that_is_gone_can_be_trained_on_other_kernels(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for file in (write(folder / "taps.py", BACKEND), add("dataset", "mini")):
+        package.load_plugin(file)
+    write(folder / "small.yaml", SMALL + "backends: {conv2d: taps}\n")
+    call(capsys, "train", "small.yaml", "--out", "run")
+    unload_plugin(next(plugin for plugin in loaded_plugins() if plugin.name == "taps"))
+    told = call(capsys, "train", "run/config.yaml", code=2)
+    assert told.count("unknown backend 'taps' for conv2d (and in 1 more place); by its run.json") == 1
+    assert len(told.splitlines()) == 1
+    (folder / "taps.py").unlink()
+    assert "conv2d=fft" in call(capsys, "train", "run/config.yaml", "--backend", "conv2d=fft")
+
+
+def test_a_training_that_is_stopped_suggests_the_plugin(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    write(folder / "taps.py", BACKEND)
+    add("dataset", "mini")
+    write(folder / "small.yaml", SMALL + "backends: {conv2d: taps}\n")
+    monkeypatch.setattr("nbcnn.training.draw_run", interrupted)
+    with pytest.raises(SystemExit):
+        main(["train", "small.yaml", "--out", "run", "--plugin", "taps.py", "--plugin", "mini.py"])
+    told = capsys.readouterr().out
+    told = told[told.index("stopped after") :]
+    assert suggested(told) == [["eval", "run", "--plugin", "taps.py", "--plugin", "mini.py"]]
+
+
 # nbcnn plugin, nbcnn kernels
 
 
@@ -255,6 +322,18 @@ def test_a_new_plugin_is_written_loads_and_is_never_overwritten(kind: str, capsy
     assert told == "error: fresh_one.py exists already and is never overwritten; choose another name\n"
     assert path.read_text() == (TEMPLATES / f"{kind}.py").read_text()
     assert [name for _, name in package.load_plugin(path).things] == ["fresh_one"]
+
+
+def test_a_folder_that_nobody_may_write_to(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*arguments: object, **more: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", refused)
+        patch.setattr(Path, "read_text", lambda path, encoding: "")
+        told = call(capsys, "plugin", "new", "fresh_one", "--kind", "layer", code=2)
+    sentence = "fresh_one.py can't be written: Permission denied; choose a folder that you may write to"
+    assert told == f"error: {sentence}\n"
 
 
 @pytest.mark.parametrize("kind", ["layer", "optimizer", "dataset"])

@@ -309,6 +309,7 @@ def test_samples_do_not_overlap(
     [
         ([0] * 30, ["Guessed wrong: none", "Guessed right: 24 of 30"]),
         ([1] * 30, ["Guessed wrong: 24 of 30, the surest first", "Guessed right: none"]),
+        ([1] * 1735, ["Guessed wrong: 24 of 1,735, the surest first", "Guessed right: none"]),
         ([1] + [0] * 3, ["Guessed wrong: 1", "Guessed right: 3"]),
     ],
 )

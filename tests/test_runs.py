@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -191,10 +192,20 @@ def test_rewind_gives_the_files_of_that_epoch(run: Run) -> None:
     assert len(run.metrics_csv.read_text().splitlines()) == 2
 
 
-def test_opening_what_is_no_run(tmp_path: Path, run: Run) -> None:
+def test_opening_what_is_no_run(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert Run.open(run.folder).config == run.config
-    with pytest.raises(CheckpointError, match=r"rum: no such run folder; did you mean run\? \(known: run\)$"):
+    with pytest.raises(
+        CheckpointError, match=r"rum: no such run folder; did you mean .*/run\? \(known: (.*)\)$"
+    ) as caught:
         Run.open(tmp_path / "rum")
+    assert f"(known: {run.folder})" in str(caught.value)
+    monkeypatch.chdir(tmp_path.parent)
+    near = f"{tmp_path.name}/zzz: no such run folder; known: {tmp_path.name}/run"
+    with pytest.raises(CheckpointError, match=f"^{re.escape(near)}$"):
+        Run.open(f"{tmp_path.name}/zzz")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CheckpointError, match=r"^zzz: no such run folder; known: run$"):
+        Run.open("zzz")
     with pytest.raises(CheckpointError, match=r"x/y: no such run folder; a run folder is one that nbcnn train made"):
         Run.open(tmp_path / "x" / "y")
     with pytest.raises(CheckpointError, match=r"config\.yaml is a file, not a run folder; a run folder is one"):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nbcnn.errors import KernelError, nearest
 from nbcnn.kernels import registry
-from nbcnn.plugins import load_plugin
+from nbcnn.plugins import load_plugin, remedy
 
 Chosen = list[tuple[str, str]]
 
@@ -35,12 +35,14 @@ def _meant(what: str | None) -> Chosen:
         return _of_file(what)
     op, equals, name = what.partition("=")
     if equals:
-        registry.backend(op, name)  # raises with the nearest name
+        known = registry.backend_names(op)  # raises with the nearest name
+        if name not in known:
+            raise KernelError(f"unknown backend {name!r} for {op}: {remedy(name, known)}")
         return [(op, name)]
     found = [pair for pair in everything if pair[1] == what]
     if not found:
         names = {*ops, *(name for _, name in everything)}
-        raise KernelError(f"unknown backend or op {what!r}: {nearest(what, names)}; a plugin's file ends in .py")
+        raise KernelError(f"unknown backend or op {what!r}: {remedy(what, names)}")
     return found
 
 

@@ -39,5 +39,12 @@ def told(name: str, got: Array, wanted: Array, wrong: Array) -> str:
     """``y is wrong in 12 of 240 numbers, first at channel 0, row 2, column 8, image 0: got 3, wanted 5``."""
     index = tuple(int(i) for i in np.argwhere(wrong)[0])
     count = "everywhere" if wrong.all() else f"in {int(wrong.sum()):,} of {wrong.size:,} numbers"
-    numbers = f"got {figure(got[index])}, wanted {figure(wanted[index])}"
+    numbers = f"got {figure(got[index])}, wanted {figure(_alike(wanted[index], got[index]))}"
     return f"{name} is wrong {count}, first at {place(name, index)}: {numbers}"
+
+
+def _alike(wanted: Any, got: Any) -> Any:
+    """The right number with the precision of the one beside it, unless only its other digits tell them apart."""
+    with np.errstate(all="ignore"):
+        rounded = got.dtype.type(wanted)
+    return wanted if rounded == got else rounded

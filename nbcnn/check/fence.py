@@ -71,6 +71,13 @@ class Fence:
             raise AssertionError(sentence)
 
 
+def fenced(shape: tuple[int, ...], dtype: str) -> Array:
+    """Zeros to write to, between margins that take up what a kernel writes a little outside."""
+    array = Fence().output("", shape, dtype)
+    array[...] = 0
+    return array
+
+
 def holds(array: Array, kind: str = "output") -> Array:
     """Where an output has the bits of a kind: its own from before, those of scratch, those of the margins."""
     bits: Array = np.ascontiguousarray(array).view(f"i{array.itemsize}")

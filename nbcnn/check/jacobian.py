@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from nbcnn.check.calls import Array, calls, shape
+from nbcnn.check.calls import Array, calls, dtype, shape
+from nbcnn.check.fence import fenced
 from nbcnn.check.grid import Case
 from nbcnn.check.report import Report
 from nbcnn.check.rig import BrokenError, Rig
@@ -141,12 +142,12 @@ class _Runs:
     """Calls a kernel by its name with what it reads, and gives what it wrote."""
 
     def __init__(self, rig: Rig) -> None:
-        self.rig, self.work = rig, np.zeros(int(rig.workspace), rig.problem.dtype)
+        self.rig, self.work = rig, fenced((int(rig.workspace),), rig.problem.dtype)
         self.calls = {call.kernel: call for call in calls(rig.problem)}
 
     def __call__(self, kernel: str, *read: Array) -> list[Array]:
         call, p = self.calls[kernel], self.rig.problem
-        written = [np.zeros(shape(p, name), "int64" if name == "guesses" else p.dtype) for name in call.writes]
+        written = [fenced(shape(p, name), dtype(p, name)) for name in call.writes]
         self.rig.call(call, [np.ascontiguousarray(array) for array in read], written, self.work)
         return written
 

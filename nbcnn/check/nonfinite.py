@@ -19,13 +19,14 @@ from nbcnn.check.grid import Case
 from nbcnn.check.oracle import ORACLES
 from nbcnn.check.report import Report
 from nbcnn.check.rig import BrokenError, Rig
-from nbcnn.check.words import described, place
+from nbcnn.check.words import described, figure, place
 from nbcnn.kernels.contract import Backend, WeightedKernels
 
 CHECK = "not a number"
 IMAGE = 5
 SOURCES = ("x", "w", "b", "dy")
 SPREADS = "NaN spreads within its image, to numbers that it has no part in"
+MADE_NAN = "by 0·∞ or ∞−∞: is something multiplied by zero instead of being left out?"
 REACHES = {"x": ("y", "dw", "losses"), "w": ("y", "dx"), "b": ("y",), "dy": ("dx", "dw", "db")}
 """Where a NaN in an input has to show. (dx of max pooling and relu looks at x, but its gradient only passes by.)"""
 
@@ -41,8 +42,10 @@ def check_nonfinite(backend: Backend, problem: Any, exact: bool, report: Report)
                 out = rig.run(cast(problem, spoilt)).out
                 for name in out:
                     if name in REACHES[source] and name in reach:
-                        words = _wrong(problem, out[name], wanted[name], reach[name], (source, name), value, exact)
-                        _note(report, case, source, spot, value, name, words)
+                        words, hint = _wrong(
+                            problem, out[name], wanted[name], reach[name], (source, name), value, exact
+                        )
+                        _note(report, case, (source, spot, value), name, words, hint)
                         spreads = exact and _spreads(out[name], reach[name], source, name)
                         if spreads and SPREADS not in report.notes:
                             report.notes.append(SPREADS)
@@ -85,8 +88,8 @@ def _reach(problem: Any, inputs: Arrays, source: str, spot: tuple[int, ...]) -> 
 
 def _wrong(
     problem: Any, got: Array, wanted: Array, reach: Array, between: tuple[str, str], value: float, exact: bool
-) -> str:
-    """What is wrong with an output, or nothing."""
+) -> tuple[str, str]:
+    """What is wrong with an output and what it may come from; empty words where nothing is."""
     source, name = between
     if np.isnan(value):
         lost = reach & ~np.isnan(got)
@@ -100,15 +103,18 @@ def _wrong(
         lost = reach & np.isfinite(got) & ~np.isfinite(wanted)
     if lost.any():
         index = tuple(int(i) for i in np.argwhere(lost)[0])
-        return f"is lost: {name} at {place(name, index)} is {got[index]}"
+        there = f"{name} at {place(name, index)} is {figure(got[index])}"
+        if np.isinf(value) and np.isnan(got[index]):
+            return f"became NaN: {there}, wanted {figure(wanted[index])}", MADE_NAN
+        return f"is lost: {there}", ""
     if source not in ("x", "dy") or name not in PACKS:
-        return ""
+        return "", ""
     stray = ~np.isfinite(got)
     stray[..., IMAGE] = False
     if stray.any():
         index = tuple(int(i) for i in np.argwhere(stray)[0])
-        return f"reaches another image: {name} at {place(name, index)} is {got[index]}"
-    return ""
+        return f"reaches another image: {name} at {place(name, index)} is {figure(got[index])}", ""
+    return "", ""
 
 
 def _spreads(got: Array, reach: Array, source: str, name: str) -> bool:
@@ -117,13 +123,16 @@ def _spreads(got: Array, reach: Array, source: str, name: str) -> bool:
     return source in ("x", "dy") and name in PACKS and bool(stray[..., IMAGE].any())
 
 
-def _note(report: Report, case: Case, source: str, spot: tuple[int, ...], value: float, name: str, words: str) -> None:
+def _note(
+    report: Report, case: Case, sample: tuple[str, tuple[int, ...], float], name: str, words: str, hint: str
+) -> None:
     if not words:
         report.ok(CHECK)
         return
+    source, spot, value = sample
     what = "NaN" if np.isnan(value) else "infinity"
     sentence = f"{what} in {source} at {place(_like(source), spot)} {words}"
-    report.fail(CHECK, sentence, described(case), name)
+    report.fail(CHECK, sentence, described(case), name, hint)
 
 
 def _like(source: str) -> str:

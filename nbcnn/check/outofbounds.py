@@ -1,7 +1,7 @@
 """Indices out of an array, found by Numba's own checks: a part of the grid in a process with NUMBA_BOUNDSCHECK=1.
 
 The process compiles everything for itself, into a folder of its own beside the usual one, because code in a cache was
-compiled without these checks. It runs beside the other checks. If a kernel takes it down, that is told, and another
+compiled without these checks. It runs before the other checks. If a kernel takes it down, that is told, and another
 process goes on with the rest.
 """
 

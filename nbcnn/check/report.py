@@ -127,6 +127,11 @@ class Report:
         if self.wants(check, array):
             self.failures.append(Failure(check, problem, array, sentence, hint))
 
+    @property
+    def sound(self) -> bool:
+        """Whether nothing broke the contract so far; if something did, what follows would be laid to other causes."""
+        return not ("contract" in self.tallies and self.tallies["contract"].failed)
+
     def refuse(self, reason: str) -> None:
         """Count a refusal under a reason of the same words."""
         words = re.sub(r"\d+(\.\d+)?", "#", reason)

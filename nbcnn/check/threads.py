@@ -17,6 +17,7 @@ import numpy as np
 
 from nbcnn.check.calls import Array, Arrays, Call, calls, dtype, shape
 from nbcnn.check.data import cast, rounded
+from nbcnn.check.fence import fenced
 from nbcnn.check.grid import Case
 from nbcnn.check.report import Report
 from nbcnn.check.rig import BrokenError, Rig
@@ -44,7 +45,7 @@ class _Pack:
     def __init__(self, rig: Rig, seed: int) -> None:
         self.rig, self.problem = rig, rig.problem
         self.inputs = cast(self.problem, rounded(self.problem, (11, seed)))
-        self.work = np.zeros(int(rig.workspace), self.problem.dtype)
+        self.work = fenced((int(rig.workspace),), self.problem.dtype)
         self.right, self.out = self._outputs(), self._outputs()
         tape = self._tape(self.right, calls(self.problem))
         tape()
@@ -66,7 +67,7 @@ class _Pack:
 
     def _outputs(self) -> Arrays:
         return {
-            name: np.zeros(shape(self.problem, name), dtype(self.problem, name))
+            name: fenced(shape(self.problem, name), dtype(self.problem, name))
             for call in calls(self.problem)
             for name in call.writes
         }

@@ -6,7 +6,8 @@ import textwrap
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from nbcnn.cli._display import Display, loss_text, program
+from nbcnn.cli._display import Display, loss_text, with_plugins
+from nbcnn.cli._tables import NO_BREAK, show, wrapped
 from nbcnn.comparison import Reporter
 from nbcnn.report.verdict import verdicts
 
@@ -32,10 +33,11 @@ class CompareProgress(Display, Reporter):
         """Say what is compared, on what, into which folder."""
         self._comparison, settings = comparison, network.config.train
         threads = f"{comparison.threads} thread{'s' if comparison.threads > 1 else ''}"
-        self._print(
+        line = (
             f"{comparison.model}: {comparison.parameters:,} parameters, {threads}, {len(comparison.variants)} variants "
             f"side by side: {' '.join(variant.name for variant in comparison.variants)}"
         )
+        self._print(wrapped(line))
         self._print(f"{data.name}: {len(data.train.images):,} training and {len(data.test.images):,} test images")
         self._print(
             f"{settings.optimizer.name}, batches of {settings.batch_size}, {_length(comparison)}, seed {settings.seed}"
@@ -63,7 +65,7 @@ class CompareProgress(Display, Reporter):
         losses = "  ".join(
             _outcome(variant, loss_text(variant.last.get("test_loss", 0))) for variant in comparison.variants
         )
-        self._print(f"epoch {epoch:>{len(str(comparison.epochs))}}  test loss  {losses}")
+        self._print(wrapped(f"epoch {epoch:>{len(str(comparison.epochs))}}  test loss  {losses}"))
 
     def stopped(self) -> None:
         """Say what is left of a comparison that was interrupted."""
@@ -84,15 +86,14 @@ class CompareProgress(Display, Reporter):
         """The table, what it means, and what to do next."""
         self._bar.stop()
         self._print("")
-        from nbcnn.cli._tables import show
-
         show(_table(comparison))
         for sentence in verdicts(comparison):
             self._print("\n" + textwrap.fill(sentence, _WIDTH, subsequent_indent="  ", break_on_hyphens=False))
         self._print(f"\npicture: {comparison.picture}\nnumbers: {comparison.json}\n\nnext:")
         last = next((variant for variant in reversed(comparison.variants) if variant.records), None)
         if last:
-            self._print(f"  {program()} eval {quote(str(last.folder))}\n      one of the variants on the test images")
+            command = with_plugins(f"eval {quote(str(last.folder))}")
+            self._print(f"  {command}\n      one of the variants on the test images")
 
 
 def _table(comparison: Comparison) -> Table:
@@ -125,7 +126,7 @@ def _table(comparison: Comparison) -> Table:
 
 
 def _outcome(variant: Variant, number: str) -> str:
-    return f"{variant.name} {'diverged' if variant.diverged else number}"
+    return f"{variant.name}{NO_BREAK}{'diverged' if variant.diverged else number}"
 
 
 def _length(comparison: Comparison) -> str:

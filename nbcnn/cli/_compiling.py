@@ -8,10 +8,25 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nbcnn.cli._tables import wrapped
+
 if TYPE_CHECKING:
     from nbcnn.choices import Choice
 
-CHOOSING = "choosing backends, timed on a pack of 16 images (the answer is remembered) ..."
+
+def choosing() -> str:
+    """What to say before backends are timed; whether the answer can be kept is known by then."""
+    from nbcnn.auto import is_remembered
+
+    kept = "the answer is remembered" if is_remembered() else "the answer is not kept: see the warning"
+    return f"choosing backends, timed on a pack of 16 images ({kept}) ..."
+
+
+def compiling() -> str:
+    """What to say before kernels are compiled."""
+    from nbcnn.kernels.jit import cache_folder
+
+    return f"compiling kernels ({'first run only' if cache_folder() else 'they are not kept: see the warning'}) ..."
 
 
 @contextmanager
@@ -20,26 +35,26 @@ def compiling_is_told() -> Iterator[None]:
     from nbcnn.auto import Listener, told
     from nbcnn.kernels.jit import announced
 
-    begun = _once(CHOOSING)
+    begun = _once(choosing)
 
     class Choices(Listener):
         def choosing(self, problem: str) -> None:
             begun(problem)
 
         def chosen(self, choice: Choice) -> None:
-            click.echo(f"auto: {choice.short if choice.remembered else choice}", err=True)
+            click.echo(wrapped(f"auto: {choice.short if choice.remembered else choice}"), err=True)
 
-    with announced(_once("compiling kernels (first run only) ...")), told(Choices()):
+    with announced(_once(compiling)), told(Choices()):
         yield
 
 
-def _once(sentence: str) -> Callable[[str], None]:
-    """Says the sentence when it is first called, whatever with."""
+def _once(sentence: Callable[[], str]) -> Callable[[str], None]:
+    """Says what the sentence is when it is first called, whatever with."""
     told: list[str] = []
 
     def tell(what: str) -> None:
         if not told:
-            click.echo(sentence, err=True)
+            click.echo(sentence(), err=True)
         told.append(what)
 
     return tell

@@ -5,14 +5,18 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Self
 
+import click
 from rich import progress
 from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
-from nbcnn.cli._compiling import CHOOSING
+from nbcnn.cli._compiling import choosing, compiling
+from nbcnn.cli._options import PLUGINS
+from nbcnn.cli._tables import wrapped
 
 if TYPE_CHECKING:
     from nbcnn.choices import Choice
@@ -47,7 +51,7 @@ class Display:
     def choosing(self, problem: str) -> None:
         """Called before backends are timed for a problem."""
         if not self._choosing:
-            self._print(CHOOSING)
+            self._print(choosing())
         self._choosing = True
 
     def chosen(self, choice: Choice) -> None:
@@ -56,7 +60,7 @@ class Display:
             self._bar.remove_task(self._compiling)
             self._compiling = None
         if not choice.remembered:
-            self._print(f"  {choice}")
+            self._print(wrapped(f"  {choice}"))
 
     def compiling(self, kernel: str) -> None:
         """Called before each kernel that has to be compiled."""
@@ -65,8 +69,8 @@ class Display:
             short = short.partition(".")[2]
         if self._compiling is None:
             if not (self._console.is_terminal or self._started):
-                self._print("compiling kernels (first run only) ...")
-            self._compiling = self._bar.add_task("compiling kernels (first run only)", total=None, numbers=short)
+                self._print(compiling())
+            self._compiling = self._bar.add_task(compiling().removesuffix(" ..."), total=None, numbers=short)
         self._started += 1
         self._bar.update(self._compiling, numbers=f"number {self._started}: {short}")
 
@@ -101,6 +105,13 @@ def program() -> str:
     found = shutil.which(typed.name)
     same = found is not None and Path(found).resolve() == typed.resolve()
     return str(typed) if typed.stem == "nbcnn" and not same else "nbcnn"
+
+
+def with_plugins(command: str) -> str:
+    """A command that is suggested: called as this program is, and with the plugins that were loaded for this one."""
+    context = click.get_current_context(silent=True)
+    typed = context.meta.get(PLUGINS, ()) if context else ()
+    return " ".join([program(), command, *(f"--plugin {quote(plugin)}" for plugin in typed)])
 
 
 def loss_text(loss: float) -> str:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+PLUGINS = "nbcnn.plugins"
+"""Where click's context keeps what was typed after --plugin, for commands that are suggested."""
+
 _SET = (
     click.option(
         "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Override any key, as in train.batch_size=128"
@@ -36,6 +39,7 @@ _TRAIN = (
 
 
 def _load_plugins(context: click.Context, parameter: click.Parameter, plugins: tuple[str, ...]) -> None:
+    context.meta[PLUGINS] = plugins
     if context.resilient_parsing or not (plugins or os.environ.get("NBCNN_PLUGINS")):
         return
     from nbcnn.cli._compiling import compiling_is_told

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from nbcnn.cli._display import Display, loss_text, program
+from nbcnn.cli._display import Display, loss_text, with_plugins
 from nbcnn.kernels.registry import backend_names
 from nbcnn.training import Reporter
 
@@ -83,7 +83,7 @@ class Progress(Display, Reporter):
             self._print(f"stopped in the first epoch; {self._run.folder} holds no checkpoint yet")
             return
         self._print(f"stopped after epoch {self._records[-1]['epoch']}, which {self._run.folder} keeps")
-        self._print(f"  {program()} eval {quote(str(self._run.folder))}")
+        self._print("  " + with_plugins(f"eval {quote(str(self._run.folder))}"))
 
     def summary(self, run: Run) -> None:
         """The result, and what to do next."""
@@ -95,7 +95,7 @@ class Progress(Display, Reporter):
         )
         self._print(f"pictures: {run.curves}, {run.confusion.name}, {run.samples.name}")
         other = "direct" if "conv2d=fft" in self._backends else "fft"
-        me, folder, config = program(), quote(str(run.folder)), quote(str(run.config))
+        folder, config = quote(str(run.folder)), quote(str(run.config))
         hints = (
             ("the best checkpoint on the test images", f"eval {folder}"),
             ("the same network on other kernels", f"train {config} --backend conv2d={other}"),
@@ -103,7 +103,7 @@ class Progress(Display, Reporter):
         )
         self._print("\nnext:")
         for what, command in hints:
-            self._print(f"  {me} {command}\n      {what}")
+            self._print(f"  {with_plugins(command)}\n      {what}")
 
 
 def backends_in_words(network: Network) -> list[str]:

@@ -1,13 +1,32 @@
-"""Tables on the terminal: rich's, without the spaces that it leaves at the ends of lines."""
+"""Tables on the terminal (rich's, without the spaces that it leaves at the ends of lines) and lines that are long."""
 
 from __future__ import annotations
 
+import re
+import textwrap
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+
+WIDEST = 100
+"""Columns of a line, on terminals and in files alike."""
+NO_BREAK = "\N{NO-BREAK SPACE}"
+"""Becomes a space when the line is broken."""
+
+
+def wrapped(line: str) -> str:
+    """The line, broken between words where it is too long; what follows is set in by four more columns.
+
+    Names stay with their milliseconds, arrows with what they point to; NO_BREAK holds other words together.
+    """
+    indent = " " * (len(line) - len(line.lstrip(" ")) + 4)
+    bound = re.sub(r" (?=→|[\d.,]+ ms\b|ms\b)|(?<=→) ", NO_BREAK, line)
+    text = textwrap.fill(bound, WIDEST, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False)
+    return text.replace(NO_BREAK, " ")
 
 
 def show(table: Table) -> None:

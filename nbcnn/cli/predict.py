@@ -7,6 +7,7 @@ import json
 import click
 
 from nbcnn.cli._options import plugin_option
+from nbcnn.cli._tables import wrapped
 
 
 @click.command("predict", short_help="What a trained network sees in pictures.")
@@ -53,7 +54,7 @@ def command(run: str, pictures: tuple[str, ...], invert: bool | None, top: int, 
             found.append({"picture": picture, "guesses": guesses, "steps": prepared.steps})
         else:
             click.echo(f"{picture}: {', '.join(f'{network.class_name(k)} {shares[k]:.1%}' for k in order)}")
-            click.echo(f"  {'; '.join(prepared.steps)}")
+            click.echo(wrapped(f"  {'; '.join(prepared.steps)}"))
     if as_json:
         click.echo(json.dumps(found))
     if failed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from nbcnn.config.messages import Problem
@@ -44,6 +44,12 @@ def choose_backends(config: Config | None, options: tuple[str, ...]) -> tuple[Co
     network = {**config.backends, **chosen}
     layers = tuple(_with_backend(layer, chosen, network) for layer in config.layers)
     return config.model_copy(update={"layers": layers, "backends": network}), []
+
+
+def replaced_ops(options: Iterable[str]) -> set[str]:
+    """The ops whose backends the ``op=name`` options choose, whatever else is said of them."""
+    pairs = [[part.strip() for part in option.partition("=")] for option in options]
+    return {op for op, _, name in pairs if op in op_names() and name in choices(op)}
 
 
 def _with_backend(value: Any, chosen: Mapping[str, str], network: Mapping[str, str]) -> Any:

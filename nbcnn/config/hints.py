@@ -24,10 +24,14 @@ _ANSWERS = {
 }
 
 
-def hint(key: str, known: Collection[str]) -> str:
-    """What to do about an unknown key."""
+def hint(key: str, known: Collection[str], below: Collection[str] = ()) -> str:
+    """What to do about an unknown key; ``below`` are keys further down (``train.epochs``) that may be meant instead."""
     if key in _ANSWERS:
         return _ANSWERS[key]
+    last = {path.rpartition(".")[2]: path for path in sorted(below, reverse=True)}
+    near = key if key in last else None if closest(key, known) else closest(key, last, cutoff=0.7)
+    if near:
+        return f"did you mean {last[near]}? (known here: {', '.join(sorted(known))})"
     return nearest(key, known) if known else "there is nothing to set here"
 
 

@@ -11,14 +11,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from nbcnn.config.backends import choose_backends
+from nbcnn.config.backends import choose_backends, replaced_ops
 from nbcnn.config.messages import Problem, explain, find, raise_all
 from nbcnn.config.overrides import Overrides, absolute_folders, apply
 from nbcnn.config.schema import Config
 from nbcnn.config.yaml_tree import LARGEST, MAX_BYTES, MAX_DEPTH, KeyPath, Tree, key_path, read_yaml, show
 from nbcnn.errors import ConfigError, nearest
 from nbcnn.layers.base import LayerConfig
-from nbcnn.layers.entries import Loc, kind_of
+from nbcnn.layers.entries import Loc, kind_of, replacing
 from nbcnn.plugins import load_environment, near
 
 _NO_OVERRIDES = Overrides()
@@ -41,7 +41,7 @@ def load_config(source: str | Path | Mapping[str, Any], overrides: Overrides = _
     absolute_folders(tree.root.get("data"), base)
     problems = apply(overrides, tree)
     config: Config | None = None
-    with near(Path(base) if base else None):
+    with near(Path(base) if base else None), replacing(replaced_ops(overrides.backends)):
         try:
             config = Config.model_validate(_tuples(tree.root))
         except ValidationError as error:

@@ -21,6 +21,7 @@ MAX_PROBLEMS = 100
 """More than anyone reads; a file with more is told how many were left out."""
 
 _ANYTHING = "another kind of value"
+_FIRST = Place(0, 0, 0, "")
 
 
 class Problem(NamedTuple):
@@ -36,8 +37,7 @@ class Problem(NamedTuple):
 
 def raise_all(problems: Iterable[Problem]) -> None:
     """Raise ConfigError with every problem, in the order of the file; nothing happens when there is none."""
-    first = Place(0, 0, 0, "")
-    told = list(dict.fromkeys(str(p) for p in sorted(problems, key=lambda p: p.place or first)))
+    told = list(dict.fromkeys(str(p) for p in sorted(problems, key=_rank)))
     if len(told) > MAX_PROBLEMS:
         told[MAX_PROBLEMS:] = [f"... and {len(told) - MAX_PROBLEMS} more problems"]
     if told:
@@ -59,7 +59,27 @@ def explain(error: ValidationError, model: type[BaseModel], tree: Tree) -> list[
         in_model = complaint.loc[: len(complaint.loc) - len(rest)]
         key = (loc, kind) if name is None or complaint.sentence else ((*above, *in_model), "")
         fields.setdefault(key, []).append((loc, complaint))
-    return [problem for group in fields.values() for problem in _problems(group, tree)]
+    alike: dict[str, list[Problem]] = {}
+    told = []
+    for group in fields.values():
+        if (complaint := group[0][1]).kind == "alike":
+            alike.setdefault(complaint.sentence, []).extend(_problems(group, tree))
+        else:
+            told += _problems(group, tree)
+    return told + [_once(problems) for problems in alike.values()]
+
+
+def _once(problems: list[Problem]) -> Problem:
+    """The first of problems that have one sentence, with the number of the others."""
+    first = min(problems, key=_rank)
+    if (others := len(problems) - 1) == 0:
+        return first
+    what, _, remedy = first.sentence.partition("; ")
+    return first._replace(sentence=f"{what} (and in {others} more place{'s' * (others > 1)}); {remedy}")
+
+
+def _rank(problem: Problem) -> Place:
+    return problem.place or _FIRST
 
 
 def find(tree: Tree, loc: Loc) -> tuple[KeyPath, Any]:
@@ -95,7 +115,7 @@ def _problems(group: list[tuple[Loc, Complaint]], tree: Tree) -> list[Problem]:
         return [Problem(tree.place(path, of_key=complaint.kind == "key"), path, complaint.sentence + got)]
     if complaint.kind == "extra_forbidden" and model is not None:
         path, key = find(tree, loc)[0], str(loc[-1])
-        remedy = hint(key, model.model_fields)
+        remedy = hint(key, model.model_fields, _below(model, tree) if len(path) == 1 else ())
         return [Problem(tree.place(path, of_key=True), path, f"unknown key {show(key)}; {remedy}")]
     if complaint.kind == "missing" and not rest and name is not None and model is not None:
         path, _ = find(tree, loc[:-1])
@@ -113,6 +133,14 @@ def _problems(group: list[tuple[Loc, Complaint]], tree: Tree) -> list[Problem]:
             comma = decimal_point(value) if "number" in words else ""
             told.append(Problem(tree.place(path), path, f"expected {words}, got {show(value)}{comma}"))
     return told
+
+
+def _below(model: type[BaseModel], tree: Tree) -> set[str]:
+    """The keys below those of the whole config, as ``train.epochs``: what sections may have, and what this tree has."""
+    sections = {name: field.annotation for name, field in model.model_fields.items()}
+    models = {name: kind for name, kind in sections.items() if isinstance(kind, type) and issubclass(kind, BaseModel)}
+    found = {f"{name}.{key}" for name, kind in models.items() for key in kind.model_fields}
+    return found | {".".join(map(str, path)) for path in tree.values if len(path) > 1 and path[0] in models}
 
 
 def _misspelt(loc: Loc, complaint: Complaint) -> Loc:

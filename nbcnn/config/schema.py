@@ -23,8 +23,8 @@ from pydantic import (
 
 from nbcnn.config.writer import to_yaml
 from nbcnn.errors import nearest
-from nbcnn.kernels.registry import choices, op_names
-from nbcnn.layers.entries import Flaw, LayerList, choose, refuse
+from nbcnn.kernels.registry import op_names
+from nbcnn.layers.entries import Flaw, LayerList, backend_flaws, choose, refuse
 from nbcnn.optim import OPTIMIZERS, OptimizerConfig
 from nbcnn.plugins import remedy
 
@@ -174,8 +174,8 @@ def _known_backends(backends: Any) -> Any:
             flaws.append(Flaw((op,), "expected the name of a backend", name, about="got"))
         elif op not in op_names():
             flaws.append(Flaw((op,), f"unknown op {op!r}; {nearest(op, op_names())}", name, about="key"))
-        elif name not in choices(op):
-            flaws.append(Flaw((op,), f"unknown backend {name!r} for {op}; {remedy(name, choices(op))}", name))
+        else:
+            flaws += backend_flaws((op,), op, name)
     if flaws:
         refuse(*flaws)
     return backends

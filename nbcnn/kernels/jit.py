@@ -40,7 +40,11 @@ LANGUAGE = ("jit.py", "lanes.py", "lanes_type.py", "lanes_operators.py", "lanes_
 
 
 class Compiled(NamedTuple):
-    """One line of the ledger: which kernel, ``compiled`` or ``loaded``, and how many seconds that took."""
+    """One line of the ledger: which kernel, ``compiled`` or ``loaded``, and how many seconds that took.
+
+    Callees that are compiled on the way have lines of their own, and their seconds are not the caller's as well: a sum
+    over the ledger is the time that went by.
+    """
 
     kernel: str
     how: str
@@ -112,13 +116,14 @@ class KernelCache(_Cache):
     """What Numba asks for compiled code: one file for each kernel, signature and CPU."""
 
     def __init__(self, name: str, digest: str) -> None:
-        self._name, self._digest, self._since = name, digest, 0.0
+        self._name, self._digest = name, digest
+        self._begun: dict[object, tuple[float, int]] = {}  # time and length of the ledger, by signature
 
     cache_path = property(lambda self: str(cache_folder()))
 
     def load_overload(self, sig, target_context) -> CompileResult | None:
         """The compiled code for a signature, or None where it has to be compiled."""
-        self._since = time.perf_counter()
+        self._begun[sig] = time.perf_counter(), len(LEDGER)
         target_context.refresh()
         path = self._path(sig, target_context)
         if path is not None and path.exists():
@@ -130,7 +135,7 @@ class KernelCache(_Cache):
             except Exception as problem:
                 _warn(f"compiling {self._name} anew, its cached code is damaged: {path}: {problem}")
             else:
-                LEDGER.append(Compiled(self._name, "loaded", time.perf_counter() - self._since))
+                self._note("loaded", sig)
                 return result
         for listener in _listeners:
             listener(self._name)
@@ -138,7 +143,7 @@ class KernelCache(_Cache):
 
     def save_overload(self, sig, data: CompileResult) -> None:
         """Keep freshly compiled code; a disk that is full or read-only costs a warning, not the training."""
-        LEDGER.append(Compiled(self._name, "compiled", time.perf_counter() - self._since))
+        self._note("compiled", sig)
         path = self._path(sig, data.target_context)
         if path is None or data.library.has_dynamic_globals:
             return
@@ -150,6 +155,11 @@ class KernelCache(_Cache):
         except OSError as problem:
             temporary.unlink(missing_ok=True)
             _warn(f"compiled kernels are not kept: {path.parent}: {problem.strerror}")
+
+    def _note(self, how: str, sig) -> None:
+        since, length = self._begun.pop(sig)
+        inside = sum(entry.seconds for entry in LEDGER[length:])  # Numba's lock keeps other threads' out
+        LEDGER.append(Compiled(self._name, how, time.perf_counter() - since - inside))
 
     def enable(self) -> None: ...
     def disable(self) -> None: ...

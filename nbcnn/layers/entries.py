@@ -7,7 +7,9 @@ Problems stay pydantic's until the config is loaded, for only then is it known w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, NoReturn, Protocol, TypeVar
 
@@ -31,6 +33,8 @@ _IN_THE_LOSS = "the loss contains softmax already; end with linear"
 
 Loc = tuple[str | int, ...]
 
+_replaced: ContextVar[frozenset[str]] = ContextVar("replaced", default=frozenset())
+
 
 @dataclass(frozen=True)
 class Complaint:
@@ -45,13 +49,14 @@ class Complaint:
 class Flaw(NamedTuple):
     """A problem of our own finding: its place below the value at hand, the sentence, the value.
 
-    ``about`` is where to point and how to end: at the value, at its key, or at the value with ", got ...".
+    ``about`` is where to point and how to end: at the value, at its key, or at the value with ", got ..."; ``alike``
+    points at the value too, and is told once however many places have the same sentence.
     """
 
     loc: Loc
     sentence: str
     value: Any = None
-    about: Literal["value", "key", "got"] = "value"
+    about: Literal["value", "key", "got", "alike"] = "value"
 
 
 class _HasConfig(Protocol):
@@ -68,6 +73,23 @@ def refuse(*flaws: Flaw, besides: ValidationError | None = None, model: type[Bas
     """
     lines = _below((), model, besides) if besides else []
     raise ValidationError.from_exception_data("nbcnn", lines + [_line(flaw) for flaw in flaws])
+
+
+@contextmanager
+def replacing(ops: Iterable[str]) -> Iterator[None]:
+    """While inside, what is written of these ops' backends will be replaced, so nobody need know the names."""
+    token = _replaced.set(frozenset(ops))
+    try:
+        yield
+    finally:
+        _replaced.reset(token)
+
+
+def backend_flaws(loc: Loc, op: str, name: str) -> list[Flaw]:
+    """What is wrong with the name of an op's backend, if anything is and it matters."""
+    if op in _replaced.get() or name in choices(op):
+        return []
+    return [Flaw(loc, f"unknown backend {name!r} for {op}; {remedy(name, choices(op))}", name, about="alike")]
 
 
 def choose(
@@ -146,9 +168,7 @@ def _entry(value: object) -> LayerConfig:
 def _check_backend(kind: str, arguments: Mapping[str, Any]) -> list[Flaw]:
     """A backend that the layer's op does not have."""
     op, name = LAYERS.get(kind).op, arguments.get("backend")
-    if op is None or not isinstance(name, str) or name in choices(op):
-        return []
-    return [Flaw(("backend",), f"unknown backend {name!r} for {op}; {remedy(name, choices(op))}")]
+    return backend_flaws(("backend",), op, name) if op is not None and isinstance(name, str) else []
 
 
 def _written(config: LayerConfig) -> dict[str, Any]:

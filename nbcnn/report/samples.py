@@ -97,7 +97,7 @@ def _blocks(
         ("right", right, "", GREEN, 1),
     ):
         shown = which[:room]
-        number = f"{len(shown)} of {len(which)}" if len(shown) < len(which) else f"{len(which) or 'none'}"
+        number = f"{len(shown)} of {len(which):,}" if len(shown) < len(which) else f"{len(which) or 'none'}"
         title = f"Guessed {what}: {number}{order if len(shown) > 1 else ''}"
         found.append(_Block(title, shown, colour, lines))
     return found

@@ -15,8 +15,9 @@ import pytest
 from click.testing import CliRunner
 
 from nbcnn.check import Options, Report, check_backend, check_backends
+from nbcnn.check import grid as grids
 from nbcnn.check.choice import chosen
-from nbcnn.check.compare import compare
+from nbcnn.check.compare import compare, told
 from nbcnn.check.fence import Fence
 from nbcnn.check.grid import DILATIONS, GRIDS, GROUPS, KERNELS, PADDINGS, STRIDES, Case, grid
 from nbcnn.check.oracle import ORACLES
@@ -171,6 +172,29 @@ def test_a_comparison() -> None:
     assert compare(np.array([1.0, np.inf, np.nan, 0.0]), wanted, 1.0).wrong.tolist() == [False, True, False, False]
 
 
+def test_both_numbers_are_told_with_the_same_precision() -> None:
+    got, wanted = np.array([0.7207831], "float32"), np.array([-0.022955953650690475])
+    words = "db is wrong everywhere, first at channel 0: got 0.7207831, wanted -0.022955954"
+    assert told("db", got, wanted, np.array([True])) == words
+    near = told("db", np.array([0.1], "float32"), np.array([0.1]), np.array([True]))
+    assert near.endswith("got 0.1, wanted 0.1")
+
+
+def test_numbers_out_of_range_warn_of_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Huge(Naive):
+        def build(self, problem: Conv2dProblem) -> Any:
+            def forward(x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
+                y[...] = np.finfo(y.dtype).max
+
+            return super().build(problem)._replace(forward=forward)
+
+    monkeypatch.setitem(registry._registered, ("conv2d", "huge"), Huge)
+    monkeypatch.setattr(grids, "QUICKLY", 10**6)
+    report = check_backend("conv2d", "huge", QUICK)  # a warning would be an error here
+    registry.backend.cache_clear()
+    assert report.tally("whole numbers").failed
+
+
 def test_a_fence() -> None:
     fence = Fence()
     array, kept = fence.output("y", (2, 3), "float32"), fence.input("x", np.arange(4.0))
@@ -215,7 +239,7 @@ def test_who_is_meant() -> None:
 @pytest.mark.parametrize(
     ("what", "op", "words"),
     [
-        ("dirct", None, r"unknown backend or op 'dirct': did you mean direct\? .*; a plugin's file ends in \.py"),
+        ("dirct", None, r"unknown backend or op 'dirct': did you mean direct\? .*, or load the plugin that has it"),
         ("conv2d=nave", None, r"unknown backend 'nave' for conv2d: did you mean naive\?"),
         ("conv=naive", None, r"unknown op 'conv': did you mean conv2d\?"),
         (None, "conv", r"unknown op 'conv': did you mean conv2d\?"),

@@ -162,6 +162,11 @@ def _mixes_nan(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, work: Any) ->
     y += 0 * x.sum()
 
 
+def _makes_nan(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
+    right(x, w, b, y, work)
+    y += 0 * w.sum()
+
+
 def _counts_on_clean_scratch(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
     right(x, w, b, y, work)
     y += work[0]
@@ -291,6 +296,11 @@ FAULTS: dict[str, tuple[Spoil, str, str]] = {
     ),
     "NaN hidden": (_forward(_hides_nan), "not a number", "NaN in x at .* image 5 is lost: y at .* image 5 is"),
     "NaN in other images": (_forward(_mixes_nan), "not a number", "NaN in x at .* reaches another image: y at"),
+    "infinity times zero": (
+        _forward(_makes_nan),
+        "not a number",
+        "infinity in w at .* became NaN: y at .* is nan, wanted -?inf, .*; by 0·∞ or ∞−∞: is something multiplied by zero",
+    ),
     "shared buffer": (_shared_buffer, "threads", "y has other bits than in a serial run, .*; a race"),
     "gradient of a network": (_mean, "network", "derivatives of the loss are wrong, first that of 0.weight"),
 }
@@ -385,7 +395,7 @@ def reports() -> dict[str, Report]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(grid, "QUICKLY", 10**6)
         more = suite._check_more
-        some = {fault for fault, (_, check, _) in ALL.items() if check in MORE}
+        some = {fault for fault, (_, check, _) in ALL.items() if check in MORE or check == "contract"}
         patch.setattr(suite, "_check_more", lambda report, *rest: more(report, *rest) if report.name in some else None)
         for fault, (backend, *_) in ALL.items():
             patch.setitem(registry._registered, ("conv2d", fault), backend)
@@ -401,6 +411,15 @@ def test_a_wrong_backend_is_caught(fault: str, reports: dict[str, Report]) -> No
     _, check, words = ALL[fault]
     sentences = [str(failure) for failure in reports[fault].failures if failure.check == check]
     assert any(re.search(words, sentence) for sentence in sentences), sentences or str(reports[fault])
+
+
+@pytest.mark.jit
+@pytest.mark.parametrize("fault", [fault for fault, (_, check, _) in ALL.items() if check == "contract"])
+def test_a_broken_contract_is_not_laid_to_other_causes(fault: str, reports: dict[str, Report]) -> None:
+    failed = {check for check, tally in reports[fault].tallies.items() if tally.failed}
+    assert failed == {"contract"}, [str(failure) for failure in reports[fault].failures]
+    left_out = "repeats, adjoint, jacobian, not a number, threads and network"
+    assert f"left out until `contract` passes: {left_out}; they would blame other causes" in reports[fault].notes
 
 
 def test_every_check_is_seen_to_fail() -> None:

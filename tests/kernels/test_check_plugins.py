@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from nbcnn.check.choice import chosen
 from nbcnn.check.odd import busy
 from nbcnn.check.outofbounds import Child
 from nbcnn.check.report import Report
 from nbcnn.check.threads import check_threads
+from nbcnn.errors import KernelError
 from nbcnn.kernels import registry
 from nbcnn.plugins import load_plugin, loading
 
@@ -39,8 +41,14 @@ WORDS = {
         "whole numbers +504 +0 ",
     ],
     "out_of_bounds": [
-        "FAILED contract: y holds what lies outside of the arrays: something is read out of bounds",
+        "conv2d=out_of_bounds: 0 problems, the grid was left out check passed failed worst error seconds out of bounds",
+        "all other checks were left out until `out of bounds` passes: they could end the program",
         "FAILED out of bounds: forward raised IndexError: index is out of bounds",
+    ],
+    "writes_outside": [
+        "all other checks were left out until `out of bounds` passes: they could end the program",
+        "FAILED out of bounds: forward raised IndexError: index is out of bounds, for ",
+        r"checks of 1 backend passed, 0 refused with a reason, \d+ failed$",
     ],
     "crash": [
         "FAILED out of bounds: its process ended with SIGABRT",
@@ -85,6 +93,12 @@ def test_a_plugin_that_takes_the_other_process_down_while_it_is_loaded(tmp_path:
         sentence = "out of bounds: its process ended with SIGABRT while the plugin was loaded"
         assert [str(failure) for failure in report.failures] == [sentence]
     assert reports[-1].tally("out of bounds").passed == 9
+
+
+@pytest.mark.parametrize("what", ["winograd", "conv2d=winograd"])
+def test_a_backend_of_a_plugin_that_is_not_loaded(what: str) -> None:
+    with pytest.raises(KernelError, match=r"winograd.py may have it and is not loaded: add --plugin \S*winograd.py"):
+        chosen(what)
 
 
 def test_every_wrong_plugin_is_in_the_table() -> None:

@@ -256,6 +256,24 @@ def test_a_full_disk_costs_a_warning(cache: Path, monkeypatch: pytest.MonkeyPatc
     assert (use(), use()) == (["compiled"], ["loaded"])
 
 
+def test_the_ledgers_seconds_add_up_to_the_time_that_went_by(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that goes on by a second at each look: callee's and caller's seconds can be counted by hand."""
+    looks = iter(range(1000))
+    inner = kernel(_one_more)
+
+    def calls(x):  # type: ignore[no-untyped-def]
+        return inner(x) + inner(x + 0.5)
+
+    before = len(LEDGER)
+    with monkeypatch.context() as patch:
+        patch.setattr(jit.time, "perf_counter", lambda: float(next(looks)))
+        assert kernel(calls)(1) == 4.5
+    found = [(entry.kernel.rpartition(".")[2], entry.how, entry.seconds) for entry in LEDGER[before:]]
+    # Looks: 0 caller begins; 1, 2 the first callee; 3, 4 the second; 5 caller ends.
+    assert found == [("_one_more", "compiled", 1), ("_one_more", "compiled", 1), ("calls", "compiled", 3)]
+    assert sum(seconds for _, _, seconds in found) == 5
+
+
 def test_each_signature_has_an_entry_of_its_own(cache: Path) -> None:
     both, before = kernel(_one_more), len(LEDGER)
     assert (both(1), both(1.5), both(2)) == (2, 2.5, 3)

@@ -26,7 +26,11 @@ WIDTH = 100
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), help="One precision instead of both.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the numbers.")
 @click.option(
-    "--threads", type=click.IntRange(min=2), default=4, show_default=True, help="How many threads call kernels at once."
+    "--threads",
+    type=click.IntRange(min=2),
+    default=4,
+    show_default=True,
+    help="How many threads call kernels at once; 2 or more, for races are looked for.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @plugin_option
@@ -78,7 +82,7 @@ def _show(report: Report) -> None:
 
     exact = f"states a tolerance of up to {report.tolerance:.2g}" if report.tolerance else "has to be exact"
     if not report.problems:
-        exact = "refuses all of them"
+        exact = "refuses all of them" if report.refused else "the grid was left out"
     click.echo(f"{report.op}={report.name}: {report.problems:,} problems, {exact}")
     table = Table(box=None, pad_edge=False)
     table.add_column("  check")

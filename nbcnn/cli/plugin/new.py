@@ -28,6 +28,8 @@ def command(name: str, kind: str) -> None:
             file.write(text)
     except FileExistsError:
         raise PluginError(f"{path} exists already and is never overwritten; choose another name") from None
+    except OSError as error:
+        raise PluginError(f"{path} can't be written: {error.strerror}; choose a folder that you may write to") from None
     from nbcnn.cli._display import program
 
     click.echo(f"{path}: {_WHAT[kind]}, called {name}\n\nnext:")
