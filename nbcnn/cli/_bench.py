@@ -95,7 +95,7 @@ def whole_table(name: str, rows: Sequence[Row], peers: Sequence[str], threads: i
     from nbcnn.cli._tables import show
 
     click.echo(f"{name}: {threads_words(threads)}, medians of {rounds_words(rounds)} in turn\n")
-    table = Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, collapse_padding=len(peers) > 1)  # two peers in WIDTH columns
     table.add_column("")
     table.add_column("unit")
     table.add_column(OWN, justify="right")

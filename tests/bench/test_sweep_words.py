@@ -7,8 +7,9 @@ import re
 import pytest
 
 from nbcnn.bench.contest import Contest
+from nbcnn.bench.rounds import Row
 from nbcnn.bench.sweep import AXES, KERNELS, Point, Sweep
-from nbcnn.cli._bench import WIDTH, folded
+from nbcnn.cli._bench import WIDTH, folded, whole_table
 from nbcnn.cli._sweeps import absences, grid, sweep_tables
 
 from .fakes import DIRECTIONS, PROBLEM, contest
@@ -78,6 +79,15 @@ def test_in_a_map_absences_are_told_by_side_or_counted() -> None:
     assert list(absences(images)) == ["one at image 64, 128: large"]
     corner = lacking([(at, {"one": "both"} if min(at.values()) > 8 else {}) for at in places], "map")
     assert list(absences(corner)) == ["one at 8 of 30 points: both"]
+
+
+def test_a_network_beside_two_peers_fits_the_width(capsys: pytest.CaptureFixture[str]) -> None:
+    many = {"nbcnn": [138_900.0], "torch channels_last": [68_845.0], "onnxruntime arrays": [95_831.0]}
+    long = "first step, kernels in the cache"
+    whole_table("lenet", [Row("inference", long, "images/s", True, many)], ["torch", "onnxruntime"], 2, 7)
+    lines = capsys.readouterr().out.splitlines()
+    assert re.search(r"138,900 +channels_last 68,845 +2\.02 +arrays 95,831 +1\.45$", lines[3])
+    assert max(map(len, lines)) <= WIDTH
 
 
 def test_long_lines_are_folded() -> None:
