@@ -180,6 +180,7 @@ def test_both_numbers_are_told_with_the_same_precision() -> None:
     assert near.endswith("got 0.1, wanted 0.1")
 
 
+@pytest.mark.jit
 def test_numbers_out_of_range_warn_of_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     class Huge(Naive):
         def build(self, problem: Conv2dProblem) -> Any:
