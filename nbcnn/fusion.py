@@ -41,10 +41,10 @@ def _pairs(layers: Sequence[Layer]) -> Iterator[tuple[Layer, Layer]]:
 def _pair(activation: Layer, pooling: Layer, first: Call, second: Call, keep: bool) -> Call:
     kernels = fused(str(activation.op), str(pooling.op))
     if first.direction == "forward":
-        (x, *_), (y, z, _) = first.arrays, second.arrays
+        x, (y, z, _) = first.arrays[0], second.arrays
         kernel, arrays = kernels.forward, (x.reshape(y.shape), y, z)
     else:
-        (_, _, _, dx, _), (y, z, dz, _, _) = first.arrays, second.arrays
+        dx, (y, z, dz, _, _) = first.arrays[3], second.arrays
         kernel, arrays = kernels.grad_input, (y, z, dz, dx.reshape(y.shape))
     path = f"{activation.path}+{pooling.path}"
     return Call(path, first.direction, Fixed(kernel, numbers(pooling.problem, keep)), arrays)
