@@ -26,6 +26,18 @@ layers:
   - linear: {out_features: 2}
 train: {batch_size: 16, optimizer: {sgd: {lr: 0.1}}}
 """
+FLAT = """\
+name: flat
+input: {channels: 1, height: 4, width: 4}
+layers:
+  - flatten
+  - linear: {out_features: 3}
+train: {batch_size: 16, optimizer: {sgd: {lr: 0.1}}}
+"""
+
+
+def no(self: Any, *task: Any) -> dict[str, Any]:
+    return {}
 
 
 @pytest.fixture
@@ -34,6 +46,7 @@ def call(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(nbcnn.bench.environment, "busy", lambda place: None)
     (tmp_path / "small.yaml").write_text(SMALL)
+    (tmp_path / "flat.yaml").write_text(FLAT)
 
     def run(*words: str) -> tuple[Any, str, str]:
         with pytest.raises(SystemExit) as stop:
@@ -73,9 +86,6 @@ def test_layers_as_a_table(call: Any) -> None:
 
 
 def test_a_whole_network_beside_a_peer(call: Any) -> None:
-    def no(self: Any, *task: Any) -> dict[str, Any]:
-        return {}
-
     def same(self: Any, task: Any, x: Any) -> dict[str, Any]:
         return {"way": lambda: task.network(x)}
 
@@ -179,9 +189,27 @@ def test_on_a_terminal_progress_moves(monkeypatch: pytest.MonkeyPatch, capsys: p
         ("--sweep kernel --backend conv2d=dirct", r"unknown backend 'dirct' for conv2d; did you mean direct\?"),
         ("lenet --model lenet", "lenet races its layers, --model lenet measures a whole network; give one of them"),
         ("lenet --sweep all", "--sweep makes its own convolutions; leave out lenet"),
-        ("--sweep all --model lenet", "--sweep and --model measure different things; give one of them"),
-        ("--sweep all --against torch", "--against does not go with --sweep"),
-        ("--sweep all --set train.epochs=3", "--set does not go with --sweep"),
+        ("--sweep all --against tosch", r"--against tosch: unknown peer 'tosch'; did you mean torch\?"),
+        ("--sweep all --set train.epochs=3", "--set does not go with --sweep without --model"),
+        ("--sweep all --op relu", "--op does not go with --sweep"),
+        ("--sweep batch,imge --model lenet", r"--sweep imge: there is no such axis along .* did you mean image\?"),
+        (
+            "--sweep kernel --model lenet",
+            "--sweep kernel: there is no such axis along which a network grows; .*known: a",
+        ),
+        (
+            "--sweep batch --model lenet --only latency",
+            "--only latency: a sweep has no such measure; .*known: inference",
+        ),
+        ("--sweep batch --model lenet --op relu", "--op does not go with --model"),
+        ("--sweep batch --only training", "--only goes with --model"),
+        ("--sweep batch --patience 3", "--patience goes with --sweep and --model"),
+        ("--sweep threads --model lenet --threads 2", "--threads does not go with --sweep threads, which has its own"),
+        (
+            "--sweep channels --model flat.yaml",
+            "--sweep channels: flat has no convolution that could have more channel",
+        ),
+        ("--sweep batch --model small.yaml --only training --against mute", "--against mute: .* it has no training"),
         ("--model lenet --op relu", "--op does not go with --model"),
         ("--only training", "--only goes with --model"),
         ("--out x", "--out goes with --sweep"),
@@ -189,8 +217,12 @@ def test_on_a_terminal_progress_moves(monkeypatch: pytest.MonkeyPatch, capsys: p
     ],
 )
 def test_mistakes(call: Any, words: str, sentence: str) -> None:
-    with registered("absent", modules=("no_such_module",), install="pip install nothing"), registered("here"):
-        sentence = sentence.replace("known: onnxruntime", "known: absent, here, onnxruntime")
+    with (
+        registered("absent", modules=("no_such_module",), install="pip install nothing"),
+        registered("here"),
+        registered("mute", training=no),
+    ):
+        sentence = sentence.replace("known: onnxruntime", "known: absent, here, mute, onnxruntime")
         code, out, err = call(*words.split())
     assert code == 2
     assert re.search(sentence, err), err
