@@ -56,7 +56,8 @@ def sentence(growth: Growth, measure: str, peer: str) -> str | None:
     known, unit = leads(growth, measure, peer), growth.axis.unit
     if not known:
         return None
-    found, span = overtakings(growth, measure, peer), f"from {min(known)} to {max(known)} {unit}"
+    found, low, high = overtakings(growth, measure, peer), min(known), max(known)
+    span = f"at {low} {unit}" if low == high else f"from {low} to {high} {unit}"
     if not found:
         return _all_along(known, peer, span)
     first = found[0]
@@ -72,9 +73,9 @@ def sentence(growth: Growth, measure: str, peer: str) -> str | None:
         words = f"{change.after} overtakes {change.before} from about {number(start)} {unit} on"
         turns.append((change.after, words, change.high))
     parts = []
-    for (name, words, low), after in zip(turns, [*turns[1:], None], strict=True):
+    for (name, words, since), after in zip(turns, [*turns[1:], None], strict=True):
         end = after[2] if after else None
-        inside = {at: _lead(x, name) for at, x in known.items() if at >= (low or 0) and (end is None or at < end)}
+        inside = {at: _lead(x, name) for at, x in known.items() if at >= (since or 0) and (end is None or at < end)}
         best = max(inside, key=inside.__getitem__)
         parts.append(f"{words} ({_times(inside[best])} times as fast at {best})")
     return "; ".join([*parts, *alone])
