@@ -120,17 +120,24 @@ def growth_measures(words: Sequence[str]) -> tuple[str, ...]:
 
 def places(axis: Axis, config: Config, threads: int) -> list[Place]:
     """The points of an axis for a network; raises KernelError for channels where nothing can have more of them."""
-    own, height = config.to_mapping(), config.input.height
+    found = _places(axis, config, threads)
+    for place in found:
+        place.plain["train"]["threads"] = place.threads  # a network that is called asks its config for them
+    return found
+
+
+def _places(axis: Axis, config: Config, threads: int) -> list[Place]:
     if axis.name == "batch":
         return [Place(n, with_batch(config, n), n, threads) for n in BATCH_SIZES]
     if axis.name == "image":
-        heights = sorted({*HEIGHTS, height})
+        heights = sorted({*HEIGHTS, config.input.height})
         return [Place(side, with_image(config, side), INFERENCE, threads) for side in heights]
     if axis.name == "channels":
         most = widest(config)
         return [Place(most * k, widened(config, k), INFERENCE, threads, f"×{k}" if k > 1 else "") for k in FACTORS]
-    counts = thread_counts(available_threads())
-    return [Place(n, own, INFERENCE, n, "oversubscribed" if n > available_threads() else "") for n in counts]
+    there = available_threads()
+    counts = thread_counts(there)
+    return [Place(n, config.to_mapping(), INFERENCE, n, "oversubscribed" if n > there else "") for n in counts]
 
 
 def thread_counts(available: int) -> list[int]:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import nbcnn.bench.environment
+import nbcnn.bench.growth
 import nbcnn.bench.sweep
 from nbcnn.cli import main
 from nbcnn.cli._bench import progress
@@ -126,6 +127,41 @@ def test_a_sweep_leaves_a_folder(call: Any, monkeypatch: pytest.MonkeyPatch) -> 
     assert (code, "here exists already and is never overwritten" in err) == (2, True)
 
 
+def test_a_network_grows_beside_a_peer(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def same(self: Any, task: Any, x: Any) -> dict[str, Any]:
+        return {"way": lambda: task.network(x)}
+
+    monkeypatch.setattr(nbcnn.bench.growth, "BATCH_SIZES", (1, 3))
+    with registered("fake", training=no, inference=same):
+        words = ("--model", "small.yaml", "--sweep", "batch", "--against", "fake", "--rounds", "1", "--threads", "1")
+        code, out, err = call(*words)
+        assert (code, err) == (0, "")
+        assert "small along batch size: images 1×6×6, 1 thread; medians of 1 round in turn; µs/image" in out
+        assert re.search(r"^batch +nbcnn\n +1 +[\d.,]+\n +3 +[\d.,]+$", out, re.M)  # training: nbcnn alone
+        assert re.search(r"^ +3 +[\d.,]+ +way [\d.,]+ +[\d.]+$", out, re.M)
+        assert re.search(r"^inference: .*(nbcnn|level).* images", out, re.M)
+        assert out.splitlines()[-3:] == ["bench-1/sweep.json", "bench-1/sweep.csv", "bench-1/batch.png"]
+        saved = json.loads(Path("bench-1/sweep.json").read_text())
+        assert (saved["name"], saved["threads"], saved["rounds"]) == ("small", 1, 1)
+        assert saved["sweeps"][0]["overtaken"][0]["peer"] == "fake"
+        code, out, _ = call(*words, "--out", "here", "--only", "inference", "--patience", "1e-9", "--json")
+    (axis,) = json.loads(out)["sweeps"]
+    assert [point["at"] for point in axis["points"]] == [1]
+    assert axis["missing"][0]["why"].endswith("and a point may take 1e-09 (--patience)")
+
+
+def test_convolutions_race_beside_a_peer(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    axes = nbcnn.bench.sweep.AXES
+    monkeypatch.setitem(axes, "channels", axes["channels"]._replace(values=(1, 2), image=4))
+    with registered("fake"):
+        code, out, err = call("--sweep", "channels", "--rounds", "1", "--backend", "conv2d=direct", "--against", "fake")
+    assert (code, err) == (0, "")
+    assert re.search(r"^channels +direction +winner +by +direct +fake$", out, re.M)
+    assert re.search(r"^ +2 +forward +\w+ +[\d.]+× +[\d.]+ +[\d.]+$", out, re.M)
+    assert re.search(r"^ +2 +grad_input +direct +[\d.]+ +–$", out, re.M)
+    assert "channels: kernel 3×3, image 4×4, 64 images at once; 1 thread, at most 1 round in turn; µs/image" in out
+
+
 BUSY = "the machine is busy (load 9.0 on 2 processors): trust ratios more than times, and do not compare threads"
 
 
@@ -151,6 +187,9 @@ def test_a_busy_machine_is_told_once_in_lines_that_fit(crowded: Any) -> None:
         "--sweep kernl",
         "--sweep image --backend conv2d=pointwise",
         "--model small.yaml --only trainin",
+        "--model small.yaml --sweep batch --only memory",
+        "--model flat.yaml --sweep batch,channels",
+        "--sweep kernel --against tosch",
         "--against tosch",
     ],
 )

@@ -14,6 +14,8 @@ from PIL import Image
 
 import nbcnn.bench.growth
 import nbcnn.bench.growth_pictures
+import nbcnn.bench.whole
+import nbcnn.engine
 from nbcnn.bench.environment import free_memory
 from nbcnn.bench.folder import save_growths, unused_removed
 from nbcnn.bench.grown import macs, widened, widest, with_batch, with_image
@@ -23,10 +25,11 @@ from nbcnn.bench.overtaking import leads, overtaken, sentence
 from nbcnn.bench.pictures import styles
 from nbcnn.bench.rounds import Row
 from nbcnn.bench.sweep import AXES as CONVOLUTIONS
-from nbcnn.bench.sweep import Sweep
 from nbcnn.bench.sweep import Point as Race
+from nbcnn.bench.sweep import Sweep
 from nbcnn.cli._growth import growth_tables
-from nbcnn.config import Config, load_config
+from nbcnn.config import Config, Overrides, load_config
+from nbcnn.engine import Engine
 from nbcnn.errors import KernelError, PeerError, ShapeError
 from nbcnn.network import layers_of, leaves
 
@@ -115,7 +118,7 @@ def test_points_of_an_axis() -> None:
     assert {place.images for place in image} == {256}
     channels = places(AXES["channels"], base, 2)
     assert [(place.at, place.note) for place in channels[:3]] == [(16, ""), (32, "×2"), (64, "×4")]
-    assert channels[0].plain == base.to_mapping()
+    assert channels[0].plain == load_config("lenet-d2l", Overrides(threads=2)).to_mapping()
 
 
 def test_threads_are_those_that_there_are_and_twice_as_many(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,10 +178,20 @@ def test_one_measure_alone() -> None:
 
 def test_each_number_of_threads_is_the_engines_and_the_peers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nbcnn.bench.growth, "available_threads", lambda: 2)
+    engines: list[tuple[bool, int]] = []
+
+    class Seen(Engine):
+        def __init__(self, network: Any, training: bool = True, threads: int | None = None) -> None:
+            super().__init__(network, training, threads)
+            engines.append((training, self.crew.size))
+
+    monkeypatch.setattr(nbcnn.engine, "Engine", Seen)
+    monkeypatch.setattr(nbcnn.bench.whole, "Engine", Seen)
     with registered("fake") as kind:
         peer = kind()
-        found = grow(AXES["threads"], config(), {"fake": peer}, ["training"], 1, 1, take=take_of(SPEEDS))
+        found = grow(AXES["threads"], config(), {"fake": peer}, threads=1, rounds=1, take=take_of(SPEEDS))
     assert sorted(set(peer.threads)) == [1, 2, 4]
+    assert engines == [(True, 1), (False, 1), (True, 2), (False, 2), (True, 4), (False, 4)]
     assert [(point.at, point.note) for point in found.points] == [(1, ""), (2, ""), (4, "oversubscribed")]
 
 
@@ -226,8 +239,11 @@ def test_where_no_point_can_be_measured_the_reason_is_raised() -> None:
 @pytest.mark.usefixtures("few")
 def test_a_peer_must_compute_the_same_at_every_point() -> None:
     with registered("fake", error=0.01) as kind:
-        with pytest.raises(PeerError, match="the gradients of 1.weight of fake plain and of nbcnn .* differ by 1.0e-02"):
-            grow(AXES["batch"], config(), {"fake": kind()}, take=take_of(SPEEDS))
+        with pytest.raises(
+            PeerError, match=r"the gradients of 1.weight of fake plain and of nbcnn .* differ by 1.0e-02"
+        ):
+            grow(AXES["batch"], config(), {"fake": (peer := kind())}, take=take_of(SPEEDS))
+        assert len(peer.threads) == 1  # at the first point, not after all of them
         peer = kind()
         right, peer.error = type(peer).inference, 0.0
 
