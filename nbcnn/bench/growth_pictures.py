@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _OTHERS = (("#7A68A6", "P"), ("#00795A", "^"), ("#000000", "*"))
 _TICKS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50)
+_CLOSE = (0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7)
 
 
 def draw_growth(growth: Growth, path: str | Path) -> None:
@@ -58,7 +59,10 @@ def _figure(growth: Growth) -> Figure:
         panels[1][0].set_ylabel(f"× the time of {OWN}")
     words = "Marks: measured points. "
     if beside:
-        words += f"Below 1 the peer is ahead; grey: by less than {TIE - 1:.0%}. Dotted: where one overtakes the other."
+        words += (
+            f"Below 1 the peer is ahead; grey: by less than {TIE - 1:.0%}. Bands: all rounds. "
+            "Dotted: where one overtakes the other."
+        )
     handles = max((panel.get_legend_handles_labels()[0] for panel in panels[0]), key=len)
     legend(figure, handles, words)
     return figure
@@ -78,6 +82,9 @@ def _leads(axes: Axes, growth: Growth, measure: str) -> None:
     for peer in growth.peers:
         colour, mark = growth_styles(growth.peers)[peer]
         known = leads(growth, measure, peer)
+        spread = [ratio.rounds for _, row in _rows(growth, measure) if (ratio := row.ratio(peer))]
+        low, high = ([limit(rounds) for rounds in spread] for limit in (min, max))
+        axes.fill_between(list(known), low, high, color=colour, alpha=0.18, linewidth=0, zorder=2)
         axes.plot(list(known), list(known.values()), color=colour, marker=mark, markersize=5.5, linewidth=1.9, zorder=3)
 
 
@@ -126,7 +133,8 @@ def _scale(panels: Any, growth: Growth) -> None:
         axes.yaxis.set_minor_locator(NullLocator())
     for axes in panels[1] if len(panels) > 1 else ():
         low, high = axes.get_ylim()
-        axes.set_ylim(min(low, 0.7), max(high, 1.5))
-        axes.yaxis.set_major_locator(FixedLocator(_TICKS))
+        low, high = min(low, 0.7), max(high, 1.5)
+        axes.set_ylim(low, high)
+        axes.yaxis.set_major_locator(FixedLocator(_TICKS if high > 8 * low else _CLOSE))
         axes.yaxis.set_minor_locator(NullLocator())
         axes.tick_params(axis="both", color=GREY)

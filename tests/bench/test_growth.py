@@ -384,7 +384,11 @@ def figures(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def test_a_picture_has_times_above_and_ratios_below(figures: list[Any], tmp_path: Path) -> None:
-    draw_growth(growth(["torch", "onnxruntime"], training=rates((8, 2), (2, 8)), inference=BOTH), tmp_path / "a.png")
+    found = growth(["torch", "onnxruntime"], training=rates((8, 2), (2, 8)), inference=BOTH)
+    found.points[0].rows["inference"].samples["nbcnn"][:] = [1e6 / 434, 1e6 / 217, 1e6 / 217]
+    for name, rate in (("torch channels_last", 1e6 / 176), ("onnxruntime io_binding", 1e6 / 27.5)):
+        found.points[0].rows["inference"].samples[name][:] = [rate] * 3
+    draw_growth(found, tmp_path / "a.png")
     with Image.open(tmp_path / "a.png") as image:
         assert image.format == "PNG"
     (figure,) = figures
@@ -394,6 +398,9 @@ def test_a_picture_has_times_above_and_ratios_below(figures: list[Any], tmp_path
     assert list(lines["torch"].get_xdata()) == [1, 1024]
     np.testing.assert_allclose(lines["torch"].get_ydata(), [176, 28])
     np.testing.assert_allclose(ratios.lines[1].get_ydata(), [176 / 217, 28 / 12])
+    bands = [band.get_paths()[0].get_extents() for band in ratios.collections]
+    assert [band.ymin for band in bands] == pytest.approx([176 / 434, 27.5 / 434])  # all rounds
+    assert [band.ymax for band in bands] == pytest.approx([28 / 12, 23.4 / 12])
     assert [text.get_text() for text in training.texts] == ["1.4"]
     assert [line.get_xdata()[0] for line in below.lines if line.get_linestyle() == ":"] == pytest.approx([2**0.5])
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["nbcnn", "torch", "onnxruntime"]
