@@ -177,6 +177,11 @@ def test_the_winner_and_its_margin() -> None:
     assert alone is not None
     assert (alone.margin, alone.clear) == (None, True)
     assert winner(contest(fft=None), "forward") is None
+    split = contest(direct=2.0, fft=2.1)
+    split.samples["forward"] = {"direct": [2.0, 1.0, 4.0], "fft": [1.9, 2.1, 3.8]}  # behind by the median of all
+    ahead = winner(split, "forward")
+    assert ahead is not None
+    assert (ahead.name, ahead.margin) == ("fft", pytest.approx(2.0 / 1.9))
 
 
 def test_lines_cross_where_both_take_the_same_time() -> None:
