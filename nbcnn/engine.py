@@ -71,8 +71,9 @@ class Engine:
         order, before = np.arange(min(LANES, len(images))), self.gradient.copy()
         self._begin("train", self._labelled(images, labels), order)
         with one_blas_thread():
-            for number, worker in enumerate(self.workers):
-                worker.run("train", number)
+            for worker in self.workers:
+                self._batch.begin(order, 0)
+                worker.run("train")
         self.gradient[:] = before
 
     def close(self) -> None:
@@ -81,9 +82,10 @@ class Engine:
 
     def _run(self, wanted: str, task: Task, order: np.ndarray, weight: float = 0) -> Outcome:
         self._begin(wanted, task, order, weight)
-        batch, packs = self._batch, -(-order.size // LANES)
+        batch = self._batch
         with nullcontext() if self.workers[0].native(wanted) else one_blas_thread():
-            self.crew.run(packs, lambda worker, number: self.workers[worker].run(wanted, number), batch.fail)
+            shares = min(self.crew.size, batch.packs)
+            self.crew.run(shares, lambda worker, _: self.workers[worker].run(wanted), batch.fail)
         return Outcome(batch.losses[: order.size].copy(), batch.guesses[: order.size].copy())
 
     def _begin(self, wanted: str, task: Task, order: np.ndarray, weight: float = 0) -> None:

@@ -24,6 +24,7 @@ from numba.extending import intrinsic
 
 from nbcnn.kernels.contract import Fixed
 from nbcnn.kernels.jit import kernel
+from nbcnn.kernels.turns import take
 
 WORDS = 80
 """The longest row: direct's grad_weight takes 61."""
@@ -52,6 +53,27 @@ def play(addresses, rows):
     return -1
 
 
+DONE, LATE = -1, -2
+
+
+@kernel
+def play_pieces(addresses, rows, place, late, following, pieces):
+    """Take pieces while there are any, and make all calls for each: its number is then in place[0].
+
+    Gives DONE; LATE as soon as a call says so in late[0]; or the number of a call that failed.
+    """
+    piece = take(following)
+    while piece < pieces:
+        place[0] = piece
+        for k in range(addresses.size):
+            if _call(addresses[k], rows.ctypes.data + k * rows.shape[1] * 8) != 0:
+                return k
+        if late[0] != 0:
+            return LATE
+        piece = take(following)
+    return DONE
+
+
 class Tape:
     """Calls as pairs (kernel, arrays). Compiles what is not compiled yet; keeps all arrays alive."""
 
@@ -71,6 +93,15 @@ class Tape:
 
         self.native = all(isinstance(part, _Stretch) for part in self._parts)
         """Whether no call on it is made by Python."""
+
+    def play_pieces(self, place, late, following, pieces) -> bool:
+        """Play it for each piece that is not taken yet, without Python between them; it must be ``native``.
+
+        Whether all are taken: False where a call was late.
+        """
+        (stretch,) = self._parts
+        end = stretch.play_pieces(place, late, following, pieces)
+        return end == DONE
 
     def replace(self, number, call) -> None:
         """Put a call in the place of one that, like it, is compiled or Python's: the same on other arrays, say."""
@@ -130,7 +161,14 @@ class _Stretch:
         self._calls[place] = (dispatcher, arrays)
 
     def play(self) -> None:
-        failed = play(self._addresses, self._rows)
+        self._check(play(self._addresses, self._rows))
+
+    def play_pieces(self, *arguments) -> int:
+        end = play_pieces(self._addresses, self._rows, *arguments)
+        self._check(end)
+        return end
+
+    def _check(self, failed) -> None:
         if failed >= 0:
             dispatcher, arguments = self._calls[failed]
             dispatcher(*arguments)  # says in Python what is wrong

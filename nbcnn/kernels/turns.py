@@ -1,7 +1,8 @@
-"""Threads that add to one total, each when its turn comes: the words for that which a kernel can say.
+"""Threads that take pieces and add to one total, each when its turn comes: the words for that which a kernel can say.
 
-Turns are a number in memory: that of the piece whose turn it is. Plain reads and writes will not do, for a compiler may
-keep a number in a register, and a processor may let others see writes in another order.
+Turns are a number in memory: that of the piece whose turn it is; so is the next piece that nobody has. Plain reads and
+writes will not do, for a compiler may keep a number in a register, and a processor may let others see writes in another
+order.
 """
 
 from __future__ import annotations
@@ -28,6 +29,11 @@ if config.DISABLE_JIT:
         """Make it the turn of ``piece``; all that was written before is seen by who sees this."""
         turn[0] = piece
 
+    def take(following):
+        """The next piece that nobody has taken: following[0], which goes up by 1."""
+        following[0] += 1
+        return following[0] - 1
+
 else:
 
     def _place(context, builder, sig, args):
@@ -52,6 +58,16 @@ else:
             return context.get_dummy_value()
 
         return types.void(turn, piece), codegen
+
+    @intrinsic
+    def take(typingctx, following):
+        """The next piece that nobody has taken: following[0], which goes up by 1."""
+
+        def codegen(context, builder, sig, args):
+            one = context.get_constant(types.int64, 1)
+            return builder.atomic_rmw("add", _place(context, builder, sig, args), one, "monotonic")
+
+        return types.int64(following), codegen
 
 
 @kernel

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numba import config
 
 from nbcnn.engine import Engine
+from nbcnn.kernels import packs
+from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.registry import backend_names
 from nbcnn.network import Network
-from nbcnn.worker import Worker
 
 from . import oracle_network
 from .networks import LENET_LIKE, MOTLEY, SPREAD, build, images
@@ -188,23 +190,31 @@ def test_the_inputs_are_left_alone() -> None:
         engine.predict(x)
 
 
+@kernel
+def broken_report(losses, guesses, place, all_losses, all_guesses):  # type: ignore[no-untyped-def]
+    if place[0] == all_guesses[-1]:
+        raise ZeroDivisionError("on purpose")
+    packs.report(losses, guesses, place, all_losses, all_guesses)
+
+
+@pytest.mark.parametrize("native", [True, False])
 @pytest.mark.parametrize("broken", [0, 3, 9])
-def test_an_error_in_a_thread_reaches_the_caller_and_the_engine_goes_on(
-    broken: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    network = build(LENET_LIKE)
+def test_an_error_in_a_thread_reaches_the_caller_and_the_engine_goes_on(broken: int, native: bool) -> None:
+    network = build(LENET_LIKE, backends={"conv2d": "direct" if native else "im2col"})
     x, labels = images(network, 160)
-    real = Worker.run
-
-    def run(worker: Worker, wanted: str, number: int) -> None:
-        if number == broken:
-            raise ZeroDivisionError("on purpose")
-        real(worker, wanted, number)
-
     with engine_of(network, threads=3) as engine:
         wanted = engine.train_step(x, labels, np.arange(160)).losses
-        monkeypatch.setattr(Worker, "run", run)
+        kept = []
+        for worker in engine.workers:
+            assert worker.native("train") == (native and not config.DISABLE_JIT)
+            calls = worker.calls("train", *worker._given["train"])
+            (number,) = (k for k, call in enumerate(calls) if call.direction == "report")
+            *arrays, guesses = calls[number].arrays
+            marked = np.append(guesses, broken)  # the last number says which pack is to fail
+            worker._tapes["train"].replace(number, (broken_report, (*arrays, marked)))
+            kept.append((worker._tapes["train"], number, (calls[number].kernel, calls[number].arrays)))
         with pytest.raises(ZeroDivisionError, match="on purpose"):
             engine.train_step(x, labels, np.arange(160))
-        monkeypatch.undo()
+        for tape, number, call in kept:
+            tape.replace(number, call)
         assert engine.train_step(x, labels, np.arange(160)).losses.tobytes() == wanted.tobytes()

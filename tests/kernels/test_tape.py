@@ -103,7 +103,7 @@ def test_a_training_step_from_tape_gives_the_bits_of_the_calls(backend):
     for played in (False, True):
         batch.begin(np.arange(16), 1 / 16)
         if played:
-            worker.run("train", 0)
+            worker.run("train")
         else:
             for call in worker.calls("train", batch, task):
                 call.kernel(*call.arrays)

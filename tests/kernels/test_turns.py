@@ -7,10 +7,11 @@ import time
 
 import numpy as np
 import pytest
+from numba import config
 
 from nbcnn.check.fence import Fence
 from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.turns import NOBODY, add_in_turn, current, pass_on
+from nbcnn.kernels.turns import NOBODY, add_in_turn, current, pass_on, take
 
 
 def test_it_adds_in_its_turn_and_passes_it_on(dtype: str) -> None:
@@ -56,3 +57,27 @@ def test_a_kernel_that_waits_sees_what_another_thread_writes() -> None:
 @kernel
 def pass_on_from_python(turn, piece):
     pass_on(turn, piece)
+
+
+@kernel
+def take_all(following, pieces, taken):
+    """How often each piece was taken, by this thread."""
+    piece = take(following)
+    while piece < pieces:
+        taken[piece] += 1
+        piece = take(following)
+
+
+def test_each_piece_is_taken_once() -> None:
+    pieces = 20_000 if not config.DISABLE_JIT else 20
+    following, taken = np.zeros(1, np.int64), np.zeros((3, pieces), np.int64)
+    threads = [threading.Thread(target=take_all, args=(following, pieces, own)) for own in taken]
+    if config.DISABLE_JIT:
+        take_all(following, pieces, taken[0])
+        threads = []
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (taken.sum(axis=0) == 1).all()
+    assert following[0] >= pieces
