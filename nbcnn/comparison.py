@@ -21,7 +21,7 @@ from nbcnn.config import Config, Overrides
 from nbcnn.data import Dataset, batches, epoch_order, load_dataset
 from nbcnn.errors import CheckpointError, ConfigError, TrainingError
 from nbcnn.files import claim_folder, write_atomic
-from nbcnn.kernels.jit import LEDGER, announced
+from nbcnn.kernels.ledger import LEDGER, announced
 from nbcnn.loading import config_of, with_options
 from nbcnn.network import Network, views
 from nbcnn.parting import Comparison, Divergence, Variant, largest_difference, part
@@ -37,8 +37,8 @@ class Reporter(Listener):
     def start(self, comparison: Comparison, network: Network, data: Dataset) -> None:
         """Training begins; ``network`` is the reference's."""
 
-    def compiling(self, kernel: str) -> None:
-        """A kernel is about to be compiled."""
+    def compiling(self, kernel: str, left: int) -> None:
+        """A kernel is about to be compiled, one of ``left`` that are known to have to be; 0: the last one is done."""
 
     def compiled(self, kernels: int, seconds: float) -> None:
         """All are, and some had to be."""

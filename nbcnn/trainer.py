@@ -15,7 +15,7 @@ from nbcnn.data import Dataset
 from nbcnn.engine import Engine
 from nbcnn.errors import TrainingError
 from nbcnn.evaluation import Evaluation, check_data, evaluate_engine
-from nbcnn.kernels.jit import LEDGER, announced
+from nbcnn.kernels.ledger import LEDGER, announced
 from nbcnn.network import Network
 from nbcnn.optim import OPTIMIZERS
 from nbcnn.plugins import loaded_plugins
@@ -151,12 +151,17 @@ def warm(
     """
     with announced(compiling):
         for trainer in trainers:
-            trainer.engine.warm(trainer.data.train.images, trainer.data.train.labels)
+            images, labels = trainer.data.train.images, trainer.data.train.labels
+            trainer.engine.expect(images, labels)
+            nothing = np.zeros(0, trainer.network.dtype)
+            expect_step(trainer.optimizer)
+        for trainer in trainers:
+            trainer.engine.warm(images, labels)
             nothing = np.zeros(0, trainer.network.dtype)
             type(trainer.optimizer)(trainer.settings.optimizer.config, 0).step(nothing, nothing)
-    fresh = [entry for entry in LEDGER[before:] if entry.how == "compiled"]
-    if fresh:
-        compiled(len(fresh), sum(entry.seconds for entry in fresh))
+    kernels, seconds = total(LEDGER[before:], "compiled")
+    if kernels:
+        compiled(kernels, seconds)
 
 
 def _info(network: Network, data: Dataset, engine: Engine) -> dict[str, Any]:

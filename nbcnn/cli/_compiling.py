@@ -33,7 +33,7 @@ def compiling() -> str:
 def compiling_is_told() -> Iterator[None]:
     """Say on standard error, once, that kernels are being compiled, should any have to be; and what ``auto`` chose."""
     from nbcnn.auto import Listener, told
-    from nbcnn.kernels.jit import announced
+    from nbcnn.kernels.ledger import announced
 
     begun = _once(choosing)
 

@@ -24,6 +24,7 @@ from numba.extending import intrinsic
 
 from nbcnn.kernels.contract import Fixed
 from nbcnn.kernels.jit import kernel
+from nbcnn.kernels.ledger import expect, listened_to
 
 WORDS = 80
 """The longest row: direct's grad_weight takes 61."""
@@ -58,6 +59,8 @@ class Tape:
     def __init__(self, calls) -> None:
         self._parts: list = []
         self._places: list = []  # of each call: its part, and its place there
+        calls = list(calls)
+        expect_calls(calls)
         for call in calls:
             compiled = _compiled(*call)
             if compiled is None:
@@ -146,10 +149,7 @@ def _compiled(function, arrays):
     """
     if config.DISABLE_JIT or struct.calcsize("P") != 8:
         return None
-    numbers = ()
-    if isinstance(function, Fixed):
-        function, numbers = function.kernel, function.numbers
-    arguments = (*arrays, *numbers)
+    function, arguments = _unfolded(function, arrays)
     words = _words(arguments)
     if not isinstance(function, Dispatcher) or not words or len(words) + 2 > WORDS:
         return None
@@ -159,6 +159,29 @@ def _compiled(function, arrays):
     if compiled.signature.return_type != types.none:
         return None
     return function, arguments, compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+
+
+def expect_calls(calls) -> None:
+    """Have those kernels of calls, pairs (kernel, arguments), counted that will have to be compiled.
+
+    What a Python function among them calls is not seen: it is counted when its turn comes.
+    """
+    if not listened_to():
+        return
+    missing = set()
+    for function, arguments in (*(_unfolded(*call) for call in calls), (play, (np.zeros(0, np.int64), np.zeros((0, WORDS), np.int64)))):
+        if isinstance(function, Dispatcher) and hasattr(function, "digest"):
+            signature = tuple(typeof(argument) for argument in arguments)
+            ready = signature in function.overloads or function._cache.holds(signature, function.targetctx)
+            missing |= set() if ready else {function._cache.key(signature)}
+    expect(missing)
+
+
+def _unfolded(function, arrays):
+    """A kernel and all its arguments."""
+    if isinstance(function, Fixed):
+        return function.kernel, (*arrays, *function.numbers)
+    return function, tuple(arrays)
 
 
 def _alike(new, old) -> bool:

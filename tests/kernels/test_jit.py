@@ -18,7 +18,8 @@ import pytest
 
 import nbcnn
 from nbcnn.kernels import jit
-from nbcnn.kernels.jit import LEDGER, announced, kernel
+from nbcnn.kernels.jit import kernel
+from nbcnn.kernels.ledger import LEDGER, announced
 
 pytestmark = pytest.mark.jit
 
@@ -30,7 +31,7 @@ sys.path.insert(0, sys.argv[1])
 warnings.simplefilter("always")
 import numpy as np
 from tiny import doubled
-from nbcnn.kernels.jit import LEDGER
+from nbcnn.kernels.ledger import LEDGER
 print(doubled(np.arange(4, dtype=np.float32)).tolist())
 print([(entry.kernel, entry.how) for entry in LEDGER], all(entry.seconds > 0 for entry in LEDGER))
 """
