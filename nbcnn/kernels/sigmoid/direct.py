@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nbcnn.kernels.contract import ElementwiseProblem, PlainKernels, SimpleBackend
 from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.lanes import exp, load, store
+from nbcnn.kernels.lanes import load, sigmoid, store
 from nbcnn.kernels.registry import register
 
 
@@ -13,7 +13,7 @@ def forward(x, y, work):
     """x (F,) -> y (F,)"""
     for f in range(x.shape[0]):
         v = load(x, (f,))
-        store(y, (f,), 1 / (1 + exp(-v)))  # equation (12)
+        store(y, (f,), sigmoid(v))  # equation (12)
 
 
 @kernel
