@@ -28,7 +28,7 @@ from nbcnn.parting import Comparison, Divergence, Variant, largest_difference, p
 from nbcnn.report.compare import draw_comparison
 from nbcnn.report.run import draw_run
 from nbcnn.runs import Run
-from nbcnn.trainer import Trainer, fit, warm
+from nbcnn.trainer import Trainer, fit, ready
 
 
 class Reporter(Listener):
@@ -84,7 +84,7 @@ def compare(
                 trainers.append(Trainer(network, data))
         comparison = _set_up(choices, trainers, out, steps)
         reporter.start(comparison, networks[0], data)
-        warm(trainers, reporter.compiling, reporter.compiled, before)
+        ready(trainers, reporter.compiling, reporter.compiled, before)
         try:
             _train(comparison, trainers, reporter)
         except KeyboardInterrupt:

@@ -16,6 +16,7 @@ from nbcnn.auto import settle
 from nbcnn.blas import one_blas_thread
 from nbcnn.crew import Crew, available_threads
 from nbcnn.kernels.contract import LANES
+from nbcnn.kernels.tape import expect_calls
 from nbcnn.network import Network
 from nbcnn.worker import Batch, Task, Worker
 
@@ -73,6 +74,12 @@ class Engine:
             for number, worker in enumerate(self.workers):
                 worker.run("train", number)
         self.gradient[:] = before
+
+    def expect(self, images: np.ndarray, labels: np.ndarray | None) -> None:
+        """Have the kernels counted that training (without labels: prediction) on such images has yet to compile."""
+        task = Task(images, self._scaling(images), labels)
+        for wanted in ("train", "predict") if labels is not None else ("predict",):
+            expect_calls((call.kernel, call.arrays) for call in self.workers[0].calls(wanted, self._batch, task))
 
     def close(self) -> None:
         """End the threads."""

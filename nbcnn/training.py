@@ -15,7 +15,7 @@ from nbcnn.loading import config_of, with_options
 from nbcnn.network import Network
 from nbcnn.report.run import draw_run
 from nbcnn.runs import Run
-from nbcnn.trainer import Trainer, fit, warm
+from nbcnn.trainer import Trainer, fit, ready
 
 
 class Reporter(Listener):
@@ -66,7 +66,7 @@ def train(
         run = Run.create(Path(out) if out is not None else None, config.name)
         trainer.keep_in(run)
         reporter.start(run, network, data, trainer.engine.crew.size)
-        warm([trainer], reporter.compiling, reporter.compiled, before)
+        ready([trainer], reporter.compiling, reporter.compiled, before)
         _epochs(trainer, reporter)
         draw_run(run, trainer.engine, data)
     finally:

@@ -65,8 +65,16 @@ def _plain_call(template, args, kws):
 
 def _without_numbers(kind):
     if isinstance(kind, types.BaseTuple):
-        return types.BaseTuple.from_types([_without_numbers(item) for item in kind], getattr(kind, "instance_class", None))
+        return types.BaseTuple.from_types(
+            [_without_numbers(item) for item in kind], getattr(kind, "instance_class", None)
+        )
     return types.unliteral(kind)
+
+
+def missing(dispatcher, signature) -> list[tuple[str, str]]:
+    """The key of a kernel's code for a signature, where it has to be compiled; else nothing."""
+    ready = signature in dispatcher.overloads or dispatcher._cache.holds(signature, dispatcher.targetctx)
+    return [] if ready else [dispatcher._cache.key(signature)]
 
 
 def cache_folder(name: str = "kernels", content: str = "compiled kernels") -> Path | None:

@@ -6,6 +6,7 @@ call in turn is compiled on the way, as a part of them; nobody can know it befor
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -32,11 +33,12 @@ Listener = Callable[[str, int], None]
 
 _listeners: list[Listener] = []
 _expected: set[Hashable] = set()
+_ahead = threading.local()
 
 
 @contextmanager
 def announced(listener: Listener) -> Iterator[None]:
-    """While inside, call ``listener`` before a kernel is compiled (not for those on another's way), and after the last."""
+    """While inside, call ``listener`` before a kernel is compiled that is on no other's way, and after the last."""
     _listeners.append(listener)
     try:
         yield
@@ -57,9 +59,27 @@ def expect(kernels: Iterable[Hashable]) -> None:
         _expected.update(kernels)
 
 
+class _Noted(BaseException):
+    """Ends a look ahead."""
+
+
+@contextmanager
+def looking_ahead() -> Iterator[None]:
+    """While inside, the first kernel of this thread that would have to be compiled is only expected, and ends it."""
+    _ahead.on = True
+    try:
+        yield
+    except _Noted:
+        pass
+    finally:
+        _ahead.on = False
+
+
 def announce(name: str, key: Hashable) -> None:
     """Compiling begins."""
     _expected.add(key)
+    if getattr(_ahead, "on", False):
+        raise _Noted
     for listener in _listeners:
         listener(name, len(_expected))
 

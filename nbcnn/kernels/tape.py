@@ -23,7 +23,7 @@ from numba.core.dispatcher import Dispatcher
 from numba.extending import intrinsic
 
 from nbcnn.kernels.contract import Fixed
-from nbcnn.kernels.jit import kernel
+from nbcnn.kernels.jit import kernel, missing
 from nbcnn.kernels.ledger import expect, listened_to
 
 WORDS = 80
@@ -168,13 +168,11 @@ def expect_calls(calls) -> None:
     """
     if not listened_to():
         return
-    missing = set()
-    for function, arguments in (*(_unfolded(*call) for call in calls), (play, (np.zeros(0, np.int64), np.zeros((0, WORDS), np.int64)))):
-        if isinstance(function, Dispatcher) and hasattr(function, "digest"):
+    played = (play, (np.zeros(0, np.int64), np.zeros((0, WORDS), np.int64)))
+    for function, arguments in (*(_unfolded(*call) for call in calls), played):
+        if hasattr(function, "digest"):
             signature = tuple(typeof(argument) for argument in arguments)
-            ready = signature in function.overloads or function._cache.holds(signature, function.targetctx)
-            missing |= set() if ready else {function._cache.key(signature)}
-    expect(missing)
+            expect(missing(function, signature))
 
 
 def _unfolded(function, arrays):
