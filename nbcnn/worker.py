@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -119,6 +120,14 @@ class Worker:
             for number, call in enumerate(self._fetched(batch, task)):
                 self._tapes[wanted].replace(number, (call.kernel, call.arrays))
         self._given[wanted] = batch, task
+
+    def plays(self, wanted: str, tape: Callable[[], None]) -> None:
+        """Play another tape of what is wanted, one with a clock (kernels/timed.py), until the batch is another."""
+        self._tapes[wanted] = tape
+
+    def tape(self, wanted: str) -> tuple[Callable[[], None], list[Call]]:
+        """What is played since the last ``begin``, and its calls."""
+        return self._tapes[wanted], self.calls(wanted, *self._given[wanted])
 
     def _fetched(self, batch: Batch, task: Task) -> list[Call]:
         """The calls that depend on the task, the first of all."""

@@ -18,9 +18,12 @@ from nbcnn.cli._options import config_options, overrides, plugin_option
 @click.option("--sweep", "axes", multiple=True, metavar="AXIS,...", help="kernel, image, channels, batch, map or all.")
 @click.option("--out", metavar="FOLDER", help="With --sweep: the folder to make. [default: bench-1, -2, ...]")
 @click.option("--model", "whole", metavar="MODEL", help="Measure this network as a whole.")
+@click.option("--profile", "profiled", is_flag=True, help="Where a training step's time goes, call by call.")
 @click.option("--only", multiple=True, metavar="MEASURE,...", help="With --model: some measures, as training,latency.")
 @click.option("--against", multiple=True, metavar="PEER,...", help="Beside torch, onnxruntime, where installed.")
-@click.option("--threads", type=click.IntRange(min=1), help="Threads at work. [default: 1; with --model all]")
+@click.option(
+    "--threads", type=click.IntRange(min=1), help="Threads at work. [default: 1; with --model, --profile all]"
+)
 @click.option("--rounds", type=click.IntRange(min=1), help="Turns of each contender. [default: 7; with --sweep 3]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @config_options
@@ -30,7 +33,7 @@ def command(model: str | None, as_json: bool, **options: Any) -> None:
 
     With --sweep: backends of conv2d along kernel size, image size, channels, batch, with pictures of who overtakes
     whom. With --model: a whole network's training, inference, latency, start-up and memory. --against puts other
-    libraries beside the layers or the network.
+    libraries beside the layers or the network. With --profile: where the time of a training step goes, on --backend.
     """
     from nbcnn.bench.environment import busy, environment
     from nbcnn.cli._bench import progress
@@ -42,6 +45,8 @@ def command(model: str | None, as_json: bool, **options: Any) -> None:
     record = {"environment": place, "rounds": options["rounds"]}
     if options["axes"]:
         found = _sweep(record, as_json, options, begin)
+    elif options["profiled"]:
+        found = _profile(model or "lenet", as_json, options, begin)
     elif options["whole"]:
         found = _whole(options["whole"], as_json, options, begin)
     else:
@@ -53,6 +58,10 @@ def command(model: str | None, as_json: bool, **options: Any) -> None:
 def _fits_together(model: str | None, options: dict[str, Any]) -> None:
     """Refuse what would be ignored."""
     whole, axes = options["whole"], options["axes"]
+    if options["profiled"]:
+        for option, key in (("model", "whole"), ("sweep", "axes"), ("op", "ops"), ("against", "against")):
+            if options[key]:
+                raise click.UsageError(f"--{option} does not go with --profile, which is about one network's own steps")
     if axes and whole:
         raise click.UsageError("--sweep and --model measure different things; give one of them")
     if model and whole:
@@ -100,6 +109,22 @@ def _sweep(record: dict[str, Any], as_json: bool, options: dict[str, Any], begin
         sweep_tables(sweeps, threads, options["rounds"])
         click.echo("\n" + "\n".join(str(file) for file in files))
     return found
+
+
+def _profile(model: str, as_json: bool, options: dict[str, Any], begin: Callable[[], Any]) -> dict[str, Any]:
+    from nbcnn.bench.profile import profile
+    from nbcnn.bench.whole import task_of
+    from nbcnn.cli._profile import profile_table
+    from nbcnn.crew import available_threads
+    from nbcnn.loading import load
+
+    threads = options["threads"] or available_threads()
+    wanted = overrides(sets=options["sets"], backends=options["backends"], threads=threads)
+    with begin() as tell:
+        found = profile(task_of(load(model, overrides=wanted), threads), options["rounds"], tell)
+    if not as_json:
+        profile_table(found, options["rounds"])
+    return found.as_json()
 
 
 def _whole(model: str, as_json: bool, options: dict[str, Any], begin: Callable[[], Any]) -> dict[str, Any]:

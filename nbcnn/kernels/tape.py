@@ -85,6 +85,11 @@ class Tape:
         else:
             part[:] = call
 
+    @property
+    def parts(self) -> list:
+        """Stretches of compiled calls, and pairs of a Python function and its arguments, in order."""
+        return self._parts
+
     def __call__(self) -> None:
         """Play it."""
         for part in self._parts:
@@ -134,8 +139,8 @@ class _Stretch:
             first += words
         self._calls[place] = (dispatcher, arrays)
 
-    def play(self) -> None:
-        failed = play(self._addresses, self._rows)
+    def play(self, player=play, *clock) -> None:
+        failed = player(self._addresses, self._rows, *clock)
         if failed >= 0:
             dispatcher, arguments = self._calls[failed]
             dispatcher(*arguments)  # says in Python what is wrong

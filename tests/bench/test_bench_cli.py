@@ -57,7 +57,7 @@ def test_layers_as_json(call: Any) -> None:
     assert {row["direction"] for row in timed} == {"forward", "grad_input", "grad_weight"}
     assert all(row["seconds_per_pack"] > 0 and row["gflops"] > 0 for row in timed)
     assert min(row["times_best"] for row in timed) == 1
-    assert err == ""  # progress is for terminals
+    assert all(line.startswith("compiling kernels, ") for line in err.splitlines())  # progress is for terminals
 
 
 def test_layers_as_a_table(call: Any) -> None:
