@@ -71,7 +71,7 @@ class Worker:
         self._labels, self._guesses = np.zeros(LANES, np.int64), np.zeros(LANES, np.int64)
         self._losses, self._scale = np.zeros(LANES, self.dtype), np.zeros(LANES, self.dtype)
         self._given: dict[str, tuple[Batch, Task]] = {}
-        self._tapes: dict[str, Tape] = {}
+        self._tapes: dict[str, Any] = {}
 
     def pack(self, shape: tuple[int, ...]) -> np.ndarray:
         return zeros((*shape, LANES), self.dtype)

@@ -89,7 +89,7 @@ class _Step:
     waiting: int
 
 
-def profile(task: Task, rounds: int, tell: Tell = silent, seconds: float = SECONDS) -> Profile:
+def profile(task: Task, rounds: int, tell: Tell = silent, seconds: float | None = None) -> Profile:
     """Steps with and without a clock in them, in turn. Raises KernelError where the system has no clock."""
     network, choice = task.network, task.network.config.train.optimizer
     peak = measured_peak(task.threads, network.dtype.name).flops
@@ -99,7 +99,7 @@ def profile(task: Task, rounds: int, tell: Tell = silent, seconds: float = SECON
         timed = _Steps(engine, task, optimizer.step)
         timed.play(True)
         timed.step()
-        count = max(3, int(seconds / (timed.step().length / 1e9)))
+        count = max(3, int((SECONDS if seconds is None else seconds) / (timed.step().length / 1e9)))
         found: list[_Step] = []
         lengths: list[int] = []
         for number in range(1, rounds + 1):
