@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from nbcnn.kernels.contract import Fixed
 from nbcnn.kernels.fused import ACTIVATIONS, POOLING, fused, numbers, tiles
 from nbcnn.kernels.registry import DEFAULT
 from nbcnn.layers import Layer
 from nbcnn.layers.base import Call
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def fuse(calls: Sequence[Call], layers: Sequence[Layer], keep: bool) -> list[Call]:
@@ -40,11 +44,14 @@ def _pairs(layers: Sequence[Layer]) -> Iterator[tuple[Layer, Layer]]:
 
 def _pair(activation: Layer, pooling: Layer, first: Call, second: Call, keep: bool) -> Call:
     kernels = fused(str(activation.op), str(pooling.op))
+    arrays: tuple[np.ndarray, ...]
     if first.direction == "forward":
-        x, (y, z, _) = first.arrays[0], second.arrays
+        x = first.arrays[0]
+        y, z = second.arrays[:2]
         kernel, arrays = kernels.forward, (x.reshape(y.shape), y, z)
     else:
-        dx, (y, z, dz, _, _) = first.arrays[3], second.arrays
+        dx = first.arrays[3]
+        y, z, dz = second.arrays[:3]
         kernel, arrays = kernels.grad_input, (y, z, dz, dx.reshape(y.shape))
     path = f"{activation.path}+{pooling.path}"
     return Call(path, first.direction, Fixed(kernel, numbers(pooling.problem, keep)), arrays)

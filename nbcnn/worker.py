@@ -141,6 +141,10 @@ class Worker:
     def _sum(self, batch: Batch) -> tuple[np.ndarray, ...]:
         return (batch.total, self._gradient, self._place, batch.turn, self._late)
 
+    def native(self, wanted: str) -> bool:
+        """Whether nothing of it is done in Python, where BLAS may be called."""
+        return self._tapes[wanted].native
+
     def run(self, wanted: str, number: int) -> None:
         """Do what is ``wanted`` of pack ``number``; raises AbandonedError where its turn to add will never come."""
         self._place[0] = number
