@@ -63,8 +63,10 @@ def warm_up(source: str | Path, overrides: Overrides | None = None) -> Warmed:
     engine = Engine(network, training=True, threads=settings.threads)
     try:
         shape = (LANES, *network.in_shape)
+        floats = np.zeros(shape, network.dtype)  # what a person may call the network with; training has bytes
+        engine.expect(floats, None)
         warm([engine], [optimizer], np.zeros(shape, np.uint8), np.zeros(LANES, np.int64))
-        network(np.zeros(shape, network.dtype))  # as a person calls it; training has bytes
+        engine.predict(floats)
     finally:
         engine.close()
     fresh = LEDGER[before:]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from statistics import median
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ from nbcnn.machine import measured_peak
 from nbcnn.optim import OPTIMIZERS
 
 SECONDS = 0.25
-"""How long a turn lasts of steps with a clock in them, and one of steps without."""
+"""How long the steps of a round with a clock in them last; as many are without."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,8 @@ class Row:
 class Profile:
     """A step's rows in their order, and what else its threads did: shares of ``step`` seconds times ``threads``.
 
-    All are medians of ``steps`` steps. Images a second are given with the clock and without: what that costs.
+    All are means over the middle half, by length, of ``steps`` steps, so that they add up. Images a second are given
+    with the clock and without: what that costs.
     """
 
     name: str
@@ -90,7 +91,7 @@ class _Step:
 
 
 def profile(task: Task, rounds: int, tell: Tell = silent, seconds: float | None = None) -> Profile:
-    """Steps with and without a clock in them, in turn. Raises KernelError where the system has no clock."""
+    """Steps with a clock in them and without, one after the other. Raises KernelError where the system has no clock."""
     network, choice = task.network, task.network.config.train.optimizer
     peak = measured_peak(task.threads, network.dtype.name).flops
     engine = Engine(network, training=True, threads=task.threads)
@@ -101,19 +102,17 @@ def profile(task: Task, rounds: int, tell: Tell = silent, seconds: float | None 
         timed.step()
         count = max(3, int((SECONDS if seconds is None else seconds) / (timed.step().length / 1e9)))
         found: list[_Step] = []
-        lengths: list[int] = []
+        without: list[_Step] = []
         for number in range(1, rounds + 1):
             tell(f"{network.config.name}: steps with a clock in them and without, {number} of {rounds}")
-            for clock in (True, False):
-                timed.play(clock)
-                taken = [timed.step() for _ in range(count)]
-                if clock:
-                    found += taken
-                else:
-                    lengths += [step.length for step in taken]
+            for _ in range(count):
+                timed.play(True)
+                found.append(timed.step())
+                timed.play(False)
+                without.append(timed.step())
     finally:
         engine.close()
-    return _profile(task, timed.calls, found, median(lengths) / 1e9, peak)
+    return _profile(task, timed.calls, found, without, peak)
 
 
 class _Steps:
@@ -163,18 +162,18 @@ def _apart(calls: list[Call]) -> list[Call]:
     return [*calls[:-1], Call("batch", "wait", turns.wait_in_turn, (piece, turn)), add]
 
 
-def _profile(task: Task, calls: list[Call], found: list[_Step], plain: float, peak: float) -> Profile:
+def _profile(task: Task, calls: list[Call], found: list[_Step], without: list[_Step], peak: float) -> Profile:
     config, layers = task.network.config, {layer.path: layer for layer in task.network.layers()}
     size = config.train.batch_size
     packs = -(-size // LANES)
-    step, optimizer = median(each.length for each in found), median(each.optimizer for each in found)
+    typical = _middle(found)
+    step, optimizer = fmean(each.length for each in typical), fmean(each.optimizer for each in typical)
     whole = step * task.threads
+    spent = np.mean([each.calls for each in typical], axis=0)
     waits = [number for number, call in enumerate(calls) if call.direction == "wait"]
-    waiting = median(each.waiting + int(each.calls[waits].sum()) for each in found)
-    python = median(
-        each.length * task.threads - each.optimizer - each.waiting - int(each.calls.sum()) for each in found
-    )
-    spent = np.median([each.calls for each in found], axis=0)
+    idle = fmean(each.waiting for each in typical)
+    waiting = idle + float(spent[waits].sum())
+    python = whole - optimizer - idle - float(spent.sum())
     rows = []
     for number, call in enumerate(calls):
         if number in waits:
@@ -199,8 +198,14 @@ def _profile(task: Task, calls: list[Call], found: list[_Step], plain: float, pe
         python / whole,
         peak / 1e9,
         size / step * 1e9,
-        size / plain,
+        size / fmean(each.length for each in _middle(without)) * 1e9,
     )
+
+
+def _middle(steps: list[_Step]) -> list[_Step]:
+    """The half whose lengths are neither short nor long: their means are as steady as medians, and add up."""
+    cut = len(steps) // 4
+    return sorted(steps, key=lambda step: step.length)[cut : len(steps) - cut]
 
 
 def _macs(layer: Layer) -> int:

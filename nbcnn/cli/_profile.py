@@ -20,7 +20,7 @@ def profile_table(found: Profile, rounds: int) -> None:
 
     click.echo(
         f"{found.name}: {threads_words(found.threads)}, batches of {found.batch_size} ({found.packs} packs of 16), "
-        f"medians of {found.steps} steps in {rounds_words(rounds)}\n"
+        f"the middle half of {found.steps} steps in {rounds_words(rounds)}\n"
     )
     table = Table(box=None, pad_edge=False)
     for title in ("#", "layer", "direction"):
@@ -45,9 +45,8 @@ def profile_table(found: Profile, rounds: int) -> None:
         f"without the clock {found.images_per_second_without:,.0f} ({found.overhead:+.1%})"
     )
     words = (
-        "Shares are of the threads' time, the step's length times the threads; each is a median of its own, so the sum "
-        "is near 100 %. GFLOP/s are one thread's and count the formula's operations, two a MAC; the best that was "
-        f"measured of a thread is {found.peak_gflops:.0f}."
+        "Shares are of the threads' time, the step's length times the threads. GFLOP/s are one thread's and count the "
+        f"formula's operations, two a MAC; the best that was measured of a thread is {found.peak_gflops:.0f}."
     )
     click.echo(folded(words, ""))
 

@@ -65,6 +65,11 @@ class TimedTape:
         self.spent = np.zeros(len(calls), np.int64)
         self.reset()
 
+    @property
+    def native(self) -> bool:
+        """As of a tape."""
+        return self._tape.native
+
     def reset(self) -> None:
         """Everything from 0."""
         self.spent[:] = 0

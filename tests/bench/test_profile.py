@@ -141,7 +141,8 @@ def test_the_clock_changes_no_bit(threads: int) -> None:
 def test_rows_stand_in_the_order_of_the_step(threads: int) -> None:
     found = profile(task_of(network(threads), threads), 2, seconds=0.001)
     assert [(row.layer, row.what, row.direction) for row in found.rows] == ORDER
-    assert (found.threads, found.packs, found.batch_size, found.steps) == (threads, 3, 40, 6)
+    assert (found.threads, found.packs, found.batch_size) == (threads, 3, 40)
+    assert found.steps >= 6 and found.steps % 2 == 0
     assert all(row.seconds > 0 and 0 < row.share < 1 for row in found.rows)
     assert {row.layer for row in found.rows if row.gflops is not None} == {"0", "4"}
     for row in found.rows:
@@ -160,8 +161,9 @@ def test_the_shares_of_one_step_are_all_of_it() -> None:
     calls = _Steps(engine, task, lambda parameters, gradient: None).calls
     engine.close()
     assert [call.direction for call in calls][-2:] == ["wait", "add"]
-    step = _Step(1000, 50, np.arange(1, 15), 100)
-    found = _profile(task, calls, [step], 900e-9, 1e9)
+    outliers = [_Step(length, 0, np.zeros(14, np.int64), 7) for length in (1, 99_999)]
+    step, plain = _Step(1000, 50, np.arange(1, 15), 100), _Step(900, 0, np.zeros(14, np.int64), 0)
+    found = _profile(task, calls, [step, *outliers, step], [plain], 1e9)
     assert [round(row.share * 2000) for row in found.rows] == [*range(1, 13), 14]
     assert found.waiting_share == pytest.approx(113 / 2000)
     assert found.python_share == pytest.approx((2000 - 105 - 100 - 50) / 2000)
