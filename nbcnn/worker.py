@@ -143,7 +143,8 @@ class Worker:
 
     def native(self, wanted: str) -> bool:
         """Whether nothing of it is done in Python, where BLAS may be called."""
-        return self._tapes[wanted].native
+        native: bool = self._tapes[wanted].native
+        return native
 
     def run(self, wanted: str, number: int) -> None:
         """Do what is ``wanted`` of pack ``number``; raises AbandonedError where its turn to add will never come."""

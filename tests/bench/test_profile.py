@@ -207,7 +207,7 @@ def test_the_table(call: Any) -> None:
     code, out, _ = call("n.yaml", "--threads", "2", "--rounds", "1", "--backend", "conv2d=im2col")
     lines = out.splitlines()
     assert code == 0 and max(map(len, lines)) <= 100
-    assert lines[0].startswith("n: 2 threads, batches of 40 (3 packs of 16), medians of ")
+    assert lines[0].startswith("n: 2 threads, batches of 40 (3 packs of 16), the middle half of ")
     assert lines[2].split() == ["#", "layer", "direction", "µs/pack", "share", "GFLOP/s", "of", "peak"]
     assert [line.split()[0] for line in lines[3:20]] == [
         *(row[0] for row in ORDER),
