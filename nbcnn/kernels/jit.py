@@ -37,7 +37,15 @@ from nbcnn.kernels.failures import explaining, nested
 from nbcnn.kernels.ledger import LEDGER, Compiled, announce, enter
 
 OPTIONS = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy", "no_cfunc_wrapper": True}
-LANGUAGE = ("jit.py", "lanes.py", "lanes_type.py", "lanes_operators.py", "lanes_numba.py", "lanes_math.py")
+LANGUAGE = (
+    "jit.py",
+    "lanes.py",
+    "lanes_type.py",
+    "lanes_operators.py",
+    "lanes_numba.py",
+    "lanes_blocks.py",
+    "lanes_math.py",
+)
 
 
 def kernel(function):

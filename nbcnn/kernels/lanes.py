@@ -23,6 +23,19 @@ instruction serves 16 images. With these words a kernel is the formula of the bo
 ``lane(v, l)``           the number of image l
 ``lane_sum(v)``          the sum of the 16 numbers, always in the same order: neighbours at distance 8, 4, 2, 1
 
+Many sums at once, a block of rows × columns in registers, are tuples. Where these words take an index, one element of
+it (two, for a block) may be a tuple, for as many places: with ``os = (o, o + 1)``, ``numbers(w, (os, c))`` are w[o, c]
+and w[o + 1, c].
+
+``spaced(n, step, like)``  the tuple (n, n + step, n + 2 step, ...), as long as the tuple ``like``
+``repeated(number, like)``  the tuple (number, number, ...), as long as ``like``
+``numbers(w, index)``    a tuple of numbers
+``load_each(x, index)``      a tuple of lanes
+``begin(b, like)``       a block with a row for each number of b, which its sums begin with, as long as ``like``
+``add_products(s, u, v)``  the block s, u[m] v[n] added to the sum in row m, column n; u holds numbers or lanes, v lanes
+``store_each(y, index, s)``  put a block where an index with a tuple of rows and one of columns says
+``store_sums(dw, index, s)``  the same with the ``lane_sum`` of each
+
 Under ``NUMBA_DISABLE_JIT=1`` a lane vector is a NumPy array of 16 and the same kernels run as plain Python.
 """
 
@@ -34,24 +47,60 @@ LANES = 16
 """Images in a pack: what one 512-bit register holds of float32. Narrower machines use several registers."""
 
 if config.DISABLE_JIT:
-    from nbcnn.kernels.lanes_plain import lane, lane_sum, load, maximum, power_of_two, rint, splat, store, where
+    from nbcnn.kernels.lanes_plain import (
+        add_products,
+        begin,
+        lane,
+        lane_sum,
+        load,
+        load_each,
+        maximum,
+        numbers,
+        power_of_two,
+        repeated,
+        rint,
+        spaced,
+        splat,
+        store,
+        store_each,
+        store_sums,
+        where,
+    )
 else:
+    from nbcnn.kernels.lanes_blocks import (
+        add_products,
+        begin,
+        load_each,
+        numbers,
+        repeated,
+        spaced,
+        store_each,
+        store_sums,
+    )
     from nbcnn.kernels.lanes_numba import lane, lane_sum, load, maximum, power_of_two, rint, splat, store, where
 
 from nbcnn.kernels.lanes_math import exp, expm1, sigmoid
 
 __all__ = [
     "LANES",
+    "add_products",
+    "begin",
     "exp",
     "expm1",
     "lane",
     "lane_sum",
     "load",
+    "load_each",
     "maximum",
+    "numbers",
     "power_of_two",
+    "repeated",
     "rint",
     "sigmoid",
+    "spaced",
     "splat",
     "store",
+    "store_each",
+    "store_sums",
     "where",
 ]
