@@ -100,7 +100,10 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
     return capsys.readouterr().err
 
 
-def test_mistakes_are_told_before_anything_is_compiled(capsys: pytest.CaptureFixture[str]) -> None:
+def test_mistakes_are_told_before_anything_is_compiled(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("nbcnn.warmup.warm")
     assert "did you mean lenet?" in refused(capsys, "warmup", "lenet", "lenett")
     assert "did you mean direct?" in refused(capsys, "warmup", "--backend", "conv2d=dirct")
     assert "did you mean epochs?" in refused(capsys, "warmup", "--set", "train.epohcs=3")
