@@ -21,14 +21,14 @@ from nbcnn.config import Config, Overrides
 from nbcnn.data import Dataset, batches, epoch_order, load_dataset
 from nbcnn.errors import CheckpointError, ConfigError, TrainingError
 from nbcnn.files import claim_folder, write_atomic
-from nbcnn.kernels.jit import LEDGER, announced
+from nbcnn.kernels.ledger import LEDGER, announced
 from nbcnn.loading import config_of, with_options
 from nbcnn.network import Network, views
 from nbcnn.parting import Comparison, Divergence, Variant, largest_difference, part
 from nbcnn.report.compare import draw_comparison
 from nbcnn.report.run import draw_run
 from nbcnn.runs import Run
-from nbcnn.trainer import Trainer, fit, warm
+from nbcnn.trainer import Trainer, fit, ready
 
 
 class Reporter(Listener):
@@ -37,8 +37,8 @@ class Reporter(Listener):
     def start(self, comparison: Comparison, network: Network, data: Dataset) -> None:
         """Training begins; ``network`` is the reference's."""
 
-    def compiling(self, kernel: str) -> None:
-        """A kernel is about to be compiled."""
+    def compiling(self, kernel: str, left: int) -> None:
+        """A kernel is about to be compiled, one of ``left`` that are known to have to be; 0: the last one is done."""
 
     def compiled(self, kernels: int, seconds: float) -> None:
         """All are, and some had to be."""
@@ -84,7 +84,7 @@ def compare(
                 trainers.append(Trainer(network, data))
         comparison = _set_up(choices, trainers, out, steps)
         reporter.start(comparison, networks[0], data)
-        warm(trainers, reporter.compiling, reporter.compiled, before)
+        ready(trainers, reporter.compiling, reporter.compiled, before)
         try:
             _train(comparison, trainers, reporter)
         except KeyboardInterrupt:

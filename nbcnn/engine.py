@@ -17,6 +17,7 @@ from nbcnn.auto import settle
 from nbcnn.blas import one_blas_thread
 from nbcnn.crew import Crew, available_threads
 from nbcnn.kernels.contract import LANES
+from nbcnn.kernels.tape import expect_calls
 from nbcnn.network import Network
 from nbcnn.worker import Batch, Task, Worker
 
@@ -75,6 +76,13 @@ class Engine:
                 self._batch.begin(order, 0)
                 worker.run("train")
         self.gradient[:] = before
+
+    def expect(self, images: np.ndarray, labels: np.ndarray | None) -> None:
+        """Have the kernels counted that training (without labels: prediction) on such images has yet to compile."""
+        task = Task(images, self._scaling(images), labels)
+        for wanted in ("train", "predict") if labels is not None else ("predict",):
+            calls = self.workers[0].calls(wanted, self._batch, task)
+            expect_calls([(call.kernel, call.arrays) for call in calls], pieces=True)
 
     def close(self) -> None:
         """End the threads."""

@@ -92,7 +92,8 @@ class Network:
 
         if self._engine is None:
             self._engine = Engine(self, training=False, threads=self.config.train.threads)
-        return self._engine.predict(np.ascontiguousarray(images))
+        # Numba would compile anew for an array that can't be written to, as pictures that were read can't.
+        return self._engine.predict(np.require(images, requirements=["C", "W"]))
 
     def class_name(self, index: int) -> str:
         """The name of a class, or its number where names are not known."""

@@ -25,7 +25,7 @@ from nbcnn.buffers import zeros
 from nbcnn.crew import Crew
 from nbcnn.kernels.contract import LANES, LossKernels, WeightedKernels
 from nbcnn.kernels.registry import backend, prepare
-from nbcnn.kernels.tape import Tape
+from nbcnn.kernels.tape import Tape, expect_calls
 
 Seconds = dict[str, dict[str, float]]
 """Backend → direction (forward, grad_input and, where there are weights, grad_weight) → seconds for one pack."""
@@ -64,6 +64,9 @@ def race(
         return {}
     wanted = [d for d in problem.kernels._fields if d in (directions or problem.kernels._fields)]
     packs = [_packs(problem, names, seed, footprint) for seed in range(threads)]
+    first = packs[0][0]
+    kernels = {name: prepare(problem, name).kernels for name in names}
+    expect_calls([(getattr(kernels[name], d), first[d]) for name in names for d in dict.fromkeys(["forward", *wanted])])
     for name in names:  # compiled here, in one thread, before the clock
         for direction in dict.fromkeys(["forward", *wanted]):  # its output is what gradients of pooling read
             _tape(problem, name, direction, packs[0][:1])()

@@ -15,11 +15,12 @@ from nbcnn.data import Dataset
 from nbcnn.engine import Engine
 from nbcnn.errors import TrainingError
 from nbcnn.evaluation import Evaluation, check_data, evaluate_engine
-from nbcnn.kernels.jit import LEDGER, announced
+from nbcnn.kernels.ledger import LEDGER, announced, total
 from nbcnn.network import Network
 from nbcnn.optim import OPTIMIZERS
 from nbcnn.plugins import loaded_plugins
 from nbcnn.runs import Record, Run
+from nbcnn.warmup import warm
 
 
 class Step(NamedTuple):
@@ -138,25 +139,24 @@ def fit(network: Network, data: Dataset) -> None:
         )
 
 
-def warm(
+def ready(
     trainers: Sequence[Trainer],
-    compiling: Callable[[str], None],
+    compiling: Callable[[str, int], None],
     compiled: Callable[[int, float], None],
     before: int,
 ) -> None:
-    """Compile or load every kernel in this thread before the clock of training starts.
+    """Compile or load every kernel in this thread, before the clock of training starts.
 
-    ``compiling`` is told each kernel that is about to be compiled; ``compiled``, if there were any, how many and the
-    seconds, of all since the ledger was ``before`` lines long.
+    ``compiling`` is told each kernel that is about to be compiled and how many are left; ``compiled``, if there were
+    any, how many and the seconds, of all since the ledger was ``before`` lines long.
     """
+    data = trainers[0].data.train
+    idle = [type(trainer.optimizer)(trainer.settings.optimizer.config, 0) for trainer in trainers]
     with announced(compiling):
-        for trainer in trainers:
-            trainer.engine.warm(trainer.data.train.images, trainer.data.train.labels)
-            nothing = np.zeros(0, trainer.network.dtype)
-            type(trainer.optimizer)(trainer.settings.optimizer.config, 0).step(nothing, nothing)
-    fresh = [entry for entry in LEDGER[before:] if entry.how == "compiled"]
-    if fresh:
-        compiled(len(fresh), sum(entry.seconds for entry in fresh))
+        warm([trainer.engine for trainer in trainers], idle, data.images, data.labels)
+    kernels, seconds = total(LEDGER[before:], "compiled")
+    if kernels:
+        compiled(kernels, seconds)
 
 
 def _info(network: Network, data: Dataset, engine: Engine) -> dict[str, Any]:

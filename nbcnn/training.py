@@ -10,12 +10,12 @@ from typing import Any
 from nbcnn.auto import Listener, told
 from nbcnn.config import Config, Overrides
 from nbcnn.data import Dataset, batches, epoch_order, load_dataset
-from nbcnn.kernels.jit import LEDGER, announced
+from nbcnn.kernels.ledger import LEDGER, announced
 from nbcnn.loading import config_of, with_options
 from nbcnn.network import Network
 from nbcnn.report.run import draw_run
 from nbcnn.runs import Run
-from nbcnn.trainer import Trainer, fit, warm
+from nbcnn.trainer import Trainer, fit, ready
 
 
 class Reporter(Listener):
@@ -24,8 +24,8 @@ class Reporter(Listener):
     def start(self, run: Run, network: Network, data: Dataset, threads: int) -> None:
         """Training begins."""
 
-    def compiling(self, kernel: str) -> None:
-        """A kernel is about to be compiled."""
+    def compiling(self, kernel: str, left: int) -> None:
+        """A kernel is about to be compiled, one of ``left`` that are known to have to be; 0: the last one is done."""
 
     def compiled(self, kernels: int, seconds: float) -> None:
         """All are, and some had to be."""
@@ -66,7 +66,7 @@ def train(
         run = Run.create(Path(out) if out is not None else None, config.name)
         trainer.keep_in(run)
         reporter.start(run, network, data, trainer.engine.crew.size)
-        warm([trainer], reporter.compiling, reporter.compiled, before)
+        ready([trainer], reporter.compiling, reporter.compiled, before)
         _epochs(trainer, reporter)
         draw_run(run, trainer.engine, data)
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -78,7 +79,7 @@ class Worker:
         self._labels, self._guesses = np.zeros(LANES, np.int64), np.zeros(LANES, np.int64)
         self._losses, self._scale = np.zeros(LANES, self.dtype), np.zeros(LANES, self.dtype)
         self._given: dict[str, tuple[Batch, Task]] = {}
-        self._tapes: dict[str, Tape] = {}
+        self._tapes: dict[str, Any] = {}
 
     def pack(self, shape: tuple[int, ...]) -> np.ndarray:
         return zeros((*shape, LANES), self.dtype)
@@ -122,11 +123,21 @@ class Worker:
         self._place[1] = images
         known, given = self._given.get(wanted, (None, None))
         if known is not batch:
-            self._tapes[wanted] = Tape((call.kernel, call.arrays) for call in self.calls(wanted, batch, task))
+            self._tapes[wanted] = Tape(
+                ((call.kernel, call.arrays) for call in self.calls(wanted, batch, task)), pieces=True
+            )
         elif given is not task:
             for number, call in enumerate(self._fetched(batch, task)):
                 self._tapes[wanted].replace(number, (call.kernel, call.arrays))
         self._given[wanted] = batch, task
+
+    def plays(self, wanted: str, tape: Callable[[], None]) -> None:
+        """Play another tape of what is wanted, one with a clock (kernels/timed.py), until the batch is another."""
+        self._tapes[wanted] = tape
+
+    def tape(self, wanted: str) -> tuple[Callable[[], None], list[Call]]:
+        """What is played since the last ``begin``, and its calls."""
+        return self._tapes[wanted], self.calls(wanted, *self._given[wanted])
 
     def _fetched(self, batch: Batch, task: Task) -> list[Call]:
         """The calls that depend on the task, the first of all."""
@@ -142,7 +153,8 @@ class Worker:
 
     def native(self, wanted: str) -> bool:
         """Whether nothing of it is done in Python, where BLAS may be called."""
-        return self._tapes[wanted].native
+        native: bool = self._tapes[wanted].native
+        return native
 
     def run(self, wanted: str) -> None:
         """Take packs while there are any, and do what is ``wanted`` of each.
@@ -152,7 +164,7 @@ class Worker:
         """
         tape, (batch, _) = self._tapes[wanted], self._given[wanted]
         if tape.native:
-            while not tape.play_pieces(self._place, self._late, batch.following, batch.packs):
+            while not tape.play_pieces((self._place, self._late, batch.following), batch.packs):
                 self._wait(batch)
             return
         while (number := batch.take()) < batch.packs:

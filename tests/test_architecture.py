@@ -99,15 +99,31 @@ def test_files_are_short(path: Path) -> None:
     assert lines <= MOST_LINES, f"{named(path)} has {lines} lines; one idea a file"
 
 
+HEAVY = ("numpy", "numba", "matplotlib", "PIL", "pooch", "requests", "pydantic", "yaml", "safetensors", "rich")
+
+
+def verbs(folder: Path, *before: str) -> Iterator[tuple[str, ...]]:
+    """All commands, by the files that they are."""
+    for path in sorted(folder.iterdir()):
+        if path.name[0] not in "_.":
+            yield (*before, path.stem)
+            if path.is_dir():
+                yield from verbs(path, *before, path.stem)
+
+
 def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
-    heavy = ("numpy", "numba", "matplotlib", "PIL", "pooch", "requests", "pydantic", "yaml", "safetensors", "rich")
+    """By the help of no command: each in turn, so that the first that imports something is named."""
+    commands = [(), *verbs(ROOT / "nbcnn" / "cli")]
+    assert {("train",), ("warmup",), ("kernels", "check"), ("plugin", "new")} <= set(commands)
     script = (
         "import sys, nbcnn, nbcnn.cli\n"
-        "try:\n    nbcnn.cli.main(['--help'])\n"
-        f"except SystemExit:\n    print([name for name in {heavy} if name in sys.modules])"
+        f"for words in {commands}:\n"
+        "    try:\n        nbcnn.cli.main([*words, '--help'])\n"
+        f"    except SystemExit:\n        print('>', *words, [name for name in {HEAVY} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "[]", done.stdout
+    told = [line for line in done.stdout.splitlines() if line.startswith("> ")]
+    assert told == [" ".join([">", *words, "[]"]) for words in commands]
 
 
 def calls(path: Path) -> Iterator[tuple[str, ast.Call]]:

@@ -17,7 +17,6 @@ def main() -> None:
 
     import numpy as np
 
-    from nbcnn.bench.peers._torch_net import status
     from nbcnn.config import Overrides
     from nbcnn.engine import Engine
     from nbcnn.loading import load
@@ -38,6 +37,8 @@ def main() -> None:
         engine.train_step(images, labels, np.arange(first, min(first + size, len(images))))
         optimizer.step(network.parameters, engine.gradient)
         seconds = time.time() - task["started"] if seconds is None else seconds
+    from nbcnn.bench.peers._torch_net import status
+
     print(json.dumps({"seconds": seconds, "status": status()}))
 
 

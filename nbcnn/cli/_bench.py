@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from textwrap import fill
 from typing import TYPE_CHECKING
 
@@ -20,12 +21,15 @@ WIDTH = 100
 
 @contextmanager
 def progress(warning: str | None = None) -> Iterator[Callable[[str], None]]:
-    """On a terminal a moving line that says what is measured now; elsewhere nothing, for it would mix with the tables.
+    """On a terminal a moving line that says what is measured or compiled now; elsewhere a word before compiling alone.
 
     ``warning`` is said once the first measurement begins, so after all mistakes in what was asked for.
     """
     from rich.console import Console
     from rich.markup import escape
+
+    from nbcnn.cli._compiling import Teller
+    from nbcnn.kernels.ledger import announced
 
     untold = [warning] if warning else []
 
@@ -35,15 +39,22 @@ def progress(warning: str | None = None) -> Iterator[Callable[[str], None]]:
 
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal:
-        yield lambda what: warn()
+        with announced(Teller(partial(click.echo, err=True), None)):
+            yield lambda what: warn()
         return
+    now: list[str] = []
     with console.status("") as status:
 
         def tell(what: str) -> None:
             warn()
+            now[:] = [what]
             status.update(escape(what))
 
-        yield tell
+        def compiling(line: str) -> None:
+            status.update(escape(line or " ".join(now)))
+
+        with announced(Teller(tell, compiling)):
+            yield tell
 
 
 def folded(line: str, indent: str = "  ") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -11,6 +12,8 @@ import click
 from nbcnn.cli._tables import wrapped
 
 if TYPE_CHECKING:
+    from rich.status import Status
+
     from nbcnn.choices import Choice
 
 
@@ -22,39 +25,87 @@ def choosing() -> str:
     return f"choosing backends, timed on a pack of 16 images ({kept}) ..."
 
 
-def compiling() -> str:
-    """What to say before kernels are compiled."""
+def compiling(known: int) -> str:
+    """What to say, where no line can move, before the first of so many kernels is compiled: all that are known of.
+
+    Those that a backend calls from Python are not among them (ledger.py).
+    """
+    return f"compiling kernels, {known} to begin with ({kept('first run only')}) ..."
+
+
+def compiling_now(kernel: str, done: int, left: int) -> str:
+    """``compiling conv2d.direct.forward, 4 of 18``: the line that moves; ``left`` counts this kernel too."""
+    short = kernel.removeprefix("nbcnn.kernels.")
+    if short.startswith("nbcnn_plugin_"):  # and a digest of the folder
+        short = short.partition(".")[2]
+    return f"compiling {short}, {done + 1} of {done + left}"
+
+
+def kept(where: str) -> str:
+    """What becomes of compiled kernels: ``where``, or that there is no place for them."""
     from nbcnn.kernels.jit import cache_folder
 
-    return f"compiling kernels ({'first run only' if cache_folder() else 'they are not kept: see the warning'}) ..."
+    return where if cache_folder() else "they are not kept: see the warning"
+
+
+class Teller:
+    """Tells of kernels that are compiled: on a terminal by a line that moves, else by one when the first begins."""
+
+    def __init__(self, say: Callable[[str], None], move: Callable[[str], None] | None) -> None:
+        self._say, self._move, self._done = say, move, 0
+
+    def __call__(self, kernel: str, left: int) -> None:
+        """As ledger.py calls it."""
+        if self._move:
+            self._move(compiling_now(kernel, self._done, left) if left else "")
+        elif not self._done:
+            self._say(compiling(left))
+        self._done += left > 0
 
 
 @contextmanager
 def compiling_is_told() -> Iterator[None]:
-    """Say on standard error, once, that kernels are being compiled, should any have to be; and what ``auto`` chose."""
+    """Say on standard error which kernels are being compiled, should any have to be; and what ``auto`` chose."""
     from nbcnn.auto import Listener, told
-    from nbcnn.kernels.jit import announced
+    from nbcnn.kernels.ledger import announced
 
-    begun = _once(choosing)
+    line = _Line()
+    begun: list[str] = []
 
     class Choices(Listener):
         def choosing(self, problem: str) -> None:
-            begun(problem)
+            if not begun:
+                line.say(choosing())
+            begun.append(problem)
 
         def chosen(self, choice: Choice) -> None:
-            click.echo(wrapped(f"auto: {choice.short if choice.remembered else choice}"), err=True)
+            line.say(wrapped(f"auto: {choice.short if choice.remembered else choice}"))
 
-    with announced(_once(compiling)), told(Choices()):
-        yield
+    try:
+        with announced(Teller(line.say, line.move if sys.stderr.isatty() else None)), told(Choices()):
+            yield
+    finally:
+        line.move("")
 
 
-def _once(sentence: Callable[[], str]) -> Callable[[str], None]:
-    """Says what the sentence is when it is first called, whatever with."""
-    told: list[str] = []
+class _Line:
+    """The error output: lines, and on a terminal one below them that changes and goes."""
 
-    def tell(what: str) -> None:
-        if not told:
-            click.echo(sentence(), err=True)
-        told.append(what)
+    def __init__(self) -> None:
+        self._status: Status | None = None
 
-    return tell
+    def say(self, line: str) -> None:
+        self.move("")
+        click.echo(line, err=True)
+
+    def move(self, text: str) -> None:
+        if self._status is None and text:
+            from rich.console import Console
+
+            self._status = Console(stderr=True, highlight=False).status(text)
+            self._status.start()
+        elif self._status is not None and text:
+            self._status.update(text)
+        elif self._status is not None:
+            self._status.stop()
+            self._status = None

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
-from nbcnn.cli._compiling import choosing, compiling
+from nbcnn.cli._compiling import choosing, compiling, compiling_now, kept
 from nbcnn.cli._options import PLUGINS
 from nbcnn.cli._tables import wrapped
 
@@ -62,27 +62,24 @@ class Display:
         if not choice.remembered:
             self._print(wrapped(f"  {choice}"))
 
-    def compiling(self, kernel: str) -> None:
-        """Called before each kernel that has to be compiled."""
-        short = kernel.removeprefix("nbcnn.kernels.")
-        if short.startswith("nbcnn_plugin_"):  # and a digest of the folder
-            short = short.partition(".")[2]
+    def compiling(self, kernel: str, left: int) -> None:
+        """Called before each kernel that has to be compiled, and with 0 when none is left."""
+        if not left:
+            return
+        if not (self._console.is_terminal or self._started):
+            self._print(compiling(left))
+        line = compiling_now(kernel, self._started, left)
         if self._compiling is None:
-            if not (self._console.is_terminal or self._started):
-                self._print(compiling())
-            self._compiling = self._bar.add_task(compiling().removesuffix(" ..."), total=None, numbers=short)
+            self._compiling = self._bar.add_task(line, total=None, numbers="")
+        self._bar.update(self._compiling, description=line, completed=self._started, total=self._started + left)
         self._started += 1
-        self._bar.update(self._compiling, numbers=f"number {self._started}: {short}")
 
     def compiled(self, kernels: int, seconds: float) -> None:
         """Called once after compiling."""
         if self._compiling is not None:
             self._bar.remove_task(self._compiling)
-        from nbcnn.kernels.jit import cache_folder
-
         many = "kernel" if kernels == 1 else "kernels"
-        kept = "first run only, later runs load them" if cache_folder() else "they are not kept: see the warning"
-        self._print(f"compiled {kernels} {many} in {seconds:.1f} s ({kept})")
+        self._print(f"compiled {kernels} {many} in {seconds:.1f} s ({kept('first run only, later runs load them')})")
 
     def _print(self, text: str) -> None:
         self._console.print(escape(text), soft_wrap=True)

@@ -20,12 +20,15 @@ from nbcnn.cli._options import config_options, overrides, plugin_option
 )
 @click.option("--out", metavar="FOLDER", help="With --sweep: the folder to make. [default: bench-1, -2, ...]")
 @click.option("--model", "whole", metavar="MODEL", help="Measure this network as a whole.")
+@click.option("--profile", "profiled", is_flag=True, help="Where a training step's time goes, call by call.")
 @click.option("--only", multiple=True, metavar="MEASURE,...", help="With --model: some measures, as training,latency.")
 @click.option("--against", multiple=True, metavar="PEER,...", help="Beside torch, onnxruntime, where installed.")
 @click.option(
     "--patience", type=click.FloatRange(min=0, min_open=True), help="With both: a point's seconds. [default: 30]"
 )
-@click.option("--threads", type=click.IntRange(min=1), help="Threads at work. [default: 1; with --model all]")
+@click.option(
+    "--threads", type=click.IntRange(min=1), help="Threads at work. [default: 1; with --model, --profile all]"
+)
 @click.option("--rounds", type=click.IntRange(min=1), help="Turns of each contender. [default: 7; with --sweep 3]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @config_options
@@ -36,6 +39,7 @@ def command(model: str | None, as_json: bool, **options: Any) -> None:
     With --sweep: backends of conv2d along kernel size, image size, channels, batch, with pictures of who overtakes
     whom. With --model: a whole network's training, inference, latency, start-up and memory. With both: the network's
     training and inference as batch, image, channels or threads grow. --against puts other libraries beside any of them.
+    With --profile: where the time of a training step goes, on --backend.
     """
     from nbcnn.bench.environment import busy, environment
     from nbcnn.cli._bench import progress
@@ -49,6 +53,8 @@ def command(model: str | None, as_json: bool, **options: Any) -> None:
         found = _growth(record, as_json, options, begin)
     elif options["axes"]:
         found = _sweep(record, as_json, options, begin)
+    elif options["profiled"]:
+        found = _profile(model or "lenet", as_json, options, begin)
     elif options["whole"]:
         found = _whole(options["whole"], as_json, options, begin)
     else:
@@ -60,6 +66,10 @@ def command(model: str | None, as_json: bool, **options: Any) -> None:
 def _fits_together(model: str | None, options: dict[str, Any]) -> None:
     """Refuse what would be ignored."""
     whole, axes = options["whole"], options["axes"]
+    if options["profiled"]:
+        for option, key in (("model", "whole"), ("sweep", "axes"), ("op", "ops"), ("against", "against")):
+            if options[key]:
+                raise click.UsageError(f"--{option} does not go with --profile, which is about one network's own steps")
     if model and whole:
         raise click.UsageError(f"{model} races its layers, --model {whole} measures a whole network; give one of them")
     if model and axes:
@@ -111,6 +121,22 @@ def _sweep(record: dict[str, Any], as_json: bool, options: dict[str, Any], begin
         sweep_tables(sweeps, threads, options["rounds"])
         click.echo("\n" + "\n".join(str(file) for file in files))
     return found
+
+
+def _profile(model: str, as_json: bool, options: dict[str, Any], begin: Callable[[], Any]) -> dict[str, Any]:
+    from nbcnn.bench.profile import profile
+    from nbcnn.bench.whole import task_of
+    from nbcnn.cli._profile import profile_table
+    from nbcnn.crew import available_threads
+    from nbcnn.loading import load
+
+    threads = options["threads"] or available_threads()
+    wanted = overrides(sets=options["sets"], backends=options["backends"], threads=threads)
+    with begin() as tell:
+        found = profile(task_of(load(model, overrides=wanted), threads), options["rounds"], tell)
+    if not as_json:
+        profile_table(found, options["rounds"])
+    return found.as_json()
 
 
 def _growth(record: dict[str, Any], as_json: bool, options: dict[str, Any], begin: Callable[[], Any]) -> dict[str, Any]:

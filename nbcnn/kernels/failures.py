@@ -37,6 +37,11 @@ def explaining(function: Callable[..., object], compile_: Callable[..., object])
     return compile_or_explain
 
 
+def nested() -> bool:
+    """Whether what this thread compiles is a callee, on the way of its caller."""
+    return getattr(_NESTED, "depth", 0) > 1
+
+
 def explanation(function: Callable[..., object], error: Exception) -> str:
     """``my_conv.py:12: forward: name 'facotr' is not defined``; the line is the innermost of the kernel's own file."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))

@@ -1,7 +1,8 @@
 """The one wrapper around Numba: every kernel is compiled with these options and cached under an honest name.
 
 Options: ``nogil`` so that threads run kernels side by side; ``fastmath={'contract'}`` fuses multiply and add but
-never reorders a sum; ``error_model='numpy'`` because a check for division by zero stops vectorisation.
+never reorders a sum; ``error_model='numpy'`` because a check for division by zero stops vectorisation;
+``no_cfunc_wrapper`` because nobody calls kernels as C callbacks (a tenth of the time that compiling took).
 
 Numba's own cache does not notice a changed callee, constant or option, and two processes that compile at once can
 exchange their entries. Here an entry is a file of its own, named by a digest of all that its code depends on, in a
@@ -18,24 +19,24 @@ import stat
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from types import CodeType
-from typing import NamedTuple
 
 import llvmlite
 import numba
 import numpy as np
+from numba import types
 from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
 from numba.core.dispatcher import Dispatcher
+from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 
-from nbcnn.kernels.failures import explaining
+from nbcnn.kernels.failures import explaining, nested
+from nbcnn.kernels.ledger import LEDGER, Compiled, announce, enter
 
-OPTIONS = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy"}
+OPTIONS = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy", "no_cfunc_wrapper": True}
 LANGUAGE = (
     "jit.py",
     "lanes.py",
@@ -45,34 +46,6 @@ LANGUAGE = (
     "lanes_blocks.py",
     "lanes_math.py",
 )
-
-
-class Compiled(NamedTuple):
-    """One line of the ledger: which kernel, ``compiled`` or ``loaded``, and how many seconds that took.
-
-    Callees that are compiled on the way have lines of their own, and their seconds are not the caller's as well: a sum
-    over the ledger is the time that went by.
-    """
-
-    kernel: str
-    how: str
-    seconds: float
-
-
-LEDGER: list[Compiled] = []
-"""What has been compiled or loaded in this process, in order."""
-
-_listeners: list[Callable[[str], None]] = []
-
-
-@contextmanager
-def announced(listener: Callable[[str], None]) -> Iterator[None]:
-    """While inside, call ``listener(kernel name)`` before each compilation."""
-    _listeners.append(listener)
-    try:
-        yield
-    finally:
-        _listeners.remove(listener)
 
 
 def kernel(function):
@@ -92,7 +65,29 @@ def kernel(function):
     dispatcher._cache = KernelCache(f"{function.__module__}.{function.__name__}", dispatcher.digest)
     dispatcher._can_cache = True
     dispatcher.compile = explaining(function, dispatcher.compile)
+    dispatcher.get_call_template = partial(_plain_call, dispatcher.get_call_template)
     return dispatcher
+
+
+def _plain_call(template, args, kws):
+    """What a call from another kernel compiles. Numba would do so anew for every number that a tuple is made of: of
+    correlate and pad for each caller, a sixth of the time that compiling LeNet's kernels took.
+    """
+    return template(tuple(_without_numbers(arg) for arg in args), kws)
+
+
+def _without_numbers(kind):
+    if isinstance(kind, types.BaseTuple):
+        return types.BaseTuple.from_types(
+            [_without_numbers(item) for item in kind], getattr(kind, "instance_class", None)
+        )
+    return types.unliteral(kind)
+
+
+def missing(dispatcher, signature) -> list[tuple[str, str]]:
+    """The key of a kernel's code for a signature, where it has to be compiled; else nothing."""
+    ready = signature in dispatcher.overloads or dispatcher._cache.holds(signature, dispatcher.targetctx)
+    return [] if ready else [dispatcher._cache.key(signature)]
 
 
 def cache_folder(name: str = "kernels", content: str = "compiled kernels") -> Path | None:
@@ -137,7 +132,10 @@ class KernelCache(_Cache):
     def load_overload(self, sig, target_context) -> CompileResult | None:
         """The compiled code for a signature, or None where it has to be compiled."""
         self._begun[sig] = time.perf_counter(), len(LEDGER)
-        target_context.refresh()
+        if self._name.startswith("nbcnn.kernels."):
+            rtsys.initialize(target_context)
+        else:
+            target_context.refresh()  # 0.1 s: imports what compiling takes, and what a plugin's code may call
         path = self._path(sig, target_context)
         if path is not None and path.exists():
             try:
@@ -150,9 +148,18 @@ class KernelCache(_Cache):
             else:
                 self._note("loaded", sig)
                 return result
-        for listener in _listeners:
-            listener(self._name)
+        if not nested():
+            announce(self._name, self.key(sig))
         return None
+
+    def key(self, sig) -> tuple[str, str]:
+        """What tells this kernel's code for a signature from all others."""
+        return self._digest, str(sig)
+
+    def holds(self, sig, target_context) -> bool:
+        """Whether there is an entry, so that nothing has to be compiled."""
+        path = self._path(sig, target_context)
+        return path is not None and path.exists()
 
     def save_overload(self, sig, data: CompileResult) -> None:
         """Keep freshly compiled code; a disk that is full or read-only costs a warning, not the training."""
@@ -172,7 +179,7 @@ class KernelCache(_Cache):
     def _note(self, how: str, sig) -> None:
         since, length = self._begun.pop(sig)
         inside = sum(entry.seconds for entry in LEDGER[length:])  # Numba's lock keeps other threads' out
-        LEDGER.append(Compiled(self._name, how, time.perf_counter() - since - inside))
+        enter(Compiled(self._name, how, time.perf_counter() - since - inside, nested()), self.key(sig))
 
     def enable(self) -> None: ...
     def disable(self) -> None: ...

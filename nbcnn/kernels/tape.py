@@ -23,7 +23,8 @@ from numba.core.dispatcher import Dispatcher
 from numba.extending import intrinsic
 
 from nbcnn.kernels.contract import Fixed
-from nbcnn.kernels.jit import kernel
+from nbcnn.kernels.jit import kernel, missing
+from nbcnn.kernels.ledger import expect, listened_to
 from nbcnn.kernels.turns import take
 
 WORDS = 80
@@ -57,17 +58,19 @@ DONE, LATE = -1, -2
 
 
 @kernel
-def play_pieces(addresses, rows, place, late, following, pieces):
+def play_pieces(addresses, rows, where, pieces):
     """Take pieces while there are any, and make all calls for each: its number is then in place[0].
 
-    Gives DONE; LATE as soon as a call says so in late[0]; or the number of a call that failed.
+    ``where`` is place, late and following, (1,) or longer. Gives DONE; LATE as soon as a call says so in late[0]; or the
+    number of a call that failed.
     """
+    place, late, following = where
     piece = take(following)
     while piece < pieces:
         place[0] = piece
-        for k in range(addresses.size):
-            if _call(addresses[k], rows.ctypes.data + k * rows.shape[1] * 8) != 0:
-                return k
+        failed = play(addresses, rows)
+        if failed >= 0:
+            return failed
         if late[0] != 0:
             return LATE
         piece = take(following)
@@ -75,11 +78,16 @@ def play_pieces(addresses, rows, place, late, following, pieces):
 
 
 class Tape:
-    """Calls as pairs (kernel, arrays). Compiles what is not compiled yet; keeps all arrays alive."""
+    """Calls as pairs (kernel, arrays). Compiles what is not compiled yet; keeps all arrays alive.
 
-    def __init__(self, calls) -> None:
+    ``pieces``: it will be played for these, where no call is Python's.
+    """
+
+    def __init__(self, calls, pieces=False) -> None:
         self._parts: list = []
         self._places: list = []  # of each call: its part, and its place there
+        calls = list(calls)
+        expect_calls(calls, pieces)
         for call in calls:
             compiled = _compiled(*call)
             if compiled is None:
@@ -94,14 +102,13 @@ class Tape:
         self.native = all(isinstance(part, _Stretch) for part in self._parts)
         """Whether no call on it is made by Python."""
 
-    def play_pieces(self, place, late, following, pieces) -> bool:
+    def play_pieces(self, where, pieces, player=play_pieces, *arguments) -> bool:
         """Play it for each piece that is not taken yet, without Python between them; it must be ``native``.
 
         Whether all are taken: False where a call was late.
         """
         (stretch,) = self._parts
-        end = stretch.play_pieces(place, late, following, pieces)
-        return end == DONE
+        return stretch.play(player, where, pieces, *arguments) == DONE
 
     def replace(self, number, call) -> None:
         """Put a call in the place of one that, like it, is compiled or Python's: the same on other arrays, say."""
@@ -110,6 +117,11 @@ class Tape:
             part.replace(place, *call)
         else:
             part[:] = call
+
+    @property
+    def parts(self) -> list:
+        """Stretches of compiled calls, and pairs of a Python function and its arguments, in order."""
+        return self._parts
 
     def __call__(self) -> None:
         """Play it."""
@@ -160,19 +172,14 @@ class _Stretch:
             first += words
         self._calls[place] = (dispatcher, arrays)
 
-    def play(self) -> None:
-        self._check(play(self._addresses, self._rows))
-
-    def play_pieces(self, *arguments) -> int:
-        end = play_pieces(self._addresses, self._rows, *arguments)
-        self._check(end)
-        return end
-
-    def _check(self, failed) -> None:
+    def play(self, player=play, *arguments) -> int:
+        """Have ``player`` make the calls; raises what is wrong where one failed, else gives what it gave."""
+        failed = player(self._addresses, self._rows, *arguments)
         if failed >= 0:
             dispatcher, arguments = self._calls[failed]
             dispatcher(*arguments)  # says in Python what is wrong
             raise RuntimeError(f"{dispatcher.py_func.__qualname__} failed, and did not when it was called again")
+        return failed
 
 
 def _compiled(function, arrays):
@@ -182,10 +189,7 @@ def _compiled(function, arrays):
     """
     if config.DISABLE_JIT or struct.calcsize("P") != 8:
         return None
-    numbers = ()
-    if isinstance(function, Fixed):
-        function, numbers = function.kernel, function.numbers
-    arguments = (*arrays, *numbers)
+    function, arguments = _unfolded(function, arrays)
     words = _words(arguments)
     if not isinstance(function, Dispatcher) or not words or len(words) + 2 > WORDS:
         return None
@@ -195,6 +199,33 @@ def _compiled(function, arrays):
     if compiled.signature.return_type != types.none:
         return None
     return function, arguments, compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+
+
+def expect_calls(calls, pieces=False) -> None:
+    """Have those kernels of calls, pairs (kernel, arguments), counted that will have to be compiled.
+
+    The player is one of them: that of ``pieces``, where these are wanted. What a Python function among the calls calls
+    is not seen: it is counted when its turn comes.
+    """
+    if not listened_to():
+        return
+    unfolded = [_unfolded(*call) for call in calls]
+    tape = (np.zeros(0, np.int64), np.zeros((0, WORDS), np.int64))
+    if pieces and all(hasattr(function, "digest") for function, _ in unfolded):
+        unfolded.append((play_pieces, (*tape, (tape[0],) * 3, 0)))
+    else:
+        unfolded.append((play, tape))
+    for function, arguments in unfolded:
+        if hasattr(function, "digest"):
+            signature = tuple(typeof(argument) for argument in arguments)
+            expect(missing(function, signature))
+
+
+def _unfolded(function, arrays):
+    """A kernel and all its arguments."""
+    if isinstance(function, Fixed):
+        return function.kernel, (*arrays, *function.numbers)
+    return function, tuple(arrays)
 
 
 def _alike(new, old) -> bool:

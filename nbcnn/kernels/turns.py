@@ -71,6 +71,14 @@ else:
 
 
 @kernel
+def wait_in_turn(piece, turn):
+    """Wait as add_in_turn would, which then need not: so that the two can be timed apart."""
+    for _ in range(SPINS):
+        if current(turn) == piece[0]:
+            break
+
+
+@kernel
 def add_in_turn(total, part, piece, turn, late):
     """total += part, both (size,), when it is the turn of piece[0]; then the next one's turn comes.
 

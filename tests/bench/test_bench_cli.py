@@ -59,6 +59,11 @@ def call(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest
     return run
 
 
+def compiling_alone(err: str) -> bool:
+    """Whether nothing else is said; and that once, if kernels had to be."""
+    return err == "" or (err.startswith("compiling kernels, ") and err.count("\n") == 1)
+
+
 def test_layers_as_json(call: Any) -> None:
     code, out, err = call("lenet", "--rounds", "1", "--json")
     assert code == 0
@@ -71,7 +76,7 @@ def test_layers_as_json(call: Any) -> None:
     assert {row["direction"] for row in timed} == {"forward", "grad_input", "grad_weight"}
     assert all(row["seconds_per_pack"] > 0 and row["gflops"] > 0 for row in timed)
     assert min(row["times_best"] for row in timed) == 1
-    assert err == ""  # progress is for terminals
+    assert compiling_alone(err)  # progress is for terminals
 
 
 def test_layers_as_a_table(call: Any) -> None:
@@ -116,7 +121,7 @@ def test_a_sweep_leaves_a_folder(call: Any, monkeypatch: pytest.MonkeyPatch) -> 
     assert re.search("^grad_input: (direct all along|pointwise → direct between 1 and 3)$", out, re.M)
     assert "– pointwise at kernel 3: the kernel is 3×3, it can only do 1×1" in out
     assert out.splitlines()[-2:] == ["bench-1/sweep.json", "bench-1/kernel.png"]
-    assert err == ""
+    assert compiling_alone(err)
     saved = json.loads(Path("bench-1/sweep.json").read_text())
     assert saved["sweeps"][0]["axis"] == "kernel"
     assert saved["environment"]["cpu"]
@@ -135,7 +140,7 @@ def test_a_network_grows_beside_a_peer(call: Any, monkeypatch: pytest.MonkeyPatc
     with registered("fake", training=no, inference=same):
         words = ("--model", "small.yaml", "--sweep", "batch", "--against", "fake", "--rounds", "1", "--threads", "1")
         code, out, err = call(*words)
-        assert (code, err) == (0, "")
+        assert code == 0 and compiling_alone(err)
         assert "small along batch size: images 1×6×6, 1 thread; medians of 1 round in turn; µs/image" in out
         assert re.search(r"^batch +nbcnn\n +1 +[\d.,]+\n +3 +[\d.,]+$", out, re.M)  # training: nbcnn alone
         assert re.search(r"^ +3 +[\d.,]+ +way [\d.,]+ +[\d.]+$", out, re.M)
@@ -155,7 +160,7 @@ def test_convolutions_race_beside_a_peer(call: Any, monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(axes, "channels", axes["channels"]._replace(values=(1, 2), image=4))
     with registered("fake"):
         code, out, err = call("--sweep", "channels", "--rounds", "1", "--backend", "conv2d=direct", "--against", "fake")
-    assert (code, err) == (0, "")
+    assert code == 0 and compiling_alone(err)
     assert re.search(r"^channels +direction +winner +by +direct +fake$", out, re.M)
     assert re.search(r"^ +2 +forward +\w+ +[\d.]+× +[\d.]+ +[\d.]+$", out, re.M)
     assert re.search(r"^ +2 +grad_input +direct +[\d.]+ +–$", out, re.M)

@@ -203,7 +203,7 @@ def test_nbcnns_own_child_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(children, "IMAGES", 50)
     (tmp_path / "n.yaml").write_text(json.dumps({key: value for key, value in CONFIG.items() if key != "data"}))
     source = {"source": str(tmp_path / "n.yaml"), "sets": ["train.batch_size=25"], "backends": [], "plugins": []}
-    child = children._own(task(), source, "")
+    child = children._own(task(), source, "", str(tmp_path))
     del child.environment["NBCNN_CACHE_DIR"]  # the tests' own cache
     begun = run_child(child)
     assert begun.seconds > 0

@@ -203,7 +203,8 @@ def test_every_file_of_the_language_is_named() -> None:
 def test_options_stand_in_one_place() -> None:
     from nbcnn.kernels.conv2d.direct import correlate
 
-    assert {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy"} == jit.OPTIONS
+    options = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy", "no_cfunc_wrapper": True}
+    assert options == jit.OPTIONS
     assert all(correlate.targetoptions[name] == value for name, value in jit.OPTIONS.items())
     for path in SOURCE.rglob("*.py"):
         text = path.read_text()

@@ -18,7 +18,8 @@ import pytest
 
 import nbcnn
 from nbcnn.kernels import jit
-from nbcnn.kernels.jit import LEDGER, announced, kernel
+from nbcnn.kernels.jit import kernel
+from nbcnn.kernels.ledger import LEDGER, announced
 
 pytestmark = pytest.mark.jit
 
@@ -30,7 +31,7 @@ sys.path.insert(0, sys.argv[1])
 warnings.simplefilter("always")
 import numpy as np
 from tiny import doubled
-from nbcnn.kernels.jit import LEDGER
+from nbcnn.kernels.ledger import LEDGER
 print(doubled(np.arange(4, dtype=np.float32)).tolist())
 print([(entry.kernel, entry.how) for entry in LEDGER], all(entry.seconds > 0 for entry in LEDGER))
 """
@@ -316,9 +317,9 @@ def test_each_signature_has_an_entry_of_its_own(cache: Path) -> None:
 
 
 def test_compilation_is_announced_and_loading_is_not(cache: Path) -> None:
-    told: list[str] = []
-    with announced(told.append):
+    told: list[tuple[str, int]] = []
+    with announced(lambda name, left: told.append((name.rpartition(".")[2], left))):
         kernel(_one_more)(1)
         kernel(_one_more)(1)
     kernel(_one_more)(1.5)
-    assert [name.rpartition(".")[2] for name in told] == ["_one_more"]
+    assert told == [("_one_more", 1), ("_one_more", 0)]

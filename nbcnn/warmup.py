@@ -1,0 +1,73 @@
+"""Compiling ahead: every kernel that training, evaluation and prediction of a network need, in this thread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from nbcnn.config import Overrides
+from nbcnn.engine import Engine
+from nbcnn.kernels.contract import LANES
+from nbcnn.kernels.ledger import LEDGER, looking_ahead, total
+from nbcnn.loading import load
+from nbcnn.optim import OPTIMIZERS
+from nbcnn.optim.base import Optimizer
+
+_NOTHING = np.zeros(0, np.float32)
+
+
+class Warmed(NamedTuple):
+    """What a network's kernels took: how many were compiled, and in how many seconds; how many came from the cache.
+
+    Neither counts kernels that only others call, which are a part of these; nor those that this process had already.
+    """
+
+    name: str
+    compiled: int
+    seconds: float
+    loaded: int
+    loading: float
+
+
+def warm(engines: Sequence[Engine], optimizers: Sequence[Optimizer], images: np.ndarray, labels: np.ndarray) -> None:
+    """Compile or load all that training, evaluation and prediction on such images take; no parameter is changed.
+
+    The optimizers are of size 0, and make a step.
+
+    What has to be compiled is counted before the first is (ledger.py), except what a backend calls from Python.
+    """
+    trainable = [engine for engine in engines if len(engine.network.out_shape) == 1]
+    for engine in engines:
+        engine.expect(images, labels if engine in trainable else None)
+    for optimizer in optimizers:
+        with looking_ahead():
+            optimizer.step(_NOTHING, _NOTHING)
+    for engine in trainable:
+        engine.warm(images, labels)
+    for engine in engines:
+        engine.predict(images[:LANES])
+    for optimizer in optimizers:
+        optimizer.step(_NOTHING, _NOTHING)
+
+
+def warm_up(source: str | Path, overrides: Overrides | None = None) -> Warmed:
+    """Do it for a model's name, a YAML path or a run folder, without its data; raises what ``load`` raises."""
+    before = len(LEDGER)
+    network = load(source, overrides=overrides)
+    settings = network.config.train
+    choice = settings.optimizer
+    optimizer = OPTIMIZERS.get(choice.name)(choice.config, 0)
+    engine = Engine(network, training=True, threads=settings.threads)
+    try:
+        shape = (LANES, *network.in_shape)
+        floats = np.zeros(shape, network.dtype)  # what a person may call the network with; training has bytes
+        engine.expect(floats, None)
+        warm([engine], [optimizer], np.zeros(shape, np.uint8), np.zeros(LANES, np.int64))
+        engine.predict(floats)
+    finally:
+        engine.close()
+    fresh = LEDGER[before:]
+    return Warmed(network.config.name, *total(fresh, "compiled"), *total(fresh, "loaded"))
