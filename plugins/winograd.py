@@ -63,7 +63,6 @@ def both_sides(matrix, name):
                             s += load(source, (j, k, place)) * real(rows[i][j])
                     store(target, (k, i, to), s)  # transposed: the second time is the other side
 
-    apply.__qualname__ = f"both_sides_{name}"  # the machine code of each has a name of its own
     return kernel(apply)
 
 
@@ -146,7 +145,6 @@ def kernels_of(m):
                             for q in range(j * m, min(j * m + m, y.shape[2])):
                                 store(y, (g * O + o, r, q), load(pixels, (r - i * m, q - j * m, 0)) + b[g * O + o])
 
-    convolve.__qualname__ = f"convolve_{m}"
     convolve = kernel(convolve)
 
     def grad_input(dy, w, dx, work, numbers):
@@ -193,7 +191,6 @@ def kernels_of(m):
             dw[g * O : (g + 1) * O].reshape((O * C, 9))[:] = taps[:, : O * C].T
         bias_gradient(dy, db)
 
-    grad_input.__qualname__, grad_weight.__qualname__ = f"grad_input_{m}", f"grad_weight_{m}"
     return convolve, kernel(grad_input), kernel(grad_weight)
 
 

@@ -9,19 +9,28 @@ from nbcnn.kernels.registry import register
 
 
 @kernel
+def value(v):
+    return maximum(v, 0)  # equation (11)
+
+
+@kernel
+def gradient(y, d):
+    """d times the derivative, in terms of the output y."""
+    return where(y <= 0, 0, d)
+
+
+@kernel
 def forward(x, y, work):
     """x (F,) -> y (F,)"""
     for f in range(x.shape[0]):
-        v = load(x, (f,))
-        store(y, (f,), maximum(v, 0))  # equation (11)
+        store(y, (f,), value(load(x, (f,))))
 
 
 @kernel
 def grad_input(x, y, dy, dx, work):
-    """The derivative in terms of the output y."""
+    """y (F,), dy (F,) -> dx (F,)"""
     for f in range(y.shape[0]):
-        v, d = load(y, (f,)), load(dy, (f,))
-        store(dx, (f,), where(v <= 0, 0, d))
+        store(dx, (f,), gradient(load(y, (f,)), load(dy, (f,))))
 
 
 @register("relu")

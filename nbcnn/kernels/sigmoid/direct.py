@@ -4,24 +4,33 @@ from __future__ import annotations
 
 from nbcnn.kernels.contract import ElementwiseProblem, PlainKernels, SimpleBackend
 from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.lanes import exp, load, store
+from nbcnn.kernels.lanes import load, sigmoid, store
 from nbcnn.kernels.registry import register
+
+
+@kernel
+def value(v):
+    return sigmoid(v)  # equation (12)
+
+
+@kernel
+def gradient(y, d):
+    """d times the derivative, in terms of the output y."""
+    return d * (y * (1 - y))
 
 
 @kernel
 def forward(x, y, work):
     """x (F,) -> y (F,)"""
     for f in range(x.shape[0]):
-        v = load(x, (f,))
-        store(y, (f,), 1 / (1 + exp(-v)))  # equation (12)
+        store(y, (f,), value(load(x, (f,))))
 
 
 @kernel
 def grad_input(x, y, dy, dx, work):
-    """The derivative in terms of the output y."""
+    """y (F,), dy (F,) -> dx (F,)"""
     for f in range(y.shape[0]):
-        v, d = load(y, (f,)), load(dy, (f,))
-        store(dx, (f,), d * (v * (1 - v)))
+        store(dx, (f,), gradient(load(y, (f,)), load(dy, (f,))))
 
 
 @register("sigmoid")

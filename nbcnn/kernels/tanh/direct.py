@@ -9,20 +9,29 @@ from nbcnn.kernels.registry import register
 
 
 @kernel
+def value(v):
+    e = expm1(2 * where(v > 20, 20, where(v < -20, -20, v)))  # beyond 20, tanh is 1 in any precision
+    return e / (e + 2)  # equation (13)
+
+
+@kernel
+def gradient(y, d):
+    """d times the derivative, in terms of the output y."""
+    return d * (1 - y * y)
+
+
+@kernel
 def forward(x, y, work):
     """x (F,) -> y (F,)"""
     for f in range(x.shape[0]):
-        v = load(x, (f,))
-        e = expm1(2 * where(v > 20, 20, where(v < -20, -20, v)))  # beyond 20, tanh is 1 in any precision
-        store(y, (f,), e / (e + 2))  # equation (13)
+        store(y, (f,), value(load(x, (f,))))
 
 
 @kernel
 def grad_input(x, y, dy, dx, work):
-    """The derivative in terms of the output y."""
+    """y (F,), dy (F,) -> dx (F,)"""
     for f in range(y.shape[0]):
-        v, d = load(y, (f,)), load(dy, (f,))
-        store(dx, (f,), d * (1 - v * v))
+        store(dx, (f,), gradient(load(y, (f,)), load(dy, (f,))))
 
 
 @register("tanh")
