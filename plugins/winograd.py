@@ -4,8 +4,8 @@ Tiles of m×m pixels of y are made from tiles of N×N pixels of x, N = m + 2. Ti
 whose products, summed over channels, are y transformed: N·N multiplications for m·m pixels, where the formula has
 9·m·m. ``winograd`` has m = 4, 4 times fewer; ``winograd_2x2`` has m = 2, 2.25 times fewer and smaller errors.
 
-Transforms go between arrays (rows, columns, places, 16). A place is a tile of a channel, or 16 kernels, one a lane; their
-number is odd (| 1), for numbers that lie a power of two apart share cache lines (a transform: 200 ns, not 110).
+Transforms go between arrays (rows, columns, places, 16). A place is a tile of a channel, or 16 kernels, one a lane;
+their number is odd (| 1), for numbers that lie a power of two apart share cache lines (a transform: 200 ns, not 110).
 """
 
 from __future__ import annotations
