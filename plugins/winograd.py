@@ -4,9 +4,8 @@ Tiles of m×m pixels of y are made from tiles of N×N pixels of x, N = m + 2. Ti
 whose products, summed over channels, are y transformed: N·N multiplications for m·m pixels, where the formula has
 9·m·m. ``winograd`` has m = 4, 4 times fewer; ``winograd_2x2`` has m = 2, 2.25 times fewer and smaller errors.
 
-Transforms go from and to arrays (rows, columns, places, 16). A place is a tile of a channel, one image a lane; or 16
-kernels, one a lane. Their number is odd (| 1): where N·N numbers lie a power of two apart, they share a few lines of
-the cache, and a tile's transform takes 200 ns instead of 110.
+Transforms go between arrays (rows, columns, places, 16). A place is a tile of a channel, or 16 kernels, one a lane;
+their number is odd (| 1), for numbers that lie a power of two apart share cache lines (a transform: 200 ns, not 110).
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from nbcnn import register
 from nbcnn.kernels.contract import LANES, Conv2dProblem, Fixed, WeightedKernels
 from nbcnn.kernels.conv2d._blocks import correlate, sum_products
 from nbcnn.kernels.conv2d._shared import bias_gradient
-from nbcnn.kernels.conv2d._sizes import sums
+from nbcnn.kernels.conv2d._sizes import side
 from nbcnn.kernels.cost import Cost, Work
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import load, splat, store
@@ -195,12 +194,6 @@ def kernels_of(m):
     return convolve, kernel(grad_input), kernel(grad_weight)
 
 
-def some(n):
-    """A side of a block: 4 (2 if there are few registers), or 1 where n is less; each other size would be compiled."""
-    side = 4 if sums("float32") >= 16 else 2
-    return tuple(range(side if n >= side else 1))
-
-
 @register.backend("conv2d")
 class Winograd:
     """3×3 at stride 1 in tiles of 4×4: a quarter of the products"""
@@ -234,12 +227,10 @@ class Winograd:
     def build(self, problem: Conv2dProblem) -> WeightedKernels:
         """Bind groups and padding."""
         (convolve, turned, grad_weight), G, (top, _, left, _) = kernels_of(self.m), problem.groups, problem.padding
-        of_x, of_y = some(problem.in_channels // G), some(problem.out_channels // G)
-        return WeightedKernels(
-            Fixed(convolve, (G, 0, -top, -left, (of_y, some(TILES)))),
-            Fixed(turned, (G, 1, top - 2, left - 2, (of_x, some(TILES)))),
-            Fixed(grad_weight, (G, top, left, (of_y, of_x))),
-        )
+        of_x, of_y, tiles = side(problem.in_channels // G), side(problem.out_channels // G), side(TILES)
+        forward = Fixed(convolve, (G, 0, -top, -left, (of_y, tiles)))
+        grad_input = Fixed(turned, (G, 1, top - 2, left - 2, (of_x, tiles)))
+        return WeightedKernels(forward, grad_input, Fixed(grad_weight, (G, top, left, (of_y, of_x))))
 
     def cost(self, problem: Conv2dProblem) -> Cost:
         """A step for every product, and in transforms for every number of a matrix that is not 0."""

@@ -30,7 +30,7 @@ and w[o + 1, c].
 ``spaced(n, step, like)``  the tuple (n, n + step, n + 2 step, ...), as long as the tuple ``like``
 ``repeated(number, like)``  the tuple (number, number, ...), as long as ``like``
 ``numbers(w, index)``    a tuple of numbers
-``load_each(x, index)``      a tuple of lanes
+``load_each(x, index)``  a tuple of lanes
 ``begin(b, like)``       a block with a row for each number of b, which its sums begin with, as long as ``like``
 ``add_products(s, u, v)``  the block s, u[m] v[n] added to the sum in row m, column n; u holds numbers or lanes, v lanes
 ``store_each(y, index, s)``  put a block where an index with a tuple of rows and one of columns says

@@ -28,7 +28,7 @@ from nbcnn.kernels.ledger import expect, listened_to
 from nbcnn.kernels.turns import take
 
 WORDS = 80
-"""The longest row: direct's grad_weight takes 61."""
+"""The longest row: direct's grad_weight takes up to 72."""
 
 
 @intrinsic

@@ -12,9 +12,13 @@ from typing import Any
 import numba
 import pytest
 from llvmlite.binding import get_host_cpu_features
-from numba import float32, float64, int64, types
+from numba import float32, float64, int64, typeof, types
 
+from nbcnn.kernels import lanes_type
+from nbcnn.kernels.contract import Conv2dProblem
 from nbcnn.kernels.conv2d import _blocks, naive
+from nbcnn.kernels.conv2d._sizes import forward_block, input_block, weight_block
+from nbcnn.kernels.host import vector_registers
 from nbcnn.kernels.jit import OPTIONS, kernel
 from nbcnn.kernels.lanes import LANES
 from nbcnn.kernels.linear import direct as linear
@@ -48,18 +52,38 @@ PAIR = types.UniTuple(int64, 2)
 
 
 def kernels(f: Any) -> dict[str, tuple[Any, tuple[Any, ...], int]]:
-    """Kernels with their signatures, and how many sums each keeps in registers."""
-    grid, way = types.UniTuple(int64, 6), types.Tuple((types.UniTuple(int64, 6), types.UniTuple(int64, 4)))
-    return {
-        "correlate": (_blocks.correlate, (array(f, 4), array(f, 4), array(f, 1), array(f, 4), grid, way), 8),
-        "sum_products": (_blocks.sum_products, (array(f, 4), array(f, 4), array(f, 4), PAIR, PAIR), 8),
-        "linear": (linear.forward, (array(f, 2), array(f, 2), array(f, 1), array(f, 2), array(f, 1)), 8),
-        "the formula": (
-            naive.forward,
-            (array(f, 4), array(f, 4), array(f, 1), array(f, 4), array(f, 1), types.UniTuple(PAIR, 3)),
-            1,
-        ),
+    """Kernels with their signatures, and how many sums each keeps in registers: blocks as layers of LeNet have them."""
+    known, tuples, flat = {}, types.UniTuple, (array(f, 2), array(f, 2), array(f, 1), array(f, 2), array(f, 1))
+    weights = (array(f, 4), array(f, 4), array(f, 1), array(f, 4))
+    for shape in ((1, 6, 28, 28, (5, 5), (1, 1), (2, 2, 2, 2)), (6, 16, 14, 14, (5, 5))):
+        problem = Conv2dProblem(*shape, dtype=str(f))  # type: ignore[arg-type]
+        for side, block in (("forward", forward_block(problem)), ("grad_input", input_block(problem))):
+            for steps in (1, 3):
+                plan = types.Tuple((tuples(int64, 6), tuples(int64, 3), tuples(int64, steps), tuples(int64, 4)))
+                name = f"correlate, {side} of {problem.in_channels} to {problem.out_channels}, {steps} steps"
+                known[name] = (_blocks.correlate, (*weights, plan, typeof(block)), size(block))
+        block = weight_block(problem)
+        signature = (*(array(f, 4),) * 3, PAIR, PAIR, typeof(block))
+        known[f"sum_products of {problem.in_channels} to {problem.out_channels}"] = (
+            _blocks.sum_products,
+            signature,
+            size(block),
+        )
+    known["linear, forward"] = (linear.forward, flat, 8)
+    known["linear, grad_input"] = (linear.grad_input, (*flat[:2], array(f, 2), array(f, 1)), 8)
+    known["linear, grad_weight"] = (linear._eight_rows, (array(f, 2), array(f, 2), array(f, 2), int64, lanes(f)), 8)
+    return known | {
+        "the formula": (naive.forward, (*weights, array(f, 1), tuples(PAIR, 3)), 1),
     }
+
+
+def lanes(f: Any) -> Any:
+    return lanes_type.LANES_OF[f]
+
+
+def size(block: Any) -> int:
+    """How many sums a block has."""
+    return len(block[0]) * len(block[1])
 
 
 @pytest.mark.parametrize("name", kernels(float32))
@@ -71,6 +95,31 @@ def test_hot_kernels_are_packed(name: str, number: Any) -> None:
     registers = LANES * number.bitwidth // vector_bits()
     assert len(found) >= sums * registers
     assert not re.findall(SCALAR, text)
+    if vector_registers() == (32, 512):
+        assert not spilled(text, number.bitwidth)
+
+
+STACK = r"^.*\(%rsp\).*%zmm.*$|^.*%zmm.*\(%rsp\).*$"
+"""An instruction that has a vector register and a place on the stack."""
+
+
+def spilled(text: str, bits: int) -> list[str]:
+    """Instructions that keep vectors on the stack, in the stretches between labels that multiply and add."""
+    stretches = re.split(r"^\S+:.*$", text, flags=re.M)
+    return [
+        line
+        for stretch in stretches
+        if re.search(packed(bits), stretch)
+        for line in re.findall(STACK, stretch, flags=re.M)
+    ]
+
+
+def test_a_block_too_large_is_seen_to_spill() -> None:
+    weights = (array(float32, 4), array(float32, 4), array(float32, 1), array(float32, 4))
+    plan = types.Tuple([types.UniTuple(int64, n) for n in (6, 3, 1, 4)])
+    large = (tuple(range(8)), tuple(range(5)))
+    text = assembly(_blocks.correlate, *weights, plan, typeof(large))
+    assert bool(spilled(text, 32)) == (vector_registers() == (32, 512))
 
 
 def vector_bits() -> int:

@@ -19,8 +19,9 @@ def direct_cost(p: Conv2dProblem) -> Cost:
     channels, pixels = map(len, forward_block(p))
     taps = LANES * G * CG * made(OG, channels)
     for axis, (size, block) in enumerate(((OH, 1), (OW, pixels))):
-        inside = (p.padding[2 * axis], p.padding[2 * axis] + p.x_shape[1 + axis])
-        taps *= _taps((0, size, p.stride[axis], p.kernel_size[axis]), block, inside if p.dilation[axis] == 1 else None)
+        before = p.padding[2 * axis]
+        inside = (before, before + p.x_shape[1 + axis]) if p.dilation[axis] == 1 else None
+        taps *= _taps((0, size, p.stride[axis], p.kernel_size[axis]), block, inside)
     forward = Work(taps, arrays + copied)
     channels, pixels = map(len, input_block(p))
     taps, apart = LANES * G * OG * made(CG, channels), (1, *steps(p, backward=True))[-2:]

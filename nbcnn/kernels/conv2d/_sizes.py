@@ -63,3 +63,9 @@ def _correlation(channels: int, rows: set[int], dtype: str) -> Block:
 
 def _block(channels: int, others: int) -> Block:
     return tuple(range(channels)), tuple(range(others))
+
+
+def side(n: int) -> tuple[int, ...]:
+    """A side of a block: 4 (2 where registers are few), or 1 if n is less; for kernels too long to compile often."""
+    most = 4 if sums("float32") >= 16 else 2
+    return tuple(range(most if n >= most else 1))
