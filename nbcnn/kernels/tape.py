@@ -61,8 +61,8 @@ DONE, LATE = -1, -2
 def play_pieces(addresses, rows, where, pieces):
     """Take pieces while there are any, and make all calls for each: its number is then in place[0].
 
-    ``where`` is place, late and following, (1,) or longer. Gives DONE; LATE as soon as a call says so in late[0]; or the
-    number of a call that failed.
+    ``where`` is place, late and following, (1,) or longer. Gives DONE; LATE as soon as a call says so in late[0]; or
+    the number of a call that failed.
     """
     place, late, following = where
     piece = take(following)
