@@ -22,6 +22,13 @@ instruction serves 16 images. With these words a kernel is the formula of the bo
 ``lane(v, l)``           the number of image l
 ``lane_sum(v)``          the sum of the 16 numbers, always in the same order: neighbours at distance 8, 4, 2, 1
 
+Where there is only one image, lanes hold 16 neighbours of it, and some words more are of use:
+
+``load_part(x, index, n)``      the first n numbers from x[index] on, zeros in the lanes beyond; all 16 from 16 on
+``store_part(y, index, v, n)``  put the first n there
+``load_columns(x, (o, f))``     of a matrix x four vectors: columns f to f + 3 of its rows o to o + 15
+``every_second(u, v)``          of the 32 numbers of u and v those at 0, 2, 4, …
+
 Under ``NUMBA_DISABLE_JIT=1`` a lane vector is a NumPy array of 16 and the same kernels run as plain Python.
 """
 
@@ -33,23 +40,29 @@ LANES = 16
 """Images in a pack: what one 512-bit register holds of float32. Narrower machines use several registers."""
 
 if config.DISABLE_JIT:
+    from nbcnn.kernels.lanes_plain import every_second, load_columns, load_part, store_part
     from nbcnn.kernels.lanes_plain import lane, lane_sum, load, maximum, power_of_two, rint, splat, store, where
 else:
+    from nbcnn.kernels.lanes_parts import every_second, load_columns, load_part, store_part
     from nbcnn.kernels.lanes_numba import lane, lane_sum, load, maximum, power_of_two, rint, splat, store, where
 
 from nbcnn.kernels.lanes_math import exp, expm1
 
 __all__ = [
     "LANES",
+    "every_second",
     "exp",
     "expm1",
     "lane",
     "lane_sum",
     "load",
+    "load_columns",
+    "load_part",
     "maximum",
     "power_of_two",
     "rint",
     "splat",
     "store",
+    "store_part",
     "where",
 ]

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from math import prod
 
-from nbcnn.kernels.contract import LANES, Conv2dProblem, Fixed, WeightedKernels
+from nbcnn.kernels.contract import LANES, Conv2dProblem, Fixed, OneImage, WeightedKernels
+from nbcnn.kernels.conv2d import _one_image
 from nbcnn.kernels.conv2d._blocks import correlate, sum_products
 from nbcnn.kernels.conv2d._direct_cost import direct_cost, frames
 from nbcnn.kernels.conv2d._shared import bias_gradient, pad
 from nbcnn.kernels.cost import Cost
 from nbcnn.kernels.jit import kernel
+from nbcnn.kernels.planes import planes_of
 from nbcnn.kernels.registry import register
 
 
@@ -158,3 +160,8 @@ class Direct:
         """Bind stride, dilation and padding."""
         numbers = (problem.stride, problem.dilation, problem.padding)
         return WeightedKernels(Fixed(forward, numbers), Fixed(grad_input, numbers), Fixed(grad_weight, numbers))
+
+    def single(self, problem: Conv2dProblem) -> OneImage:
+        """16 pixels of the output at once."""
+        window, size = planes_of(problem)
+        return OneImage(Fixed(_one_image.forward, window), size)

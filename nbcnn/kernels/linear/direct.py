@@ -6,9 +6,10 @@ gradient the sum runs over images, so there the lanes hold 16 neighbouring featu
 
 from __future__ import annotations
 
-from nbcnn.kernels.contract import LANES, LinearProblem, WeightedKernels
+from nbcnn.kernels.contract import LANES, LinearProblem, OneImage, WeightedKernels
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import lane_sum, load, splat, store
+from nbcnn.kernels.linear import _one_image
 from nbcnn.kernels.registry import register
 
 
@@ -135,3 +136,7 @@ class Direct:
     def build(self, problem: LinearProblem) -> WeightedKernels:
         """Nothing to bind."""
         return WeightedKernels(forward, grad_input, grad_weight)
+
+    def single(self, problem: LinearProblem) -> OneImage:
+        """16 outputs at once."""
+        return OneImage(_one_image.forward, _one_image.workspace(problem))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from nbcnn.kernels.contract import ElementwiseProblem, PlainKernels, SimpleBackend
+from nbcnn.kernels.contract import LANES, ElementwiseProblem, OneImage, PlainKernels, SimpleBackend
 from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.lanes import load, maximum, store, where
+from nbcnn.kernels.lanes import load, maximum, load_part, store, store_part, where
 from nbcnn.kernels.registry import register
 
 
@@ -12,8 +12,21 @@ from nbcnn.kernels.registry import register
 def forward(x, y, work):
     """x (F,) -> y (F,)"""
     for f in range(x.shape[0]):
-        v = load(x, (f,))
-        store(y, (f,), maximum(v, 0))  # equation (11)
+        store(y, (f,), rectified(load(x, (f,))))
+
+
+@kernel
+def one_image(x, y, work):
+    """The same for an image's numbers x (F,) alone, 16 at once."""
+    F = x.shape[0]
+    for f in range(0, F, LANES):
+        store_part(y, (f,), rectified(load_part(x, (f,), F - f)), F - f)
+
+
+@kernel
+def rectified(v):
+    """16 numbers of any images."""
+    return maximum(v, 0)  # equation (11)
 
 
 @kernel
@@ -31,3 +44,7 @@ class Direct(SimpleBackend):
     def build(self, problem: ElementwiseProblem) -> PlainKernels:
         """Nothing to bind."""
         return PlainKernels(forward, grad_input)
+
+    def single(self, problem: ElementwiseProblem) -> OneImage:
+        """Its numbers side by side."""
+        return OneImage(one_image)
