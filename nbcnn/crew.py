@@ -1,11 +1,10 @@
-"""Threads that share out numbered pieces of work, and a way to let their results follow in the order of the numbers."""
+"""Threads that share out numbered pieces of work."""
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import count
 from queue import SimpleQueue
 
@@ -15,32 +14,7 @@ def available_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class Turns:
-    """Piece p's turn comes when p - 1's has passed; a failed piece ends the waiting of all."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._next, self._failed = 0, False
-
-    @contextmanager
-    def turn(self, piece: int) -> Iterator[None]:
-        """Wait for the turn of ``piece``, hold it while inside."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._next == piece or self._failed)
-            if self._failed:
-                raise _AbandonedError
-            yield
-            self._next += 1
-            self._changed.notify_all()
-
-    def fail(self) -> None:
-        """Nobody's turn comes any more."""
-        with self._changed:
-            self._failed = True
-            self._changed.notify_all()
-
-
-class _AbandonedError(Exception):
+class AbandonedError(Exception):
     """Another thread failed first; its error is the one to show."""
 
 
@@ -54,19 +28,21 @@ class Crew:
         for jobs in self._jobs:
             threading.Thread(target=_serve, args=(jobs, self._done), daemon=True, name="nbcnn").start()
 
-    def run(self, pieces: int, work: Callable[[int, int, Turns], None]) -> None:
-        """Call ``work(worker, piece, turns)`` for every piece, each worker one piece at a time, in order of number.
+    def run(self, pieces: int, work: Callable[[int, int], None], failed: Callable[[], None] | None = None) -> None:
+        """Call ``work(worker, piece)`` for every piece, each worker one piece at a time, in order of number.
 
-        The first error of any thread is raised here, after all have stopped.
+        The first error of any thread is raised here, after all have stopped; ``failed`` is called at once, so that
+        those who wait for that piece can stop: by AbandonedError.
         """
-        numbers, turns = count(), Turns()
+        numbers = count()
 
         def serve(worker: int) -> None:
             try:
                 while (piece := next(numbers)) < pieces:
-                    work(worker, piece, turns)
+                    work(worker, piece)
             except BaseException:
-                turns.fail()
+                if failed is not None:
+                    failed()
                 raise
 
         helpers = min(self.size, pieces) - 1
@@ -78,7 +54,7 @@ class Crew:
         except BaseException as error:
             failures.append(error)
         failures += [failure for _ in range(helpers) if (failure := self._done.get()) is not None]
-        for failure in sorted(failures, key=lambda failure: isinstance(failure, _AbandonedError)):
+        for failure in sorted(failures, key=lambda failure: isinstance(failure, AbandonedError)):
             raise failure
 
     def close(self) -> None:

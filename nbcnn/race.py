@@ -22,7 +22,7 @@ import numpy as np
 
 from nbcnn.blas import one_blas_thread
 from nbcnn.buffers import zeros
-from nbcnn.crew import Crew, Turns
+from nbcnn.crew import Crew
 from nbcnn.kernels.contract import LANES, LossKernels, WeightedKernels
 from nbcnn.kernels.registry import backend, prepare
 from nbcnn.kernels.tape import Tape
@@ -111,7 +111,7 @@ def together(crew: Crew, players: Sequence[Player], count: int) -> float:
     start, spent, worked = threading.Barrier(len(players)), [0.0] * len(players), [0.0] * len(players)
     interrupted = [0] * len(players)
 
-    def work(worker: int, piece: int, turns: Turns) -> None:
+    def work(worker: int, piece: int) -> None:
         start.wait()
         before, since, used = _interruptions(), time.perf_counter(), time.thread_time()
         for _ in range(count):

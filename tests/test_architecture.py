@@ -57,7 +57,10 @@ def test_an_import_the_other_way_is_found(
     turned = (
         (ROOT / "pyproject.toml")
         .read_text(encoding="utf-8")
-        .replace('"engine",\n    "auto",\n    "rehearsal",\n    "network",', '"network | engine",\n    "auto",')
+        .replace(
+            '"engine",\n    "worker",\n    "auto",\n    "rehearsal",\n    "network",',
+            '"network | engine",\n    "auto",',
+        )
     )
     assert turned.count('"network | engine"') == 1
     (tmp_path / "pyproject.toml").write_text(turned, encoding="utf-8")

@@ -154,7 +154,7 @@ class Packs:
         for total in self._totals:
             total[:] = 0
         with one_blas_thread():
-            crew.run(len(tapes), lambda worker, piece, turns: tapes[piece]())
+            crew.run(len(tapes), lambda worker, piece: tapes[piece]())
         if direction == "grad_weight":
             return np.sum(self._totals, axis=0).reshape(self._w_shape)
         return _Later(self._ys if direction == "forward" else self._dxs, self._count)

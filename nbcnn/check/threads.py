@@ -22,7 +22,7 @@ from nbcnn.check.grid import Case
 from nbcnn.check.report import Report
 from nbcnn.check.rig import BrokenError, Rig
 from nbcnn.check.words import described
-from nbcnn.crew import Crew, Turns
+from nbcnn.crew import Crew
 from nbcnn.kernels.contract import Backend
 from nbcnn.kernels.tape import Tape
 
@@ -121,7 +121,7 @@ def _run(rig: Rig, threads: int) -> tuple[dict[str, int], int]:
                 phase = turn % len(phases(rig.problem))
                 found: list[dict[str, int]] = [{} for _ in packs]
 
-                def work(worker: int, piece: int, turns: Turns, phase: int = phase, found: Any = found) -> None:
+                def work(worker: int, piece: int, phase: int = phase, found: Any = found) -> None:
                     start.wait()
                     found[piece] = packs[piece].play(phase, times)
 

@@ -17,6 +17,7 @@ instruction serves 16 images. With these words a kernel is the formula of the bo
 ``where(mask, u, v)``    u in the lanes where the mask holds, else v
 ``maximum(u, v)``        the larger one; NaN stays NaN, so that a diverged run shows
 ``exp(v)``, ``expm1(v)`` accurate to 2 units in the last place
+``sigmoid(v)``           1 / (1 + exp(-v)), in two thirds of the time
 ``rint(v)``              the nearest whole number, ties to even
 ``power_of_two(v)``      2 ** v for whole v in the exponent's normal range
 ``lane(v, l)``           the number of image l
@@ -46,7 +47,7 @@ else:
     from nbcnn.kernels.lanes_parts import every_second, load_columns, load_part, store_part
     from nbcnn.kernels.lanes_numba import lane, lane_sum, load, maximum, power_of_two, rint, splat, store, where
 
-from nbcnn.kernels.lanes_math import exp, expm1
+from nbcnn.kernels.lanes_math import exp, expm1, sigmoid
 
 __all__ = [
     "LANES",
@@ -61,6 +62,7 @@ __all__ = [
     "maximum",
     "power_of_two",
     "rint",
+    "sigmoid",
     "splat",
     "store",
     "store_part",

@@ -7,14 +7,16 @@ from nbcnn.kernels.lanes import LANES
 
 
 @kernel
-def gather(images, order, first, scaling, x):
+def gather(images, order, place, scaling, x):
     """Pixels of up to 16 images (N, C, H, W), uint8 or float, to a pack x (C, H, W).
 
-    Lane l takes image order[first + l], scaled to pixel · factor[c] + offset[c] with scaling (2, C) = factor, offset;
-    lanes beyond the end of ``order`` are blank: zeros.
+    ``place`` is the number of the pack, and how many images of ``order`` there are. Lane l takes image
+    order[16 place[0] + l], scaled to pixel · factor[c] + offset[c] with scaling (2, C) = factor, offset; lanes beyond
+    the last image are blank: zeros.
     """
     C, H, W = images.shape[1:]
-    count = min(LANES, order.size - first)
+    first = place[0] * LANES
+    count = min(LANES, place[1] - first)
     if count < LANES:
         x[:] = 0
     for c in range(C):
@@ -27,21 +29,31 @@ def gather(images, order, first, scaling, x):
 
 
 @kernel
-def gather_labels(labels, order, first, weight, pack_labels, scale):
-    """Labels (N,) of the same images to pack_labels (16,), their weight to scale (16,); blank lanes get 0 of both."""
+def gather_labels(labels, order, place, weight, pack_labels, scale):
+    """Labels (N,) of the same images to pack_labels (16,), weight[0] to scale (16,); blank lanes get 0 of both."""
+    first = place[0] * LANES
     for l in range(LANES):
-        if first + l < order.size:
-            pack_labels[l], scale[l] = labels[order[first + l]], weight
+        if first + l < place[1]:
+            pack_labels[l], scale[l] = labels[order[first + l]], weight[0]
         else:
             pack_labels[l], scale[l] = 0, 0
 
 
 @kernel
-def scatter(y, first, out):
-    """A pack y (F,) to rows first to first + 15 of out (N, F), as far as N reaches."""
+def scatter(y, place, out):
+    """A pack y (F, 16) to its rows of out (N, F)."""
+    first = place[0] * LANES
     for f in range(y.shape[0]):
-        for l in range(min(LANES, out.shape[0] - first)):
+        for l in range(min(LANES, place[1] - first)):
             out[first + l, f] = y[f, l]
+
+
+@kernel
+def report(pack_losses, pack_guesses, place, losses, guesses):
+    """Losses and guesses (16,) of a pack's images to their places in losses and guesses (N,)."""
+    first = place[0] * LANES
+    for l in range(min(LANES, place[1] - first)):
+        losses[first + l], guesses[first + l] = pack_losses[l], pack_guesses[l]
 
 
 @kernel

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -23,14 +24,16 @@ def steps() -> dict[str, Callable[[], object]]:
     rng = np.random.default_rng(0)
     images, labels = rng.integers(0, 256, (256, 1, 28, 28), dtype=np.uint8), rng.integers(0, 10, 256)
     tape, calls = (Engine(Network(load_config("lenet-d2l")), threads=2) for _ in range(2))
+    order = np.arange(256)
+    calls.train_step(images, labels, order)
     for worker in calls.workers:
+        made = [(call.kernel, call.arrays) for call in worker.calls("train", *worker._given["train"])]
 
-        def one_by_one(made: tuple = tuple((c.kernel, c.arrays) for c in worker._train)) -> None:
+        def one_by_one(made: list[Any] = made) -> None:
             for kernel, arrays in made:
                 kernel(*arrays)
 
-        worker.__dict__["train"] = one_by_one
-    order = np.arange(256)
+        worker._tapes["train"] = one_by_one  # type: ignore[assignment]
     return {
         "from tape": lambda: tape.train_step(images, labels, order),
         "call by call": lambda: calls.train_step(images, labels, order),

@@ -16,10 +16,10 @@ def test_gather_scales_and_turns(kind: str, dtype: str) -> None:
     images = random.integers(0, 256, (40, 3, 4, 5)).astype(kind)
     order = random.permutation(40)[:37]
     scaling = fence.input("scaling", np.array([[0.5, 2, 1], [4, -8, 0]], dtype))
-    for first, count in ((0, 16), (16, 16), (32, 5)):
+    for number, count in ((0, 16), (1, 16), (2, 5)):
         x = fence.output("x", (3, 4, 5, LANES), dtype)
-        packs.gather(images, order, first, scaling, x)
-        chosen = images[order[first : first + count]].astype(float)
+        packs.gather(images, np.append(order, 0), np.array([number, 37]), scaling, x)
+        chosen = images[order[16 * number : 16 * number + count]].astype(float)
         wanted = chosen * np.reshape([0.5, 2, 1], (3, 1, 1)) + np.reshape([4, -8, 0], (3, 1, 1))
         np.testing.assert_array_equal(np.moveaxis(x, -1, 0)[:count], wanted)
         assert not x[..., count:].any()  # blank, not scaled zeros
@@ -29,9 +29,9 @@ def test_gather_scales_and_turns(kind: str, dtype: str) -> None:
 def test_gather_labels(dtype: str) -> None:
     fence, labels = Fence(), np.arange(100, 140)
     order = np.array([7, 3, 3, 39, *range(20, 35)])
-    for first, wanted in ((0, [107, 103, 103, 139, *range(120, 132)]), (16, [132, 133, 134])):
+    for number, wanted in ((0, [107, 103, 103, 139, *range(120, 132)]), (1, [132, 133, 134])):
         taken, scale = fence.output("labels", (LANES,), "int64"), fence.output("scale", (LANES,), dtype)
-        packs.gather_labels(labels, order, first, np.dtype(dtype).type(0.25), taken, scale)
+        packs.gather_labels(labels, order, np.array([number, order.size]), np.full(1, 0.25, dtype), taken, scale)
         assert taken.tolist() == wanted + [0] * (LANES - len(wanted))
         assert scale.tolist() == [0.25] * len(wanted) + [0] * (LANES - len(wanted))
     fence.check()
@@ -40,11 +40,22 @@ def test_gather_labels(dtype: str) -> None:
 def test_scatter_fills_the_rows_that_there_are(dtype: str) -> None:
     fence, y = Fence(), np.arange(7 * LANES).reshape(7, LANES).astype(dtype)
     out = fence.output("out", (35, 7), dtype)
-    for first in (0, 16, 32):
-        packs.scatter(fence.input("y", y + 1000 * first), first, out)
+    for number in range(3):
+        packs.scatter(fence.input("y", y + 16000 * number), np.array([number, 35]), out)
     fence.check()
     wanted = np.concatenate([y.T, y.T + 16000, y.T[:3] + 32000])
     np.testing.assert_array_equal(out, wanted)
+
+
+def test_report_fills_the_places_that_there_are(dtype: str) -> None:
+    fence = Fence()
+    losses, guesses = fence.output("losses", (21,), dtype), fence.output("guesses", (21,), "int64")
+    for number in range(2):
+        own = 100 * number + np.arange(LANES)
+        packs.report(own.astype(dtype), own + 7, np.array([number, 21]), losses, guesses)
+    fence.check()
+    assert losses.tolist() == [*range(16), *range(100, 105)]
+    assert guesses.tolist() == [*range(7, 23), *range(107, 112)]
 
 
 def test_add(dtype: str) -> None:

@@ -12,6 +12,7 @@ from nbcnn.kernels.contract import Fixed
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.tape import Tape
 from nbcnn.network import Network
+from nbcnn.worker import Batch, Task, Worker
 
 
 @kernel
@@ -22,6 +23,36 @@ def scale(x, y, factors):
         y[i] = x[i] * factor + summand
 
 
+def double(a, b):
+    b[:] = 2 * a
+
+
+@pytest.mark.parametrize("function", [Fixed(scale, (3, 1)), double], ids=["compiled", "Python"])
+def test_a_call_can_be_replaced_by_its_like(function):
+    x, y, z = np.arange(4.0), np.zeros(4), np.zeros(4)
+    played = Tape([(double, (x, y)), (function, (x, z))])
+    for other in (np.arange(4.0) + 5, np.arange(6.0)[:4], np.arange(4, dtype=np.float32), np.arange(8.0)[::2]):
+        into = np.zeros_like(z)
+        played.replace(1, (function, (other, into)))
+        played()
+        assert np.array_equal(into, 2 * other if function is double else 3 * other + 1)
+    played.replace(1, (copy, (x, z)) if isinstance(function, Fixed) else (function, (y, z)))
+    played()
+    assert np.array_equal(z, x if isinstance(function, Fixed) else 2 * y)
+    for shorter in (np.arange(3.0), np.arange(2.0)):
+        if isinstance(function, Fixed):
+            into = np.zeros(4)
+            played.replace(1, (copy, (shorter, into)))
+            played()
+            assert np.array_equal(into, [*shorter, *[0] * (4 - shorter.size)])
+
+
+@kernel
+def copy(x, y):
+    for i in range(x.size):
+        y[i] = x[i]
+
+
 @kernel
 def refuse_negative(x):
     if x[0] < 0:
@@ -30,10 +61,6 @@ def refuse_negative(x):
 
 def test_calls_are_made_in_order_with_python_ones_between():
     x, y, z = np.arange(4.0), np.zeros(4), np.zeros(4)
-
-    def double(a, b):
-        b[:] = 2 * a
-
     played = Tape([(Fixed(scale, (3, 1)), (x, y)), (double, (y, z)), (Fixed(scale, (1, 5)), (z, y))])
     for _ in range(2):
         played()
@@ -66,24 +93,32 @@ def test_a_training_step_from_tape_gives_the_bits_of_the_calls(backend):
         {"linear": {"out_features": 4}},
     ]
     shape = {"channels": 2, "height": 8, "width": 6}
-    engine = Engine(Network(load_config({"name": "t", "input": shape, "layers": layers})), threads=1)
-    worker, rng = engine.workers[0], np.random.default_rng(0)
+    network, rng = Network(load_config({"name": "t", "input": shape, "layers": layers})), np.random.default_rng(0)
     images, labels = rng.random((16, 2, 8, 6), dtype=np.float32), rng.integers(0, 4, 16)
     scaling = np.stack([np.ones(2, np.float32), np.zeros(2, np.float32)])
-    worker.fill(images, labels, np.arange(16), 0, scaling, np.float32(1 / 16))
-    for call in worker._train:
-        call.kernel(*call.arrays)
-    one_by_one = worker.gradient_flat.copy()
-    worker.gradient_flat[:] = np.nan
-    worker.train()
-    assert np.array_equal(worker.gradient_flat, one_by_one)
-    assert np.abs(one_by_one).max() > 0
+    worker, task = Worker(network, training=True), Task(images, scaling, labels)
+    batch = Batch(16, 4, np.full(network.parameters.size, np.nan, np.float32))
+    worker.begin("train", batch, task, 16)
+    found = []
+    for played in (False, True):
+        batch.begin(np.arange(16), 1 / 16)
+        if played:
+            worker.run("train", 0)
+        else:
+            for call in worker.calls("train", batch, task):
+                call.kernel(*call.arrays)
+        found.append((batch.total.copy(), batch.losses.copy(), batch.guesses.copy()))
+        batch.total[:] = np.nan
+    for once, again in zip(*found, strict=True):
+        assert np.array_equal(once, again)
+    assert np.abs(found[0][0]).max() > 0
 
 
 @pytest.mark.jit
 def test_all_of_lenet_is_one_stretch():
-    engine = Engine(Network(load_config("lenet")), threads=1)
-    assert len(engine.workers[0].train._parts) == 1
+    engine, images = Engine(Network(load_config("lenet")), threads=1), np.zeros((16, 1, 28, 28), np.uint8)
+    engine.train_step(images, np.zeros(16, np.int64), np.arange(16))
+    assert len(engine.workers[0]._tapes["train"]._parts) == 1
 
 
 @kernel

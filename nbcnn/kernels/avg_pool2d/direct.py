@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from nbcnn.kernels.contract import LANES, Fixed, OneImage, PlainKernels, Pool2dProblem
+from nbcnn.kernels.contract import Fixed, OneImage, PlainKernels, Pool2dProblem
 from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.lanes import load, splat, store, store_part
-from nbcnn.kernels.planes import lay_out, next_row, planes_of
+from nbcnn.kernels.lanes import load, splat, store
 from nbcnn.kernels.registry import register
 
 
@@ -26,45 +25,6 @@ def forward(x, y, work, numbers):
                     for k in range(max(q, 0), min(q + KW, W)):
                         s += load(x, (c, a, k))
                 store(y, (c, i, j), s / divisor(r, q, H, W, numbers))  # equation (7)
-
-
-@kernel
-def one_image(x, y, work, numbers, window):
-    """Forward for x (C, H, W) alone, 16 neighbouring windows at once; numbers as above, window: see planes.py."""
-    (KH, KW), (SH, SW), (top, _, left, _), (_, given) = numbers
-    C, H, W = x.shape
-    OH, OW = y.shape[1:]
-    P = OH * OW
-    planes, flat = lay_out(x, work, window, x.dtype.type(0)), y.reshape((C, P))
-    divisors = work[planes.size : planes.size + P + LANES]
-    for p in range(P if given == 0 else 0):
-        divisors[p] = divisor(p // OW * SH - top, p % OW * SW - left, H, W, numbers)
-    for c in range(C):
-        for p in range(0, P, LANES):
-            s = splat(x.dtype.type(0))
-            d, hand = p, 0
-            for a in range(KH):
-                for k in range(KW):
-                    s += load(planes, (c, k, d))
-                d, hand = next_row(d, hand, window)
-            s = s / load(divisors, (p,)) if given == 0 else s / given  # equation (7)
-            store_part(flat, (c, p), s, P - p)
-
-
-@kernel
-def few_windows(x, y, work, numbers):
-    """The same, one window after the other."""
-    (KH, KW), (SH, SW), (top, _, left, _), _ = numbers
-    C, H, W = x.shape
-    for c in range(C):
-        for i in range(y.shape[1]):
-            for j in range(y.shape[2]):
-                r, q = i * SH - top, j * SW - left
-                s = x.dtype.type(0)
-                for a in range(max(r, 0), min(r + KH, H)):
-                    for k in range(max(q, 0), min(q + KW, W)):
-                        s += x[c, a, k]
-                y[c, i, j] = s / x.dtype.type(divisor(r, q, H, W, numbers))  # equation (7)
 
 
 @kernel
@@ -118,12 +78,10 @@ class Direct:
         return PlainKernels(Fixed(forward, numbers), Fixed(grad_input, numbers))
 
     def single(self, problem: Pool2dProblem) -> OneImage:
-        """Sums of 16 windows, unless there are fewer."""
-        OH, OW = problem.y_shape[1:]
-        if OH * OW < LANES:
-            return OneImage(Fixed(few_windows, _numbers(problem)))
-        window, size = planes_of(problem)
-        return OneImage(Fixed(one_image, _numbers(problem), window), size + OH * OW + LANES)
+        """16 windows at once, unless there are fewer."""
+        from nbcnn.kernels.avg_pool2d import _one_image  # a training has no use for it
+
+        return _one_image.kernel_of(problem, _numbers(problem))
 
 
 def _numbers(p: Pool2dProblem) -> tuple[Any, ...]:

@@ -6,10 +6,16 @@ sums for nothing depends on the number of channels and pixels. LeNet's convoluti
 
 from __future__ import annotations
 
-from nbcnn.kernels.contract import LANES
+from nbcnn.kernels.contract import LANES, Conv2dProblem, Fixed, OneImage
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import load, splat, store_part
-from nbcnn.kernels.planes import lay_out, next_row
+from nbcnn.kernels.planes import lay_out, next_row, planes_of
+
+
+def kernel_of(problem: Conv2dProblem) -> OneImage:
+    """Bind the window."""
+    window, size = planes_of(problem)
+    return OneImage(Fixed(forward, window), size)
 
 
 @kernel
@@ -19,8 +25,7 @@ def forward(x, w, b, y, work, window):
     OG = w.shape[0] * CG // x.shape[0]
     P = y.shape[1] * y.shape[2]
     planes, flat = lay_out(x, work, window, x.dtype.type(0)), y.reshape((y.shape[0], P))
-    vectors = (P + LANES - 1) // LANES
-    wide, tall = (OG + 1) // 2 * 2 * ((vectors + 3) // 4 * 4), (OG + 7) // 8 * 8 * vectors
+    wide, tall = (OG + 1) // 2 * 2 * ((P + 63) // 64 * 4), (OG + 7) // 8 * 8 * ((P + 15) // 16)
     for g in range(x.shape[0] // CG):
         o, c = g * OG, g * CG
         if tall < wide:

@@ -10,13 +10,11 @@ from __future__ import annotations
 from math import prod
 
 from nbcnn.kernels.contract import LANES, Conv2dProblem, Fixed, OneImage, WeightedKernels
-from nbcnn.kernels.conv2d import _one_image
 from nbcnn.kernels.conv2d._blocks import correlate, sum_products
 from nbcnn.kernels.conv2d._direct_cost import direct_cost, frames
 from nbcnn.kernels.conv2d._shared import bias_gradient, pad
 from nbcnn.kernels.cost import Cost
 from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.planes import planes_of
 from nbcnn.kernels.registry import register
 
 
@@ -163,5 +161,6 @@ class Direct:
 
     def single(self, problem: Conv2dProblem) -> OneImage:
         """16 pixels of the output at once."""
-        window, size = planes_of(problem)
-        return OneImage(Fixed(_one_image.forward, window), size)
+        from nbcnn.kernels.conv2d import _one_image  # a training has no use for it
+
+        return _one_image.kernel_of(problem)

@@ -55,7 +55,6 @@ def sums(x, w, b, y):
             t += w3 * x3
         store(y, (u,), s)
         store(y, (v,), t)
-        # here the features that are left over
     for o in range(O):
-        for f in range(whole, F):
+        for f in range(whole, F):  # at most 3
             y[o] += w[o, f] * x[f]

@@ -9,7 +9,6 @@ from __future__ import annotations
 from nbcnn.kernels.contract import LANES, LinearProblem, OneImage, WeightedKernels
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import lane_sum, load, splat, store
-from nbcnn.kernels.linear import _one_image
 from nbcnn.kernels.registry import register
 
 
@@ -139,4 +138,6 @@ class Direct:
 
     def single(self, problem: LinearProblem) -> OneImage:
         """16 outputs at once."""
+        from nbcnn.kernels.linear import _one_image  # a training has no use for it
+
         return OneImage(_one_image.forward, _one_image.workspace(problem))

@@ -6,15 +6,13 @@ gradient, as in PyTorch.
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
 import numpy as np
 
-from nbcnn.kernels.contract import LANES, Fixed, OneImage, PlainKernels, Pool2dProblem, SimpleBackend
+from nbcnn.kernels.contract import Fixed, OneImage, PlainKernels, Pool2dProblem, SimpleBackend
 from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.lanes import load, maximum, splat, store, store_part, where
-from nbcnn.kernels.planes import lay_out, next_row, planes_of
+from nbcnn.kernels.lanes import load, maximum, splat, store, where
 from nbcnn.kernels.registry import register
 
 
@@ -38,40 +36,6 @@ def forward(x, y, work, window):
                         column += DW
                     row += DH
                 store(y, (c, i, j), s)
-
-
-@kernel
-def one_image(x, y, work, KH, window):
-    """Forward for x (C, H, W) alone, 16 neighbouring windows of KH rows at once; window: see planes.py."""
-    P = y.shape[1] * y.shape[2]
-    nothing = x.dtype.type(-np.inf)
-    planes, flat = lay_out(x, work, window, nothing), y.reshape((y.shape[0], P))
-    for c in range(y.shape[0]):
-        for p in range(0, P, LANES):
-            s = splat(nothing)
-            d, hand = p, 0
-            for a in range(KH):
-                for k in range(planes.shape[1]):
-                    s = maximum(s, load(planes, (c, k, d)))  # equation (6)
-                d, hand = next_row(d, hand, window)
-            store_part(flat, (c, p), s, P - p)
-
-
-@kernel
-def few_windows(x, y, work, window):
-    """The same, one window after the other."""
-    (KH, KW), (SH, SW), (top, left), (DH, DW) = window
-    C, H, W = x.shape
-    for c in range(C):
-        for i in range(y.shape[1]):
-            for j in range(y.shape[2]):
-                r, q = i * SH - top, j * SW - left
-                s = x.dtype.type(-np.inf)
-                for row in range(inside(r, DH), min(r + KH * DH, H), DH):
-                    for column in range(inside(q, DW), min(q + KW * DW, W), DW):
-                        v = x[c, row, column]
-                        s = s if s > v or s != s else v  # equation (6)
-                y[c, i, j] = s
 
 
 @kernel
@@ -116,11 +80,10 @@ class Direct(SimpleBackend):
         return PlainKernels(Fixed(forward, window), Fixed(grad_input, window))
 
     def single(self, problem: Pool2dProblem) -> OneImage:
-        """The largest of 16 windows at once, unless there are fewer."""
-        if prod(problem.y_shape[1:]) < LANES:
-            return OneImage(Fixed(few_windows, _window(problem)))
-        window, size = planes_of(problem)
-        return OneImage(Fixed(one_image, problem.kernel_size[0], window), size)
+        """16 windows at once, unless there are fewer."""
+        from nbcnn.kernels.max_pool2d import _one_image  # a training has no use for it
+
+        return _one_image.kernel_of(problem, _window(problem))
 
 
 def _window(problem: Pool2dProblem) -> tuple[Any, ...]:

@@ -12,7 +12,8 @@ from nbcnn.kernels.registry import register
 def forward(x, y, work):
     """x (F,) -> y (F,)"""
     for f in range(x.shape[0]):
-        store(y, (f,), rectified(load(x, (f,))))
+        v = load(x, (f,))
+        store(y, (f,), maximum(v, 0))  # equation (11)
 
 
 @kernel
@@ -20,13 +21,8 @@ def one_image(x, y, work):
     """The same for an image's numbers x (F,) alone, 16 at once."""
     F = x.shape[0]
     for f in range(0, F, LANES):
-        store_part(y, (f,), rectified(load_part(x, (f,), F - f)), F - f)
-
-
-@kernel
-def rectified(v):
-    """16 numbers of any images."""
-    return maximum(v, 0)  # equation (11)
+        v = load_part(x, (f,), F - f)
+        store_part(y, (f,), maximum(v, 0), F - f)  # equation (11)
 
 
 @kernel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nbcnn.kernels.contract import LANES, ElementwiseProblem, OneImage, PlainKernels, SimpleBackend
 from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.lanes import exp, load, load_part, store, store_part
+from nbcnn.kernels.lanes import load, load_part, sigmoid, store, store_part
 from nbcnn.kernels.registry import register
 
 
@@ -12,7 +12,8 @@ from nbcnn.kernels.registry import register
 def forward(x, y, work):
     """x (F,) -> y (F,)"""
     for f in range(x.shape[0]):
-        store(y, (f,), logistic(load(x, (f,))))
+        v = load(x, (f,))
+        store(y, (f,), sigmoid(v))  # equation (12)
 
 
 @kernel
@@ -20,13 +21,8 @@ def one_image(x, y, work):
     """The same for an image's numbers x (F,) alone, 16 at once."""
     F = x.shape[0]
     for f in range(0, F, LANES):
-        store_part(y, (f,), logistic(load_part(x, (f,), F - f)), F - f)
-
-
-@kernel
-def logistic(v):
-    """16 numbers of any images."""
-    return 1 / (1 + exp(-v))  # equation (12)
+        v = load_part(x, (f,), F - f)
+        store_part(y, (f,), sigmoid(v), F - f)  # equation (12)
 
 
 @kernel

@@ -1,0 +1,73 @@
+"""Threads that add to one total, each when its turn comes: the words for that which a kernel can say.
+
+Turns are a number in memory: that of the piece whose turn it is. Plain reads and writes will not do, for a compiler may
+keep a number in a register, and a processor may let others see writes in another order.
+"""
+
+from __future__ import annotations
+
+from numba import config, types
+from numba.extending import intrinsic
+
+from nbcnn.kernels.jit import kernel
+from nbcnn.kernels.packs import add
+
+SPINS = 2000
+"""How often a kernel looks before it gives up, some 20 µs: longer waits are better slept through (worker.py)."""
+
+NOBODY = -1
+"""The turn of none: a piece has failed, and no sum will be complete."""
+
+if config.DISABLE_JIT:
+
+    def current(turn):
+        """Whose turn it is: turn[0]."""
+        return turn[0]
+
+    def pass_on(turn, piece):
+        """Make it the turn of ``piece``; all that was written before is seen by who sees this."""
+        turn[0] = piece
+
+else:
+
+    def _place(context, builder, sig, args):
+        return context.make_array(sig.args[0])(context, builder, args[0]).data
+
+    @intrinsic
+    def current(typingctx, turn):
+        """Whose turn it is: turn[0]."""
+
+        def codegen(context, builder, sig, args):
+            return builder.load_atomic(_place(context, builder, sig, args), ordering="acquire", align=8)
+
+        return types.int64(turn), codegen
+
+    @intrinsic
+    def pass_on(typingctx, turn, piece):
+        """Make it the turn of ``piece``; all that was written before is seen by who sees this."""
+
+        def codegen(context, builder, sig, args):
+            number = context.cast(builder, args[1], sig.args[1], types.int64)
+            builder.store_atomic(number, _place(context, builder, sig, args), ordering="release", align=8)
+            return context.get_dummy_value()
+
+        return types.void(turn, piece), codegen
+
+
+@kernel
+def add_in_turn(total, part, piece, turn, late):
+    """total += part, both (size,), when it is the turn of piece[0]; then the next one's turn comes.
+
+    Piece 0 begins the sum, whatever the total was.
+
+    ``late`` (1,) becomes 1, and nothing is added, where the turn does not come within SPINS looks; else 0.
+    """
+    late[0] = 1
+    for _ in range(SPINS):
+        if current(turn) == piece[0]:
+            if piece[0] == 0:
+                total[:] = 0
+            add(total, part)
+            late[0] = 0
+            pass_on(turn, piece[0] + 1)
+            break

@@ -1,0 +1,151 @@
+"""One thread's share of an engine: buffers of its own, every layer bound to them, a pack's whole work on one tape."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nbcnn.buffers import zeros
+from nbcnn.crew import AbandonedError
+from nbcnn.errors import KernelError
+from nbcnn.kernels import packs, turns
+from nbcnn.kernels.contract import LANES, LossProblem
+from nbcnn.kernels.registry import Prepared, prepare
+from nbcnn.kernels.tape import Tape
+from nbcnn.layers import Layer
+from nbcnn.layers.base import Call
+from nbcnn.network import Network, views
+
+SLEEP = 50e-6
+"""Seconds between two looks for one's turn, where the thread whose turn it is can't be running."""
+
+
+class Task(NamedTuple):
+    """Where images come from: all of them (M, C, H, W), uint8 or float, ``scaling`` (2, C) of pixels, labels (M,)."""
+
+    images: np.ndarray
+    scaling: np.ndarray
+    labels: np.ndarray | None = None
+
+
+class Batch:
+    """What all workers share of a batch.
+
+    ``order`` (N,), the images to take, and the ``weight`` of each in the mean loss; the results ``outputs`` (N, F),
+    ``losses`` and ``guesses`` (N,); ``total``, the sum of gradients, and whose ``turn`` it is to add to it. The arrays
+    stay from batch to batch, for workers are bound to them: N is the size of the largest that there was.
+    """
+
+    def __init__(self, size: int, features: int, total: np.ndarray) -> None:
+        self.order, self.guesses, self.turn = np.zeros(size, np.int64), np.zeros(size, np.int64), np.zeros(1, np.int64)
+        self.outputs, self.losses = np.zeros((size, features), total.dtype), np.zeros(size, total.dtype)
+        self.weight, self.total = np.zeros(1, total.dtype), total
+
+    def begin(self, order: np.ndarray, weight: float) -> None:
+        """The next batch: ``order`` is no longer than N."""
+        self.order[: order.size] = order
+        self.weight[0], self.turn[0] = weight, 0
+
+    def fail(self) -> None:
+        """Nobody's turn comes any more."""
+        self.turn[0] = turns.NOBODY
+
+
+class Worker:
+    """One thread's buffers, with every layer bound to them: the Room of layers/base.py."""
+
+    def __init__(self, network: Network, training: bool) -> None:
+        self.dtype = network.dtype
+        self._tensors, self._training = network.tensors, training
+        self._gradient = np.zeros(network.parameters.size if training else 0, self.dtype)
+        self._gradients = views(self._gradient, network.shapes) if training else {}
+        self._work = zeros((_largest_workspace(network),), self.dtype)
+        self._x = self.pack(network.in_shape)
+        self._bound = network.root.bind(self, self._x, None, training)
+        self._place, self._late = np.zeros(2, np.int64), np.zeros(1, np.int64)
+        self._labels, self._guesses = np.zeros(LANES, np.int64), np.zeros(LANES, np.int64)
+        self._losses, self._scale = np.zeros(LANES, self.dtype), np.zeros(LANES, self.dtype)
+        self._given: dict[str, tuple[Batch, Task]] = {}
+        self._tapes: dict[str, Tape] = {}
+
+    def pack(self, shape: tuple[int, ...]) -> np.ndarray:
+        return zeros((*shape, LANES), self.dtype)
+
+    def parameter(self, name: str) -> np.ndarray:
+        return self._tensors[name]
+
+    def gradient(self, name: str) -> np.ndarray:
+        return self._gradients[name]
+
+    def prepare(self, layer: Layer, problem: Any) -> Prepared:
+        return prepare_layer(layer, problem)
+
+    def work(self, floats: int) -> np.ndarray:
+        return self._work
+
+    def calls(self, wanted: str, batch: Batch, task: Task) -> list[Call]:
+        """All that is done for a pack: ``predict`` gives outputs, ``score`` losses and guesses, ``train`` these and a
+        gradient that is added to the total of all."""
+        y, dy, place, work = self._bound.y, self._bound.dy, self._place, self._work
+        made = [*self._fetched(batch, task), *self._bound.forward]
+        if wanted == "predict":
+            return [*made, Call("batch", "scatter", packs.scatter, (y.reshape(-1, LANES), place, batch.outputs))]
+        loss, _ = prepare(LossProblem(y.shape[0], self.dtype.name))
+        own = (self._losses, self._guesses)
+        made += [
+            Call("loss", "forward", loss.forward, (y, self._labels, *own, work)),
+            Call("batch", "report", packs.report, (*own, place, batch.losses, batch.guesses)),
+        ]
+        if wanted == "score" or dy is None:
+            return made
+        made.append(Call("loss", "grad_input", loss.grad_input, (y, self._labels, self._scale, dy, work)))
+        return [*made, *self._bound.backward, Call("batch", "add", turns.add_in_turn, self._sum(batch))]
+
+    def begin(self, wanted: str, batch: Batch, task: Task, images: int) -> None:
+        """Get ready for packs of a batch of so many images."""
+        self._place[1] = images
+        known, given = self._given.get(wanted, (None, None))
+        if known is not batch:
+            self._tapes[wanted] = Tape((call.kernel, call.arrays) for call in self.calls(wanted, batch, task))
+        elif given is not task:
+            for number, call in enumerate(self._fetched(batch, task)):
+                self._tapes[wanted].replace(number, (call.kernel, call.arrays))
+        self._given[wanted] = batch, task
+
+    def _fetched(self, batch: Batch, task: Task) -> list[Call]:
+        """The calls that depend on the task, the first of all."""
+        arrays = (task.images, batch.order, self._place, task.scaling, self._x)
+        gather = Call("batch", "gather", packs.gather, arrays)
+        if task.labels is None:
+            return [gather]
+        labels = (task.labels, batch.order, self._place, batch.weight, self._labels, self._scale)
+        return [gather, Call("batch", "labels", packs.gather_labels, labels)]
+
+    def _sum(self, batch: Batch) -> tuple[np.ndarray, ...]:
+        return (batch.total, self._gradient, self._place, batch.turn, self._late)
+
+    def run(self, wanted: str, number: int) -> None:
+        """Do what is ``wanted`` of pack ``number``; raises AbandonedError where its turn to add will never come."""
+        self._place[0] = number
+        self._tapes[wanted]()
+        while self._late[0]:
+            batch, _ = self._given[wanted]
+            if batch.turn[0] == turns.NOBODY:
+                raise AbandonedError
+            time.sleep(SLEEP)
+            turns.add_in_turn(*self._sum(batch))
+
+
+def prepare_layer(layer: Layer, problem: Any) -> Prepared:
+    """The kernels that a layer's backend has for its problem; a refusal names the layer and its place in the file."""
+    try:
+        return prepare(problem, layer.backend or "")
+    except KernelError as error:
+        raise KernelError(f"{layer.where}: {error}") from None
+
+
+def _largest_workspace(network: Network) -> int:
+    problems = [(layer, layer.problem) for layer in network.layers() if layer.op]
+    return max((prepare_layer(layer, problem).workspace for layer, problem in problems), default=0)
