@@ -7,6 +7,7 @@ sum, in the same order, for any number of threads.
 
 from __future__ import annotations
 
+from functools import cached_property
 from math import prod
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from nbcnn.blas import one_blas_thread
 from nbcnn.crew import Crew, available_threads
 from nbcnn.kernels.contract import LANES
 from nbcnn.network import Network
+from nbcnn.single import FEW, Single, can_go_alone
 from nbcnn.worker import Batch, Task, Worker
 
 
@@ -60,10 +62,17 @@ class Engine:
     def predict(self, images: np.ndarray) -> np.ndarray:
         """The last layer's output (N, …) for images (N, C, H, W).
 
-        Bytes are scaled as in training, floats taken as they are.
+        Bytes are scaled as in training, floats taken as they are. Few images go one by one, to the same bits.
         """
+        if len(images) < FEW and self._single is not None:
+            return self._single.predict(images, self._scaling(images))
         self._run("predict", Task(images, self._scaling(images)), np.arange(len(images)))
         return self._batch.outputs[: len(images)].copy().reshape(len(images), *self.network.out_shape)
+
+    @cached_property
+    def _single(self) -> Single | None:
+        """The way of one image through the network, where all its layers have one."""
+        return Single(self.network) if can_go_alone(self.network) else None
 
     def warm(self, images: np.ndarray, labels: np.ndarray) -> None:
         """Run one pack on every worker in this thread, so that all kernels are compiled; no parameter is changed."""

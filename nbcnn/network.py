@@ -88,11 +88,14 @@ class Network:
 
     def scores(self, images: np.ndarray) -> np.ndarray:
         """As calling the network, for images (N, C, H, W) of any kind: bytes are scaled as in training."""
+        engine = self._engine or self._make_engine()
+        return engine.predict(np.ascontiguousarray(images))
+
+    def _make_engine(self) -> Engine:
         from nbcnn.engine import Engine
 
-        if self._engine is None:
-            self._engine = Engine(self, training=False, threads=self.config.train.threads)
-        return self._engine.predict(np.ascontiguousarray(images))
+        self._engine = Engine(self, training=False, threads=self.config.train.threads)
+        return self._engine
 
     def class_name(self, index: int) -> str:
         """The name of a class, or its number where names are not known."""
@@ -100,6 +103,8 @@ class Network:
 
     def check_input(self, x: np.ndarray) -> None:
         """Raise ShapeError with the likely cause unless x is a float array (N, *in_shape)."""
+        if isinstance(x, np.ndarray) and x.shape[1:] == self.root.in_shape and x.dtype.kind == "f":
+            return
         c, h, w = self.in_shape
         wanted = f"expected float32 images of shape (N, {c}, {h}, {w})"
         if not isinstance(x, np.ndarray):

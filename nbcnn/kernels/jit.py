@@ -36,7 +36,15 @@ from numba.core.serialize import dumps
 from nbcnn.kernels.failures import explaining
 
 OPTIONS = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy"}
-LANGUAGE = ("jit.py", "lanes.py", "lanes_type.py", "lanes_operators.py", "lanes_numba.py", "lanes_parts.py", "lanes_math.py")
+LANGUAGE = (
+    "jit.py",
+    "lanes.py",
+    "lanes_type.py",
+    "lanes_operators.py",
+    "lanes_numba.py",
+    "lanes_parts.py",
+    "lanes_math.py",
+)
 
 
 class Compiled(NamedTuple):

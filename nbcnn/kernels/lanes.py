@@ -41,11 +41,24 @@ LANES = 16
 """Images in a pack: what one 512-bit register holds of float32. Narrower machines use several registers."""
 
 if config.DISABLE_JIT:
-    from nbcnn.kernels.lanes_plain import every_second, load_columns, load_part, store_part
-    from nbcnn.kernels.lanes_plain import lane, lane_sum, load, maximum, power_of_two, rint, splat, store, where
+    from nbcnn.kernels.lanes_plain import (
+        every_second,
+        lane,
+        lane_sum,
+        load,
+        load_columns,
+        load_part,
+        maximum,
+        power_of_two,
+        rint,
+        splat,
+        store,
+        store_part,
+        where,
+    )
 else:
-    from nbcnn.kernels.lanes_parts import every_second, load_columns, load_part, store_part
     from nbcnn.kernels.lanes_numba import lane, lane_sum, load, maximum, power_of_two, rint, splat, store, where
+    from nbcnn.kernels.lanes_parts import every_second, load_columns, load_part, store_part
 
 from nbcnn.kernels.lanes_math import exp, expm1, sigmoid
 

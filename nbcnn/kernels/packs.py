@@ -29,6 +29,18 @@ def gather(images, order, place, scaling, x):
 
 
 @kernel
+def take_one(images, number, scaling, x):
+    """The same for images[number] alone, to x (C, H, W)."""
+    C, H, W = x.shape
+    for c in range(C):
+        factor, offset = scaling[0, c], scaling[1, c]
+        for i in range(H):
+            row, out = images[number, c, i], x[c, i]
+            for j in range(W):
+                out[j] = row[j] * factor + offset
+
+
+@kernel
 def gather_labels(labels, order, place, weight, pack_labels, scale):
     """Labels (N,) of the same images to pack_labels (16,), weight[0] to scale (16,); blank lanes get 0 of both."""
     first = place[0] * LANES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nbcnn.kernels.contract import LANES, ElementwiseProblem, OneImage, PlainKernels, SimpleBackend
 from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.lanes import load, maximum, load_part, store, store_part, where
+from nbcnn.kernels.lanes import load, load_part, maximum, store, store_part, where
 from nbcnn.kernels.registry import register
 
 
