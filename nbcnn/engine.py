@@ -64,7 +64,7 @@ class Engine:
 
         Bytes are scaled as in training, floats taken as they are. Few images go one by one, to the same bits.
         """
-        if len(images) < FEW and self._single is not None:
+        if 0 < len(images) < FEW and self._single is not None:
             return self._single.predict(images, self._scaling(images))
         self._run("predict", Task(images, self._scaling(images)), np.arange(len(images)))
         return self._batch.outputs[: len(images)].copy().reshape(len(images), *self.network.out_shape)

@@ -6,11 +6,14 @@ image alone, which sums in the same order: outputs are the same bits as in a pac
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cached_property
 from threading import Lock
 from typing import Any
 
 import numpy as np
 
+from nbcnn.blas import one_blas_thread
 from nbcnn.buffers import zeros
 from nbcnn.errors import KernelError
 from nbcnn.kernels import packs
@@ -37,9 +40,9 @@ class Single:
         self._network, self._lock = network, Lock()
         floats = [found.workspace for layer in network.layers() if layer.op and (found := _prepared(network, layer))]
         self._work = zeros((max(floats, default=0),), self.dtype)
-        self._x = self.pack(network.in_shape)
-        bound = network.root.bind(self, self._x, None, False)
-        self._y, self._play = bound.y.reshape(network.out_shape), Tape([(c.kernel, c.arrays) for c in bound.forward])
+        x = self.pack(network.in_shape)
+        self._bound = network.root.bind(self, x, None, False)
+        self._x, self._y, self._zero = x[None], self._bound.y[None], np.zeros((), self.dtype)
 
     def pack(self, shape: tuple[int, ...]) -> np.ndarray:
         """An array of one image: no last axis of 16."""
@@ -60,23 +63,32 @@ class Single:
     def work(self, floats: int) -> np.ndarray:
         return self._work
 
+    @cached_property
+    def _tape(self) -> Tape:
+        return Tape([(call.kernel, call.arrays) for call in self._bound.forward])
+
     def predict(self, images: np.ndarray, scaling: np.ndarray) -> np.ndarray:
-        """The last layer's output (N, …) for images (N, C, H, W), scaled as packs.gather does it."""
-        out = np.empty((len(images), *self._y.shape), self.dtype)
+        """The last layer's output (N, …) for N >= 1 images (N, C, H, W), which are scaled as packs.gather does it."""
         with self._lock:
-            for number in range(len(images)):
-                if images.dtype == self.dtype:
-                    np.add(images[number], 0, out=self._x)  # as gather: times 1, plus 0
-                else:
-                    packs.take_one(images, number, scaling, self._x)
-                self._play()
-                out[number] = self._y
-        return out
+            if len(images) == 1:
+                return self._one(images, scaling)
+            return np.concatenate([self._one(images[n : n + 1], scaling) for n in range(len(images))])
+
+    def _one(self, image: np.ndarray, scaling: np.ndarray) -> np.ndarray:
+        """(1, C, H, W) to (1, …)."""
+        if image.dtype == self.dtype:
+            np.add(image, self._zero, self._x)  # gather's pixel · 1 + 0, in 0.4 µs; the kernel takes 1.5 from Python
+        else:
+            packs.take_one(image, scaling, self._x)
+        if self._tape.native:
+            self._tape()
+        else:
+            with one_blas_thread():
+                self._tape()
+        return self._y.copy()
 
 
 def _prepared(network: Network, layer: Layer) -> Prepared | None:
-    from dataclasses import replace
-
     return prepare_single(replace(layer.problem, dtype=network.dtype.name), layer.backend or "")
 
 

@@ -25,7 +25,7 @@ instruction serves 16 images. With these words a kernel is the formula of the bo
 
 Where there is only one image, lanes hold 16 neighbours of it, and some words more are of use:
 
-``load_part(x, index, n)``      the first n numbers from x[index] on, zeros in the lanes beyond; all 16 from 16 on
+``load_part(x, index, n)``      the first n numbers from x[index] on, zeros in the lanes beyond; all 16 for n >= 16
 ``store_part(y, index, v, n)``  put the first n there
 ``load_columns(x, (o, f))``     of a matrix x four vectors: columns f to f + 3 of its rows o to o + 15
 ``every_second(u, v)``          of the 32 numbers of u and v those at 0, 2, 4, …

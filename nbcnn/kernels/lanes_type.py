@@ -79,7 +79,7 @@ def address(context, builder, array_type, array, index_type, index, count=None):
             if axis == array_type.ndim - 1:
                 reach = i.type(WIDTH - 1)
                 if count is not None:
-                    reach = builder.sub(_least(builder, count, i.type(WIDTH)), i.type(1))
+                    reach = builder.sub(_between(builder, count, i.type(1), i.type(WIDTH)), i.type(1))
                 last = builder.add(i, reach)
             cgutils.do_boundscheck(context, builder, i, length, axis)
             cgutils.do_boundscheck(context, builder, last, length, axis)
@@ -94,8 +94,9 @@ def address(context, builder, array_type, array, index_type, index, count=None):
     return builder.bitcast(number, ir.VectorType(FLOAT[array_type.dtype], WIDTH).as_pointer())
 
 
-def _least(builder, p, q):
-    return builder.select(builder.icmp_signed("<", p, q), p, q)
+def _between(builder, number, low, high):
+    number = builder.select(builder.icmp_signed("<", number, low), low, number)
+    return builder.select(builder.icmp_signed(">", number, high), high, number)
 
 
 def lanes_of(*args):

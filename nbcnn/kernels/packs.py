@@ -29,14 +29,13 @@ def gather(images, order, place, scaling, x):
 
 
 @kernel
-def take_one(images, number, scaling, x):
-    """The same for images[number] alone, to x (C, H, W)."""
-    C, H, W = x.shape
-    for c in range(C):
+def take_one(image, scaling, x):
+    """The same for one image (1, C, H, W) alone, to x of that shape."""
+    for c in range(x.shape[1]):
         factor, offset = scaling[0, c], scaling[1, c]
-        for i in range(H):
-            row, out = images[number, c, i], x[c, i]
-            for j in range(W):
+        for i in range(x.shape[2]):
+            row, out = image[0, c, i], x[0, c, i]
+            for j in range(x.shape[3]):
                 out[j] = row[j] * factor + offset
 
 

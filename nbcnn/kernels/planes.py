@@ -58,21 +58,28 @@ def lay_out(x, work, window, outside):
         q = k * DW - left  # the column that j = 0 meets
         first = min(OW, max(0, (-q + SW - 1) // SW))
         stop = max(first, min(OW, (W - q + SW - 1) // SW))
-        for c in range(C):
+        for j in range(first, stop, LANES):
             for hand in range(SH):
-                row_first, row_stop = max(0, (top - hand + SH - 1) // SH), min(deep, (H + top - hand + SH - 1) // SH)
-                for row in range(row_first, row_stop):
-                    r, p = row * SH + hand - top, (hand * deep + row) * OW
-                    if SW == 1:
-                        for j in range(first, stop, LANES):
-                            store_part(planes, (c, k, p + j), load_part(x, (c, r, q + j), stop - j), stop - j)
-                    elif SW == 2:
-                        for j in range(first, stop, LANES):
-                            u = q + 2 * j
-                            v = min(u + LANES, W - 1)
-                            low, high = load_part(x, (c, r, u), W - u), load_part(x, (c, r, v), W - u - LANES)
-                            store_part(planes, (c, k, p + j), every_second(low, high), stop - j)
-                    else:
-                        for j in range(first, stop):
-                            planes[c, k, p + j] = x[c, r, q + j * SW]
+                rows = max(0, (top - hand + SH - 1) // SH), min(deep, (H + top - hand + SH - 1) // SH)
+                copy(x, planes, (hand - top, SH, *rows), (k, q + j * SW, SW), (hand * deep * OW + j, OW, stop - j))
     return planes
+
+
+@kernel
+def copy(x, planes, rows, columns, places):
+    """Up to 16 columns of all channels and of all rows of a hand, so that nothing but the rows is counted inside."""
+    (r, down, first, stop), (k, q, right), (p, OW, count) = rows, columns, places
+    W = x.shape[2]
+    u = min(q + LANES, W - 1)
+    for c in range(x.shape[0]):
+        for row in range(first, stop):
+            if right == 1:
+                v = load_part(x, (c, r + row * down, q), count)
+                store_part(planes, (c, k, p + row * OW), v, count)
+            elif right == 2:
+                low = load_part(x, (c, r + row * down, q), W - q)
+                high = load_part(x, (c, r + row * down, u), W - q - LANES)
+                store_part(planes, (c, k, p + row * OW), every_second(low, high), count)
+            else:
+                for j in range(min(count, LANES)):
+                    planes[c, k, p + row * OW + j] = x[c, r + row * down, q + j * right]

@@ -35,7 +35,7 @@ def forward(x, y, work, numbers, window):
         for p in range(0, P, LANES):
             s = splat(x.dtype.type(0))
             d, hand = p, 0
-            for a in range(KH):
+            for _ in range(KH):
                 for k in range(KW):
                     s += load(planes, (c, k, d))
                 d, hand = next_row(d, hand, window)

@@ -32,7 +32,7 @@ def forward(x, y, work, KH, window):
         for p in range(0, P, LANES):
             s = splat(nothing)
             d, hand = p, 0
-            for a in range(KH):
+            for _ in range(KH):
                 for k in range(planes.shape[1]):
                     s = maximum(s, load(planes, (c, k, d)))  # equation (6)
                 d, hand = next_row(d, hand, window)
