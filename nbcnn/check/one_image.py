@@ -56,7 +56,9 @@ def run(found: OneImage, problem: Any, inputs: Arrays) -> tuple[Array, list[str]
 def check(backend: Backend, problem: Any, inputs: Arrays, out: Arrays, report: Report, where: str) -> None:
     """The first and the last image of a pack alone, against y as the pack's kernel gave it."""
     found = of(backend, problem)
-    for image in IMAGES if found else ():
+    if found is None:
+        return
+    for image in IMAGES:
         y, told = run(found, problem, alone(inputs, image))
         told += _differs(y, np.ascontiguousarray(out["y"][..., image]))
         for sentence in told[:1]:

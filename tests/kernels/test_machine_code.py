@@ -15,8 +15,10 @@ from llvmlite.binding import get_host_cpu_features
 from numba import float32, float64, int64, types
 
 from nbcnn.kernels.conv2d import _blocks, naive
+from nbcnn.kernels.conv2d import _one_image as one_convolution
 from nbcnn.kernels.jit import OPTIONS, kernel
 from nbcnn.kernels.lanes import LANES
+from nbcnn.kernels.linear import _one_image as one_linear
 from nbcnn.kernels.linear import direct as linear
 
 pytestmark = pytest.mark.jit
@@ -50,10 +52,14 @@ PAIR = types.UniTuple(int64, 2)
 def kernels(f: Any) -> dict[str, tuple[Any, tuple[Any, ...], int]]:
     """Kernels with their signatures, and how many sums each keeps in registers."""
     grid, way = types.UniTuple(int64, 6), types.Tuple((types.UniTuple(int64, 6), types.UniTuple(int64, 4)))
+    window = types.Tuple((PAIR, types.UniTuple(int64, 3), int64, PAIR, int64, PAIR))
+    one = (array(f, 3), array(f, 4), array(f, 1), array(f, 2), window)
     return {
         "correlate": (_blocks.correlate, (array(f, 4), array(f, 4), array(f, 1), array(f, 4), grid, way), 8),
         "sum_products": (_blocks.sum_products, (array(f, 4), array(f, 4), array(f, 4), PAIR, PAIR), 8),
         "linear": (linear.forward, (array(f, 2), array(f, 2), array(f, 1), array(f, 2), array(f, 1)), 8),
+        "one image, two channels": (one_convolution.two_channels, one, 8),
+        "one image, eight channels": (one_convolution.eight_channels, one, 8),
         "the formula": (
             naive.forward,
             (array(f, 4), array(f, 4), array(f, 1), array(f, 4), array(f, 1), types.UniTuple(PAIR, 3)),
@@ -71,6 +77,14 @@ def test_hot_kernels_are_packed(name: str, number: Any) -> None:
     registers = LANES * number.bitwidth // vector_bits()
     assert len(found) >= sums * registers
     assert not re.findall(SCALAR, text)
+
+
+@pytest.mark.parametrize("number", [float32, float64], ids=str)
+def test_one_image_through_a_linear_layer_is_packed(number: Any) -> None:
+    """But for the last features, of which there are fewer than four."""
+    text = assembly(one_linear.sums, array(number, 1), array(number, 2), array(number, 1), array(number, 1))
+    assert len(re.findall(packed(number.bitwidth), text)) >= 8 * LANES * number.bitwidth // vector_bits()
+    assert "gather" not in text
 
 
 def vector_bits() -> int:

@@ -6,6 +6,8 @@ sums for nothing depends on the number of channels and pixels. LeNet's convoluti
 
 from __future__ import annotations
 
+from math import prod
+
 from nbcnn.kernels.contract import LANES, Conv2dProblem, Fixed, OneImage
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import load, splat, store_part
@@ -13,25 +15,34 @@ from nbcnn.kernels.planes import lay_out, next_row, planes_of
 
 
 def kernel_of(problem: Conv2dProblem) -> OneImage:
-    """Bind the window."""
+    """Bind the window, and choose the shape of blocks that computes fewer sums."""
     window, size = planes_of(problem)
-    return OneImage(Fixed(forward, window), size)
+    channels, pixels = problem.out_channels // problem.groups, prod(problem.y_shape[1:])
+    wide = 2 * -(-channels // 2) * 4 * -(-pixels // (4 * LANES))
+    tall = 8 * -(-channels // 8) * -(-pixels // LANES)
+    return OneImage(Fixed(forward_tall if tall < wide else forward_wide, window), size)
 
 
 @kernel
-def forward(x, w, b, y, work, window):
+def forward_wide(x, w, b, y, work, window):
     """x (C, H, W), w (O, C/G, KH, KW), b (O,) -> y (O, OH, OW)"""
     CG = w.shape[1]
     OG = w.shape[0] * CG // x.shape[0]
-    P = y.shape[1] * y.shape[2]
-    planes, flat = lay_out(x, work, window, x.dtype.type(0)), y.reshape((y.shape[0], P))
-    wide, tall = (OG + 1) // 2 * 2 * ((P + 63) // 64 * 4), (OG + 7) // 8 * 8 * ((P + 15) // 16)
+    planes, flat = lay_out(x, work, window, x.dtype.type(0)), y.reshape((y.shape[0], y.shape[1] * y.shape[2]))
     for g in range(x.shape[0] // CG):
         o, c = g * OG, g * CG
-        if tall < wide:
-            eight_channels(planes[c : c + CG], w[o : o + OG], b[o : o + OG], flat[o : o + OG], window)
-        else:
-            two_channels(planes[c : c + CG], w[o : o + OG], b[o : o + OG], flat[o : o + OG], window)
+        two_channels(planes[c : c + CG], w[o : o + OG], b[o : o + OG], flat[o : o + OG], window)
+
+
+@kernel
+def forward_tall(x, w, b, y, work, window):
+    """The same in blocks of the other shape."""
+    CG = w.shape[1]
+    OG = w.shape[0] * CG // x.shape[0]
+    planes, flat = lay_out(x, work, window, x.dtype.type(0)), y.reshape((y.shape[0], y.shape[1] * y.shape[2]))
+    for g in range(x.shape[0] // CG):
+        o, c = g * OG, g * CG
+        eight_channels(planes[c : c + CG], w[o : o + OG], b[o : o + OG], flat[o : o + OG], window)
 
 
 @kernel
