@@ -18,7 +18,7 @@ from nbcnn.blas import one_blas_thread
 from nbcnn.crew import Crew, available_threads
 from nbcnn.kernels.contract import LANES
 from nbcnn.network import Network
-from nbcnn.single import FEW, Single, can_go_alone
+from nbcnn import single
 from nbcnn.worker import Batch, Task, Worker
 
 
@@ -64,15 +64,15 @@ class Engine:
 
         Bytes are scaled as in training, floats taken as they are. Few images go one by one, to the same bits.
         """
-        if 0 < len(images) < FEW and self._single is not None:
+        if 0 < len(images) < single.FEW and self._single is not None:
             return self._single.predict(images, self._scaling(images))
         self._run("predict", Task(images, self._scaling(images)), np.arange(len(images)))
         return self._batch.outputs[: len(images)].copy().reshape(len(images), *self.network.out_shape)
 
     @cached_property
-    def _single(self) -> Single | None:
+    def _single(self) -> single.Single | None:
         """The way of one image through the network, where all its layers have one."""
-        return Single(self.network) if can_go_alone(self.network) else None
+        return single.Single(self.network) if single.can_go_alone(self.network) else None
 
     def warm(self, images: np.ndarray, labels: np.ndarray) -> None:
         """Run one pack on every worker in this thread, so that all kernels are compiled; no parameter is changed."""
