@@ -7,18 +7,19 @@ sum, in the same order, for any number of threads.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import cached_property
 from math import prod
 from typing import NamedTuple
 
 import numpy as np
 
+from nbcnn import single
 from nbcnn.auto import settle
 from nbcnn.blas import one_blas_thread
 from nbcnn.crew import Crew, available_threads
 from nbcnn.kernels.contract import LANES
 from nbcnn.network import Network
-from nbcnn import single
 from nbcnn.worker import Batch, Task, Worker
 
 
@@ -90,7 +91,7 @@ class Engine:
     def _run(self, wanted: str, task: Task, order: np.ndarray, weight: float = 0) -> Outcome:
         self._begin(wanted, task, order, weight)
         batch, packs = self._batch, -(-order.size // LANES)
-        with one_blas_thread():
+        with nullcontext() if self.workers[0].native(wanted) else one_blas_thread():
             self.crew.run(packs, lambda worker, number: self.workers[worker].run(wanted, number), batch.fail)
         return Outcome(batch.losses[: order.size].copy(), batch.guesses[: order.size].copy())
 

@@ -23,8 +23,9 @@ from nbcnn.layers import Layer
 from nbcnn.layers.base import serves_one_image
 from nbcnn.network import Network
 
-FEW = 8
-"""So many images and more are faster in a pack, for LeNet; see docs/performance.md."""
+FEW = 7
+"""So many images and more go in packs. LeNet's packs are faster from 9 on, those of a network of strides from 7 on
+(tests/benchmarks/one_image.py); wider networks would gain up to 10."""
 
 
 def can_go_alone(network: Network) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from nbcnn.buffers import zeros
 from nbcnn.crew import AbandonedError
 from nbcnn.errors import KernelError
+from nbcnn.fusion import fuse
 from nbcnn.kernels import packs, turns
 from nbcnn.kernels.contract import LANES, LossProblem
 from nbcnn.kernels.registry import Prepared, prepare
@@ -63,6 +64,7 @@ class Worker:
         self._gradients = views(self._gradient, network.shapes) if training else {}
         self._work = zeros((_largest_workspace(network),), self.dtype)
         self._x = self.pack(network.in_shape)
+        self._layers = list(network.layers())
         self._bound = network.root.bind(self, self._x, None, training)
         self._place, self._late = np.zeros(2, np.int64), np.zeros(1, np.int64)
         self._labels, self._guesses = np.zeros(LANES, np.int64), np.zeros(LANES, np.int64)
@@ -89,7 +91,7 @@ class Worker:
         """All that is done for a pack: ``predict`` gives outputs, ``score`` losses and guesses, ``train`` these and a
         gradient that is added to the total of all."""
         y, dy, place, work = self._bound.y, self._bound.dy, self._place, self._work
-        made = [*self._fetched(batch, task), *self._bound.forward]
+        made = [*self._fetched(batch, task), *fuse(self._bound.forward, self._layers, keep=wanted == "train")]
         if wanted == "predict":
             return [*made, Call("batch", "scatter", packs.scatter, (y.reshape(-1, LANES), place, batch.outputs))]
         loss, _ = prepare(LossProblem(y.shape[0], self.dtype.name))
@@ -101,7 +103,11 @@ class Worker:
         if wanted == "score" or dy is None:
             return made
         made.append(Call("loss", "grad_input", loss.grad_input, (y, self._labels, self._scale, dy, work)))
-        return [*made, *self._bound.backward, Call("batch", "add", turns.add_in_turn, self._sum(batch))]
+        return [
+            *made,
+            *fuse(self._bound.backward, self._layers, keep=True),
+            Call("batch", "add", turns.add_in_turn, self._sum(batch)),
+        ]
 
     def begin(self, wanted: str, batch: Batch, task: Task, images: int) -> None:
         """Get ready for packs of a batch of so many images."""
@@ -125,6 +131,10 @@ class Worker:
 
     def _sum(self, batch: Batch) -> tuple[np.ndarray, ...]:
         return (batch.total, self._gradient, self._place, batch.turn, self._late)
+
+    def native(self, wanted: str) -> bool:
+        """Whether nothing of it is done in Python, where BLAS may be called."""
+        return self._tapes[wanted].native
 
     def run(self, wanted: str, number: int) -> None:
         """Do what is ``wanted`` of pack ``number``; raises AbandonedError where its turn to add will never come."""

@@ -20,6 +20,7 @@ from nbcnn import register
 from nbcnn.kernels.contract import LANES, Conv2dProblem, Fixed, WeightedKernels
 from nbcnn.kernels.conv2d._blocks import correlate, sum_products
 from nbcnn.kernels.conv2d._shared import bias_gradient
+from nbcnn.kernels.conv2d._sizes import sums
 from nbcnn.kernels.cost import Cost, Work
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import load, splat, store
@@ -63,7 +64,6 @@ def both_sides(matrix, name):
                             s += load(source, (j, k, place)) * real(rows[i][j])
                     store(target, (k, i, to), s)  # transposed: the second time is the other side
 
-    apply.__qualname__ = f"both_sides_{name}"  # the machine code of each has a name of its own
     return kernel(apply)
 
 
@@ -86,16 +86,16 @@ def cut(x, c, row, column, tile):
 
 
 @kernel
-def multiply(u, v, b, s):
+def multiply(u, v, b, s, block):
     """s[o] = sum over c of u[o, c] · v[c] at each of the N·N numbers, equation (36): as many 1×1 convolutions."""
     C, O = v.shape[2] // TILES, s.shape[2] // TILES
-    grid, way = (1, TILES, 0, 1, 0, 1), ((0, 1, 1, 0, 1, 1), (0, 1, 0, TILES))
+    plan = (1, TILES, 0, 1, 0, 1), (0, 1, 0), (1,), (0, 1, 0, TILES)
     for p in range(v.shape[0]):
         for q in range(v.shape[1]):
             tiles = v[p, q, : C * TILES].reshape((C, 1, TILES, LANES))
             weights = u[p, q].reshape(u.shape[2] * LANES)[: O * C].reshape((O, C, 1, 1))
             sums = s[p, q, : O * TILES].reshape((O, 1, TILES, LANES))
-            correlate(tiles, weights, b, sums, grid, way)
+            correlate(tiles, weights, b, sums, plan, block)
 
 
 @cache
@@ -109,8 +109,8 @@ def kernels_of(m):
     def convolve(x, w, b, y, work, numbers):
         """y (O, OH, OW) of x (C, H, W), w (O, C/G, 3, 3): equation (36). With w (C, O/G, 3, 3) turned: equation (38).
 
-        numbers: G, 1 to turn w, row and column of x at which the first window begins."""
-        groups, turned, top, left = numbers
+        numbers: G, 1 to turn w, row and column of x at which the first window begins, and block."""
+        groups, turned, top, left, block = numbers
         C, O = x.shape[0] // groups, y.shape[0] // groups
         places = (O * C + LANES - 1) // LANES
         half, work = part(work, (N, N, 1))
@@ -137,7 +137,7 @@ def kernels_of(m):
                         i, j = divmod(min(first + t, count - 1), across)
                         cut(x, g * C + c, i * m + top, j * m + left, tile)
                         transform_input(tile, 0, v, c * TILES + t, half)
-                multiply(u, v, work[:O], s)
+                multiply(u, v, work[:O], s, block)
                 for o in range(O):
                     for t in range(min(TILES, count - first)):
                         i, j = divmod(first + t, across)
@@ -146,7 +146,6 @@ def kernels_of(m):
                             for q in range(j * m, min(j * m + m, y.shape[2])):
                                 store(y, (g * O + o, r, q), load(pixels, (r - i * m, q - j * m, 0)) + b[g * O + o])
 
-    convolve.__qualname__ = f"convolve_{m}"
     convolve = kernel(convolve)
 
     def grad_input(dy, w, dx, work, numbers):
@@ -156,7 +155,7 @@ def kernels_of(m):
 
     def grad_weight(x, dy, dw, db, work, numbers):
         """x (C, H, W), dy (O, OH, OW) -> dw (O, C/G, 3, 3), db (O,), summed over the 16 images: equation (39)"""
-        groups, top, left = numbers
+        groups, top, left, block = numbers
         C, O = x.shape[0] // groups, dy.shape[0] // groups
         places = (O * C + LANES - 1) // LANES
         half, work = part(work, (N, N, 1))
@@ -185,7 +184,7 @@ def kernels_of(m):
                     for q in range(N):
                         tiles = v[p, q, : C * T].reshape((C, 1, T, LANES))
                         gradients = e[p, q, : O * T].reshape((O, 1, T, LANES))
-                        sum_products(tiles, gradients, product.reshape((O, C, 1, 1)), (1, 1), (1, 1))
+                        sum_products(tiles, gradients, product.reshape((O, C, 1, 1)), (1, 1), (1, 1), block)
                         total = sums[p, q].reshape((places | 1) * LANES)
                         total[: O * C] += product
             for place in range(places):
@@ -193,8 +192,13 @@ def kernels_of(m):
             dw[g * O : (g + 1) * O].reshape((O * C, 9))[:] = taps[:, : O * C].T
         bias_gradient(dy, db)
 
-    grad_input.__qualname__, grad_weight.__qualname__ = f"grad_input_{m}", f"grad_weight_{m}"
     return convolve, kernel(grad_input), kernel(grad_weight)
+
+
+def some(n):
+    """A side of a block: 4 (2 if there are few registers), or 1 where n is less; each other size would be compiled."""
+    side = 4 if sums("float32") >= 16 else 2
+    return tuple(range(side if n >= side else 1))
 
 
 @register.backend("conv2d")
@@ -230,8 +234,12 @@ class Winograd:
     def build(self, problem: Conv2dProblem) -> WeightedKernels:
         """Bind groups and padding."""
         (convolve, turned, grad_weight), G, (top, _, left, _) = kernels_of(self.m), problem.groups, problem.padding
-        forward, grad_input = Fixed(convolve, (G, 0, -top, -left)), Fixed(turned, (G, 1, top - 2, left - 2))
-        return WeightedKernels(forward, grad_input, Fixed(grad_weight, (G, top, left)))
+        of_x, of_y = some(problem.in_channels // G), some(problem.out_channels // G)
+        return WeightedKernels(
+            Fixed(convolve, (G, 0, -top, -left, (of_y, some(TILES)))),
+            Fixed(turned, (G, 1, top - 2, left - 2, (of_x, some(TILES)))),
+            Fixed(grad_weight, (G, top, left, (of_y, of_x))),
+        )
 
     def cost(self, problem: Conv2dProblem) -> Cost:
         """A step for every product, and in transforms for every number of a matrix that is not 0."""

@@ -6,7 +6,7 @@ The same record for all: races over a network's layers, points of a sweep, compa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from statistics import median
 from typing import Any
 
@@ -64,6 +64,23 @@ class Contest:
         if kept := self.samples.get(direction):
             return median(own / other for own, other in zip(kept[name], kept[best], strict=True))
         return self.seconds[name][direction] / self.seconds[best][direction]
+
+    def best_ways(self, peers: Iterable[str]) -> Contest:
+        """The same with one contender for each peer, in each direction the quickest of its ways."""
+        seconds: Seconds = {name: dict(times) for name, times in self.seconds.items()}
+        samples = {direction: dict(found) for direction, found in self.samples.items()}
+        for peer in peers:
+            ways = [name for name in seconds if name.partition(" ")[0] == peer]
+            for direction in {direction for way in ways for direction in seconds[way]}:
+                best = min((w for w in ways if direction in seconds[w]), key=lambda w: self.seconds[w][direction])
+                seconds.setdefault(peer, {})[direction] = self.seconds[best][direction]
+                if direction in samples:
+                    samples[direction][peer] = self.samples[direction][best]
+            for way in ways:
+                del seconds[way]
+                for found in samples.values():
+                    found.pop(way, None)
+        return replace(self, seconds=seconds, samples=samples)
 
     def image(self, seconds: float) -> float:
         """Seconds of the machine for one image: threads work on packs side by side."""

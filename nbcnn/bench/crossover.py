@@ -54,11 +54,16 @@ class Only(NamedTuple):
 
 
 def winner(contest: Contest, direction: str) -> Winner | None:
-    """Who is quickest in a direction; None where nobody takes part."""
+    """Who is quickest in a direction; None where nobody takes part.
+
+    Between the first two the rounds decide, where their samples were kept: medians may have it the other way round.
+    """
     ranking = contest.ranking(direction)
-    if not ranking:
-        return None
-    return Winner(ranking[0][0], contest.behind(direction, ranking[1][0], ranking[0][0]) if ranking[1:] else None)
+    if len(ranking) < 2:
+        return Winner(ranking[0][0], None) if ranking else None
+    (first, _), (second, _) = ranking[:2]
+    margin = contest.behind(direction, second, first)
+    return Winner(first, margin) if margin >= 1 else Winner(second, contest.behind(direction, first, second))
 
 
 def crossings(sweep: Sweep, direction: str) -> Iterator[Crossing]:

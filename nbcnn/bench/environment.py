@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import sys
 import time
 from importlib.metadata import PackageNotFoundError, version
@@ -41,6 +42,14 @@ def busy(place: dict[str, Any]) -> str | None:
         f"the machine is busy (load {load:.1f} on {processors} processors): trust ratios more than times, and do not "
         "compare several threads"
     )
+
+
+def free_memory() -> float | None:
+    """Bytes that programs may still have; None where the system does not tell (it does on Linux)."""
+    if sys.platform != "linux":
+        return None
+    found = re.search(r"^MemAvailable:\s*(\d+) kB", Path("/proc/meminfo").read_text(encoding="utf-8"), re.M)
+    return int(found[1]) * 1024.0 if found else None
 
 
 def _cpu() -> str:

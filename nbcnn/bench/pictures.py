@@ -23,7 +23,9 @@ _STYLES = {
     "naive": (GREY, "x"),
     "pointwise": (RED, "D"),
 }
-_SPARE = (("#CC79A7", "v"), ("#56B4E9", "P"), ("#000000", "*"), ("#8C6D31", "<"), ("#7A68A6", ">"))
+PEER_STYLES = {"torch": ("#CC79A7", "v"), "onnxruntime": ("#8C6D31", "<")}
+"""Of other libraries, the same in all pictures."""
+_SPARE = (("#56B4E9", "P"), ("#000000", "*"), ("#7A68A6", ">"), ("#B3B300", "h"))
 _DIRECTIONS = {"forward": "forward", "grad_input": "gradient of the input", "grad_weight": "gradient of the weights"}
 _ROWS, _LETTER = 3, 0.0135
 """Rows of words above a plot, and the width of a letter there as a share of the plot's."""
@@ -40,9 +42,10 @@ def draw_sweep(sweep: Sweep, path: str | Path, threads: int) -> None:
 def styles(sweep: Sweep) -> dict[str, tuple[str, str]]:
     """Colour and mark of each backend that has a time anywhere in the sweep; the built-in ones keep theirs."""
     names = sorted({name for point in sweep.points for name in point.contest.seconds})
-    others = [name for name in names if name not in _STYLES]
+    known = _STYLES | PEER_STYLES
+    others = [name for name in names if name not in known]
     spare = {name: _SPARE[k % len(_SPARE)] for k, name in enumerate(others)}
-    return {name: _STYLES.get(name) or spare[name] for name in names}
+    return {name: known.get(name) or spare[name] for name in names}
 
 
 def _figure(sweep: Sweep, threads: int, size: tuple[float, float]) -> Figure:
@@ -51,12 +54,18 @@ def _figure(sweep: Sweep, threads: int, size: tuple[float, float]) -> Figure:
     figure = Figure(figsize=size, dpi=DPI)
     cores = "1 thread" if threads == 1 else f"{threads} threads"
     title = f"conv2d along {sweep.axis.title}" if sweep.axis.name != "map" else f"conv2d: who wins, {sweep.axis.title}"
-    figure.text(0.02, 1 - 0.34 / size[1], shorten(title, size[0] - 1, 14), fontsize=14, fontweight="bold")
-    figure.text(0.02, 1 - 0.60 / size[1], f"{sweep.axis.fixed}; float32; {cores}", fontsize=10, color=GREY)
+    titles(figure, title, f"{sweep.fixed}; float32; {cores}")
     return figure
 
 
-def _legend(figure: Figure, handles: Sequence[Any], note: str) -> None:
+def titles(figure: Figure, title: str, below: str) -> None:
+    """What is drawn, and under which conditions."""
+    width, height = figure.get_size_inches()
+    figure.text(0.02, 1 - 0.34 / height, shorten(title, width - 1, 14), fontsize=14, fontweight="bold")
+    figure.text(0.02, 1 - 0.60 / height, shorten(below, width - 0.6, 10), fontsize=10, color=GREY)
+
+
+def legend(figure: Figure, handles: Sequence[Any], note: str) -> None:
     """Below everything: one line of names, one that says how to read it."""
     height = figure.get_size_inches()[1]
     figure.legend(
@@ -92,7 +101,7 @@ def _lines(sweep: Sweep, threads: int) -> Figure:
     panels[0][0].set_ylabel("time for one image, µs")
     panels[1][0].set_ylabel("× the best")
     dotted = "Dotted: where the fastest changes, or wins at one point only. " if any(found.values()) else ""
-    _legend(
+    legend(
         figure,
         panels[0][0].get_legend_handles_labels()[0],
         f"Marks: measured points. {dotted}Who is less than {TIE - 1:.0%} ahead has not overtaken.",
@@ -176,7 +185,7 @@ def _map(sweep: Sweep, threads: int) -> Figure:
         axes.spines[:].set_visible(False)
     panels[0].set_ylabel("image size, pixels")
     won = {w.name for p in sweep.points for d in _DIRECTIONS if (w := winner(p.contest, d))}
-    _legend(
+    legend(
         figure,
         [Patch(facecolor=style[name][0], label=name) for name in style if name in won],
         "Number: how many times slower the second is; the farther behind, the deeper the colour "

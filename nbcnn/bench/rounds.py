@@ -119,9 +119,16 @@ class Row(NamedTuple):
         if not ways or not self.samples.get(OWN):
             return None
         best = (max if self.higher_is_better else min)(ways, key=self.median)
-        pairs = zip(self.samples[OWN], self.samples[best], strict=True)
-        ratios = [own / other if self.higher_is_better else other / own for own, other in pairs]
+        ratios = self._ratios(best)
         return Ratio(best, median(ratios), ratios)
+
+    def lead(self, contender: str) -> float:
+        """How many times better than one contender nbcnn is, each round by itself: the median."""
+        return median(self._ratios(contender))
+
+    def _ratios(self, contender: str) -> list[float]:
+        pairs = zip(self.samples[OWN], self.samples[contender], strict=True)
+        return [own / other if self.higher_is_better else other / own for own, other in pairs]
 
     def as_json(self, peers: Sequence[str]) -> dict[str, Any]:
         """For ``--json``: every sample, medians, and the ratio to each peer."""

@@ -5,17 +5,21 @@ Everything else stays as it is, with padding that keeps the image's size, so tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from nbcnn.bench.batch import arrays_of, batch_race
-from nbcnn.bench.contest import Contest, Seconds, Tell, contenders, hold, refusals, silent
+from nbcnn.bench.batch import arrays_of, batch_contest, batch_race
+from nbcnn.bench.contest import Contest, Seconds, Tell, contenders, hold, left_behind, refusals, silent
+from nbcnn.bench.peers.base import Peer
+from nbcnn.bench.rounds import Samples, take_rounds
 from nbcnn.errors import KernelError, nearest
 from nbcnn.kernels.contract import LANES, Conv2dProblem
 from nbcnn.race import race, take_turns
 
 PATIENCE = 0.005
 """Seconds that a very slow contender may take for a pack and stay; a sweep has many points."""
+BATCH = 64
+"""Images at once beside peers, where it is not the batch that is varied."""
 
 
 class Axis(NamedTuple):
@@ -78,10 +82,17 @@ class Sweep(NamedTuple):
 
     axis: Axis
     points: list[Point]
+    images: int | None = None
+    """How many at once, beside peers, where it is not this that is varied."""
+
+    @property
+    def fixed(self) -> str:
+        """What is not varied, in words."""
+        return f"{self.axis.fixed}, {self.images} images at once" if self.images else self.axis.fixed
 
     def as_json(self) -> dict[str, Any]:
         """For ``--json``."""
-        return {"axis": self.axis.name, "fixed": self.axis.fixed, "points": [point.as_json() for point in self.points]}
+        return {"axis": self.axis.name, "fixed": self.fixed, "points": [point.as_json() for point in self.points]}
 
 
 def axes_of(words: Sequence[str]) -> list[Axis]:
@@ -101,24 +112,32 @@ def sweep(
     tell: Tell = silent,
     race: Callable[..., Seconds] = race,
     turns: Callable[..., dict[Any, float]] = take_turns,
+    peers: Mapping[str, Peer] | None = None,
+    take: Callable[..., Samples] = take_rounds,
 ) -> Sweep:
     """Race the backends of conv2d, or those that ``wanted`` names, at every point of the axis.
 
-    The very slow ones leave a point after a quick look. Raises KernelError for an unknown backend, and where none of
-    those wanted can do any point.
+    The very slow ones leave a point after a quick look. Peers take part in their best ways, then on BATCH images at
+    once. Raises KernelError for an unknown backend, and where none of those wanted can do any point; PeerError where
+    peers don't compute the same.
     """
     names, places, points = able_to(axis, wanted), _places(axis), []
     for number, at in enumerate(places, 1):
         tell(f"{axis.title}: {number} of {len(places)}, {', '.join(f'{name} {value}' for name, value in at.items())}")
         problem = axis.problem(**at)
-        if axis.name == "batch":
-            absent = refusals(problem, names)
-            able = [name for name in names if name not in absent]
+        absent = refusals(problem, names)
+        able = [name for name in names if name not in absent]
+        if peers:
+            slow = left_behind(race(problem, able, threads, rounds=1, seconds=0.0), PATIENCE) if able else {}
+            able = [name for name in able if name not in slow]
+            arrays = arrays_of(problem, at.get("batch", BATCH))
+            contest = batch_contest(arrays, able, absent | slow, peers, threads, rounds, take).best_ways(peers)
+        elif axis.name == "batch":
             contest = batch_race(arrays_of(problem, at["batch"]), able, absent, threads, rounds, turns)
         else:
             contest = hold(problem, names, threads, rounds, race, PATIENCE)
         points.append(Point(at, contest))
-    return Sweep(axis, points)
+    return Sweep(axis, points, BATCH if peers and axis.name != "batch" else None)
 
 
 def able_to(axis: Axis, wanted: Sequence[str] = ()) -> list[str]:

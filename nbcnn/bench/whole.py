@@ -29,8 +29,8 @@ CHILD_ROUNDS = 5
 T = TypeVar("T")
 
 
-def task_of(network: Network, threads: int) -> Task:
-    """The network on random bytes: what is measured does not depend on what the images show.
+def task_of(network: Network, threads: int, at_once: int = INFERENCE) -> Task:
+    """The network on random bytes, ``at_once`` images at least; what is measured does not depend on what they show.
 
     Raises ShapeError for a network that does not end with a score for each class, because it can't be trained.
     """
@@ -41,7 +41,7 @@ def task_of(network: Network, threads: int) -> Task:
             "end with flatten and linear"
         )
     count = BATCHES * config.train.batch_size
-    images = random.integers(0, 256, (max(count, INFERENCE), *network.in_shape), dtype=np.uint8)
+    images = random.integers(0, 256, (max(count, at_once), *network.in_shape), dtype=np.uint8)
     labels = random.integers(0, network.out_shape[0], len(images))
     mean, std = (np.array(values, np.float32).reshape(-1, 1, 1) for values in (config.data.mean, config.data.std))
     x = np.ascontiguousarray((images / np.float32(255) - mean) / std, np.float32)
@@ -66,8 +66,11 @@ def measure(
     tell: Tell = silent,
     take: Callable[..., Samples] = take_rounds,
     run: Runner | None = None,
+    at_once: int = INFERENCE,
 ) -> list[Row]:
     """A row for each measure, start-up two. ``source`` is what a child process makes the network of (children.py).
+
+    Inference is asked about ``at_once`` images.
 
     Raises PeerError, before anything is timed, where a peer does not compute the same numbers, and where peers were
     asked for and none does any of ``only``.
@@ -75,7 +78,7 @@ def measure(
     rows: list[Row] = []
     with ExitStack() as stack:
         trainers = _trainers(task, peers, stack) if "training" in only else {}
-        many = _forwards(task, peers, task.x[:INFERENCE]) if "inference" in only else {}
+        many = _forwards(task, peers, task.x[:at_once]) if "inference" in only else {}
         one = _forwards(task, peers, task.x[:1]) if "latency" in only else {}
         children = [name for name in ("startup", "memory") if name in only]
         others = {name for group in (trainers, many, one) for name in group} - {OWN}
@@ -88,9 +91,9 @@ def measure(
             work = len(task.batches[0])
             rows.append(Row("training", f"training, batches of {work}", "images/s", True, as_rates(samples, work)))
     if many:
-        tell(f"inference on {INFERENCE} images")
+        tell(f"inference on {at_once} images")
         samples = take(_turns(many, peers, task.threads), rounds)
-        rows.append(Row("inference", f"inference, {INFERENCE} at once", "images/s", True, as_rates(samples, INFERENCE)))
+        rows.append(Row("inference", f"inference, {at_once} at once", "images/s", True, as_rates(samples, at_once)))
     if one:
         tell("one image")
         samples = take(_turns(one, peers, task.threads), rounds, each=True)

@@ -16,7 +16,8 @@ from nbcnn.check.rig import STRANGE, BrokenError
 from nbcnn.check.words import figure
 from nbcnn.errors import KernelError
 from nbcnn.kernels import obligations
-from nbcnn.kernels.contract import LANES, Backend, OneImage
+from nbcnn.kernels.contract import LANES, Backend
+from nbcnn.kernels.one_image import OneImage
 
 CHECK = "one image"
 IMAGES = (0, LANES - 1)

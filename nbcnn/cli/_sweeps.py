@@ -20,7 +20,7 @@ def sweep_tables(sweeps: Sequence[Sweep], threads: int, rounds: int) -> None:
 
     for sweep in sweeps:
         axis, directions = sweep.axis, _directions(sweep)
-        how = f"{axis.fixed}; {threads_words(threads)}, at most {rounds_words(rounds)} in turn"
+        how = f"{sweep.fixed}; {threads_words(threads)}, at most {rounds_words(rounds)} in turn"
         click.echo(f"\n{axis.title}: {how}{'' if axis.name == 'map' else '; µs/image'}\n")
         if axis.name == "map":
             _grids(sweep, directions)

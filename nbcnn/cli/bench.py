@@ -15,11 +15,16 @@ from nbcnn.cli._options import config_options, overrides, plugin_option
 @click.command("bench", short_help="Backends timed side by side; networks beside other libraries.")
 @click.argument("model", required=False)
 @click.option("--op", "ops", multiple=True, metavar="OP", help="Race the layers of this op. [default: conv2d]")
-@click.option("--sweep", "axes", multiple=True, metavar="AXIS,...", help="kernel, image, channels, batch, map or all.")
+@click.option(
+    "--sweep", "axes", multiple=True, metavar="AXIS,...", help="kernel, image, channels, batch, map, all; threads."
+)
 @click.option("--out", metavar="FOLDER", help="With --sweep: the folder to make. [default: bench-1, -2, ...]")
 @click.option("--model", "whole", metavar="MODEL", help="Measure this network as a whole.")
 @click.option("--only", multiple=True, metavar="MEASURE,...", help="With --model: some measures, as training,latency.")
 @click.option("--against", multiple=True, metavar="PEER,...", help="Beside torch, onnxruntime, where installed.")
+@click.option(
+    "--patience", type=click.FloatRange(min=0, min_open=True), help="With both: a point's seconds. [default: 30]"
+)
 @click.option("--threads", type=click.IntRange(min=1), help="Threads at work. [default: 1; with --model all]")
 @click.option("--rounds", type=click.IntRange(min=1), help="Turns of each contender. [default: 7; with --sweep 3]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -29,8 +34,8 @@ def command(model: str | None, as_json: bool, **options: Any) -> None:
     """Time what computes the same, in turn: backends over the layers of MODEL (lenet if none is given).
 
     With --sweep: backends of conv2d along kernel size, image size, channels, batch, with pictures of who overtakes
-    whom. With --model: a whole network's training, inference, latency, start-up and memory. --against puts other
-    libraries beside the layers or the network.
+    whom. With --model: a whole network's training, inference, latency, start-up and memory. With both: the network's
+    training and inference as batch, image, channels or threads grow. --against puts other libraries beside any of them.
     """
     from nbcnn.bench.environment import busy, environment
     from nbcnn.cli._bench import progress
@@ -40,7 +45,9 @@ def command(model: str | None, as_json: bool, **options: Any) -> None:
     place = environment("torch", "onnxruntime", "onnx")
     begin = partial(progress, busy(place))
     record = {"environment": place, "rounds": options["rounds"]}
-    if options["axes"]:
+    if options["axes"] and options["whole"]:
+        found = _growth(record, as_json, options, begin)
+    elif options["axes"]:
         found = _sweep(record, as_json, options, begin)
     elif options["whole"]:
         found = _whole(options["whole"], as_json, options, begin)
@@ -53,18 +60,21 @@ def command(model: str | None, as_json: bool, **options: Any) -> None:
 def _fits_together(model: str | None, options: dict[str, Any]) -> None:
     """Refuse what would be ignored."""
     whole, axes = options["whole"], options["axes"]
-    if axes and whole:
-        raise click.UsageError("--sweep and --model measure different things; give one of them")
     if model and whole:
         raise click.UsageError(f"{model} races its layers, --model {whole} measures a whole network; give one of them")
     if model and axes:
         raise click.UsageError(f"--sweep makes its own convolutions; leave out {model}")
-    for option, needs, given in (("only", "--model", whole), ("out", "--sweep", axes)):
+    needs = (("only", "--model", whole), ("out", "--sweep", axes), ("patience", "--sweep and --model", axes and whole))
+    for option, other, given in needs:
         if options[option] and not given:
-            raise click.UsageError(f"--{option} goes with {needs}")
-    for option, key in (("op", "ops"), ("against", "against"), ("set", "sets")):
-        if options[key] and (axes or (whole and option == "op")):
-            raise click.UsageError(f"--{option} does not go with {'--sweep' if axes else '--model'}")
+            raise click.UsageError(f"--{option} goes with {other}")
+    for option, key, other, given in (
+        ("op", "ops", "--model", whole),
+        ("op", "ops", "--sweep", axes),
+        ("set", "sets", "--sweep without --model", axes and not whole),
+    ):
+        if options[key] and given:
+            raise click.UsageError(f"--{option} does not go with {other}")
 
 
 def _layers(model: str, as_json: bool, options: dict[str, Any], begin: Callable[[], Any]) -> dict[str, Any]:
@@ -84,20 +94,50 @@ def _layers(model: str, as_json: bool, options: dict[str, Any], begin: Callable[
 
 
 def _sweep(record: dict[str, Any], as_json: bool, options: dict[str, Any], begin: Callable[[], Any]) -> dict[str, Any]:
-    from nbcnn.bench.folder import new_folder, save_sweeps
+    from nbcnn.bench.folder import new_folder, save_sweeps, unused_removed
+    from nbcnn.bench.peers import peers_of
     from nbcnn.bench.sweep import able_to, axes_of, sweep
     from nbcnn.cli._sweeps import sweep_tables
 
-    axes, threads = axes_of(options["axes"]), options["threads"] or 1
+    axes, peers, threads = axes_of(options["axes"]), peers_of(options["against"]), options["threads"] or 1
     for axis in axes:
         able_to(axis, options["backends"])  # mistakes are told before a folder is made
     folder = new_folder(options["out"])
-    with begin() as tell:
-        sweeps = [sweep(axis, options["backends"], threads, options["rounds"], tell) for axis in axes]
+    with begin() as tell, unused_removed(folder):
+        sweeps = [sweep(axis, options["backends"], threads, options["rounds"], tell, peers=peers) for axis in axes]
     found = {"threads": threads, "folder": str(folder), "sweeps": [each.as_json() for each in sweeps]}
     files = save_sweeps(folder, record | found, sweeps, threads)
     if not as_json:
         sweep_tables(sweeps, threads, options["rounds"])
+        click.echo("\n" + "\n".join(str(file) for file in files))
+    return found
+
+
+def _growth(record: dict[str, Any], as_json: bool, options: dict[str, Any], begin: Callable[[], Any]) -> dict[str, Any]:
+    from nbcnn.bench.folder import new_folder, save_growths, unused_removed
+    from nbcnn.bench.growth import PATIENCE, grow, growth_axes, growth_measures, places
+    from nbcnn.bench.overtaking import overtaken
+    from nbcnn.bench.peers import peers_of
+    from nbcnn.cli._growth import growth_tables
+    from nbcnn.crew import available_threads
+    from nbcnn.loading import load
+
+    axes, only = growth_axes(options["axes"]), growth_measures(options["only"])
+    peers, patience = peers_of(options["against"]), options["patience"] or PATIENCE
+    if options["threads"] and [axis.name for axis in axes] == ["threads"]:
+        raise click.UsageError("--threads does not go with --sweep threads, which has its own")
+    threads, rounds = options["threads"] or available_threads(), options["rounds"]
+    config = load(options["whole"], overrides=overrides(sets=options["sets"], backends=options["backends"])).config
+    for axis in axes:
+        places(axis, config, threads)  # mistakes are told before a folder is made
+    folder = new_folder(options["out"])
+    with begin() as tell, unused_removed(folder):
+        growths = [grow(axis, config, peers, only, threads, rounds, patience, tell) for axis in axes]
+    sweeps = [growth.as_json() | {"overtaken": overtaken(growth)} for growth in growths]
+    found = {"name": config.name, "threads": threads, "folder": str(folder), "sweeps": sweeps}
+    files = save_growths(folder, record | found, growths)
+    if not as_json:
+        growth_tables(growths, rounds)
         click.echo("\n" + "\n".join(str(file) for file in files))
     return found
 

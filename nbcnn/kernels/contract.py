@@ -53,15 +53,6 @@ class PlainKernels(NamedTuple):
     """(x, y, dy, dx, work)"""
 
 
-class OneImage(NamedTuple):
-    """A backend's forward pass of one image: arrays have no last axis of 16. Its bits are those of a pack's images."""
-
-    forward: Kernel
-    """(x, w, b, y, work) or (x, y, work)"""
-    workspace: int = 0
-    """How many numbers of scratch it needs."""
-
-
 class LossKernels(NamedTuple):
     """Kernels of a loss: ``labels`` (16,) int64; ``scale`` (16,) is each image's weight, 0 for a blank one."""
 
@@ -243,10 +234,9 @@ class LossProblem:
 class Backend(Protocol):
     """One way to compute an op. Its name is its file's name; the first line of its docstring is what listings show.
 
-    It may also have ``cost(problem)``, a Cost (cost.py), where it does not do the formula's sums; and
-    ``tolerance(problem)``, the bound of its float32 error as a share of the largest sum of absolute products, where its
-    sums are not of the formula's products (else results are exact on small whole numbers, in any order of the sum);
-    and ``single(problem)``, a OneImage: where all layers have it, few images go one by one instead of in a pack.
+    It may also have ``cost(problem)``, a Cost (cost.py), where it does not do the formula's sums; ``tolerance(problem)``,
+    the bound of its float32 error as a share of the largest sum of absolute products, where its sums are not of the
+    formula's products (else results are exact on small whole numbers); and ``single(problem)``, see one_image.py.
     """
 
     def supports(self, problem: Any) -> str | None:

@@ -43,6 +43,7 @@ LANGUAGE = (
     "lanes_operators.py",
     "lanes_numba.py",
     "lanes_parts.py",
+    "lanes_blocks.py",
     "lanes_math.py",
 )
 
@@ -82,8 +83,13 @@ def kernel(function):
     """
     if numba.config.DISABLE_JIT:
         return function
+    digest = _digest(function)
+    if function.__closure__:
+        # Machine code is found by its function's name and a number that each process counts anew. So the functions that
+        # a factory makes, compiled in one process and another, could have one name, and one run in another's place.
+        function.__qualname__ += f"_{digest[:16]}"
     dispatcher = numba.njit(**OPTIONS)(function)
-    dispatcher.digest = _digest(function)
+    dispatcher.digest = digest
     dispatcher._cache = KernelCache(f"{function.__module__}.{function.__name__}", dispatcher.digest)
     dispatcher._can_cache = True
     dispatcher.compile = explaining(function, dispatcher.compile)

@@ -23,6 +23,19 @@ instruction serves 16 images. With these words a kernel is the formula of the bo
 ``lane(v, l)``           the number of image l
 ``lane_sum(v)``          the sum of the 16 numbers, always in the same order: neighbours at distance 8, 4, 2, 1
 
+Many sums at once, a block of rows × columns in registers, are tuples. Where these words take an index, one element of
+it (two, for a block) may be a tuple, for as many places: with ``os = (o, o + 1)``, ``numbers(w, (os, c))`` are w[o, c]
+and w[o + 1, c].
+
+``spaced(n, step, like)``  the tuple (n, n + step, n + 2 step, ...), as long as the tuple ``like``
+``repeated(number, like)``  the tuple (number, number, ...), as long as ``like``
+``numbers(w, index)``    a tuple of numbers
+``load_each(x, index)``      a tuple of lanes
+``begin(b, like)``       a block with a row for each number of b, which its sums begin with, as long as ``like``
+``add_products(s, u, v)``  the block s, u[m] v[n] added to the sum in row m, column n; u holds numbers or lanes, v lanes
+``store_each(y, index, s)``  put a block where an index with a tuple of rows and one of columns says
+``store_sums(dw, index, s)``  the same with the ``lane_sum`` of each
+
 Where there is only one image, lanes hold 16 neighbours of it, and some words more are of use:
 
 ``load_part(x, index, n)``      the first n numbers from x[index] on, zeros in the lanes beyond; all 16 for n >= 16
@@ -42,21 +55,39 @@ LANES = 16
 
 if config.DISABLE_JIT:
     from nbcnn.kernels.lanes_plain import (
+        add_products,
+        begin,
         every_second,
         lane,
         lane_sum,
         load,
         load_columns,
+        load_each,
         load_part,
         maximum,
+        numbers,
         power_of_two,
+        repeated,
         rint,
+        spaced,
         splat,
         store,
+        store_each,
         store_part,
+        store_sums,
         where,
     )
 else:
+    from nbcnn.kernels.lanes_blocks import (
+        add_products,
+        begin,
+        load_each,
+        numbers,
+        repeated,
+        spaced,
+        store_each,
+        store_sums,
+    )
     from nbcnn.kernels.lanes_numba import lane, lane_sum, load, maximum, power_of_two, rint, splat, store, where
     from nbcnn.kernels.lanes_parts import every_second, load_columns, load_part, store_part
 
@@ -64,6 +95,8 @@ from nbcnn.kernels.lanes_math import exp, expm1, sigmoid
 
 __all__ = [
     "LANES",
+    "add_products",
+    "begin",
     "every_second",
     "exp",
     "expm1",
@@ -71,13 +104,19 @@ __all__ = [
     "lane_sum",
     "load",
     "load_columns",
+    "load_each",
     "load_part",
     "maximum",
+    "numbers",
     "power_of_two",
+    "repeated",
     "rint",
     "sigmoid",
+    "spaced",
     "splat",
     "store",
+    "store_each",
     "store_part",
+    "store_sums",
     "where",
 ]

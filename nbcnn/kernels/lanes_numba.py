@@ -24,6 +24,7 @@ from nbcnn.kernels.lanes_type import (
     is_pack,
     lanes_of,
     spread,
+    sum_of_lanes,
 )
 
 
@@ -141,16 +142,4 @@ def lane_sum(typingctx, v):
     """The sum of the 16 numbers, neighbours at distance 8, 4, 2, 1."""
     if not isinstance(v, LanesType):
         return None
-
-    def codegen(context, builder, sig, args):
-        value, half = args[0], WIDTH // 2
-        while half:
-            low, high = (ir.Constant(ir.VectorType(ir.IntType(32), half), [*range(s, s + half)]) for s in (0, half))
-            undefined = ir.Constant(value.type, ir.Undefined)
-            value = builder.fadd(
-                builder.shuffle_vector(value, undefined, low), builder.shuffle_vector(value, undefined, high)
-            )
-            half //= 2
-        return builder.extract_element(value, ir.IntType(32)(0))
-
-    return v.dtype(v), codegen
+    return v.dtype(v), lambda context, builder, sig, args: sum_of_lanes(builder, args[0])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 
 
@@ -116,3 +118,52 @@ def lane_sum(v):
     for half in (8, 4, 2, 1):
         v = v[:half] + v[half:]
     return v[0]
+
+
+def load_each(x, index):
+    """The lanes at each place of an index with one tuple."""
+    return tuple(load(x, place) for place in _places(index))
+
+
+def numbers(w, index):
+    """The number at each place of an index with one tuple."""
+    return tuple(w[place] for place in _places(index))
+
+
+def spaced(first, step, like):
+    """The tuple (first, first + step, first + 2 step, ...) of whole numbers, as long as ``like``."""
+    return tuple(first + n * step for n in range(len(like)))
+
+
+def repeated(number, like):
+    """A tuple of one number, as long as ``like``."""
+    return (number,) * len(like)
+
+
+def begin(starts, columns):
+    """A block of sums: a row for each number, which all of its sums begin with; a column for each of ``columns``."""
+    return tuple((splat(number),) * len(columns) for number in starts)
+
+
+def add_products(s, u, v):
+    """The block s with u[m] · v[n] added to the sum in row m, column n; u holds numbers or lanes, v lanes."""
+    return tuple(
+        tuple(one + value * factor for one, value in zip(row, v, strict=True)) for row, factor in zip(s, u, strict=True)
+    )
+
+
+def store_each(y, index, s):
+    """Write a block to the places of an index with two tuples, the first for its rows, the second for its columns."""
+    for place, one in zip(_places(index), (one for row in s for one in row), strict=True):
+        store(y, place, one)
+
+
+def store_sums(dw, index, s):
+    """As ``store_each``, of each sum the one number that adding up its lanes gives."""
+    for place, one in zip(_places(index), (one for row in s for one in row), strict=True):
+        dw[place] = lane_sum(one)
+
+
+def _places(index):
+    """All places that an index with tuples names; its last tuple runs fastest."""
+    return product(*(element if isinstance(element, tuple) else (element,) for element in index))

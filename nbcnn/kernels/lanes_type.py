@@ -60,6 +60,19 @@ def broadcast(builder, number):
     return builder.shuffle_vector(first, ir.Constant(vector_type, ir.Undefined), zeros)
 
 
+def sum_of_lanes(builder, value):
+    """The sum of the 16 numbers, neighbours at distance 8, 4, 2, 1."""
+    half = WIDTH // 2
+    while half:
+        low, high = (ir.Constant(ir.VectorType(ir.IntType(32), half), [*range(s, s + half)]) for s in (0, half))
+        undefined = ir.Constant(value.type, ir.Undefined)
+        value = builder.fadd(
+            builder.shuffle_vector(value, undefined, low), builder.shuffle_vector(value, undefined, high)
+        )
+        half //= 2
+    return builder.extract_element(value, ir.IntType(32)(0))
+
+
 def address(context, builder, array_type, array, index_type, index, count=None):
     """Address of x[index] as a pointer to a vector, of which ``count`` numbers will be looked at (16 if it is None).
 

@@ -11,8 +11,9 @@ from math import isfinite
 from typing import Any
 
 from nbcnn.errors import KernelError, NbcnnError, shown
-from nbcnn.kernels.contract import Fixed, LossKernels, OneImage, PlainKernels, WeightedKernels
+from nbcnn.kernels.contract import Fixed, LossKernels, PlainKernels, WeightedKernels
 from nbcnn.kernels.cost import Cost
+from nbcnn.kernels.one_image import OneImage
 
 ARGUMENTS: dict[type, dict[str, tuple[str, ...]]] = {
     WeightedKernels: {

@@ -69,10 +69,8 @@ class Tape:
             part = self._parts[-1]
             self._places.append((part, len(part) - 1))
 
-    @property
-    def native(self) -> bool:
+        self.native = all(isinstance(part, _Stretch) for part in self._parts)
         """Whether no call on it is made by Python."""
-        return all(isinstance(part, _Stretch) for part in self._parts)
 
     def replace(self, number, call) -> None:
         """Put a call in the place of one that, like it, is compiled or Python's: the same on other arrays, say."""

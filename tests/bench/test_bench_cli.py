@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import nbcnn.bench.environment
+import nbcnn.bench.growth
 import nbcnn.bench.sweep
 from nbcnn.cli import main
 from nbcnn.cli._bench import progress
@@ -26,6 +27,18 @@ layers:
   - linear: {out_features: 2}
 train: {batch_size: 16, optimizer: {sgd: {lr: 0.1}}}
 """
+FLAT = """\
+name: flat
+input: {channels: 1, height: 4, width: 4}
+layers:
+  - flatten
+  - linear: {out_features: 3}
+train: {batch_size: 16, optimizer: {sgd: {lr: 0.1}}}
+"""
+
+
+def no(self: Any, *task: Any) -> dict[str, Any]:
+    return {}
 
 
 @pytest.fixture
@@ -34,6 +47,7 @@ def call(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(nbcnn.bench.environment, "busy", lambda place: None)
     (tmp_path / "small.yaml").write_text(SMALL)
+    (tmp_path / "flat.yaml").write_text(FLAT)
 
     def run(*words: str) -> tuple[Any, str, str]:
         with pytest.raises(SystemExit) as stop:
@@ -73,9 +87,6 @@ def test_layers_as_a_table(call: Any) -> None:
 
 
 def test_a_whole_network_beside_a_peer(call: Any) -> None:
-    def no(self: Any, *task: Any) -> dict[str, Any]:
-        return {}
-
     def same(self: Any, task: Any, x: Any) -> dict[str, Any]:
         return {"way": lambda: task.network(x)}
 
@@ -116,6 +127,41 @@ def test_a_sweep_leaves_a_folder(call: Any, monkeypatch: pytest.MonkeyPatch) -> 
     assert (code, "here exists already and is never overwritten" in err) == (2, True)
 
 
+def test_a_network_grows_beside_a_peer(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def same(self: Any, task: Any, x: Any) -> dict[str, Any]:
+        return {"way": lambda: task.network(x)}
+
+    monkeypatch.setattr(nbcnn.bench.growth, "BATCH_SIZES", (1, 3))
+    with registered("fake", training=no, inference=same):
+        words = ("--model", "small.yaml", "--sweep", "batch", "--against", "fake", "--rounds", "1", "--threads", "1")
+        code, out, err = call(*words)
+        assert (code, err) == (0, "")
+        assert "small along batch size: images 1×6×6, 1 thread; medians of 1 round in turn; µs/image" in out
+        assert re.search(r"^batch +nbcnn\n +1 +[\d.,]+\n +3 +[\d.,]+$", out, re.M)  # training: nbcnn alone
+        assert re.search(r"^ +3 +[\d.,]+ +way [\d.,]+ +[\d.]+$", out, re.M)
+        assert re.search(r"^inference: .*(nbcnn|level).* images", out, re.M)
+        assert out.splitlines()[-3:] == ["bench-1/sweep.json", "bench-1/sweep.csv", "bench-1/batch.png"]
+        saved = json.loads(Path("bench-1/sweep.json").read_text())
+        assert (saved["name"], saved["threads"], saved["rounds"]) == ("small", 1, 1)
+        assert saved["sweeps"][0]["overtaken"][0]["peer"] == "fake"
+        code, out, _ = call(*words, "--out", "here", "--only", "inference", "--patience", "1e-9", "--json")
+    (axis,) = json.loads(out)["sweeps"]
+    assert [point["at"] for point in axis["points"]] == [1]
+    assert axis["missing"][0]["why"].endswith("and a point may take 1e-09 (--patience)")
+
+
+def test_convolutions_race_beside_a_peer(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    axes = nbcnn.bench.sweep.AXES
+    monkeypatch.setitem(axes, "channels", axes["channels"]._replace(values=(1, 2), image=4))
+    with registered("fake"):
+        code, out, err = call("--sweep", "channels", "--rounds", "1", "--backend", "conv2d=direct", "--against", "fake")
+    assert (code, err) == (0, "")
+    assert re.search(r"^channels +direction +winner +by +direct +fake$", out, re.M)
+    assert re.search(r"^ +2 +forward +\w+ +[\d.]+× +[\d.]+ +[\d.]+$", out, re.M)
+    assert re.search(r"^ +2 +grad_input +direct +[\d.]+ +–$", out, re.M)
+    assert "channels: kernel 3×3, image 4×4, 64 images at once; 1 thread, at most 1 round in turn; µs/image" in out
+
+
 BUSY = "the machine is busy (load 9.0 on 2 processors): trust ratios more than times, and do not compare threads"
 
 
@@ -141,6 +187,9 @@ def test_a_busy_machine_is_told_once_in_lines_that_fit(crowded: Any) -> None:
         "--sweep kernl",
         "--sweep image --backend conv2d=pointwise",
         "--model small.yaml --only trainin",
+        "--model small.yaml --sweep batch --only memory",
+        "--model flat.yaml --sweep batch,channels",
+        "--sweep kernel --against tosch",
         "--against tosch",
     ],
 )
@@ -179,9 +228,27 @@ def test_on_a_terminal_progress_moves(monkeypatch: pytest.MonkeyPatch, capsys: p
         ("--sweep kernel --backend conv2d=dirct", r"unknown backend 'dirct' for conv2d; did you mean direct\?"),
         ("lenet --model lenet", "lenet races its layers, --model lenet measures a whole network; give one of them"),
         ("lenet --sweep all", "--sweep makes its own convolutions; leave out lenet"),
-        ("--sweep all --model lenet", "--sweep and --model measure different things; give one of them"),
-        ("--sweep all --against torch", "--against does not go with --sweep"),
-        ("--sweep all --set train.epochs=3", "--set does not go with --sweep"),
+        ("--sweep all --against tosch", r"--against tosch: unknown peer 'tosch'; did you mean torch\?"),
+        ("--sweep all --set train.epochs=3", "--set does not go with --sweep without --model"),
+        ("--sweep all --op relu", "--op does not go with --sweep"),
+        ("--sweep batch,imge --model lenet", r"--sweep imge: there is no such axis along .* did you mean image\?"),
+        (
+            "--sweep kernel --model lenet",
+            "--sweep kernel: there is no such axis along which a network grows; .*known: a",
+        ),
+        (
+            "--sweep batch --model lenet --only latency",
+            "--only latency: a sweep has no such measure; .*known: inference",
+        ),
+        ("--sweep batch --model lenet --op relu", "--op does not go with --model"),
+        ("--sweep batch --only training", "--only goes with --model"),
+        ("--sweep batch --patience 3", "--patience goes with --sweep and --model"),
+        ("--sweep threads --model lenet --threads 2", "--threads does not go with --sweep threads, which has its own"),
+        (
+            "--sweep channels --model flat.yaml",
+            "--sweep channels: flat has no convolution that could have more channel",
+        ),
+        ("--sweep batch --model small.yaml --only training --against mute", "--against mute: .* it has no training"),
         ("--model lenet --op relu", "--op does not go with --model"),
         ("--only training", "--only goes with --model"),
         ("--out x", "--out goes with --sweep"),
@@ -189,8 +256,12 @@ def test_on_a_terminal_progress_moves(monkeypatch: pytest.MonkeyPatch, capsys: p
     ],
 )
 def test_mistakes(call: Any, words: str, sentence: str) -> None:
-    with registered("absent", modules=("no_such_module",), install="pip install nothing"), registered("here"):
-        sentence = sentence.replace("known: onnxruntime", "known: absent, here, onnxruntime")
+    with (
+        registered("absent", modules=("no_such_module",), install="pip install nothing"),
+        registered("here"),
+        registered("mute", training=no),
+    ):
+        sentence = sentence.replace("known: onnxruntime", "known: absent, here, mute, onnxruntime")
         code, out, err = call(*words.split())
     assert code == 2
     assert re.search(sentence, err), err

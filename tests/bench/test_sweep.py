@@ -14,11 +14,11 @@ from nbcnn.bench.folder import new_folder, save_sweeps
 from nbcnn.bench.pictures import _mark, draw_sweep, styles
 from nbcnn.bench.sweep import AXES, KERNELS, Point, Sweep, axes_of, sweep
 from nbcnn.crew import Crew
-from nbcnn.errors import CheckpointError, KernelError
+from nbcnn.errors import CheckpointError, KernelError, PeerError
 from nbcnn.kernels.contract import Conv2dProblem
 from nbcnn.kernels.reference import conv2d_grad_input, conv2d_grad_weight
 
-from .fakes import contest, correlated, race_of, take_of
+from .fakes import contest, correlated, race_of, registered, take_of
 
 
 def along(name: str, *contests: Any) -> Sweep:
@@ -83,6 +83,48 @@ def test_batches_are_timed_as_batches() -> None:
     assert per_image == pytest.approx([0.0044, 0.0044 / 40])
 
 
+def test_peers_join_a_sweep_in_their_best_ways() -> None:
+    def layer(self: Any, arrays: Any, threads: int) -> Any:
+        kind.seen.append(len(arrays.x))
+        return {way: {"forward": lambda: correlated(arrays)} for way in ("plain", "clever")}
+
+    seconds = {"direct": 0.2, "naive": 0.3, "fake plain": 0.4, "fake clever": 0.1}
+    wanted, told = ["conv2d=direct", "conv2d=naive"], {"direct": 0.001, "naive": 0.021}
+    with registered("fake", layer=layer, seen=[]) as kind:
+        take = take_of(seconds)
+        axis = AXES["channels"]._replace(values=(1, 2), image=4)
+        found = sweep(axis, wanted, 2, race=race_of(told), peers={"fake": kind()}, take=take)
+        batch = sweep(
+            AXES["batch"]._replace(values=(3, 20), channels=1, image=4),
+            wanted[:1],
+            race=race_of(told),
+            peers={"fake": kind()},
+            take=take_of(seconds),
+        )
+    assert take.names[0] == ["direct", "fake plain", "fake clever"]  # naive has left after a quick look
+    contest = found.points[0].contest
+    assert contest.absent == {"naive": "left out after one round, 21× slower than the best"}
+    assert {name: list(times) for name, times in contest.seconds.items()} == {
+        "direct": ["forward", "grad_input", "grad_weight"],
+        "fake": ["forward"],
+    }
+    assert contest.image(contest.seconds["fake"]["forward"]) == pytest.approx(0.1 * 1.1 / 64)
+    assert contest.behind("forward", "direct", "fake") == pytest.approx(2)
+    assert [record["contender"] for record in contest.records()[:2]] == ["fake", "direct"]
+    assert kind.seen == [64, 64, 3, 20]
+    assert found.fixed == "kernel 3×3, image 4×4, 64 images at once"
+    assert batch.fixed == "kernel 5×5, image 4×4, 1 channels in and out"
+
+
+def test_a_peer_with_other_numbers_ends_a_sweep() -> None:
+    axis = AXES["channels"]._replace(values=(1,), image=4)
+    with (
+        registered("fake", error=0.01) as kind,
+        pytest.raises(PeerError, match=r"the results of forward of fake plain and of direct differ by 1.0e-02 of"),
+    ):
+        sweep(axis, ["conv2d=direct"], race=race_of({"direct": 1.0}), peers={"fake": kind()}, take=take_of({}))
+
+
 def test_a_sweep_that_nobody_can_do_is_refused() -> None:
     axis = AXES["kernel"]._replace(values=(3, 5))
     with pytest.raises(
@@ -135,6 +177,11 @@ def test_the_winner_and_its_margin() -> None:
     assert alone is not None
     assert (alone.margin, alone.clear) == (None, True)
     assert winner(contest(fft=None), "forward") is None
+    split = contest(direct=2.0, fft=2.1)
+    split.samples["forward"] = {"direct": [2.0, 1.0, 4.0], "fft": [1.9, 2.1, 3.8]}  # behind by the median of all
+    ahead = winner(split, "forward")
+    assert ahead is not None
+    assert (ahead.name, ahead.margin) == ("fft", pytest.approx(2.0 / 1.9))
 
 
 def test_lines_cross_where_both_take_the_same_time() -> None:

@@ -15,9 +15,10 @@ from nbcnn.check import Options, Report, check_backends, grid, suite
 from nbcnn.check.patterns import patterns
 from nbcnn.check.report import CHECKS
 from nbcnn.kernels import registry
-from nbcnn.kernels.contract import LANES, Conv2dProblem, OneImage, WeightedKernels
+from nbcnn.kernels.contract import LANES, Conv2dProblem, WeightedKernels
 from nbcnn.kernels.conv2d.direct import Direct
 from nbcnn.kernels.conv2d.naive import Naive
+from nbcnn.kernels.one_image import OneImage
 
 Spoil = Callable[[WeightedKernels, Conv2dProblem], WeightedKernels]
 

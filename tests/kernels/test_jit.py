@@ -140,6 +140,41 @@ def row(x, i, k):
 """
 
 
+FACTORY = """
+from nbcnn.kernels.jit import kernel
+
+def times(factor):
+    @kernel
+    def scale(x, y):
+        for i in range(x.size):
+            y[i] = factor * x[i]
+    return scale
+"""
+
+MADE = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import numpy as np
+from factory import times
+from nbcnn.kernels.tape import Tape
+x, y, found = np.ones(1), np.zeros(1), []
+made = [times(factor) for factor in {factors}]
+for call in (lambda function: function(x, y), lambda function: Tape([(function, (x, y))])()):
+    for function in made:
+        call(function)
+        found.append(float(y[0]))
+print(found)
+"""
+
+
+def test_functions_of_one_factory_are_not_mixed_up(sources: Path, tmp_path: Path) -> None:
+    """Each compiled first in a process of its own, so that both are the first of their name there."""
+    (sources / "factory.py").write_text(FACTORY)
+    for factors, wanted in (([2.0], [2, 2]), ([3.0], [3, 3]), ([2.0, 3.0], [2, 3, 2, 3])):
+        lines, _ = run(sources, tmp_path / "cache", MADE.replace("{factors}", str(factors)))
+        assert lines == [str([float(number) for number in wanted])]
+
+
 def test_bounds_are_checked_on_request(tmp_path: Path) -> None:
     (tmp_path / "copying.py").write_text(COPYING)
     assert run(tmp_path, tmp_path / "cache", BOUNDS) == (["in in in in "], "")

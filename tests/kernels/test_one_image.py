@@ -15,8 +15,9 @@ from nbcnn.check.fence import Fence
 from nbcnn.engine import Engine
 from nbcnn.errors import KernelError
 from nbcnn.kernels import registry
-from nbcnn.kernels.contract import LANES, Conv2dProblem, ElementwiseProblem, LinearProblem, OneImage, Pool2dProblem
+from nbcnn.kernels.contract import LANES, Conv2dProblem, ElementwiseProblem, LinearProblem, Pool2dProblem
 from nbcnn.kernels.conv2d.direct import Direct
+from nbcnn.kernels.one_image import OneImage
 from nbcnn.layers import LAYERS
 from nbcnn.layers.shape import Flatten
 from nbcnn.network import Network

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from nbcnn.kernels.avg_pool2d.direct import divisor
-from nbcnn.kernels.contract import LANES, Fixed, OneImage, Pool2dProblem
+from nbcnn.kernels.contract import LANES, Fixed, Pool2dProblem
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import load, splat, store_part
+from nbcnn.kernels.one_image import OneImage
 from nbcnn.kernels.planes import lay_out, next_row, planes_of
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from nbcnn.kernels.contract import Fixed, OneImage, PlainKernels, Pool2dProblem
+from nbcnn.kernels.contract import Fixed, PlainKernels, Pool2dProblem
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import load, splat, store
+from nbcnn.kernels.one_image import OneImage
 from nbcnn.kernels.registry import register
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from math import prod
 
-from nbcnn.kernels.contract import LANES, Conv2dProblem, Fixed, OneImage
+from nbcnn.kernels.contract import LANES, Conv2dProblem, Fixed
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import load, splat, store_part
+from nbcnn.kernels.one_image import OneImage
 from nbcnn.kernels.planes import lay_out, next_row, planes_of
 
 

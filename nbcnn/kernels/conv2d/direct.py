@@ -9,47 +9,43 @@ from __future__ import annotations
 
 from math import prod
 
-from nbcnn.kernels.contract import LANES, Conv2dProblem, Fixed, OneImage, WeightedKernels
+from nbcnn.kernels.contract import LANES, Conv2dProblem, Fixed, WeightedKernels
 from nbcnn.kernels.conv2d._blocks import correlate, sum_products
 from nbcnn.kernels.conv2d._direct_cost import direct_cost, frames
 from nbcnn.kernels.conv2d._shared import bias_gradient, pad
+from nbcnn.kernels.conv2d._sizes import forward_block, input_block, steps, weight_block
 from nbcnn.kernels.cost import Cost
 from nbcnn.kernels.jit import kernel
+from nbcnn.kernels.one_image import OneImage
 from nbcnn.kernels.registry import register
 
 
 @kernel
 def forward(x, w, b, y, work, numbers):
-    """x (C, H, W), w (O, C/G, KH, KW), b (O,) -> y (O, OH, OW); numbers: stride, dilation, padding of four sides."""
-    (down, right), (DH, DW), padding = numbers
+    """x (C, H, W), w (O, C/G, KH, KW), b (O,) -> y (O, OH, OW); numbers: row step, padding of four sides, column and
+    tap steps of _sizes.py, and block"""
+    down, padding, steps, block = numbers
     top, _, left, _ = padding
     H, W = x.shape[1:3]
     CG = w.shape[1]
     OG = w.shape[0] * CG // x.shape[0]
-    grid, walk = (y.shape[1], y.shape[2], 0, 1, 0, 1), (0, down, DH, 0, right, DW)
-    frame, inside = framed(x, work, padding, (DH, DW)), (top, top + H, left, left + W)
+    frame = framed(x, work, padding)
+    plan = (y.shape[1], y.shape[2], 0, 1, 0, 1), (0, down, 0), steps, (top, top + H, left, left + W)
     for g in range(x.shape[0] // CG):
         o, c = g * OG, g * CG
-        correlate(frame[c : c + CG], w[o : o + OG], b[o : o + OG], y[o : o + OG], grid, (walk, inside))
+        correlate(frame[c : c + CG], w[o : o + OG], b[o : o + OG], y[o : o + OG], plan, block)
 
 
 @kernel
-def framed(x, work, padding, hands):
-    """x (C, H, W) with its padding around it, dealt out to hands, in scratch; x itself where there is nothing to do."""
+def framed(x, work, padding):
+    """x (C, H, W) with its padding around it, in scratch; x itself where there is nothing to do."""
     top, bottom, left, right = padding
-    if top + bottom + left + right == 0 and hands[0] == hands[1] == 1:
+    if top + bottom + left + right == 0:
         return x
-    rows, columns = multiple(x.shape[1] + top + bottom, hands[0]), multiple(x.shape[2] + left + right, hands[1])
-    shape = (x.shape[0], rows, columns, x.shape[3])
-    frame = work[: shape[0] * rows * columns * shape[3]].reshape(shape)
-    pad(x, frame, top, left, hands)
+    shape = (x.shape[0], x.shape[1] + top + bottom, x.shape[2] + left + right, x.shape[3])
+    frame = work[: shape[0] * shape[1] * shape[2] * shape[3]].reshape(shape)
+    pad(x, frame, top, left)
     return frame
-
-
-@kernel
-def multiple(size, of):
-    """The next multiple."""
-    return (size + of - 1) // of * of
 
 
 @kernel
@@ -60,48 +56,47 @@ def grad_input(dy, w, dx, work, numbers):
     which ones depends on r modulo SH, the row's phase. So each phase is a plain cross-correlation with its share of the
     kernel, and no zero is ever multiplied for the stride's sake.
     """
-    stride, dilation, (top, _, left, _) = numbers
+    stride, dilation, (top, left), steps, block = numbers
     C, H, W = dx.shape[:3]
     O, CG, KH, KW = w.shape
     OG = O * CG // C
     OH, OW = dy.shape[1:3]
     above, before = (KH - 1) * dilation[0] // stride[0], (KW - 1) * dilation[1] // stride[1]
-    hands = (dilation[0] // common(dilation[0], stride[0]), dilation[1] // common(dilation[1], stride[1]))
-    FH = multiple(above + max(OH, (H - 1 + top) // stride[0] + 1), hands[0])
-    FW = multiple(before + max(OW, (W - 1 + left) // stride[1] + 1), hands[1])
+    FH = above + max(OH, (H - 1 + top) // stride[0] + 1)
+    FW = before + max(OW, (W - 1 + left) // stride[1] + 1)
     size = O * FH * FW * dy.shape[3]
     frame = work[:size].reshape((O, FH, FW, dy.shape[3]))
-    pad(dy, frame, above, before, hands)
+    pad(dy, frame, above, before)
     inside = (above, above + OH, before, before + OW)
     zeros = work[size : size + CG]
     zeros[:] = 0
     turned = work[size + CG : size + CG + CG * OG * KH * KW]
     for row in range(min(stride[0], H)):
-        a0, a_step, KHp, i0, i_step = phase(row + top, KH, stride[0], dilation[0])
+        a0, a_step, KHp, i0 = phase(row + top, KH, stride[0], dilation[0])
         for column in range(min(stride[1], W)):
-            k0, k_step, KWp, j0, j_step = phase(column + left, KW, stride[1], dilation[1])
+            k0, k_step, KWp, j0 = phase(column + left, KW, stride[1], dilation[1])
             down, right = (H - row + stride[0] - 1) // stride[0], (W - column + stride[1] - 1) // stride[1]
             grid = (down, right, row, stride[0], column, stride[1])
-            walk = (above + i0, 1, i_step, before + j0, 1, j_step)
+            plan = grid, (above + i0, 1, before + j0), steps, inside
             share = turned[: CG * OG * KHp * KWp].reshape((CG, OG, KHp, KWp))
             for g in range(C // CG):
                 o, c = g * OG, g * CG
                 turn(w[o : o + OG], share, (a0, a_step), (k0, k_step))
-                correlate(frame[o : o + OG], share, zeros, dx[c : c + CG], grid, (walk, inside))  # equation (3)
+                correlate(frame[o : o + OG], share, zeros, dx[c : c + CG], plan, block)  # equation (3)
 
 
 @kernel
 def phase(position, size, stride, dilation):
     """Of the ``size`` taps, those which a row at ``position`` in the padded image meets, and where in dy it meets them.
 
-    First tap, step of taps, their number; first row of dy (that of the last tap), step of rows.
+    First tap, step of taps, their number; first row of dy, that of the last tap.
     """
     tap = 0
     while tap < size and (position - tap * dilation) % stride != 0:
         tap += 1
     step = stride // common(stride, dilation)
     count = (size - tap + step - 1) // step
-    return tap, step, count, (position - (tap + (count - 1) * step) * dilation) // stride, dilation * step // stride
+    return tap, step, count, (position - (tap + (count - 1) * step) * dilation) // stride
 
 
 @kernel
@@ -126,19 +121,19 @@ def turn(w, share, rows, columns):
 @kernel
 def grad_weight(x, dy, dw, db, work, numbers):
     """x (C, H, W), dy (O, OH, OW) -> dw (O, C/G, KH, KW), db (O,), summed over the 16 images"""
-    stride, dilation, padding = numbers
+    stride, dilation, padding, block = numbers
     CG = dw.shape[1]
     OG = dw.shape[0] * CG // x.shape[0]
-    frame = framed(x, work, padding, (1, 1))
+    frame = framed(x, work, padding)
     for g in range(x.shape[0] // CG):
         o, c = g * OG, g * CG
-        sum_products(frame[c : c + CG], dy[o : o + OG], dw[o : o + OG], stride, dilation)
+        sum_products(frame[c : c + CG], dy[o : o + OG], dw[o : o + OG], stride, dilation, block)
     bias_gradient(dy, db)
 
 
 @register("conv2d")
 class Direct:
-    """naive's sums and bits, 2 channels x 4 pixels in registers"""
+    """naive's sums and bits, channels x pixels in registers"""
 
     def supports(self, problem: Conv2dProblem) -> str | None:
         """Everything."""
@@ -155,9 +150,13 @@ class Direct:
         return direct_cost(problem)
 
     def build(self, problem: Conv2dProblem) -> WeightedKernels:
-        """Bind stride, dilation and padding."""
-        numbers = (problem.stride, problem.dilation, problem.padding)
-        return WeightedKernels(Fixed(forward, numbers), Fixed(grad_input, numbers), Fixed(grad_weight, numbers))
+        """Bind stride, dilation, padding and the sizes of blocks."""
+        p = problem
+        return WeightedKernels(
+            Fixed(forward, (p.stride[0], p.padding, steps(p), forward_block(p))),
+            Fixed(grad_input, (p.stride, p.dilation, p.padding[::2], steps(p, backward=True), input_block(p))),
+            Fixed(grad_weight, (p.stride, p.dilation, p.padding, weight_block(p))),
+        )
 
     def single(self, problem: Conv2dProblem) -> OneImage:
         """16 pixels of the output at once."""

@@ -6,9 +6,10 @@ gradient the sum runs over images, so there the lanes hold 16 neighbouring featu
 
 from __future__ import annotations
 
-from nbcnn.kernels.contract import LANES, LinearProblem, OneImage, WeightedKernels
+from nbcnn.kernels.contract import LANES, LinearProblem, WeightedKernels
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import lane_sum, load, splat, store
+from nbcnn.kernels.one_image import OneImage
 from nbcnn.kernels.registry import register
 
 

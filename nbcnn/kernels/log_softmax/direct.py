@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from math import log
 
-from nbcnn.kernels.contract import LANES, ElementwiseProblem, OneImage, PlainKernels, SimpleBackend
+from nbcnn.kernels.contract import LANES, ElementwiseProblem, PlainKernels, SimpleBackend
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import exp, lane, load, maximum, splat, store
+from nbcnn.kernels.one_image import OneImage
 from nbcnn.kernels.registry import register
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from nbcnn.kernels.contract import LANES, Fixed, OneImage, Pool2dProblem
+from nbcnn.kernels.contract import LANES, Fixed, Pool2dProblem
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import load, maximum, splat, store_part
 from nbcnn.kernels.max_pool2d.direct import inside
+from nbcnn.kernels.one_image import OneImage
 from nbcnn.kernels.planes import lay_out, next_row, planes_of
 
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from nbcnn.kernels.contract import Fixed, OneImage, PlainKernels, Pool2dProblem, SimpleBackend
+from nbcnn.kernels.contract import Fixed, PlainKernels, Pool2dProblem, SimpleBackend
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import load, maximum, splat, store, where
+from nbcnn.kernels.one_image import OneImage
 from nbcnn.kernels.registry import register
 
 

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from nbcnn.kernels.contract import LANES, ElementwiseProblem, OneImage, PlainKernels, SimpleBackend
+from nbcnn.kernels.contract import LANES, ElementwiseProblem, PlainKernels, SimpleBackend
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import load, load_part, maximum, store, store_part, where
+from nbcnn.kernels.one_image import OneImage
 from nbcnn.kernels.registry import register
+
+
+@kernel
+def value(v):
+    return maximum(v, 0)  # equation (11)
+
+
+@kernel
+def gradient(y, d):
+    """d times the derivative, in terms of the output y."""
+    return where(y <= 0, 0, d)
 
 
 @kernel
 def forward(x, y, work):
     """x (F,) -> y (F,)"""
     for f in range(x.shape[0]):
-        v = load(x, (f,))
-        store(y, (f,), maximum(v, 0))  # equation (11)
+        store(y, (f,), value(load(x, (f,))))
 
 
 @kernel
@@ -21,16 +32,14 @@ def one_image(x, y, work):
     """The same for an image's numbers x (F,) alone, 16 at once."""
     F = x.shape[0]
     for f in range(0, F, LANES):
-        v = load_part(x, (f,), F - f)
-        store_part(y, (f,), maximum(v, 0), F - f)  # equation (11)
+        store_part(y, (f,), value(load_part(x, (f,), F - f)), F - f)
 
 
 @kernel
 def grad_input(x, y, dy, dx, work):
-    """The derivative in terms of the output y."""
+    """y (F,), dy (F,) -> dx (F,)"""
     for f in range(y.shape[0]):
-        v, d = load(y, (f,)), load(dy, (f,))
-        store(dx, (f,), where(v <= 0, 0, d))
+        store(dx, (f,), gradient(load(y, (f,)), load(dy, (f,))))
 
 
 @register("relu")

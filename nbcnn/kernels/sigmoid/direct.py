@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from nbcnn.kernels.contract import LANES, ElementwiseProblem, OneImage, PlainKernels, SimpleBackend
+from nbcnn.kernels.contract import LANES, ElementwiseProblem, PlainKernels, SimpleBackend
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import load, load_part, sigmoid, store, store_part
+from nbcnn.kernels.one_image import OneImage
 from nbcnn.kernels.registry import register
+
+
+@kernel
+def value(v):
+    return sigmoid(v)  # equation (12)
+
+
+@kernel
+def gradient(y, d):
+    """d times the derivative, in terms of the output y."""
+    return d * (y * (1 - y))
 
 
 @kernel
 def forward(x, y, work):
     """x (F,) -> y (F,)"""
     for f in range(x.shape[0]):
-        v = load(x, (f,))
-        store(y, (f,), sigmoid(v))  # equation (12)
+        store(y, (f,), value(load(x, (f,))))
 
 
 @kernel
@@ -21,16 +32,14 @@ def one_image(x, y, work):
     """The same for an image's numbers x (F,) alone, 16 at once."""
     F = x.shape[0]
     for f in range(0, F, LANES):
-        v = load_part(x, (f,), F - f)
-        store_part(y, (f,), sigmoid(v), F - f)  # equation (12)
+        store_part(y, (f,), value(load_part(x, (f,), F - f)), F - f)
 
 
 @kernel
 def grad_input(x, y, dy, dx, work):
-    """The derivative in terms of the output y."""
+    """y (F,), dy (F,) -> dx (F,)"""
     for f in range(y.shape[0]):
-        v, d = load(y, (f,)), load(dy, (f,))
-        store(dx, (f,), d * (v * (1 - v)))
+        store(dx, (f,), gradient(load(y, (f,)), load(dy, (f,))))
 
 
 @register("sigmoid")

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from nbcnn.kernels.contract import LANES, ElementwiseProblem, OneImage, PlainKernels, SimpleBackend
+from nbcnn.kernels.contract import LANES, ElementwiseProblem, PlainKernels, SimpleBackend
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import expm1, load, load_part, store, store_part, where
+from nbcnn.kernels.one_image import OneImage
 from nbcnn.kernels.registry import register
+
+
+@kernel
+def value(v):
+    e = expm1(2 * where(v > 20, 20, where(v < -20, -20, v)))  # beyond 20, tanh is 1 in any precision
+    return e / (e + 2)  # equation (13)
+
+
+@kernel
+def gradient(y, d):
+    """d times the derivative, in terms of the output y."""
+    return d * (1 - y * y)
 
 
 @kernel
 def forward(x, y, work):
     """x (F,) -> y (F,)"""
     for f in range(x.shape[0]):
-        store(y, (f,), hyperbolic(load(x, (f,))))
+        store(y, (f,), value(load(x, (f,))))
 
 
 @kernel
@@ -20,22 +33,14 @@ def one_image(x, y, work):
     """The same for an image's numbers x (F,) alone, 16 at once."""
     F = x.shape[0]
     for f in range(0, F, LANES):
-        store_part(y, (f,), hyperbolic(load_part(x, (f,), F - f)), F - f)
-
-
-@kernel
-def hyperbolic(v):
-    """16 numbers of any images."""
-    e = expm1(2 * where(v > 20, 20, where(v < -20, -20, v)))  # beyond 20, tanh is 1 in any precision
-    return e / (e + 2)  # equation (13)
+        store_part(y, (f,), value(load_part(x, (f,), F - f)), F - f)
 
 
 @kernel
 def grad_input(x, y, dy, dx, work):
-    """The derivative in terms of the output y."""
+    """y (F,), dy (F,) -> dx (F,)"""
     for f in range(y.shape[0]):
-        v, d = load(y, (f,)), load(dy, (f,))
-        store(dx, (f,), d * (1 - v * v))
+        store(dx, (f,), gradient(load(y, (f,)), load(dy, (f,))))
 
 
 @register("tanh")
