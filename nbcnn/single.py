@@ -24,8 +24,7 @@ from nbcnn.layers.base import serves_one_image
 from nbcnn.network import Network
 
 FEW = 7
-"""So many images and more go in packs. LeNet's packs are faster from 9 on, those of a network of strides from 7 on
-(tests/benchmarks/one_image.py); wider networks would gain up to 10."""
+"""So many images and more go in packs, which are faster from 7 or 8 on: tests/benchmarks/one_image.py."""
 
 
 def can_go_alone(network: Network) -> bool:
