@@ -8,11 +8,13 @@ sum, in the same order, for any number of threads.
 from __future__ import annotations
 
 from contextlib import nullcontext
+from functools import cached_property
 from math import prod
 from typing import NamedTuple
 
 import numpy as np
 
+from nbcnn import single
 from nbcnn.auto import settle
 from nbcnn.blas import one_blas_thread
 from nbcnn.crew import Crew, available_threads
@@ -62,10 +64,17 @@ class Engine:
     def predict(self, images: np.ndarray) -> np.ndarray:
         """The last layer's output (N, …) for images (N, C, H, W).
 
-        Bytes are scaled as in training, floats taken as they are.
+        Bytes are scaled as in training, floats taken as they are. Few images go one by one, to the same bits.
         """
+        if 0 < len(images) < single.FEW and self._single is not None:
+            return self._single.predict(images, self._scaling(images))
         self._run("predict", Task(images, self._scaling(images)), np.arange(len(images)))
         return self._batch.outputs[: len(images)].copy().reshape(len(images), *self.network.out_shape)
+
+    @cached_property
+    def _single(self) -> single.Single | None:
+        """The way of one image through the network, where all its layers have one."""
+        return single.Single(self.network) if single.can_go_alone(self.network) else None
 
     def warm(self, images: np.ndarray, labels: np.ndarray) -> None:
         """Run one pack on every worker in this thread, so that all kernels are compiled; no parameter is changed."""

@@ -88,12 +88,15 @@ class Network:
 
     def scores(self, images: np.ndarray) -> np.ndarray:
         """As calling the network, for images (N, C, H, W) of any kind: bytes are scaled as in training."""
+        engine, images = self._engine or self._make_engine(), np.ascontiguousarray(images)
+        # Numba would compile anew for an array that can't be written to, as pictures that were read can't.
+        return engine.predict(images if images.flags.writeable else images.copy())
+
+    def _make_engine(self) -> Engine:
         from nbcnn.engine import Engine
 
-        if self._engine is None:
-            self._engine = Engine(self, training=False, threads=self.config.train.threads)
-        # Numba would compile anew for an array that can't be written to, as pictures that were read can't.
-        return self._engine.predict(np.require(images, requirements=["C", "W"]))
+        self._engine = Engine(self, training=False, threads=self.config.train.threads)
+        return self._engine
 
     def class_name(self, index: int) -> str:
         """The name of a class, or its number where names are not known."""
@@ -101,6 +104,8 @@ class Network:
 
     def check_input(self, x: np.ndarray) -> None:
         """Raise ShapeError with the likely cause unless x is a float array (N, *in_shape)."""
+        if isinstance(x, np.ndarray) and x.shape[1:] == self.root.in_shape and x.dtype.kind == "f":
+            return
         c, h, w = self.in_shape
         wanted = f"expected float32 images of shape (N, {c}, {h}, {w})"
         if not isinstance(x, np.ndarray):

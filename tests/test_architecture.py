@@ -58,8 +58,8 @@ def test_an_import_the_other_way_is_found(
         (ROOT / "pyproject.toml")
         .read_text(encoding="utf-8")
         .replace(
-            '"engine",\n    "worker",\n    "auto",\n    "rehearsal",\n    "network",',
-            '"network | engine",\n    "auto",',
+            '"engine",\n    "worker",\n    "auto | single",\n    "rehearsal",\n    "network",',
+            '"network | engine",\n    "auto | single",',
         )
     )
     assert turned.count('"network | engine"') == 1

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from nbcnn.check import one_image
 from nbcnn.check.grid import grid, of_dtype
 from nbcnn.check.report import Report
 from nbcnn.check.rig import BrokenError, Rig
@@ -172,7 +173,10 @@ def _run(pair: list[str], seed: int) -> None:
     for number, case in enumerate(of_dtype(case, "float32") for case in part):
         _print({"pair": pair, "begins": described(case)})
         try:
-            Rig(backend, case.problem).run(cast(case.problem, rounded(case.problem, (seed, number))))
+            inputs = cast(case.problem, rounded(case.problem, (seed, number)))
+            Rig(backend, case.problem).run(inputs)
+            if found := one_image.of(backend, case.problem):
+                one_image.run(found, case.problem, one_image.alone(inputs, 0))
             passed += 1
         except BrokenError as error:
             _print({"pair": pair, "failure": str(error), "problem": described(case)})

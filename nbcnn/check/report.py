@@ -16,6 +16,7 @@ CHECKS = {
     "whole numbers": "results on small whole numbers: equal to the float64 oracle, or within the stated tolerance",
     "rounding": "results on normally distributed numbers, within the bound for the formula's sums or the tolerance",
     "repeats": "the same bits again, in other order and with other leftovers in scratch and outputs",
+    "one image": "where a backend has a kernel for one image alone: the bits that a pack gives",
     "adjoint": "⟨conv(x), dy⟩ = ⟨x, dx⟩ = ⟨w, dw⟩ in float64",
     "jacobian": "all derivatives against differences of the forward kernel, in float64",
     "not a number": "NaN and infinity show wherever the formula takes them, and stay in their image",

@@ -23,7 +23,7 @@ class Rig:
     """A backend's kernels for a problem. Raises BrokenError where build() or workspace() breaks the contract."""
 
     def __init__(self, backend: Backend, problem: Any) -> None:
-        self.problem = problem
+        self.backend, self.problem = backend, problem
         self.kernels = _called("build", backend.build, problem)
         kind = problem.kernels
         if not isinstance(self.kernels, kind):

@@ -21,6 +21,7 @@ from nbcnn.check.jacobian import check_jacobian
 from nbcnn.check.network import check_network, networks
 from nbcnn.check.nonfinite import check_nonfinite
 from nbcnn.check.odd import busy, tiny
+from nbcnn.check.one_image import CHECK as ONE_IMAGE
 from nbcnn.check.oracle import ORACLES
 from nbcnn.check.outofbounds import CHECK as OUT_OF_BOUNDS
 from nbcnn.check.outofbounds import Child
@@ -170,7 +171,7 @@ def _check_more(report: Report, taken: list[Any], options: Options) -> None:
 
     _note_looseness(report)
     if not report.sound:
-        report.notes.append(_left_out(report.op))
+        report.notes.append(_left_out(report.op, backend))
         return
     with report.timed("jacobian"):
         for problem in some(tiny(report.op), "float64", 8):
@@ -187,9 +188,18 @@ def _check_more(report: Report, taken: list[Any], options: Options) -> None:
             check_network(report.op, report.name, report)
 
 
-def _left_out(op: str) -> str:
+def _left_out(op: str, backend: Any) -> str:
+    one = [ONE_IMAGE] if hasattr(backend, "single") else []
     weighted = ["adjoint"] if op in ("conv2d", "linear") else []
-    later = ["repeats", *weighted, "jacobian", "not a number", "threads", *(["network"] if op in networks() else [])]
+    later = [
+        "repeats",
+        *one,
+        *weighted,
+        "jacobian",
+        "not a number",
+        "threads",
+        *(["network"] if op in networks() else []),
+    ]
     return f"left out until `contract` passes: {', '.join(later[:-1])} and {later[-1]}; they would blame other causes"
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nbcnn.check import diagnosis
+from nbcnn.check import diagnosis, one_image
 from nbcnn.check.calls import Array, Arrays
 from nbcnn.check.compare import compare, told
 from nbcnn.check.data import cast, rounded, whole
@@ -53,6 +53,8 @@ def check_case(rig: Rig, case: Case, made: list[Sample], tolerance: float, repor
             if not sample.whole and report.sound:
                 with report.timed("repeats"):
                     _repeats(rig, case, inputs, ran, report)
+                with report.timed(one_image.CHECK):
+                    one_image.check(rig.backend, case.problem, inputs, ran.out, report, described(case))
                 if case.problem.dtype == "float64" and case.problem.kernels is WeightedKernels:
                     with report.timed("adjoint"):
                         _adjoint(case, sample.inputs, ran.out, limits, report)

@@ -234,9 +234,9 @@ class LossProblem:
 class Backend(Protocol):
     """One way to compute an op. Its name is its file's name; the first line of its docstring is what listings show.
 
-    It may also have ``cost(problem)``, a Cost (cost.py), where it does not do the formula's sums; and
+    It may also have ``cost(problem)``, a Cost (cost.py), where it does not do the formula's sums;
     ``tolerance(problem)``, the bound of its float32 error as a share of the largest sum of absolute products, where its
-    sums are not of the formula's products (else results are exact on small whole numbers, in any order of the sum).
+    sums are not of the formula's (else exact on small whole numbers); ``single(problem)``, see one_image.py.
     """
 
     def supports(self, problem: Any) -> str | None:

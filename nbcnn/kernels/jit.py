@@ -43,6 +43,7 @@ LANGUAGE = (
     "lanes_type.py",
     "lanes_operators.py",
     "lanes_numba.py",
+    "lanes_parts.py",
     "lanes_blocks.py",
     "lanes_math.py",
 )

@@ -36,6 +36,13 @@ and w[o + 1, c].
 ``store_each(y, index, s)``  put a block where an index with a tuple of rows and one of columns says
 ``store_sums(dw, index, s)``  the same with the ``lane_sum`` of each
 
+Where there is only one image, lanes hold 16 neighbours of it, and some words more are of use:
+
+``load_part(x, index, n)``      the first n numbers from x[index] on, zeros in the lanes beyond; all 16 for n >= 16
+``store_part(y, index, v, n)``  put the first n there
+``load_columns(x, (o, f))``     of a matrix x four vectors: columns f to f + 3 of its rows o to o + 15
+``every_second(u, v)``          of the 32 numbers of u and v those at 0, 2, 4, …
+
 Under ``NUMBA_DISABLE_JIT=1`` a lane vector is a NumPy array of 16 and the same kernels run as plain Python.
 """
 
@@ -50,10 +57,13 @@ if config.DISABLE_JIT:
     from nbcnn.kernels.lanes_plain import (
         add_products,
         begin,
+        every_second,
         lane,
         lane_sum,
         load,
+        load_columns,
         load_each,
+        load_part,
         maximum,
         numbers,
         power_of_two,
@@ -63,6 +73,7 @@ if config.DISABLE_JIT:
         splat,
         store,
         store_each,
+        store_part,
         store_sums,
         where,
     )
@@ -78,6 +89,7 @@ else:
         store_sums,
     )
     from nbcnn.kernels.lanes_numba import lane, lane_sum, load, maximum, power_of_two, rint, splat, store, where
+    from nbcnn.kernels.lanes_parts import every_second, load_columns, load_part, store_part
 
 from nbcnn.kernels.lanes_math import exp, expm1, sigmoid
 
@@ -85,12 +97,15 @@ __all__ = [
     "LANES",
     "add_products",
     "begin",
+    "every_second",
     "exp",
     "expm1",
     "lane",
     "lane_sum",
     "load",
+    "load_columns",
     "load_each",
+    "load_part",
     "maximum",
     "numbers",
     "power_of_two",
@@ -101,6 +116,7 @@ __all__ = [
     "splat",
     "store",
     "store_each",
+    "store_part",
     "store_sums",
     "where",
 ]

@@ -44,6 +44,44 @@ def _place(x, index):
     return place
 
 
+def load_part(x, index, count):
+    """The first ``count`` numbers from x[index] on, zeros in the lanes beyond."""
+    v = np.zeros(16, x.dtype).view(Lanes)
+    place = _part(x, index, count)
+    v[: place.size] = place
+    return v
+
+
+def store_part(x, index, v, count):
+    """Write the first ``count`` of the 16 numbers ``v`` from x[index] on."""
+    place = _part(x, index, count)
+    place[:] = v[: place.size]
+
+
+def _part(x, index, count):
+    """A view of up to 16 numbers. Raises IndexError where machine code would silently go elsewhere."""
+    *outer, first = index
+    count = min(max(count, 0), 16)
+    place = x[tuple(outer)][first : first + count]
+    if count and (min(index) < 0 or place.shape != (count,)):
+        raise IndexError(f"{count} lanes at {index} are outside an array of shape {x.shape}")
+    return place
+
+
+def every_second(u, v):
+    """Of the 32 numbers of u and v those at 0, 2, 4, …"""
+    return np.concatenate([u, v])[::2].view(Lanes)
+
+
+def load_columns(x, index):
+    """Of x (O, F) at index (o, f) four vectors: the k-th holds x[o + l, f + k] in lane l."""
+    o, f = index
+    place = x[o : o + 16, f : f + 4]
+    if min(index) < 0 or place.shape != (16, 4):
+        raise IndexError(f"16 rows of 4 columns at {index} are outside an array of shape {x.shape}")
+    return tuple(column.copy().view(Lanes) for column in place.T)
+
+
 def splat(number):
     """The same number in every lane."""
     return np.full(16, number).view(Lanes)

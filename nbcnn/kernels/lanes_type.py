@@ -73,8 +73,8 @@ def sum_of_lanes(builder, value):
     return builder.extract_element(value, ir.IntType(32)(0))
 
 
-def address(context, builder, array_type, array, index_type, index):
-    """Address of x[index] as a pointer to a vector.
+def address(context, builder, array_type, array, index_type, index, count=None):
+    """Address of x[index] as a pointer to a vector, of which ``count`` numbers will be looked at (16 if it is None).
 
     An index that leaves out only the last axis says that it is 16 long: a constant stride costs no multiplication.
     """
@@ -88,7 +88,12 @@ def address(context, builder, array_type, array, index_type, index):
     shape = cgutils.unpack_tuple(builder, ary.shape, array_type.ndim)
     if context.enable_boundscheck:
         for axis, (i, length) in enumerate(zip(indices, shape, strict=True)):
-            last = builder.add(i, i.type(WIDTH - 1)) if axis == array_type.ndim - 1 else i
+            last = i
+            if axis == array_type.ndim - 1:
+                reach = i.type(WIDTH - 1)
+                if count is not None:
+                    reach = builder.sub(_between(builder, count, i.type(1), i.type(WIDTH)), i.type(1))
+                last = builder.add(i, reach)
             cgutils.do_boundscheck(context, builder, i, length, axis)
             cgutils.do_boundscheck(context, builder, last, length, axis)
     if len(given) == array_type.ndim - 1:
@@ -100,6 +105,11 @@ def address(context, builder, array_type, array, index_type, index):
         offset = builder.add(builder.mul(offset, length, flags=("nsw",)), i, flags=("nsw",))
     number = builder.gep(ary.data, [offset], inbounds=True)
     return builder.bitcast(number, ir.VectorType(FLOAT[array_type.dtype], WIDTH).as_pointer())
+
+
+def _between(builder, number, low, high):
+    number = builder.select(builder.icmp_signed("<", number, low), low, number)
+    return builder.select(builder.icmp_signed(">", number, high), high, number)
 
 
 def lanes_of(*args):

@@ -13,6 +13,7 @@ from typing import Any
 from nbcnn.errors import KernelError, NbcnnError, shown
 from nbcnn.kernels.contract import Fixed, LossKernels, PlainKernels, WeightedKernels
 from nbcnn.kernels.cost import Cost
+from nbcnn.kernels.one_image import OneImage
 
 ARGUMENTS: dict[type, dict[str, tuple[str, ...]]] = {
     WeightedKernels: {
@@ -29,7 +30,7 @@ ARGUMENTS: dict[type, dict[str, tuple[str, ...]]] = {
 """What each kernel of a tuple is called with, as contract.py says."""
 
 _OWED = {"supports": "None or a reason", "workspace": "a number", "build": "the kernels"}
-_MAY_HAVE = ("cost", "tolerance")
+_MAY_HAVE = ("cost", "tolerance", "single")
 
 
 def check_class(backend: Any) -> None:
@@ -59,9 +60,12 @@ def refusal(backend: Any, problem: Any) -> str | None:
 
 def scratch(backend: Any, problem: Any) -> int:
     """How many numbers of scratch a backend needs for a problem."""
-    answer = _ask(backend.workspace, "workspace", backend, problem)
+    return _count(backend, "workspace", "a whole number", _ask(backend.workspace, "workspace", backend, problem))
+
+
+def _count(backend: Any, name: str, what: str, answer: Any) -> int:
     if isinstance(answer, bool) or not hasattr(answer, "__index__") or answer < 0:
-        raise _breach(backend, "workspace", "a whole number of at least 0", answer)
+        raise _breach(backend, name, f"{what} of at least 0", answer)
     return int(answer)
 
 
@@ -73,6 +77,17 @@ def kernels(backend: Any, problem: Any) -> Any:
     for direction, arguments in ARGUMENTS.get(wanted, {}).items():
         _check_kernel(backend, direction, getattr(built, direction), arguments)
     return built
+
+
+def one_image(backend: Any, problem: Any) -> OneImage | None:
+    """A backend's forward pass of one image, or None where it has none."""
+    if not hasattr(backend, "single"):
+        return None
+    built = _ask(backend.single, "single", backend, problem)
+    if not isinstance(built, OneImage):
+        raise _breach(backend, "single", f"OneImage({', '.join(OneImage._fields)})", type(built).__name__)
+    _check_kernel(backend, "forward", built.forward, ARGUMENTS[problem.kernels]["forward"])
+    return built._replace(workspace=_count(backend, "single", "OneImage with a workspace", built.workspace))
 
 
 def check_statements(backend: Any, problem: Any) -> None:

@@ -29,6 +29,17 @@ def gather(images, order, place, scaling, x):
 
 
 @kernel
+def take_one(image, scaling, x):
+    """The same for one image (1, C, H, W) alone, to x of that shape."""
+    for c in range(x.shape[1]):
+        factor, offset = scaling[0, c], scaling[1, c]
+        for i in range(x.shape[2]):
+            row, out = image[0, c, i], x[0, c, i]
+            for j in range(x.shape[3]):
+                out[j] = row[j] * factor + offset
+
+
+@kernel
 def gather_labels(labels, order, place, weight, pack_labels, scale):
     """Labels (N,) of the same images to pack_labels (16,), weight[0] to scale (16,); blank lanes get 0 of both."""
     first = place[0] * LANES

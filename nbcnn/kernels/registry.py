@@ -93,6 +93,7 @@ def forget(op: str, name: str) -> None:
     del _registered[op, name]
     backend.cache_clear()
     prepare.cache_clear()
+    prepare_single.cache_clear()
 
 
 def op_names() -> list[str]:
@@ -161,3 +162,10 @@ def prepare(problem: Any, name: str = DEFAULT) -> Prepared:
         hint = f"; these can: {', '.join(others)}" if others else "; no known backend can"
         raise KernelError(f"backend {name} can't do this {problem.op}: {reason}{hint}")
     return Prepared(obligations.kernels(chosen, problem), obligations.scratch(chosen, problem))
+
+
+@cache
+def prepare_single(problem: Any, name: str = DEFAULT) -> Prepared | None:
+    """The forward pass of one image, for a problem that ``prepare`` takes; None where the backend has none."""
+    built = obligations.one_image(backend(problem.op, name), problem)
+    return built and Prepared(built, built.workspace)

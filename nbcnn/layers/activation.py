@@ -6,7 +6,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from nbcnn.kernels.contract import ElementwiseProblem
-from nbcnn.layers.base import LAYERS, Bound, Layer, LayerConfig, Room, Shape
+from nbcnn.layers.base import LAYERS, Bound, Layer, LayerConfig, Room, Shape, for_one_image
 from nbcnn.layers.plain import bind_plain
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class Activation(Layer):
     def problem(self) -> ElementwiseProblem:
         return ElementwiseProblem(self.kind, prod(self.in_shape))
 
+    @for_one_image
     def bind(self, room: Room, x: np.ndarray, dx: np.ndarray | None, training: bool) -> Bound:
         return bind_plain(self, room, x, dx, training)
 

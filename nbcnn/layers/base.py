@@ -7,8 +7,9 @@ buffers; ``bind`` ties one layer's kernels to such views and returns the calls t
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
@@ -91,6 +92,23 @@ class Bound:
     dy: np.ndarray | None
     forward: list[Call]
     backward: list[Call] = field(default_factory=list)
+
+
+F = TypeVar("F", bound=Callable[..., Bound])
+
+
+def for_one_image(bind: F) -> F:
+    """Mark a ``bind`` that asks nothing but its room for arrays and kernels, and so works without the last axis of 16.
+
+    The mark is the function's: a subclass with a ``bind`` of its own has none until it says so.
+    """
+    bind.for_one_image = True  # type: ignore[attr-defined]
+    return bind
+
+
+def serves_one_image(layer: Layer) -> bool:
+    """Whether a layer can be bound to arrays of one image (single.py)."""
+    return getattr(type(layer).bind, "for_one_image", False)
 
 
 class Layer(ABC):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from nbcnn.layers.base import LAYERS, Bound, Call, Layer, LayerConfig, Parameter, Room, Shape
+from nbcnn.layers.base import LAYERS, Bound, Call, Layer, LayerConfig, Parameter, Room, Shape, for_one_image
 from nbcnn.layers.entries import LayerList, kind_of
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class Sequential(Layer):
     def children(self) -> tuple[Layer, ...]:
         return tuple(self._children)
 
+    @for_one_image
     def bind(self, room: Room, x: np.ndarray, dx: np.ndarray | None, training: bool) -> Bound:
         forward: list[Call] = []
         backward: list[Call] = []

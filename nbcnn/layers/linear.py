@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from nbcnn.errors import ShapeError
 from nbcnn.kernels.contract import LinearProblem
-from nbcnn.layers.base import LAYERS, Bound, Layer, LayerConfig, Parameter, Room, Shape
+from nbcnn.layers.base import LAYERS, Bound, Layer, LayerConfig, Parameter, Room, Shape, for_one_image
 from nbcnn.layers.fields import Positive
 from nbcnn.layers.weighted import bind_weighted
 
@@ -48,5 +48,6 @@ class Linear(Layer):
         weight = Parameter(self.problem.w_shape, *fans)
         return {"weight": weight} | ({"bias": Parameter(self.problem.y_shape, *fans)} if self.config.bias else {})
 
+    @for_one_image
     def bind(self, room: Room, x: np.ndarray, dx: np.ndarray | None, training: bool) -> Bound:
         return bind_weighted(self, room, x, dx, training, self.config.bias)

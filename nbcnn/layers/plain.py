@@ -19,7 +19,7 @@ def bind_plain(layer: Layer, room: Room, x: np.ndarray, dx: np.ndarray | None, t
     y = room.pack(layer.out_shape)
 
     def seen(pack: np.ndarray) -> np.ndarray:
-        return pack.reshape(-1, pack.shape[-1]) if len(problem.x_shape) == 1 else pack
+        return pack.reshape(-1, *pack.shape[len(layer.out_shape) :]) if len(problem.x_shape) == 1 else pack
 
     bound = Bound(y, None, [Call(layer.path, "forward", kernels.forward, (seen(x), seen(y), work))])
     if training:

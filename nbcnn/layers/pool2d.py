@@ -9,7 +9,7 @@ from pydantic import model_validator
 from nbcnn.errors import ShapeError
 from nbcnn.kernels.contract import Pool2dProblem
 from nbcnn.kernels.shapes import Pair, four_sides, pooling_padding_flaw
-from nbcnn.layers.base import LAYERS, Bound, Layer, LayerConfig, Room, Shape
+from nbcnn.layers.base import LAYERS, Bound, Layer, LayerConfig, Room, Shape, for_one_image
 from nbcnn.layers.fields import PaddingSides, PositivePair
 from nbcnn.layers.images import image_shape, output_shape
 from nbcnn.layers.plain import bind_plain
@@ -61,6 +61,7 @@ class Pool2d(Layer):
     def infer(self) -> Shape:
         return output_shape(self.where, "window", self.problem)
 
+    @for_one_image
     def bind(self, room: Room, x: np.ndarray, dx: np.ndarray | None, training: bool) -> Bound:
         return bind_plain(self, room, x, dx, training)
 

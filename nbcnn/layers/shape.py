@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
-from nbcnn.layers.base import LAYERS, Bound, Layer, LayerConfig, Room, Shape
+from nbcnn.layers.base import LAYERS, Bound, Layer, LayerConfig, Room, Shape, for_one_image
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,6 +24,7 @@ class Flatten(Layer):
     def infer(self) -> Shape:
         return (prod(self.in_shape),)
 
+    @for_one_image
     def bind(self, room: Room, x: np.ndarray, dx: np.ndarray | None, training: bool) -> Bound:
-        flat = (*self.out_shape, x.shape[-1])
+        flat = (*self.out_shape, *x.shape[len(self.in_shape) :])
         return Bound(x.reshape(flat), None if dx is None else dx.reshape(flat), [])

@@ -71,6 +71,8 @@ def try_backend(op: str, name: str) -> None:
         obligations.check_statements(backend, problem)
         for direction, kernel, arrays in _calls(problem, kernels, floats):
             _try_kernel(backend, direction, kernel, arrays)
+        if found := obligations.one_image(backend, problem):
+            _try_kernel(backend, "single's forward", found.forward, _one_image(problem, found.workspace))
 
 
 def _calls(problem: Any, kernels: Any, floats: int) -> Iterator[tuple[str, Callable[..., object], tuple[Any, ...]]]:
@@ -96,6 +98,14 @@ def _calls(problem: Any, kernels: Any, floats: int) -> Iterator[tuple[str, Calla
     yield "forward", kernels.forward, (x, w, b, y, work)
     yield "grad_input", kernels.grad_input, (dy, w, dx, work)
     yield "grad_weight", kernels.grad_weight, (x, dy, zeros(*problem.w_shape), zeros(problem.w_shape[0]), work)
+
+
+def _one_image(problem: Any, floats: int) -> tuple[Any, ...]:
+    """Arrays of zeros for a kernel of one image."""
+    import numpy as np
+
+    weights = (problem.w_shape, problem.w_shape[:1]) if problem.kernels is WeightedKernels else ()
+    return tuple(np.zeros(shape, problem.dtype) for shape in (problem.x_shape, *weights, problem.y_shape, (floats,)))
 
 
 def _try_kernel(backend: Any, direction: str, kernel: Callable[..., object], arrays: tuple[Any, ...]) -> None:

@@ -16,7 +16,9 @@ from nbcnn.check.patterns import patterns
 from nbcnn.check.report import CHECKS
 from nbcnn.kernels import registry
 from nbcnn.kernels.contract import LANES, Conv2dProblem, WeightedKernels
+from nbcnn.kernels.conv2d.direct import Direct
 from nbcnn.kernels.conv2d.naive import Naive
+from nbcnn.kernels.one_image import OneImage
 
 Spoil = Callable[[WeightedKernels, Conv2dProblem], WeightedKernels]
 
@@ -357,6 +359,42 @@ class _BuildRaises(_Bad):
         raise LookupError("no such kernel")
 
 
+class _OneImageInAnotherOrder(_Bad):
+    def single(self, problem: Conv2dProblem) -> OneImage:
+        found = Direct().single(problem)
+
+        def forward(x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
+            found.forward(x, w, 0 * b, y, work)
+            y += b[:, None, None]
+
+        return found._replace(forward=forward)
+
+
+class _OneImageWithoutItsLastPixel(_Bad):
+    def single(self, problem: Conv2dProblem) -> OneImage:
+        found = Direct().single(problem)
+
+        def forward(x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
+            kept = y[-1, -1, -1].copy()
+            found.forward(x, w, b, y, work)
+            y[-1, -1, -1] = kept
+
+        return found._replace(forward=forward)
+
+
+class _OneImageIsNone(_Bad):
+    def single(self, problem: Conv2dProblem) -> Any:
+        return None
+
+
+class _OneImageRaises(_Bad):
+    def single(self, problem: Conv2dProblem) -> OneImage:
+        def forward(x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
+            raise ValueError("not so")
+
+        return OneImage(forward)
+
+
 CLASSES: dict[str, tuple[type[Naive], str, str]] = {
     "wrong tuple": (
         _WrongTuple,
@@ -370,6 +408,14 @@ CLASSES: dict[str, tuple[type[Naive], str, str]] = {
     "says False": (_SaysFalse, "refusals", r"supports\(\) must return None or a reason, got False"),
     "says no": (_SaysNo, "refusals", "must say in a sentence which number it can't do, got 'no groups'"),
     "crashes": (_Crashes, "refusals", r"supports\(\) raised ZeroDivisionError"),
+    "one image in another order": (
+        _OneImageInAnotherOrder,
+        "one image",
+        "y of one image differs in .* from what its pack gives: .*; is the sum in another order",
+    ),
+    "one image not whole": (_OneImageWithoutItsLastPixel, "one image", "single's forward: y is not written"),
+    "one image is None": (_OneImageIsNone, "contract", r"single must return OneImage\(forward, workspace\), got None"),
+    "one image raises": (_OneImageRaises, "contract", "single's forward raised ValueError: not so"),
     "build raises": (_BuildRaises, "contract", "build raised LookupError: no such kernel"),
 }
 
@@ -418,7 +464,8 @@ def test_a_wrong_backend_is_caught(fault: str, reports: dict[str, Report]) -> No
 def test_a_broken_contract_is_not_laid_to_other_causes(fault: str, reports: dict[str, Report]) -> None:
     failed = {check for check, tally in reports[fault].tallies.items() if tally.failed}
     assert failed == {"contract"}, [str(failure) for failure in reports[fault].failures]
-    left_out = "repeats, adjoint, jacobian, not a number, threads and network"
+    one = "one image, " if hasattr(ALL[fault][0], "single") else ""
+    left_out = f"repeats, {one}adjoint, jacobian, not a number, threads and network"
     assert f"left out until `contract` passes: {left_out}; they would blame other causes" in reports[fault].notes
 
 

@@ -12,14 +12,18 @@ from nbcnn.kernels import lanes_plain
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import (
     LANES,
+    every_second,
     lane,
     lane_sum,
     load,
+    load_columns,
+    load_part,
     maximum,
     power_of_two,
     rint,
     splat,
     store,
+    store_part,
     where,
 )
 
@@ -208,3 +212,49 @@ def test_lane_sum_has_one_order(dtype: str) -> None:
     assert out[:, 0].tobytes() == np.array([lanes_plain.lane_sum(row) for row in x]).tobytes()
     assert (out[:, 0] != np.array([sum(row[1:], row[0]) for row in x])).any()  # else the order would not show
     np.testing.assert_array_equal(out[:, 1:], x)
+
+
+@kernel
+def part(x, index, count, out):  # type: ignore[no-untyped-def]
+    v = load_part(x, index, count)
+    store(out, (0,), v)
+    store_part(out, (1, 0), v + 1, count)
+
+
+@pytest.mark.parametrize("count", [-3, 0, 1, 7, 15, 16, 40])
+def test_a_part_of_a_vector(count: int, dtype: str) -> None:
+    fence = Fence()
+    x = fence.input("x", np.arange(1, 41).reshape(2, 20).astype(dtype))
+    out = fence.output("out", (2, LANES), dtype)
+    out[:] = -5
+    some = min(max(count, 0), LANES)
+    part(x, (1, 20 - some if some else 0), count, out)
+    taken = x[1, 20 - some :] if some else x[1, :0]
+    np.testing.assert_array_equal(out[0], [*taken, *[0] * (LANES - some)])
+    np.testing.assert_array_equal(out[1], [*(taken + 1), *[-5] * (LANES - some)])
+    fence.check()
+
+
+@kernel
+def turned(x, o, f, out):  # type: ignore[no-untyped-def]
+    v0, v1, v2, v3 = load_columns(x, (o, f))
+    store(out, (0,), v0)
+    store(out, (1,), v1)
+    store(out, (2,), v2)
+    store(out, (3,), v3)
+    store(out, (4,), every_second(v0, v1))
+
+
+def test_columns_become_vectors(dtype: str) -> None:
+    x, out = np.arange(18 * 7).reshape(18, 7).astype(dtype), np.empty((5, LANES), dtype)
+    turned(x, 2, 3, out)
+    np.testing.assert_array_equal(out[:4], x[2:, 3:7].T)
+    np.testing.assert_array_equal(out[4], [*x[2::2, 3], *x[2::2, 4]])
+
+
+def test_plain_words_refuse_what_lies_outside() -> None:
+    x = np.zeros((18, 7))
+    with pytest.raises(IndexError, match=r"5 lanes at \(0, 3\) are outside an array of shape \(18, 7\)"):
+        lanes_plain.load_part(x, (0, 3), 5)
+    with pytest.raises(IndexError, match=r"16 rows of 4 columns at \(3, 0\) are outside an array of shape"):
+        lanes_plain.load_columns(x, (3, 0))

@@ -17,10 +17,12 @@ from numba import float32, float64, int64, typeof, types
 from nbcnn.kernels import lanes_type
 from nbcnn.kernels.contract import Conv2dProblem
 from nbcnn.kernels.conv2d import _blocks, naive
+from nbcnn.kernels.conv2d import _one_image as one_convolution
 from nbcnn.kernels.conv2d._sizes import forward_block, input_block, weight_block
 from nbcnn.kernels.host import vector_registers
 from nbcnn.kernels.jit import OPTIONS, kernel
 from nbcnn.kernels.lanes import LANES
+from nbcnn.kernels.linear import _one_image as one_linear
 from nbcnn.kernels.linear import direct as linear
 
 pytestmark = pytest.mark.jit
@@ -72,6 +74,10 @@ def kernels(f: Any) -> dict[str, tuple[Any, tuple[Any, ...], int]]:
     known["linear, forward"] = (linear.forward, flat, 8)
     known["linear, grad_input"] = (linear.grad_input, (*flat[:2], array(f, 2), array(f, 1)), 8)
     known["linear, grad_weight"] = (linear._eight_rows, (array(f, 2), array(f, 2), array(f, 2), int64, lanes(f)), 8)
+    window = types.Tuple((PAIR, tuples(int64, 3), int64, PAIR, int64, PAIR))
+    one = (array(f, 3), array(f, 4), array(f, 1), array(f, 2), window)
+    known["one image, two channels"] = (one_convolution.two_channels, one, 8)
+    known["one image, eight channels"] = (one_convolution.eight_channels, one, 8)
     return known | {
         "the formula": (naive.forward, (*weights, array(f, 1), tuples(PAIR, 3)), 1),
     }
@@ -120,6 +126,14 @@ def test_a_block_too_large_is_seen_to_spill() -> None:
     large = (tuple(range(8)), tuple(range(5)))
     text = assembly(_blocks.correlate, *weights, plan, typeof(large))
     assert bool(spilled(text, 32)) == (vector_registers() == (32, 512))
+
+
+@pytest.mark.parametrize("number", [float32, float64], ids=str)
+def test_one_image_through_a_linear_layer_is_packed(number: Any) -> None:
+    """But for the last features, of which there are fewer than four."""
+    text = assembly(one_linear.sums, array(number, 1), array(number, 2), array(number, 1), array(number, 1))
+    assert len(re.findall(packed(number.bitwidth), text)) >= 8 * LANES * number.bitwidth // vector_bits()
+    assert "gather" not in text
 
 
 def vector_bits() -> int:

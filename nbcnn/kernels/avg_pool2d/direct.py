@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from nbcnn.kernels.contract import Fixed, PlainKernels, Pool2dProblem
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import load, splat, store
+from nbcnn.kernels.one_image import OneImage
 from nbcnn.kernels.registry import register
 
 
@@ -72,7 +75,18 @@ class Direct:
 
     def build(self, problem: Pool2dProblem) -> PlainKernels:
         """Bind the window."""
-        p = problem
-        count = (int(p.count_include_pad), p.divisor_override or 0)
-        numbers = (p.kernel_size, p.stride, p.padding, count)
+        numbers = _numbers(problem)
         return PlainKernels(Fixed(forward, numbers), Fixed(grad_input, numbers))
+
+    def single(self, problem: Pool2dProblem) -> OneImage:
+        """16 windows at once, unless there are fewer."""
+        from nbcnn.kernels.avg_pool2d import _one_image  # a training has no use for it
+
+        return _one_image.kernel_of(problem, _numbers(problem))
+
+
+def _numbers(p: Pool2dProblem) -> tuple[Any, ...]:
+    """What the kernels have to know; where all windows are whole, their size is the divisor that is given."""
+    (KH, KW), (_, H, W), (_, OH, OW) = p.kernel_size, p.x_shape, p.y_shape
+    whole = p.padding == (0, 0, 0, 0) and (OH - 1) * p.stride[0] + KH <= H and (OW - 1) * p.stride[1] + KW <= W
+    return p.kernel_size, p.stride, p.padding, (int(p.count_include_pad), p.divisor_override or whole * KH * KW)

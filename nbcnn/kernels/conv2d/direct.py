@@ -16,6 +16,7 @@ from nbcnn.kernels.conv2d._shared import bias_gradient, pad
 from nbcnn.kernels.conv2d._sizes import forward_block, input_block, steps, weight_block
 from nbcnn.kernels.cost import Cost
 from nbcnn.kernels.jit import kernel
+from nbcnn.kernels.one_image import OneImage
 from nbcnn.kernels.registry import register
 
 
@@ -156,3 +157,9 @@ class Direct:
             Fixed(grad_input, (p.stride, p.dilation, p.padding[::2], steps(p, backward=True), input_block(p))),
             Fixed(grad_weight, (p.stride, p.dilation, p.padding, weight_block(p))),
         )
+
+    def single(self, problem: Conv2dProblem) -> OneImage:
+        """16 pixels of the output at once."""
+        from nbcnn.kernels.conv2d import _one_image  # a training has no use for it
+
+        return _one_image.kernel_of(problem)

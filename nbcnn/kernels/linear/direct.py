@@ -9,6 +9,7 @@ from __future__ import annotations
 from nbcnn.kernels.contract import LANES, LinearProblem, WeightedKernels
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import lane_sum, load, splat, store
+from nbcnn.kernels.one_image import OneImage
 from nbcnn.kernels.registry import register
 
 
@@ -135,3 +136,9 @@ class Direct:
     def build(self, problem: LinearProblem) -> WeightedKernels:
         """Nothing to bind."""
         return WeightedKernels(forward, grad_input, grad_weight)
+
+    def single(self, problem: LinearProblem) -> OneImage:
+        """16 outputs at once."""
+        from nbcnn.kernels.linear import _one_image  # a training has no use for it
+
+        return OneImage(_one_image.forward, _one_image.workspace(problem))

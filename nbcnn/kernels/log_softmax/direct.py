@@ -6,7 +6,8 @@ from math import log
 
 from nbcnn.kernels.contract import LANES, ElementwiseProblem, PlainKernels, SimpleBackend
 from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.lanes import exp, load, maximum, splat, store
+from nbcnn.kernels.lanes import exp, lane, load, maximum, splat, store
+from nbcnn.kernels.one_image import OneImage
 from nbcnn.kernels.registry import register
 
 
@@ -29,6 +30,21 @@ def forward(x, y, work):
 
 
 @kernel
+def one_image(x, y, work):
+    """The same for one image's scores x (K,): all lanes hold the same number, for the sum has its order."""
+    K = x.shape[0]
+    largest = splat(x[0])
+    for k in range(1, K):
+        largest = maximum(largest, splat(x[k]))
+    total = splat(x.dtype.type(0))
+    for k in range(K):
+        total += exp(splat(x[k]) - largest)
+    log_total = x.dtype.type(log(lane(total, 0)))
+    for k in range(K):
+        y[k] = (x[k] - lane(largest, 0)) - log_total  # equation (28)
+
+
+@kernel
 def grad_input(x, y, dy, dx, work):
     """dx_k = dy_k - e**y_k · sum of dy"""
     K = y.shape[0]
@@ -46,3 +62,7 @@ class Direct(SimpleBackend):
     def build(self, problem: ElementwiseProblem) -> PlainKernels:
         """Nothing to bind."""
         return PlainKernels(forward, grad_input)
+
+    def single(self, problem: ElementwiseProblem) -> OneImage:
+        """Nothing to bind."""
+        return OneImage(one_image)

@@ -6,11 +6,14 @@ gradient, as in PyTorch.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from nbcnn.kernels.contract import Fixed, PlainKernels, Pool2dProblem, SimpleBackend
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import load, maximum, splat, store, where
+from nbcnn.kernels.one_image import OneImage
 from nbcnn.kernels.registry import register
 
 
@@ -74,5 +77,15 @@ class Direct(SimpleBackend):
 
     def build(self, problem: Pool2dProblem) -> PlainKernels:
         """Bind the window."""
-        window = (problem.kernel_size, problem.stride, problem.padding[::2], problem.dilation)
+        window = _window(problem)
         return PlainKernels(Fixed(forward, window), Fixed(grad_input, window))
+
+    def single(self, problem: Pool2dProblem) -> OneImage:
+        """16 windows at once, unless there are fewer."""
+        from nbcnn.kernels.max_pool2d import _one_image  # a training has no use for it
+
+        return _one_image.kernel_of(problem, _window(problem))
+
+
+def _window(problem: Pool2dProblem) -> tuple[Any, ...]:
+    return problem.kernel_size, problem.stride, problem.padding[::2], problem.dilation

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from nbcnn.kernels.contract import ElementwiseProblem, PlainKernels, SimpleBackend
+from nbcnn.kernels.contract import LANES, ElementwiseProblem, PlainKernels, SimpleBackend
 from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.lanes import load, maximum, store, where
+from nbcnn.kernels.lanes import load, load_part, maximum, store, store_part, where
+from nbcnn.kernels.one_image import OneImage
 from nbcnn.kernels.registry import register
 
 
@@ -27,6 +28,14 @@ def forward(x, y, work):
 
 
 @kernel
+def one_image(x, y, work):
+    """The same for an image's numbers x (F,) alone, 16 at once."""
+    F = x.shape[0]
+    for f in range(0, F, LANES):
+        store_part(y, (f,), value(load_part(x, (f,), F - f)), F - f)
+
+
+@kernel
 def grad_input(x, y, dy, dx, work):
     """y (F,), dy (F,) -> dx (F,)"""
     for f in range(y.shape[0]):
@@ -40,3 +49,7 @@ class Direct(SimpleBackend):
     def build(self, problem: ElementwiseProblem) -> PlainKernels:
         """Nothing to bind."""
         return PlainKernels(forward, grad_input)
+
+    def single(self, problem: ElementwiseProblem) -> OneImage:
+        """Its numbers side by side."""
+        return OneImage(one_image)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from nbcnn.kernels.contract import ElementwiseProblem, PlainKernels, SimpleBackend
 from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.lanes import exp, load, maximum, splat, store
+from nbcnn.kernels.lanes import exp, lane, load, maximum, splat, store
+from nbcnn.kernels.one_image import OneImage
 from nbcnn.kernels.registry import register
 
 
@@ -25,6 +26,22 @@ def forward(x, y, work):
 
 
 @kernel
+def one_image(x, y, work):
+    """The same for one image's scores x (K,): all lanes hold the same number, for the sum has its order."""
+    K = x.shape[0]
+    largest = splat(x[0])
+    for k in range(1, K):
+        largest = maximum(largest, splat(x[k]))
+    total = splat(x.dtype.type(0))
+    for k in range(K):
+        e = exp(splat(x[k]) - largest)
+        total += e
+        y[k] = lane(e, 0)
+    for k in range(K):
+        y[k] /= lane(total, 0)  # equation (14)
+
+
+@kernel
 def grad_input(x, y, dy, dx, work):
     """dx_k = y_k (dy_k - sum of y dy)"""
     K = y.shape[0]
@@ -42,3 +59,7 @@ class Direct(SimpleBackend):
     def build(self, problem: ElementwiseProblem) -> PlainKernels:
         """Nothing to bind."""
         return PlainKernels(forward, grad_input)
+
+    def single(self, problem: ElementwiseProblem) -> OneImage:
+        """Nothing to bind."""
+        return OneImage(one_image)

@@ -1,0 +1,60 @@
+"""Average pooling of one image: each window's sum in its order, as in a pack, 16 neighbouring windows in the lanes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nbcnn.kernels.avg_pool2d.direct import divisor
+from nbcnn.kernels.contract import LANES, Fixed, Pool2dProblem
+from nbcnn.kernels.jit import kernel
+from nbcnn.kernels.lanes import load, splat, store_part
+from nbcnn.kernels.one_image import OneImage
+from nbcnn.kernels.planes import lay_out, next_row, planes_of
+
+
+def kernel_of(problem: Pool2dProblem, numbers: tuple[Any, ...]) -> OneImage:
+    """``numbers`` are those of the pack's kernel."""
+    OH, OW = problem.y_shape[1:]
+    if OH * OW < LANES:
+        return OneImage(Fixed(few_windows, numbers))
+    window, size = planes_of(problem)
+    return OneImage(Fixed(forward, numbers, window), size + OH * OW + LANES)
+
+
+@kernel
+def forward(x, y, work, numbers, window):
+    """x (C, H, W) -> y (C, OH, OW), for at least 16 windows a channel; numbers: direct.py, window: planes.py."""
+    (KH, KW), (SH, SW), (top, _, left, _), (_, given) = numbers
+    C, H, W = x.shape
+    OH, OW = y.shape[1:]
+    P = OH * OW
+    planes, flat = lay_out(x, work, window, x.dtype.type(0)), y.reshape((C, P))
+    divisors = work[planes.size : planes.size + P + LANES]
+    for p in range(P if given == 0 else 0):
+        divisors[p] = divisor(p // OW * SH - top, p % OW * SW - left, H, W, numbers)
+    for c in range(C):
+        for p in range(0, P, LANES):
+            s = splat(x.dtype.type(0))
+            d, hand = p, 0
+            for _ in range(KH):
+                for k in range(KW):
+                    s += load(planes, (c, k, d))
+                d, hand = next_row(d, hand, window)
+            s = s / load(divisors, (p,)) if given == 0 else s / given  # equation (7)
+            store_part(flat, (c, p), s, P - p)
+
+
+@kernel
+def few_windows(x, y, work, numbers):
+    """The same, one window after the other."""
+    (KH, KW), (SH, SW), (top, _, left, _), _ = numbers
+    C, H, W = x.shape
+    for c in range(C):
+        for i in range(y.shape[1]):
+            for j in range(y.shape[2]):
+                r, q = i * SH - top, j * SW - left
+                s = x.dtype.type(0)
+                for a in range(max(r, 0), min(r + KH, H)):
+                    for k in range(max(q, 0), min(q + KW, W)):
+                        s += x[c, a, k]
+                y[c, i, j] = s / x.dtype.type(divisor(r, q, H, W, numbers))  # equation (7)

@@ -1,0 +1,60 @@
+"""The forward pass of one image: each sum in the order of its features, as in a pack, with 16 outputs in the lanes.
+
+The weights of one output lie side by side, so 16 outputs' weights for one feature have to be brought together first:
+shuffles in registers, in every call, since weights may have changed. That still beats sums of single numbers.
+"""
+
+from __future__ import annotations
+
+from nbcnn.kernels.contract import LANES, LinearProblem
+from nbcnn.kernels.jit import kernel
+from nbcnn.kernels.lanes import load, load_columns, store
+
+COLUMNS = 4
+
+
+def workspace(problem: LinearProblem) -> int:
+    """Room for 16 outputs' weights, biases and sums, where there are fewer outputs."""
+    return LANES * (problem.in_features + 2) if problem.out_features < LANES else 0
+
+
+@kernel
+def forward(x, w, b, y, work):
+    """x (F,), w (O, F), b (O,) -> y (O,)"""
+    O, F = w.shape
+    if O >= LANES:
+        sums(x, w, b, y)
+        return
+    more = work[: LANES * F].reshape((LANES, F))
+    more_b, more_y = work[LANES * F : LANES * (F + 1)], work[LANES * (F + 1) : LANES * (F + 2)]
+    more[:O], more_b[:O] = w, b
+    more[O:], more_b[O:] = 0, 0
+    sums(x, more, more_b, more_y)
+    y[:] = more_y[:O]
+
+
+@kernel
+def sums(x, w, b, y):
+    """Equation (8) for at least 16 outputs, 32 at once; the last 32 may be among those before, to the same bits."""
+    O, F = w.shape
+    whole = F // COLUMNS * COLUMNS
+    for o in range(0, O, 2 * LANES):
+        u, v = min(o, O - LANES), min(o + LANES, O - LANES)
+        s, t = load(b, (u,)), load(b, (v,))
+        for f in range(0, whole, COLUMNS):
+            x0, x1, x2, x3 = x[f], x[f + 1], x[f + 2], x[f + 3]
+            w0, w1, w2, w3 = load_columns(w, (u, f))
+            s += w0 * x0
+            s += w1 * x1
+            s += w2 * x2
+            s += w3 * x3  # equation (8)
+            w0, w1, w2, w3 = load_columns(w, (v, f))
+            t += w0 * x0
+            t += w1 * x1
+            t += w2 * x2
+            t += w3 * x3
+        store(y, (u,), s)
+        store(y, (v,), t)
+    for o in range(O):
+        for f in range(whole, F):  # at most 3
+            y[o] += w[o, f] * x[f]

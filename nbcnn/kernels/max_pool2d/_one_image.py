@@ -1,0 +1,57 @@
+"""Max pooling of one image: each window in its order, as in a pack, 16 neighbouring windows in the lanes."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from nbcnn.kernels.contract import LANES, Fixed, Pool2dProblem
+from nbcnn.kernels.jit import kernel
+from nbcnn.kernels.lanes import load, maximum, splat, store_part
+from nbcnn.kernels.max_pool2d.direct import inside
+from nbcnn.kernels.one_image import OneImage
+from nbcnn.kernels.planes import lay_out, next_row, planes_of
+
+
+def kernel_of(problem: Pool2dProblem, numbers: tuple[Any, ...]) -> OneImage:
+    """``numbers`` are those of the pack's kernel."""
+    if prod(problem.y_shape[1:]) < LANES:
+        return OneImage(Fixed(few_windows, numbers))
+    window, size = planes_of(problem)
+    return OneImage(Fixed(forward, problem.kernel_size[0], window), size)
+
+
+@kernel
+def forward(x, y, work, KH, window):
+    """x (C, H, W) -> y (C, OH, OW), for at least 16 windows of KH rows a channel; window: planes.py."""
+    P = y.shape[1] * y.shape[2]
+    nothing = x.dtype.type(-np.inf)
+    planes, flat = lay_out(x, work, window, nothing), y.reshape((y.shape[0], P))
+    for c in range(y.shape[0]):
+        for p in range(0, P, LANES):
+            s = splat(nothing)
+            d, hand = p, 0
+            for _ in range(KH):
+                for k in range(planes.shape[1]):
+                    s = maximum(s, load(planes, (c, k, d)))  # equation (6)
+                d, hand = next_row(d, hand, window)
+            store_part(flat, (c, p), s, P - p)
+
+
+@kernel
+def few_windows(x, y, work, window):
+    """The same, one window after the other."""
+    (KH, KW), (SH, SW), (top, left), (DH, DW) = window
+    C, H, W = x.shape
+    for c in range(C):
+        for i in range(y.shape[1]):
+            for j in range(y.shape[2]):
+                r, q = i * SH - top, j * SW - left
+                s = x.dtype.type(-np.inf)
+                for row in range(inside(r, DH), min(r + KH * DH, H), DH):
+                    for column in range(inside(q, DW), min(q + KW * DW, W), DW):
+                        v = x[c, row, column]
+                        s = s if s > v or s != s else v  # equation (6)
+                y[c, i, j] = s
