@@ -22,32 +22,36 @@ def average(value, gradient):
     @kernel
     def forward(x, y, z, numbers):
         """x (C, H, W) -> y (C, H, W) the activation, if it is kept, z (C, OH, OW); numbers: window, divisor, keep."""
-        KH, KW, divisor, keep = numbers
+        (rows, columns), divisor, keep = numbers
+        KH, KW = len(rows), len(columns)
         zero = splat(x.dtype.type(0))
         for c in range(z.shape[0]):
             for i in range(z.shape[1]):
                 for j in range(z.shape[2]):
                     s = zero
-                    for a in range(i * KH, i * KH + KH):
-                        for k in range(j * KW, j * KW + KW):
-                            v = value(load(x, (c, a, k)))
+                    for a in range(KH):
+                        for k in range(KW):
+                            v = value(load(x, (c, i * KH + a, j * KW + k)))
                             if keep != 0:
-                                store(y, (c, a, k), v)
+                                store(y, (c, i * KH + a, j * KW + k), v)
                             s += v
                     store(z, (c, i, j), s / divisor)
 
     @kernel
     def grad_input(y, z, dz, dx, numbers):
         """y, z as forward gave them, dz (C, OH, OW) -> dx (C, H, W)"""
-        KH, KW, divisor, _ = numbers
+        (rows, columns), divisor, _ = numbers
+        KH, KW = len(rows), len(columns)
         zero = splat(dx.dtype.type(0))
         for c in range(z.shape[0]):
             for i in range(z.shape[1]):
                 for j in range(z.shape[2]):
                     share = zero + load(dz, (c, i, j)) / divisor  # a sum over windows begins with 0: no -0 comes out
-                    for a in range(i * KH, i * KH + KH):
-                        for k in range(j * KW, j * KW + KW):
-                            store(dx, (c, a, k), gradient(load(y, (c, a, k)), share))
+                    for a in range(KH):
+                        for k in range(KW):
+                            store(
+                                dx, (c, i * KH + a, j * KW + k), gradient(load(y, (c, i * KH + a, j * KW + k)), share)
+                            )
 
     return PlainKernels(forward, grad_input)
 
@@ -58,34 +62,36 @@ def largest(value, gradient):
     @kernel
     def forward(x, y, z, numbers):
         """x (C, H, W) -> y (C, H, W) the activation, if it is kept, z (C, OH, OW); numbers: window, 0, keep."""
-        KH, KW, _, keep = numbers
+        (rows, columns), _, keep = numbers
+        KH, KW = len(rows), len(columns)
         nothing = splat(x.dtype.type(-np.inf))
         for c in range(z.shape[0]):
             for i in range(z.shape[1]):
                 for j in range(z.shape[2]):
                     s = nothing
-                    for a in range(i * KH, i * KH + KH):
-                        for k in range(j * KW, j * KW + KW):
-                            v = value(load(x, (c, a, k)))
+                    for a in range(KH):
+                        for k in range(KW):
+                            v = value(load(x, (c, i * KH + a, j * KW + k)))
                             if keep != 0:
-                                store(y, (c, a, k), v)
+                                store(y, (c, i * KH + a, j * KW + k), v)
                             s = maximum(s, v)
                     store(z, (c, i, j), s)
 
     @kernel
     def grad_input(y, z, dz, dx, numbers):
         """y, z as forward gave them, dz (C, OH, OW) -> dx (C, H, W): to the first pixel that is the largest"""
-        KH, KW, _, _ = numbers
+        (rows, columns), _, _ = numbers
+        KH, KW = len(rows), len(columns)
         zero = splat(dx.dtype.type(0))
         for c in range(z.shape[0]):
             for i in range(z.shape[1]):
                 for j in range(z.shape[2]):
                     top, rest = load(z, (c, i, j)), load(dz, (c, i, j))
-                    for a in range(i * KH, i * KH + KH):
-                        for k in range(j * KW, j * KW + KW):
-                            pixel = load(y, (c, a, k))
+                    for a in range(KH):
+                        for k in range(KW):
+                            pixel = load(y, (c, i * KH + a, j * KW + k))
                             hit = (pixel == top) | (pixel != pixel)
-                            store(dx, (c, a, k), gradient(pixel, zero + where(hit, rest, zero)))
+                            store(dx, (c, i * KH + a, j * KW + k), gradient(pixel, zero + where(hit, rest, zero)))
                             rest = where(hit, zero, rest)
 
     return PlainKernels(forward, grad_input)
@@ -109,7 +115,11 @@ def tiles(problem: Pool2dProblem) -> bool:
     return apart and not any(problem.padding) and (problem.height, problem.width) == (KH * OH, KW * OW)
 
 
-def numbers(problem: Pool2dProblem, keep: bool) -> tuple[int, int, int, int]:
-    """What the kernels want to know: the window, what a mean is divided by, whether to keep the activation."""
+def numbers(problem: Pool2dProblem, keep: bool) -> tuple[tuple[tuple[int, ...], tuple[int, ...]], int, int]:
+    """What the kernels want to know: the window, what a mean is divided by, whether to keep the activation.
+
+    Rows and columns of the window are tuples, so that their number is in the type: the compiler then has no loops over
+    them, which took a third of the time.
+    """
     KH, KW = problem.kernel_size
-    return KH, KW, problem.divisor_override or KH * KW, int(keep)
+    return (tuple(range(KH)), tuple(range(KW))), problem.divisor_override or KH * KW, int(keep)
