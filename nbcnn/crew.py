@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import threading
-import time
+import weakref
 from collections.abc import Callable
-from functools import partial
 from itertools import count
 from queue import SimpleQueue
 
-LOOKS = 200
-"""How often to look for a result before sleeping until it is there: some 200 µs."""
+import numpy as np
 
-give_way = getattr(os, "sched_yield", None) or partial(time.sleep, 0)
-"""Let another thread have Python's lock, and the processor if it needs it: 1 µs. On Linux sleep(0) takes 60."""
+LOOKS = 400
+"""How often to look for a result before sleeping until it is there: some 200 µs."""
 
 
 def available_threads() -> int:
@@ -29,12 +27,14 @@ class AbandonedError(Exception):
 class Crew:
     """``size`` threads, the caller's among them. Kernels release the GIL, so they run side by side."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, linger: Callable[[], None] | None = None) -> None:
+        """``linger`` is called by a helper after each job, and may wait for the next one to be near."""
         self.size = size
         self._jobs: list[SimpleQueue[Callable[[], None] | None]] = [SimpleQueue() for _ in range(size - 1)]
         self._done: SimpleQueue[BaseException | None] = SimpleQueue()
         for jobs in self._jobs:
-            threading.Thread(target=_serve, args=(jobs, self._done), daemon=True, name="nbcnn").start()
+            threading.Thread(target=_serve, args=(jobs, self._done, linger), daemon=True, name="nbcnn").start()
+        self._end = weakref.finalize(self, _dismiss, self._jobs)
 
     def run(self, pieces: int, work: Callable[[int, int], None], failed: Callable[[], None] | None = None) -> None:
         """Call ``work(worker, piece)`` for every piece, each worker one piece at a time, in order of number.
@@ -67,19 +67,26 @@ class Crew:
 
     def _result(self) -> BaseException | None:
         """The next helper's failure or None; it is nearly there, and to be woken up takes longer than to look again."""
+        from nbcnn.kernels.turns import linger
+
+        nothing = np.zeros(1, np.int64)
         for _ in range(LOOKS):
             if not self._done.empty():
                 break
-            give_way()
+            linger(nothing, 0, 500)  # lets go of Python's lock for half a microsecond: time.sleep(0) takes 60
         return self._done.get()
 
     def close(self) -> None:
-        """Let the threads end."""
-        for jobs in self._jobs:
-            jobs.put(None)
+        """Let the threads end; so they do when nobody has the crew any more."""
+        self._end()
 
 
-def _serve(jobs: SimpleQueue[Callable[[], None] | None], done: SimpleQueue[BaseException | None]) -> None:
+def _serve(
+    jobs: SimpleQueue[Callable[[], None] | None],
+    done: SimpleQueue[BaseException | None],
+    linger: Callable[[], None] | None,
+) -> None:
+    """A helper's life. It knows nothing of its crew, which could not be forgotten otherwise."""
     while (job := jobs.get()) is not None:
         try:
             job()
@@ -88,3 +95,10 @@ def _serve(jobs: SimpleQueue[Callable[[], None] | None], done: SimpleQueue[BaseE
         else:
             done.put(None)
         del job
+        if linger is not None:
+            linger()
+
+
+def _dismiss(queues: list[SimpleQueue[Callable[[], None] | None]]) -> None:
+    for jobs in queues:
+        jobs.put(None)

@@ -1,7 +1,8 @@
 """Contenders that take turns in one process, and what may be said of them: medians, and ratios within rounds.
 
-A turn begins with a pause and a run that is not timed: threads of the contender before, which may wait for more work
-with a busy loop, have gone to sleep, and one's own threads and caches are warm.
+A turn begins with a pause and runs that are not timed, a quarter of those that are: threads of the contender before,
+which may wait for more work with a busy loop, have gone to sleep, and one's own threads and caches are warm, and so is
+the processor, which a virtual machine brings back to speed only after some 20 ms.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ def take_rounds(
         for contender in contenders:
             contender.before()
             clock.sleep(pause)
-            contender.run()
+            for _ in range(max(1, counts[contender.name] // 4)):
+                contender.run()
             timed = _each if each else _together
             samples[contender.name].append(timed(contender.run, counts[contender.name], clock))
     return samples

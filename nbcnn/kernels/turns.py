@@ -71,6 +71,17 @@ else:
 
 
 @kernel
+def linger(following, pieces, looks):
+    """Wait until somebody takes the first of the next batch's pieces; gives up after so many looks, 1 ns or so each.
+
+    Before that, following[0] is at least ``pieces``, where it was left, or 0, which a batch begins with.
+    """
+    for _ in range(looks):
+        if 0 < current(following) < pieces:
+            break
+
+
+@kernel
 def wait_in_turn(piece, turn):
     """Wait as add_in_turn would, which then need not: so that the two can be timed apart."""
     for _ in range(SPINS):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -218,3 +221,19 @@ def test_an_error_in_a_thread_reaches_the_caller_and_the_engine_goes_on(broken: 
         for tape, number, call in kept:
             tape.replace(number, call)
         assert engine.train_step(x, labels, np.arange(160)).losses.tobytes() == wanted.tobytes()
+
+
+def test_a_forgotten_engine_takes_its_threads_and_buffers_with_it() -> None:
+    before, network = set(threading.enumerate()), build(LENET_LIKE)
+    engine = Engine(network, threads=3)
+    engine.train_step(*images(network, 40), np.arange(40))
+    gone, buffers = weakref.ref(engine), weakref.ref(engine.workers[0])
+    helpers = set(threading.enumerate()) - before
+    assert len(helpers) == 2
+    del engine
+    gc.collect()
+    assert gone() is None
+    for helper in helpers:
+        helper.join(timeout=20)
+        assert not helper.is_alive()
+    assert buffers() is None

@@ -11,7 +11,7 @@ from numba import config
 
 from nbcnn.check.fence import Fence
 from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.turns import NOBODY, add_in_turn, current, pass_on, take
+from nbcnn.kernels.turns import NOBODY, add_in_turn, current, linger, pass_on, take
 
 
 def test_it_adds_in_its_turn_and_passes_it_on(dtype: str) -> None:
@@ -81,3 +81,15 @@ def test_each_piece_is_taken_once() -> None:
         thread.join()
     assert (taken.sum(axis=0) == 1).all()
     assert following[0] >= pieces
+
+
+@pytest.mark.jit
+def test_who_lingers_sees_a_batch_begin_and_gives_up_after_a_while() -> None:
+    following = np.array([7])  # of the batch before, which had 7 pieces
+    linger(following, 7, 1000)
+    waiting = threading.Thread(target=linger, args=(following, 7, 2**40), daemon=True)
+    waiting.start()
+    for number, left in ((9, True), (0, True), (1, False)):
+        following[0] = number
+        waiting.join(timeout=0.05 if left else 20)
+        assert waiting.is_alive() == left
