@@ -31,6 +31,7 @@ and w[o + 1, c].
 ``repeated(number, like)``  the tuple (number, number, ...), as long as ``like``
 ``numbers(w, index)``    a tuple of numbers
 ``load_each(x, index)``  a tuple of lanes
+``fetch_each(x, index)`` have the cache fetch them, and go on: when they are wanted they are there
 ``begin(b, like)``       a block with a row for each number of b, which its sums begin with, as long as ``like``
 ``add_products(s, u, v)``  the block s, u[m] v[n] added to the sum in row m, column n; u holds numbers or lanes, v lanes
 ``store_each(y, index, s)``  put a block where an index with a tuple of rows and one of columns says
@@ -58,6 +59,7 @@ if config.DISABLE_JIT:
         add_products,
         begin,
         every_second,
+        fetch_each,
         lane,
         lane_sum,
         load,
@@ -81,6 +83,7 @@ else:
     from nbcnn.kernels.lanes_blocks import (
         add_products,
         begin,
+        fetch_each,
         load_each,
         numbers,
         repeated,
@@ -100,6 +103,7 @@ __all__ = [
     "every_second",
     "exp",
     "expm1",
+    "fetch_each",
     "lane",
     "lane_sum",
     "load",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from itertools import product
 
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -69,9 +70,31 @@ def load_each(typingctx, x, index):
 
 
 @intrinsic
+def fetch_each(typingctx, x, index):
+    """Have the cache fetch the lanes at each place of an index with tuples."""
+    if not _fits(x, index) or _spans(index) == 0:
+        return None
+
+    def codegen(context, builder, sig, args):
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        function_type = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        prefetch = cgutils.get_or_insert_function(builder.module, function_type, "llvm.prefetch.p0")
+        for place in _places(context, builder, sig, args):  # to be read, into the nearest cache, data
+            builder.call(prefetch, [builder.bitcast(place, byte), number(0), number(3), number(1)])
+        return context.get_dummy_value()
+
+    return types.void(x, index), codegen
+
+
+@intrinsic
 def numbers(typingctx, w, index):
-    """The number at each place of an index with one tuple."""
-    if not _fits(w, index) or _spans(index) != 1 or len(index) != w.ndim:
+    """The number at each place of an index with one tuple; w may lie in memory in any order."""
+    if (
+        not isinstance(w, types.Array)
+        or not _fits(w.copy(layout="C"), index)
+        or _spans(index) != 1
+        or len(index) != w.ndim
+    ):
         return None
     return types.UniTuple(w.dtype, _span(index))(w, index), lambda *given: _loaded(*given, lanes=False)
 
