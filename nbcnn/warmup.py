@@ -64,9 +64,14 @@ def warm_up(source: str | Path, overrides: Overrides | None = None) -> Warmed:
     try:
         shape = (LANES, *network.in_shape)
         floats = np.zeros(shape, network.dtype)  # what a person may call the network with; training has bytes
+        images = np.zeros(shape, np.uint8)
         engine.expect(floats, None)
-        warm([engine], [optimizer], np.zeros(shape, np.uint8), np.zeros(LANES, np.int64))
-        engine.predict(floats)
+        for one in (floats[:1], images[:1]):  # on their own way: single.py
+            with looking_ahead():
+                engine.predict(one)
+        warm([engine], [optimizer], images, np.zeros(LANES, np.int64))
+        for few in (floats, floats[:1], images[:1]):
+            engine.predict(few)
     finally:
         engine.close()
     fresh = LEDGER[before:]

@@ -77,7 +77,7 @@ def looking_ahead() -> Iterator[None]:
 
 def announce(name: str, key: Hashable) -> None:
     """Compiling begins."""
-    _expected.add(key)
+    expect([key])  # for listeners alone: where compiling fails, nobody takes it back
     if getattr(_ahead, "on", False):
         raise _Noted
     for listener in _listeners:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nbcnn.errors import KernelError
 from nbcnn.kernels.contract import Fixed
 from nbcnn.kernels.jit import cache_folder, kernel
 from nbcnn.kernels.ledger import LEDGER, announced, looking_ahead, total
@@ -31,6 +32,10 @@ def _tripled(x):  # type: ignore[no-untyped-def]
 
 def _summed(x, shape):  # type: ignore[no-untyped-def]
     return x + shape[0] + shape[1]
+
+
+def _broken(x):  # type: ignore[no-untyped-def]
+    return there_is_no_such_thing(x)  # type: ignore[name-defined]  # noqa: F821
 
 
 class Told:
@@ -118,6 +123,15 @@ def test_what_was_expected_is_forgotten_with_the_last_listener() -> None:
     fill, x, told = kernel(_fill), np.zeros(1), Told()
     with announced(told):
         expect_calls([(fill, (x, 1))])
+    with announced(told):
+        kernel(_double)(x)
+    assert told.lines == [("_double", 1), ("_double", 0)]
+
+
+def test_what_failed_before_is_not_waited_for() -> None:
+    x, told = np.zeros(1), Told()
+    with pytest.raises(KernelError, match="there_is_no_such_thing"):
+        kernel(_broken)(x)
     with announced(told):
         kernel(_double)(x)
     assert told.lines == [("_double", 1), ("_double", 0)]
