@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,34 +26,25 @@ from nbcnn.errors import KernelError
 from nbcnn.kernels import registry
 from nbcnn.kernels.contract import Conv2dProblem, LinearProblem, Pool2dProblem, SimpleBackend
 from nbcnn.kernels.conv2d.naive import Naive
-from nbcnn.plugins import load_plugin, loading
 
 from .cases import CONV2D
 
-ROOT = Path(__file__).parent.parent.parent
-PLUGINS = sorted((ROOT / "plugins").glob("*.py"))
 EVERYTHING = [(op, name) for op in registry.op_names() for name in registry.backend_names(op)]
 QUICK = Options(quick=True, bounds=False)
 
 
 @pytest.fixture(scope="module")
-def plugged() -> Iterator[list[tuple[str, str]]]:
-    """The backends of the plugins folder, known for the time of these tests."""
-    loaded = [load_plugin(file) for file in PLUGINS]
-    yield [pair for plugin in loaded for pair in plugin.backends]
-    for plugin in loaded:
-        loading._take_back(loading._loaded.pop(plugin.file).things)
+def reports() -> dict[str, Report]:
+    """Of every backend of nbcnn's own, on a sample of the grid; the whole one is a step of its own in .ci/run.
 
-
-@pytest.fixture(scope="module")
-def reports(plugged: list[tuple[str, str]]) -> dict[str, Report]:
-    """Of every backend there is, on a sample of the grid; the whole one is a step of its own in .ci/run."""
-    return {f"{r.op}={r.name}": r for r in check_backends([*EVERYTHING, *plugged], QUICK)}
+    Those of the plugins folder are checked in tests/plugins.
+    """
+    return {f"{r.op}={r.name}": r for r in check_backends(EVERYTHING, QUICK)}
 
 
 @pytest.mark.jit
 def test_every_backend_passes(reports: dict[str, Report]) -> None:
-    assert len(reports) >= len(EVERYTHING) + 3
+    assert len(reports) == len(EVERYTHING)
     for name, report in reports.items():
         assert not report.failures, (name, [str(failure) for failure in report.failures])
         assert report.passed > 90
