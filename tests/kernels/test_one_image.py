@@ -28,6 +28,8 @@ from .networks import LENET_LIKE, MOTLEY, SPREAD, build, images
 
 EVERY = 6 if SLOWLY else 1
 MODELS = ("lenet-d2l", "lenet-relu", "lenet")
+NETWORKS = (*(() if SLOWLY else MODELS), "lenet-like", "motley", "spread")
+"""LeNet's packs as plain Python would take minutes."""
 
 
 def convolutions() -> Iterator[Conv2dProblem]:
@@ -152,7 +154,7 @@ def network(which: str, dtype: str = "float32") -> Network:
 
 
 @pytest.mark.parametrize("count", [1, 2, FEW - 1])
-@pytest.mark.parametrize("which", [*MODELS, "lenet-like", "motley", "spread"])
+@pytest.mark.parametrize("which", NETWORKS)
 def test_a_network_gives_the_bits_of_its_packs(which: str, count: int, dtype: str) -> None:
     net = network(which, dtype)
     engine = Engine(net, training=False, threads=1)
@@ -253,7 +255,7 @@ def test_threads_that_call_at_once_get_their_own_results() -> None:
     wrong = []
 
     def work(n: int) -> None:
-        for _ in range(300 // EVERY):
+        for _ in range(5 if SLOWLY else 300):
             if net(x[n : n + 1]).tobytes() != wanted[n].tobytes():
                 wrong.append(n)
 
