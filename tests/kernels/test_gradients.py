@@ -16,6 +16,7 @@ from nbcnn.kernels.registry import backend, backend_names
 from nbcnn.network import Network
 
 from .cases import CONV2D, pool2d
+from .conftest import SLOWLY
 from .networks import LENET_LIKE, MOTLEY, SPREAD, build, images
 
 ATOL, RTOL = 1e-8, 1e-6
@@ -179,9 +180,10 @@ def test_gradient_of_a_network_in_every_parameter(layers: list[Any]) -> None:
     engine = Engine(network, threads=1)
     x, labels = images(network, 5)
     engine.train_step(x, labels, np.arange(5))
-    numeric = gradient_by_differences(network, engine, x, labels, range(network.parameters.size))
-    np.testing.assert_allclose(engine.gradient, numeric, rtol=1e-6, atol=1e-9)
-    assert np.count_nonzero(np.abs(numeric) > 1e-4) > network.parameters.size / 3
+    which = np.arange(0, network.parameters.size, 7 if SLOWLY else 1)
+    numeric = gradient_by_differences(network, engine, x, labels, which)
+    np.testing.assert_allclose(engine.gradient[which], numeric, rtol=1e-6, atol=1e-9)
+    assert np.count_nonzero(np.abs(numeric) > 1e-4) > which.size / 3
 
 
 @pytest.mark.jit
