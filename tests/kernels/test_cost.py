@@ -24,8 +24,10 @@ import json, sys
 import numpy as np
 from nbcnn.kernels.conv2d import _blocks, naive, pointwise
 from nbcnn.kernels.registry import backend
+from nbcnn.kernels.contract import Conv2dProblem
 from tests.kernels.cases import CONV2D
 
+CONV2D["uneven 1x1"] = Conv2dProblem(9, 11, 3, 5, (1, 1))
 loads, load, add_products = [0], naive.load, _blocks.add_products
 def counting(x, index):
     loads[0] += 1
@@ -65,11 +67,12 @@ def loads() -> dict[str, dict[str, list[int]]]:
     return counts
 
 
-@pytest.mark.parametrize("case", CONV2D)
+@pytest.mark.parametrize("case", [*CONV2D, "uneven 1x1"])
 def test_blocks_say_what_they_do(case: str, loads: dict[str, dict[str, list[int]]]) -> None:
+    problem = CONV2D[case] if case in CONV2D else Conv2dProblem(9, 11, 3, 5, (1, 1))
     for name in ("direct", "pointwise"):
-        if backend("conv2d", name).supports(CONV2D[case]) is None:
-            assert [work.macs for work in cost(CONV2D[case], name)] == [LANES * made for made in loads[name][case]]
+        if backend("conv2d", name).supports(problem) is None:
+            assert [work.macs for work in cost(problem, name)] == [LANES * made for made in loads[name][case]]
 
 
 @pytest.mark.parametrize("case", CONV2D)
