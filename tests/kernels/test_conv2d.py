@@ -11,6 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from nbcnn.kernels.contract import Conv2dProblem, output_size
+from nbcnn.kernels.conv2d import pointwise
 from nbcnn.kernels.registry import backend, backend_names
 
 from .cases import CONV2D
@@ -37,11 +38,11 @@ def test_backend_equals_the_oracle(name: str, case: str, dtype: str) -> None:
     check(backend("conv2d", name), problem, draw(problem, integers(1, dtype)), TOLERANCE.get((name, dtype), 0.0))
 
 
-@pytest.mark.parametrize("case", CONV2D)
-def test_direct_has_the_bits_of_naive(case: str, dtype: str) -> None:
+@pytest.mark.parametrize(("name", "case"), [each for each in CASES if each[0] in ("direct", "pointwise")])
+def test_blocks_have_the_bits_of_naive(name: str, case: str, dtype: str) -> None:
     problem = replace(CONV2D[case], dtype=dtype)
     inputs = draw(problem, normal(2, dtype))
-    fast, plain = (run(backend("conv2d", name), problem, inputs) for name in ("direct", "naive"))
+    fast, plain = (run(backend("conv2d", one), problem, inputs) for one in (name, "naive"))
     for key in plain:
         np.testing.assert_array_equal(fast[key], plain[key], err_msg=key)
 
@@ -84,6 +85,17 @@ def test_any_problem(problem: Conv2dProblem) -> None:
     inputs = draw(problem, normal(5, problem.dtype))
     fast, plain = (run(backend("conv2d", name), problem, inputs) for name in ("direct", "naive"))
     assert all(np.array_equal(fast[key], plain[key]) for key in plain)
+
+
+@pytest.mark.parametrize("channels", [(9, 40), (40, 9), (3, 17)])
+def test_strips_of_pointwise_meet_every_pixel_once(channels: tuple[int, int]) -> None:
+    """Strips of less than the image, the last one shorter, and blocks of channels that don't come out even."""
+    problem = Conv2dProblem(*channels, 37, 29, (1, 1))
+    assert all(pointwise._strip(C, ((0,), (0, 1)), "float32") < 37 * 29 for C in (9, 40, 17))
+    inputs = draw(problem, normal(6, "float32"))
+    fast, plain = (run(backend("conv2d", name), problem, inputs) for name in ("pointwise", "naive"))
+    for key in plain:
+        np.testing.assert_array_equal(fast[key], plain[key], err_msg=key)
 
 
 def test_refusals_of_pointwise() -> None:

@@ -22,10 +22,12 @@ LENET2 = Conv2dProblem(6, 16, 14, 14, (5, 5))
 COUNT = """
 import json, sys
 import numpy as np
-from nbcnn.kernels.conv2d import _blocks, naive
+from nbcnn.kernels.conv2d import _blocks, naive, pointwise
 from nbcnn.kernels.registry import backend
+from nbcnn.kernels.contract import Conv2dProblem
 from tests.kernels.cases import CONV2D
 
+CONV2D["uneven 1x1"] = Conv2dProblem(9, 11, 3, 5, (1, 1))
 loads, load, add_products = [0], naive.load, _blocks.add_products
 def counting(x, index):
     loads[0] += 1
@@ -33,11 +35,13 @@ def counting(x, index):
 def counting_products(s, u, v):
     loads[0] += len(u) * len(v)
     return add_products(s, u, v)
-naive.load, _blocks.add_products = counting, counting_products
+naive.load, _blocks.add_products, pointwise.add_products = counting, counting_products, counting_products
 counts = {}
 for case, p in CONV2D.items():
-    for name in ("direct", "naive"):
+    for name in ("direct", "pointwise", "naive"):
         chosen = backend("conv2d", name)
+        if chosen.supports(p) is not None:
+            continue
         kernels, work = chosen.build(p), np.zeros(chosen.workspace(p), "float32")
         x, y, w, b = (np.zeros(s, "float32") for s in ((*p.x_shape, 16), (*p.y_shape, 16), p.w_shape, p.y_shape[:1]))
         row = counts.setdefault(name, {}).setdefault(case, [])
@@ -55,7 +59,7 @@ print(json.dumps(counts))
 
 @pytest.fixture(scope="module")
 def loads() -> dict[str, dict[str, list[int]]]:
-    """How often the loops of ``direct`` multiply lanes, those of ``naive`` load some, run as plain Python."""
+    """How often the loops of ``direct`` and ``pointwise`` multiply lanes, those of ``naive`` load some, run as plain Python."""
     root = str(Path(__file__).parent.parent.parent)
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": root}
     done = subprocess.run([sys.executable, "-c", COUNT], env=environment, capture_output=True, text=True, check=True)
@@ -63,9 +67,12 @@ def loads() -> dict[str, dict[str, list[int]]]:
     return counts
 
 
-@pytest.mark.parametrize("case", CONV2D)
-def test_direct_says_what_it_does(case: str, loads: dict[str, dict[str, list[int]]]) -> None:
-    assert [work.macs for work in cost(CONV2D[case], "direct")] == [LANES * made for made in loads["direct"][case]]
+@pytest.mark.parametrize("case", [*CONV2D, "uneven 1x1"])
+def test_blocks_say_what_they_do(case: str, loads: dict[str, dict[str, list[int]]]) -> None:
+    problem = CONV2D[case] if case in CONV2D else Conv2dProblem(9, 11, 3, 5, (1, 1))
+    for name in ("direct", "pointwise"):
+        if backend("conv2d", name).supports(problem) is None:
+            assert [work.macs for work in cost(problem, name)] == [LANES * made for made in loads[name][case]]
 
 
 @pytest.mark.parametrize("case", CONV2D)

@@ -19,6 +19,7 @@ from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import (
     add_products,
     begin,
+    fetch_each,
     lane_sum,
     load_each,
     numbers,
@@ -74,6 +75,27 @@ def test_a_block_of_two_by_three(function: Any, dtype: str) -> None:
     assert (dw[[0, 3]] == -1000).all() and (dw[:, :, [1, 3]] == -1000).all()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "plain"])
+def test_fetching_changes_nothing_and_numbers_may_lie_turned(compiled: bool, dtype: str) -> None:
+    def turned(w, x, y):  # type: ignore[no-untyped-def]
+        fetch_each(y, ((0, 1), (0, 1)))
+        fetch_each(x, (0, (0, 1)))
+        s = add_products(begin(numbers(w.T, ((0, 1), 2)), (0, 1)), numbers(w.T, (1, (0, 2))), load_each(x, (0, (0, 1))))
+        store_each(y, ((0, 1), (0, 1)), s)
+
+    function: Any = kernel(turned)
+    if not compiled:
+        function = type(turned)(turned.__code__, {**globals(), **words(lanes_plain)})
+    w = np.arange(9, dtype=dtype).reshape(3, 3)
+    x, y = np.ones((1, 2, LANES), dtype), np.zeros((2, 2, LANES), dtype)
+    x[0, 1] = 10
+    function(w, x, y)
+    # wᵀ[0, 2] = 6 and wᵀ[1, 2] = 7 to begin with; wᵀ[1, 0] = 1 and wᵀ[1, 2] = 7 times x
+    assert y[:, :, 5].tolist() == [[7, 16], [14, 77]]
+    assert (x[0, 0] == 1).all() and (x[0, 1] == 10).all()
+
+
 def test_sums_of_lanes_have_the_order_of_lane_sum() -> None:
     @kernel
     def both(x, out):  # type: ignore[no-untyped-def]
@@ -90,6 +112,14 @@ def test_sums_of_lanes_have_the_order_of_lane_sum() -> None:
 
 def _no_tuple(x):  # type: ignore[no-untyped-def]
     load_each(x, (0,))
+
+
+def _fetch_no_tuple(x):  # type: ignore[no-untyped-def]
+    fetch_each(x, (0,))
+
+
+def _numbers_of_a_number(x):  # type: ignore[no-untyped-def]
+    numbers(x[0, 0], ((0, 1),))
 
 
 def _two_tuples(x):  # type: ignore[no-untyped-def]
@@ -120,7 +150,18 @@ def _wide_factor(x):  # type: ignore[no-untyped-def]
 
 @pytest.mark.jit
 @pytest.mark.parametrize(
-    "wrong", [_no_tuple, _two_tuples, _real_places, _numbers_of_a_row, _wrong_shape, _wrong_places, _wide_factor]
+    "wrong",
+    [
+        _no_tuple,
+        _fetch_no_tuple,
+        _two_tuples,
+        _real_places,
+        _numbers_of_a_row,
+        _numbers_of_a_number,
+        _wrong_shape,
+        _wrong_places,
+        _wide_factor,
+    ],
 )
 def test_typing_errors(wrong: Any) -> None:
     with pytest.raises(KernelError, match=rf"test_lanes_blocks\.py:\d+: {wrong.__name__}: .") as caught:

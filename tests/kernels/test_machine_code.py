@@ -16,9 +16,9 @@ from numba import float32, float64, int64, typeof, types
 
 from nbcnn.kernels import lanes_type
 from nbcnn.kernels.contract import Conv2dProblem
-from nbcnn.kernels.conv2d import _blocks, naive
+from nbcnn.kernels.conv2d import _blocks, naive, pointwise
 from nbcnn.kernels.conv2d import _one_image as one_convolution
-from nbcnn.kernels.conv2d._sizes import forward_block, input_block, weight_block
+from nbcnn.kernels.conv2d._sizes import flat_block, forward_block, input_block, weight_block
 from nbcnn.kernels.host import vector_registers
 from nbcnn.kernels.jit import OPTIONS, kernel
 from nbcnn.kernels.lanes import LANES
@@ -71,6 +71,11 @@ def kernels(f: Any) -> dict[str, tuple[Any, tuple[Any, ...], int]]:
             signature,
             size(block),
         )
+    block = flat_block(64, 196, str(f))
+    matrix = (array(f, 3), array(f, 2), array(f, 1), array(f, 3), int64, typeof(block))
+    known["pointwise, forward"] = (pointwise.mix, matrix, size(block))
+    turned = (array(f, 3), types.Array(f, 2, "F"), *matrix[2:])
+    known["pointwise, grad_input"] = (pointwise.mix, turned, size(block))
     known["linear, forward"] = (linear.forward, flat, 8)
     known["linear, grad_input"] = (linear.grad_input, (*flat[:2], array(f, 2), array(f, 1)), 8)
     known["linear, grad_weight"] = (linear._eight_rows, (array(f, 2), array(f, 2), array(f, 2), int64, lanes(f)), 8)
@@ -118,6 +123,11 @@ def spilled(text: str, bits: int) -> list[str]:
         if re.search(packed(bits), stretch)
         for line in re.findall(STACK, stretch, flags=re.M)
     ]
+
+
+def test_pointwise_has_the_cache_fetch() -> None:
+    dispatcher, signature, _ = kernels(float32)["pointwise, forward"]
+    assert re.search(r"\b(?:prefetch|prfm)", assembly(dispatcher, *signature))
 
 
 def test_a_block_too_large_is_seen_to_spill() -> None:

@@ -165,13 +165,14 @@ class Pointwise:
         p, pixels = problem, problem.out_height * problem.out_width
         C, O = p.in_channels // p.groups, p.out_channels // p.groups
         numbers = formula_cost(p).forward.numbers + 2 * self._met(p)
-        works = []
-        for given, wanted in ((C, O), (O, C)):
+
+        def sums(given: int, wanted: int) -> Work:
             channels, side = map(len, flat_block(wanted, pixels, p.dtype))
-            works.append(Work(LANES * p.groups * given * made(wanted, channels) * made(pixels, side), numbers))
+            return Work(LANES * p.groups * given * made(wanted, channels) * made(pixels, side), numbers)
+
         channels, others = map(len, weight_block(p))
-        products = LANES * pixels * p.groups * made(O, channels) * made(C, others)
-        return Cost(*works, Work(products, numbers))
+        products = LANES * p.groups * pixels * made(O, channels) * made(C, others)
+        return Cost(sums(C, O), sums(O, C), Work(products, numbers))
 
     def build(self, problem: Conv2dProblem) -> WeightedKernels:
         """Bind stride, strips and blocks."""
