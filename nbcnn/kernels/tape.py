@@ -2,7 +2,7 @@
 
 Between two kernels that Python calls, a thread must take Python's lock, and with several threads each waits for the
 others at every layer. So an engine writes its calls on a tape once, arguments and all, and plays it without the lock
-from the first to the last. LeNet's training step on 2 threads: 35,000 images/s call by call, 45,000 from tape
+from the first to the last. LeNet's training step on 2 threads: 60,000 images/s call by call, 73,000 from tape
 (tests/benchmarks/tape.py).
 
 A compiled kernel is a native function ``status f(result *, exception **, words...)``: an array is handed over as seven
