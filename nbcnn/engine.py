@@ -7,10 +7,11 @@ sum, in the same order, for any number of threads.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from functools import cached_property
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -101,6 +102,8 @@ class Engine:
             for worker in self.workers:
                 self._batch.begin(order, 0)
                 worker.run("train")
+        wait, arguments = self._waiting()
+        wait(*arguments)
         self.gradient[:] = before
 
     def expect(self, images: np.ndarray, labels: np.ndarray | None) -> None:
@@ -108,7 +111,11 @@ class Engine:
         task = Task(images, self._scaling(images), labels)
         for wanted in ("train", "predict") if labels is not None else ("predict",):
             calls = self.workers[0].calls(wanted, self._batch, task)
-            expect_calls([(call.kernel, call.arrays) for call in calls], pieces=True)
+            expect_calls([*((call.kernel, call.arrays) for call in calls), self._waiting()], pieces=True)
+
+    def _waiting(self) -> tuple[Callable[..., None], tuple[Any, ...]]:
+        """How threads wait for one another: a call that not every batch of two packs or more makes."""
+        return turns.linger, (self._batch.following, 0, 0)
 
     def close(self) -> None:
         """End the threads."""

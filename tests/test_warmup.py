@@ -75,6 +75,8 @@ def test_after_it_nothing_is_compiled(place: Path) -> None:
         assert "small.yaml: " in done.stdout and " compiled in " in done.stdout
         assert done.stderr.startswith("compiling kernels, ") and done.stderr.count("\n") == 1
         assert done.stdout.splitlines()[-1] == f"kernels are kept in {place / 'cache' / 'kernels'}"
+        # Threads wait for one another only where one is late, so this kernel would be missed by chance alone.
+        assert list((place / "cache" / "kernels").glob("nbcnn.kernels.turns.linger-*"))
         second = python(place, "-c", SECOND, f"run-{len(words)}", *words[1:])
         compiled, lines, imported = json.loads(second.stdout.splitlines()[-1])
         assert (compiled, imported) == ([], False)  # imported: what compiling takes and loading does without
