@@ -1,0 +1,77 @@
+"""For all tests: the trust tests' long form and their counts, and how processes share the files of tests."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from trust.counts import KINDS, table, write_table
+
+_COUNTS: Counter[str] = Counter()
+_SEEN = {"tests": 0, "failed": 0, "started": time.time()}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="the trust tests' long form: hours of work, and more of each")
+    parser.addoption("--reliability", metavar="FILE", help="write the trust tests' counts into this document")
+
+
+@pytest.fixture(scope="session", name="long")
+def long_form(request: pytest.FixtureRequest) -> bool:
+    """Whether the long form was asked for."""
+    return bool(request.config.getoption("--long"))
+
+
+@pytest.fixture
+def count(record_property: Callable[[str, Any], None]) -> Callable[..., None]:
+    """``count(kind, number)``: what this test has shown, if it passes; kinds are those of trust/counts.py."""
+
+    def add(kind: str, number: int = 1) -> None:
+        assert kind in KINDS, f"{kind} is not counted; kinds: {', '.join(KINDS)}"
+        record_property("trust", [kind, number])
+
+    return add
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if "trust" in report.keywords:
+        _SEEN["failed"] += report.failed
+    if report.when == "call" and report.passed:
+        _SEEN["tests"] += "trust" in report.keywords
+        for name, value in report.user_properties:
+            if name == "trust":
+                _COUNTS[value[0]] += value[1]
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Prints the counts where there are any, and writes them down where that is asked for."""
+    if not _COUNTS:
+        return
+    form = "long" if config.getoption("--long") else "short"
+    terminalreporter.section(f"trust, {form} form")
+    for line in table(_COUNTS).splitlines()[2:]:
+        _, kind, number, meaning, _ = line.split("|")
+        terminalreporter.write_line(f"{number.strip():>9} {kind.strip()}: {meaning.strip()}")
+    document = config.getoption("--reliability")
+    if document and _SEEN["failed"]:
+        terminalreporter.write_line(f"{document} is left as it was: {_SEEN['failed']} failed")
+    elif document:
+        write_table(Path(document), form, _COUNTS, int(_SEEN["tests"]), time.time() - _SEEN["started"])
+
+
+class _ByFile:
+    """With pytest-xdist, a file's tests stay in one process: they share what is made once for the file."""
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
+        from xdist.scheduler import LoadFileScheduling
+
+        return LoadFileScheduling(config, log) if config.getoption("dist") == "load" else None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(_ByFile())
