@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nbcnn.loading import load
     from nbcnn.network import Network
     from nbcnn.plugins import load_plugin
+    from nbcnn.resuming import resume
     from nbcnn.training import train
 
 __version__ = "0.1.0"
@@ -34,6 +35,7 @@ _HOME = {
     "evaluate": "nbcnn.evaluation",
     "load": "nbcnn.loading",
     "load_plugin": "nbcnn.plugins",
+    "resume": "nbcnn.resuming",
     "train": "nbcnn.training",
 }
 
@@ -49,6 +51,7 @@ __all__ = [
     "load",
     "load_plugin",
     "register",
+    "resume",
     "train",
 ]
 

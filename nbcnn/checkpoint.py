@@ -38,7 +38,17 @@ def save_tensors(path: str | Path, tensors: Mapping[str, np.ndarray], metadata: 
 
     # The library copies each array's memory as it lies, so a strided view would be saved wrongly without a word.
     dense = {name: np.ascontiguousarray(value).reshape(value.shape) for name, value in tensors.items()}
-    write_atomic(path, save(dense, dict(metadata)), CheckpointError)
+    write_atomic(path, _in_order(save(dense, dict(metadata))), CheckpointError)
+
+
+def _in_order(data: bytes) -> bytes:
+    """The same safetensors file with its metadata sorted: the library's order is another one in each process."""
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    header["__metadata__"] = dict(sorted((header.get("__metadata__") or {}).items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data[8 + size :]
 
 
 def load_tensors(path: str | Path) -> tuple[Tensors, dict[str, str]]:

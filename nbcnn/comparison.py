@@ -175,8 +175,6 @@ def _train(comparison: Comparison, trainers: list[Trainer], reporter: Reporter) 
     settings, count = trainers[0].settings, comparison.train_images
     pairs = list(zip(comparison.variants, trainers, strict=True))
     for epoch in range(1, settings.epochs + 1):
-        for trainer in trainers:
-            trainer.begin(epoch)
         before = comparison.steps
         for order in batches(epoch_order(count, settings.seed, epoch, settings.shuffle), settings.batch_size):
             # Who comes first finds the images less near in the caches, so everybody has to at times.

@@ -6,8 +6,8 @@
 | run.json | how, when and on what the run was made |
 | metrics.jsonl, metrics.csv | one record an epoch, the same columns in both |
 | best.safetensors, last.safetensors | weights of the best and of the latest epoch |
-| last.optimizer.safetensors | all that going on needs: weights, optimizer state, position |
-| last.json | that position, for people to read |
+| last.optimizer.safetensors | all that going on needs (state.py), of the latest epoch or step that was saved |
+| last.json | its position, for people to read |
 | curves.png, confusion.png, samples.png | the plots |
 """
 
@@ -17,13 +17,15 @@ import csv
 import io
 import json
 import math
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
-from nbcnn.checkpoint import Shapes, Tensors, convert_weights, fill_arrays, load_tensors, save_tensors
+from nbcnn.checkpoint import save_tensors
 from nbcnn.errors import CheckpointError, closest, nearest
-from nbcnn.files import append_line, claim_folder, sentence, write_atomic
+from nbcnn.files import append_line, claim_folder, hold_folder, remove_spares, sentence, write_atomic
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,18 +48,12 @@ COLUMNS = (
 _WHAT = "a run folder is one that nbcnn train made, with a config.yaml in it"
 
 
-class Resume(NamedTuple):
-    """Where a training stopped: weights (float32, PyTorch's names) and the position that was saved with them."""
-
-    weights: Tensors
-    position: dict[str, Any]
-
-
 class Run:
     """A run folder. Use ``Run.create`` for a new one and ``Run.open`` for one that is there."""
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
+        self._held: int | None = None
         self.config = self.folder / "config.yaml"
         self.info = self.folder / "run.json"
         self.metrics_jsonl = self.folder / "metrics.jsonl"
@@ -77,7 +73,9 @@ class Run:
 
         A folder that exists is never used. Raises CheckpointError when ``out`` exists or can't be made.
         """
-        return cls(claim_folder(out, "runs", name, CheckpointError))
+        run = cls(claim_folder(out, "runs", name, CheckpointError))
+        run.hold()
+        return run
 
     @classmethod
     def open(cls, folder: str | Path) -> Run:
@@ -91,13 +89,27 @@ class Run:
             raise CheckpointError(f"{folder} is not a run folder: it has no config.yaml; {_WHAT}")
         return run
 
+    def hold(self) -> None:
+        """Keep others from training in this folder, and drop what a killed training left half written.
+
+        Raises CheckpointError where another process, or another training of this one, holds it.
+        """
+        self._held = hold_folder(self.folder, CheckpointError)
+        remove_spares(self.folder)
+
+    def release(self) -> None:
+        """Others may train in it again; so they may when this process ends, however it does."""
+        if self._held is not None:
+            os.close(self._held)
+        self._held = None
+
     def write_config(self, text: str) -> None:
         """Write config.yaml."""
-        write_atomic(self.config, text.encode(), CheckpointError)
+        self._write(self.config, text.encode())
 
     def write_info(self, info: Mapping[str, Any]) -> None:
         """Write run.json."""
-        self._write_json(self.info, info)
+        self.write_json(self.info, info)
 
     def log_epoch(self, record: Mapping[str, Any]) -> None:
         """Append one epoch to metrics.jsonl and metrics.csv.
@@ -109,10 +121,11 @@ class Run:
         if unknown:
             raise CheckpointError(f"metrics have no column {min(unknown)}: {nearest(min(unknown), COLUMNS)}")
         row = {column: _plain(record.get(column)) for column in COLUMNS}
-        append_line(self.metrics_jsonl, json.dumps(row, allow_nan=False), CheckpointError)
-        if not self.metrics_csv.exists():
-            append_line(self.metrics_csv, ",".join(COLUMNS), CheckpointError)
-        append_line(self.metrics_csv, _csv_line(row), CheckpointError)
+        with self.writing():
+            append_line(self.metrics_jsonl, json.dumps(row, allow_nan=False), CheckpointError)
+            if not self.metrics_csv.exists():
+                append_line(self.metrics_csv, ",".join(COLUMNS), CheckpointError)
+            append_line(self.metrics_csv, _csv_line(row), CheckpointError)
 
     def metrics(self) -> list[Record]:
         """All epochs so far, in order; [] before the first.
@@ -132,40 +145,13 @@ class Run:
         """Drop the metrics of epochs after ``epoch``, so that a resumed training logs none of them twice."""
         rows = [{c: row.get(c) for c in COLUMNS} for row in self.metrics() if row["epoch"] <= epoch]
         table = "".join(line + "\n" for line in [",".join(COLUMNS), *map(_csv_line, rows)])
-        write_atomic(self.metrics_jsonl, "".join(json.dumps(r) + "\n" for r in rows).encode(), CheckpointError)
-        write_atomic(self.metrics_csv, table.encode(), CheckpointError)
+        self._write(self.metrics_jsonl, "".join(json.dumps(r) + "\n" for r in rows).encode())
+        self._write(self.metrics_csv, table.encode())
 
     def save(self, kind: Kind, weights: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
         """Write best.safetensors or last.safetensors."""
-        save_tensors(self.folder / f"{kind}.safetensors", weights, metadata)
-
-    def save_optimizer_state(
-        self, state: Mapping[str, np.ndarray], position: Mapping[str, Any], weights: Mapping[str, np.ndarray]
-    ) -> None:
-        """Write last.optimizer.safetensors and last.json.
-
-        The weights go into the same file as the state and the position, although last.safetensors has them too: one
-        file is replaced in one moment, so no kill can leave the weights of one step with the state of another.
-        """
-        tensors = {f"weights.{n}": v for n, v in weights.items()} | {f"optimizer.{n}": v for n, v in state.items()}
-        save_tensors(self.optimizer, tensors, {"position": json.dumps(position, default=_jsonable)})
-        self._write_json(self.position, position)
-
-    def resume(self, expected: Shapes, state: Mapping[str, np.ndarray]) -> Resume:
-        """Read last.optimizer.safetensors: fill the optimizer's ``state`` arrays, return weights and position.
-
-        Nothing is filled unless all of it fits. Raises CheckpointError when there is nothing to go on from, or when it
-        belongs to another network or optimizer.
-        """
-        if not self.optimizer.exists():
-            raise CheckpointError(f"{self.folder} cannot be resumed: it has no {self.optimizer.name}; train anew")
-        tensors, metadata = load_tensors(self.optimizer)
-        kept = {n[8:]: v for n, v in tensors.items() if n.startswith("weights.")}
-        rest = {n.removeprefix("optimizer."): v for n, v in tensors.items() if not n.startswith("weights.")}
-        position = self._position(metadata.get("position", ""))
-        weights = convert_weights(kept, expected, str(self.optimizer))
-        fill_arrays(rest, state, str(self.optimizer))
-        return Resume(weights, position)
+        with self.writing():
+            save_tensors(self.folder / f"{kind}.safetensors", weights, metadata)
 
     def weights_path(self, which: Kind = "best") -> Path:
         """The path of best.safetensors or last.safetensors.
@@ -183,8 +169,25 @@ class Run:
             )
         raise CheckpointError(f"{self.folder} has no weights yet: no epoch of its training has ended; train it first")
 
-    def _write_json(self, path: Path, content: Mapping[str, Any]) -> None:
-        write_atomic(path, (json.dumps(content, indent=2, default=_jsonable) + "\n").encode(), CheckpointError)
+    def write_json(self, path: Path, content: Mapping[str, Any]) -> None:
+        """Write one of its JSON files."""
+        self._write(path, (json.dumps(content, indent=2, default=_jsonable) + "\n").encode())
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """While inside, a folder that has vanished is told as that."""
+        try:
+            yield
+        except CheckpointError:
+            if self.folder.is_dir():
+                raise
+            raise CheckpointError(
+                f"{self.folder} is gone: it was removed or renamed while it was trained in; nothing more can be saved"
+            ) from None
+
+    def _write(self, path: Path, content: bytes) -> None:
+        with self.writing():
+            write_atomic(path, content, CheckpointError)
 
     def _record(self, number: int, line: bytes) -> Record:
         try:
@@ -194,15 +197,6 @@ class Run:
         if not isinstance(record, dict) or not isinstance(record.get("epoch"), int):
             raise CheckpointError(f"{self.metrics_jsonl}:{number}: not a record of an epoch; remove that line")
         return record
-
-    def _position(self, text: str) -> dict[str, Any]:
-        try:
-            position = json.loads(text)
-        except ValueError:
-            position = None
-        if not isinstance(position, dict):
-            raise CheckpointError(f"{self.optimizer} does not say where training stopped; train anew")
-        return position
 
 
 def _others(folder: Path) -> str:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import platform
-import time
 import warnings
-from collections.abc import Callable, Sequence
-from importlib.metadata import version
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from typing import NamedTuple
 
 import numpy as np
 
-from nbcnn.data import Dataset
+from nbcnn.data import Dataset, batches, epoch_order
 from nbcnn.engine import Engine
 from nbcnn.errors import TrainingError
 from nbcnn.evaluation import Evaluation, check_data, evaluate_engine
 from nbcnn.kernels.ledger import LEDGER, announced, total
+from nbcnn.loading import read_info
 from nbcnn.network import Network
 from nbcnn.optim import OPTIMIZERS
-from nbcnn.plugins import loaded_plugins
+from nbcnn.provenance import description, resumed
 from nbcnn.runs import Record, Run
+from nbcnn.state import Position, State, save_state
 from nbcnn.warmup import warm
 
 
@@ -34,7 +34,8 @@ class Step(NamedTuple):
 class Trainer:
     """One network with its engine, its optimizer and, after ``keep_in``, its run folder.
 
-    ``begin`` an epoch, make its ``step``s, ``end`` it. Raises TrainingError where a number stops being one.
+    Make a ``step`` with each of an epoch's ``batches``, ``end`` it; ``position`` is where that has got to. Raises
+    TrainingError where a number stops being one.
     """
 
     run: Run
@@ -45,81 +46,113 @@ class Trainer:
         self.engine = Engine(network, training=True, threads=self.settings.threads)
         optimizer = self.settings.optimizer
         self.optimizer = OPTIMIZERS.get(optimizer.name)(optimizer.config, network.parameters.size)
-        self.steps = 0
+        self.position = Position()
         self.tested: Evaluation | None = None
-        self._best = (-1.0, 0.0)
+
+    @property
+    def steps(self) -> int:
+        """Steps so far."""
+        return self.position.step
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that is, or will be, in progress, counted from 1."""
+        return self.position.epochs + 1
 
     def keep_in(self, run: Run) -> None:
-        """Take a new run folder and write what is known before the first step."""
-        self.run = run
-        run.write_config(self.network.config.to_yaml())
-        run.write_info(_info(self.network, self.data, self.engine))
+        """Take a new run folder and write what is known before the first step.
 
-    def begin(self, epoch: int) -> None:
-        """An epoch begins, counted from 1."""
-        self._epoch, self._loss_sum, self._right, self._seen = epoch, 0.0, 0, 0
+        The config comes last: a folder that has one can be resumed.
+        """
+        self.run = run
+        run.write_info(description(self.network, self.data, self.engine))
+        self.save()
+        run.write_config(self.network.config.to_yaml())
+
+    def go_on(self, run: Run, state: State) -> None:
+        """Go on in a run folder from a saved state; metrics of epochs after it are dropped.
+
+        Raises CheckpointError where the state is that of another network, optimizer or data set.
+        """
+        self.run = run
+        self.network.load_state_dict(state.restore(self.network.shapes, self.optimizer.state), state.file)
+        self.position = state.position
+        run.rewind(self.position.epochs)
+        run.write_info(resumed(read_info(run), asdict(self.position), self.engine.crew.size))
+        self.save()
+        run.write_config(self.network.config.to_yaml())
+
+    def batches(self) -> Iterator[np.ndarray]:
+        """The batches of the epoch in progress that are yet to come, each the numbers (N,) of its training images."""
+        order = epoch_order(len(self.data.train), self.settings.seed, self.epoch, self.settings.shuffle)
+        return batches(order[self.position.seen :], self.settings.batch_size)
 
     def step(self, order: np.ndarray) -> Step:
         """One batch: gradient of the training images that ``order`` (N,) picks, and a step of the optimizer."""
-        labels = self.data.train.labels
+        labels, position = self.data.train.labels, self.position
         outcome = self.engine.train_step(self.data.train.images, labels, order)
         loss = float(np.sum(outcome.losses, dtype=np.float64)) / order.size
-        self.steps += 1
+        position.step += 1
         if not np.isfinite(loss):
             raise TrainingError(self._diverged(f"the loss became {loss}"))
         self.optimizer.step(self.network.parameters, self.engine.gradient)
         hits = int(np.count_nonzero(outcome.guesses == labels[order]))
-        self._loss_sum, self._right, self._seen = (
-            self._loss_sum + loss * order.size,
-            self._right + hits,
-            self._seen + order.size,
-        )
+        position.loss_sum += loss * order.size
+        position.right += hits
+        position.seen += order.size
         return Step(order.size, loss, hits / order.size)
 
     def end(self, seconds: float) -> Record:
         """Evaluate, save, and log the epoch's record; ``seconds`` is what its steps took.
 
-        The best checkpoint is that of the highest test accuracy, of equals that of the lowest test loss.
+        The best checkpoint is that of the highest test accuracy, of equals that of the lowest test loss. Where not all
+        training images have been seen, the position stays within the epoch.
         """
+        position = self.position
+        position.seconds = seconds
         self.tested = tested = evaluate_engine(self.engine, self.data)
         record = {
-            "epoch": self._epoch,
-            "step": self.steps,
-            "train_loss": self._loss_sum / self._seen,
-            "train_accuracy": self._right / self._seen,
+            "epoch": self.epoch,
+            "step": position.step,
+            "train_loss": position.loss_sum / position.seen,
+            "train_accuracy": position.right / position.seen,
             "test_loss": tested.loss,
             "test_accuracy": tested.accuracy,
             "seconds": seconds,
-            "images_per_second": self._seen / seconds,
+            "images_per_second": position.seen / seconds,
         }
         if not np.isfinite(tested.loss) or not np.isfinite(self.network.parameters).all():
             what = f"the test loss became {tested.loss} or a parameter stopped being a number"
             raise TrainingError(self._diverged(what))
-        score = (tested.accuracy, -tested.loss)
-        self._save(record, score > self._best)
-        self._best = max(self._best, score)
+        best = (tested.accuracy, -tested.loss) > (position.best_accuracy, -position.best_loss)
+        metadata = {"model": self.network.config.name, "epoch": str(record["epoch"]), "step": str(record["step"])}
+        self.run.save("last", self.network.tensors, metadata)
+        if best:
+            self.run.save("best", self.network.tensors, metadata)
+            position.best_accuracy, position.best_loss = tested.accuracy, tested.loss
+        # The metrics come first: a resumed run can drop an epoch that was logged and not saved, and can't make one up.
+        self.run.log_epoch(record)
+        if position.seen == len(self.data.train):
+            position.next_epoch()
+        self.save()
         return record
 
-    def close(self) -> None:
-        """End the threads."""
-        self.engine.close()
+    def save(self) -> None:
+        """Write what going on from here needs; any step may be the last before it."""
+        config = self.network.config.to_mapping()
+        save_state(self.run, self.network.tensors, self.optimizer.state, self.position, config, self.data.digest)
 
-    def _save(self, record: Record, best: bool) -> None:
-        run, tensors = self.run, self.network.tensors
-        metadata = {"model": self.network.config.name, "epoch": str(record["epoch"]), "step": str(record["step"])}
-        run.save("last", tensors, metadata)
-        if best:
-            run.save("best", tensors, metadata)
-        position = {"epoch": record["epoch"], "step": record["step"]}
-        # The metrics come first: a resumed run can drop an epoch that was logged and not saved, and can't make one up.
-        run.log_epoch(record)
-        run.save_optimizer_state(self.optimizer.state, position, tensors)
+    def close(self) -> None:
+        """End the threads, and let go of the run folder."""
+        self.engine.close()
+        if hasattr(self, "run"):
+            self.run.release()
 
     def _diverged(self, what: str) -> str:
-        before = self._epoch - 1
+        before = self.position.epochs
         kept = f"the checkpoints of epoch {before} are in {self.run.folder}" if before else "there is no checkpoint yet"
         return (
-            f"{what} at step {self.steps} (epoch {self._epoch}), so training stopped; {kept}. "
+            f"{what} at step {self.steps} (epoch {self.epoch}), so training stopped; {kept}. "
             f"Try a smaller step, for instance --set train.optimizer.{self.settings.optimizer.name}.lr=..., "
             "or another init"
         )
@@ -157,30 +190,3 @@ def ready(
     kernels, seconds = total(LEDGER[before:], "compiled")
     if kernels:
         compiled(kernels, seconds)
-
-
-def _info(network: Network, data: Dataset, engine: Engine) -> dict[str, Any]:
-    """What run.json says: what the run was made of, and with what."""
-    from nbcnn import __version__
-    from nbcnn.picture import has_dark_background
-
-    return {
-        "nbcnn": __version__,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "numba": version("numba"),
-        "machine": f"{platform.system()} {platform.machine()}",
-        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "threads": engine.crew.size,
-        "data": {
-            "name": data.name,
-            "source": data.source,
-            "train": len(data.train.images),
-            "test": len(data.test.images),
-        },
-        "classes": list(data.classes),
-        "dark_background": has_dark_background(data.train.images),
-        "backends": {layer.path: layer.backend for layer in network.layers() if layer.op},
-        "plugins": [plugin.record() for plugin in loaded_plugins()],
-        "auto": [choice.record() for choice in engine.choices],
-    }

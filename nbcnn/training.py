@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from nbcnn.auto import Listener, told
-from nbcnn.config import Config, Overrides
-from nbcnn.data import Dataset, batches, epoch_order, load_dataset
+from nbcnn.config import CheckpointEvery, Config, Overrides
+from nbcnn.data import Dataset, load_dataset
 from nbcnn.kernels.ledger import LEDGER, announced
 from nbcnn.loading import config_of, with_options
 from nbcnn.network import Network
 from nbcnn.report.run import draw_run
 from nbcnn.runs import Run
+from nbcnn.state import Position
+from nbcnn.stopping import Stopping
 from nbcnn.trainer import Trainer, fit, ready
 
 
 class Reporter(Listener):
     """Who is told how training goes. This one says nothing; the command line's draws it."""
+
+    def goes_on(self, position: Position) -> None:
+        """What begins is not a new training, but one that goes on from a position."""
 
     def start(self, run: Run, network: Network, data: Dataset, threads: int) -> None:
         """Training begins."""
@@ -31,13 +37,16 @@ class Reporter(Listener):
         """All are, and some had to be."""
 
     def epoch(self, epoch: int, epochs: int, images: int) -> None:
-        """An epoch begins."""
+        """An epoch begins, or goes on."""
 
     def step(self, images: int, loss: float, accuracy: float) -> None:
         """A batch is done; ``loss`` and ``accuracy`` are its own."""
 
     def epoch_done(self, record: Mapping[str, Any]) -> None:
         """An epoch is done; the record is that of the metrics files."""
+
+    def saved(self, position: Position) -> None:
+        """From this position training could be resumed, whatever happens now."""
 
 
 def train(
@@ -52,34 +61,71 @@ def train(
 
     ``overrides``, or the names of its fields (``epochs=3``), change the config. The folder is ``out``, or the next free
     ``runs/NAME-K``. Raises ConfigError, ShapeError, KernelError, DataError, CheckpointError (the folder exists or can't
-    be written) and TrainingError (the loss is no longer a number; the checkpoints of the epochs before stay).
+    be written) and TrainingError (the loss is no longer a number; the checkpoints of the epochs before stay). Ctrl-C or
+    SIGTERM raises StoppedError, a KeyboardInterrupt, once the step is done and saved: resuming.py goes on from there.
     """
     config = config_of(source, with_options(overrides, options))
-    reporter = reporter or Reporter()
+
+    def begin(trainer: Trainer) -> Run:
+        run = Run.create(Path(out) if out is not None else None, config.name)
+        trainer.keep_in(run)
+        return run
+
+    return run_training(config, load_dataset(config.data), begin, reporter or Reporter())
+
+
+def run_training(config: Config, data: Dataset, begin: Callable[[Trainer], Run], reporter: Reporter) -> Run:
+    """What is common to a new training and one that goes on; ``begin`` gives the trainer its run and its position."""
     network = Network(config)
-    data = load_dataset(config.data)
     fit(network, data)
     before = len(LEDGER)
     with announced(reporter.compiling), told(reporter):
         trainer = Trainer(network, data)
     try:
-        run = Run.create(Path(out) if out is not None else None, config.name)
-        trainer.keep_in(run)
-        reporter.start(run, network, data, trainer.engine.crew.size)
-        ready([trainer], reporter.compiling, reporter.compiled, before)
-        _epochs(trainer, reporter)
-        draw_run(run, trainer.engine, data)
+        with Stopping() as stopping:
+            run = begin(trainer)
+            reporter.start(run, network, data, trainer.engine.crew.size)
+            reporter.saved(replace(trainer.position))
+            ready([trainer], reporter.compiling, reporter.compiled, before)
+            with stopping.later():
+                _epochs(trainer, reporter, stopping)
+            draw_run(run, trainer.engine, data)
     finally:
         trainer.close()
     return run
 
 
-def _epochs(trainer: Trainer, reporter: Reporter) -> None:
+def _epochs(trainer: Trainer, reporter: Reporter, stopping: Stopping) -> None:
+    """All that are left. Whatever ends it, what was saved last is whole."""
     settings, count = trainer.settings, len(trainer.data.train.images)
-    for epoch in range(1, settings.epochs + 1):
-        reporter.epoch(epoch, settings.epochs, count)
-        started = time.perf_counter()
-        trainer.begin(epoch)
-        for order in batches(epoch_order(count, settings.seed, epoch, settings.shuffle), settings.batch_size):
+    saving = Saving(settings.checkpoint_every)
+    while trainer.epoch <= settings.epochs:
+        reporter.epoch(trainer.epoch, settings.epochs, count)
+        started = time.perf_counter() - trainer.position.seconds
+        for order in trainer.batches():
             reporter.step(*trainer.step(order))
+            if saving.due(trainer.position.step) or stopping.wanted:
+                trainer.position.seconds = time.perf_counter() - started
+                trainer.save()
+                reporter.saved(replace(trainer.position))
+                stopping.check()
         reporter.epoch_done(trainer.end(time.perf_counter() - started))
+        reporter.saved(replace(trainer.position))
+        stopping.check()
+
+
+class Saving:
+    """When the state is due to be saved between the ends of epochs, as ``checkpoint_every`` says."""
+
+    def __init__(self, every: CheckpointEvery | None) -> None:
+        self._every, self._last = every, time.monotonic()
+
+    def due(self, step: int) -> bool:
+        """Whether it is, after this step."""
+        if self._every is None:
+            return False
+        by_steps = self._every.steps is not None and step % self._every.steps == 0
+        by_time = self._every.seconds is not None and time.monotonic() - self._last >= self._every.seconds
+        if by_steps or by_time:
+            self._last = time.monotonic()
+        return by_steps or by_time

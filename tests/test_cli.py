@@ -227,7 +227,8 @@ def test_ctrl_c_says_what_is_kept(place, capsys, monkeypatch):
     monkeypatch.setattr(Engine, "train_step", interrupted)
     code, output = call("train", place / "run", "--out", place / "cut", capsys=capsys)
     assert code == 130
-    assert f"stopped after epoch 1, which {place / 'cut'} keeps" in output.out
+    assert f"stopped; saved in {place / 'cut'} after epoch 1. To go on:\n" in output.out
+    assert f"train --resume {place / 'cut'}" in output.out
 
 
 def test_a_network_too_large_for_memory_is_told(tmp_path, capsys):

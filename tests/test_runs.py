@@ -2,13 +2,8 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -232,73 +227,3 @@ def test_weights_are_never_substituted(run: Run) -> None:
         match=r"no last\.safetensors; it has best\.safetensors: ask for that, with which='best'.* or no --last",
     ):
         run.weights_path("last")
-
-
-def test_resume_gives_back_what_was_saved(run: Run) -> None:
-    state = {"moments": np.arange(16, dtype=np.float32).reshape(2, 8), "count": np.array([12])}
-    position = {"epoch": 3, "step": 7, "seed": 2**63, "best": 0.1 + 0.2, "worst": np.float32("inf")}
-    run.save_optimizer_state(state, position, weights(0.5))
-    fresh = {name: np.zeros_like(value) for name, value in state.items()}
-    resumed = run.resume(SHAPES, fresh)
-    assert resumed.position == position
-    assert all(np.array_equal(resumed.weights[name], value) for name, value in weights(0.5).items())
-    assert list(resumed.weights) == list(SHAPES)
-    assert fresh["moments"].tolist() == state["moments"].tolist()
-    assert fresh["count"].tolist() == [12]
-    assert json.loads(run.position.read_text())["step"] == 7
-
-
-def test_resume_refuses_what_does_not_fit(run: Run) -> None:
-    with pytest.raises(CheckpointError, match=r"run cannot be resumed: it has no last\.optimizer\.safetensors; train"):
-        run.resume(SHAPES, {})
-    run.save_optimizer_state({"velocity": np.ones(8, np.float32)}, {"epoch": 1}, weights(1))
-    velocity = np.zeros(8, np.float32)
-    with pytest.raises(CheckpointError, match=r"last\.optimizer\.safetensors does not fit this network: 0\.bias is "):
-        run.resume({"0.weight": (2, 3), "0.bias": (3,)}, {"velocity": velocity})
-    with pytest.raises(
-        CheckpointError, match=r"does not fit this optimizer: the file has velocity and the optimizer m"
-    ):
-        run.resume(SHAPES, {"m": velocity})
-    assert not velocity.any()
-
-
-@pytest.mark.parametrize("metadata", [{}, {"position": "[1]"}, {"position": "nonsense"}])
-def test_resume_without_a_position(run: Run, metadata: dict[str, str]) -> None:
-    from nbcnn.checkpoint import save_tensors
-
-    save_tensors(run.optimizer, {f"weights.{n}": v for n, v in weights(1).items()}, metadata)
-    with pytest.raises(CheckpointError, match=r"does not say where training stopped; train anew"):
-        run.resume(SHAPES, {})
-
-
-SAVER = """
-import sys, itertools, numpy as np
-from nbcnn.runs import Run
-run = Run(sys.argv[1])
-for step in itertools.count(1):
-    weights = {"0.weight": np.full((200, 300), step, np.float32)}
-    run.save("last", weights, {"step": str(step)})
-    run.save_optimizer_state({"velocity": np.full(60000, step, np.float32)}, {"step": step}, weights)
-    print(step, flush=True)
-"""
-
-
-def test_a_kill_at_any_moment_leaves_one_consistent_state(run: Run) -> None:
-    from nbcnn.checkpoint import load_tensors
-
-    for delay in (0.001, 0.004, 0.007, 0.011):
-        saver = subprocess.Popen([sys.executable, "-c", SAVER, str(run.folder)], stdout=subprocess.PIPE)
-        assert saver.stdout is not None
-        saver.stdout.readline()
-        time.sleep(delay)
-        os.kill(saver.pid, signal.SIGKILL)
-        saver.wait()
-        saver.stdout.close()
-        velocity = np.zeros(60000, np.float32)
-        resumed = run.resume({"0.weight": (200, 300)}, {"velocity": velocity})
-        step = resumed.position["step"]
-        assert set(np.unique(resumed.weights["0.weight"])) == {step}
-        assert set(np.unique(velocity)) == {step}
-        last, metadata = load_tensors(run.weights_path("last"))
-        assert set(np.unique(last["0.weight"])) == {int(metadata["step"])}
-        json.loads(run.position.read_text())

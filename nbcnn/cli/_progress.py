@@ -7,13 +7,16 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from nbcnn.cli._display import Display, loss_text, with_plugins
+from nbcnn.errors import TrainingError
 from nbcnn.kernels.registry import backend_names
 from nbcnn.training import Reporter
 
 if TYPE_CHECKING:
     from nbcnn.data import Dataset
+    from nbcnn.errors import NbcnnError
     from nbcnn.network import Network
     from nbcnn.runs import Run
+    from nbcnn.state import Position
 
 
 class Progress(Display, Reporter):
@@ -24,6 +27,12 @@ class Progress(Display, Reporter):
         self._records: list[Mapping[str, Any]] = []
         self._backends: list[str] = []
         self._run: Run | None = None
+        self._saved: Position | None = None
+        self._resumed: Position | None = None
+
+    def goes_on(self, position: Position) -> None:
+        """An earlier training goes on."""
+        self._resumed = position
 
     def start(self, run: Run, network: Network, data: Dataset, threads: int) -> None:
         """Say what is trained, on what, into which folder."""
@@ -42,13 +51,22 @@ class Progress(Display, Reporter):
         )
         self._run = run
         self._print(f"run folder: {run.folder}")
+        if self._resumed:
+            self._records += run.metrics()
+            self._print(f"going on after {_place(self._resumed)}")
+            if self._resumed.epochs == settings.epochs:
+                self._print(f"all {settings.epochs} epochs are done; --epochs {2 * settings.epochs} would train longer")
 
     def epoch(self, epoch: int, epochs: int, images: int) -> None:
-        """A new epoch begins."""
-        if self._task is None:
-            self._task = self._bar.add_task("", total=epochs * images, numbers="")
-        self._bar.update(self._task, description=f"epoch {epoch}/{epochs}")
+        """A new epoch begins, or one goes on."""
         self._seen, self._loss, self._right, self._epochs = 0, 0.0, 0.0, epochs
+        done = self._resumed
+        if done and done.epochs == epoch - 1:
+            self._seen, self._loss, self._right = done.seen, done.loss_sum, float(done.right)
+        if self._task is None:
+            completed = (epoch - 1) * images + self._seen
+            self._task = self._bar.add_task("", total=epochs * images, completed=completed, numbers="")
+        self._bar.update(self._task, description=f"epoch {epoch}/{epochs}")
 
     def step(self, images: int, loss: float, accuracy: float) -> None:
         """One batch is done."""
@@ -74,16 +92,26 @@ class Progress(Display, Reporter):
             f"{record['images_per_second']:,.0f} images/s"
         )
 
+    def saved(self, position: Position) -> None:
+        """Remember what training could be resumed from."""
+        self._saved = position
+
     def stopped(self) -> None:
         """Say what is left of a training that was interrupted."""
         self._bar.stop()
-        if self._run is None:
+        if self._run is None or self._saved is None:
             return
-        if not self._records:
-            self._print(f"stopped in the first epoch; {self._run.folder} holds no checkpoint yet")
+        self._print(f"stopped; saved in {self._run.folder} after {_place(self._saved)}. To go on:")
+        self._print("  " + with_plugins(f"train --resume {quote(str(self._run.folder))}"))
+
+    def failed(self, error: NbcnnError) -> None:
+        """Say what is left of a training that could not go on."""
+        self._bar.stop()
+        if self._run is None or self._saved is None or not self._run.folder.is_dir():
             return
-        self._print(f"stopped after epoch {self._records[-1]['epoch']}, which {self._run.folder} keeps")
-        self._print("  " + with_plugins(f"eval {quote(str(self._run.folder))}"))
+        self._print(f"{self._run.folder} keeps what was saved after {_place(self._saved)}. To go on from there:")
+        more = " --allow-changes --set ..." if isinstance(error, TrainingError) else ""
+        self._print("  " + with_plugins(f"train --resume {quote(str(self._run.folder))}{more}"))
 
     def summary(self, run: Run) -> None:
         """The result, and what to do next."""
@@ -104,6 +132,13 @@ class Progress(Display, Reporter):
         self._print("\nnext:")
         for what, command in hints:
             self._print(f"  {with_plugins(command)}\n      {what}")
+
+
+def _place(position: Position) -> str:
+    """``epoch 3``, or the step and how much of an epoch that is."""
+    if position.seen:
+        return f"step {position.step:,} ({position.seen:,} images into epoch {position.epochs + 1})"
+    return f"epoch {position.epochs}" if position.epochs else "no step yet"
 
 
 def backends_in_words(network: Network) -> list[str]:

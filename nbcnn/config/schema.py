@@ -141,8 +141,24 @@ _Optimizer = Annotated[
 ]
 
 
+class CheckpointEvery(_Section):
+    """Save all that going on needs after so many ``steps`` or ``seconds``, whichever come first."""
+
+    steps: _Count | None = None
+    seconds: Annotated[float, Field(gt=0)] | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> CheckpointEvery:
+        if self.steps is None and self.seconds is None:
+            raise ValueError("expected steps or seconds, as in checkpoint_every: {steps: 200}")
+        return self
+
+
 class TrainConfig(_Section):
-    """How the network is trained. ``threads`` is None for as many as the machine has; they never change a result."""
+    """How the network is trained. ``threads`` is None for as many as the machine has; they never change a result.
+
+    ``checkpoint_every`` is None where only the ends of epochs are saved.
+    """
 
     epochs: _Count = 10
     batch_size: _Count = 64
@@ -151,6 +167,7 @@ class TrainConfig(_Section):
     seed: Annotated[int, Field(ge=0)] = 0
     threads: _Count | None = None
     shuffle: bool = True
+    checkpoint_every: CheckpointEvery | None = None
 
 
 _Name = Annotated[

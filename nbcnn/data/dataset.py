@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import InitVar, dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,6 +92,16 @@ class Dataset:
         """Channels, height and width of every image."""
         _, channels, height, width = self.train.images.shape
         return channels, height, width
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of all images and labels, in order: whether it is the same data as that of another day."""
+        found = hashlib.sha256()
+        for split in (self.train, self.test):
+            found.update(repr((split.images.shape, split.images.dtype.str)).encode())
+            found.update(split.images.data)
+            found.update(split.labels.data)
+        return found.hexdigest()
 
 
 def counted(count: int, one: str, more: str = "") -> str:

@@ -1,0 +1,60 @@
+"""What differs between the config that a run was trained with and the one that it shall go on with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from nbcnn.config import Config
+from nbcnn.config.yaml_tree import show
+from nbcnn.errors import ConfigError
+
+FREE = {"train.epochs", "train.threads", "train.checkpoint_every", "data.data_dir"}
+"""Keys that decide how long, on what and from where, and no bit of any step."""
+
+
+def changes(before: Config, after: Config) -> list[str]:
+    """One line for each key that differs and decides bits: ``train.seed: 0 → 1``."""
+    old, new = (dict(_leaves(config.to_mapping(), "")) for config in (before, after))
+    keys = [*old, *(key for key in new if key not in old)]
+    return [
+        f"{key}: {_shown(key, old)} → {_shown(key, new)}"
+        for key in keys
+        if old.get(key, _NONE) != new.get(key, _NONE)
+        and key not in FREE
+        and not key.startswith("train.checkpoint_every.")
+    ]
+
+
+def refuse_changes(before: Config, after: Config, folder: str) -> None:
+    """Raise ConfigError with the differences, if there are any."""
+    found = changes(before, after)
+    if found:
+        raise ConfigError(
+            "\n".join(
+                [
+                    f"{folder} was trained with another config, and would not go on as it began:",
+                    *(f"  {line}" for line in found),
+                    "undo this, or go on with the new values: --allow-changes (in Python allow_changes=True)",
+                ]
+            )
+        )
+
+
+_NONE = object()
+
+
+def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Every value that is no mapping and no list of mappings, under its path: ``layers[0].conv2d.bias``."""
+    if isinstance(value, dict) and value:
+        for key, item in value.items():
+            yield from _leaves(item, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        for index, item in enumerate(value):
+            yield from _leaves(item, f"{path}[{index}]")
+    else:
+        yield path, value
+
+
+def _shown(key: str, values: dict[str, Any]) -> str:
+    return show(values[key]) if key in values else "nothing"

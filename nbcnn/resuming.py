@@ -1,0 +1,67 @@
+"""Going on with a training in its run folder, where it was saved last."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from nbcnn.changes import refuse_changes
+from nbcnn.config import Config, Overrides, load_config
+from nbcnn.data import load_dataset
+from nbcnn.errors import ConfigError, DataError
+from nbcnn.loading import config_of, read_info, with_options
+from nbcnn.provenance import warn_of_others
+from nbcnn.runs import Run
+from nbcnn.state import read_state
+from nbcnn.trainer import Trainer
+from nbcnn.training import Reporter, run_training
+
+
+def resume(
+    folder: str | Path,
+    overrides: Overrides | None = None,
+    *,
+    source: str | Path | Mapping[str, Any] | Config | None = None,
+    allow_changes: bool = False,
+    reporter: Reporter | None = None,
+    **options: Any,
+) -> Run:
+    """Go on with the training in ``folder`` from its last saved step, to the bits of one that was never interrupted.
+
+    The config is the run's own, or ``source``; ``overrides`` and ``options`` change it as in ``train``. More epochs
+    train longer; threads and checkpoint_every may change too. Raises ConfigError for any other change, with all of
+    them, and DataError for other images, unless ``allow_changes``; CheckpointError where there is nothing to go on
+    from, where it does not fit or where somebody else trains in the folder; and whatever ``train`` raises.
+    """
+    run = Run.open(folder)
+    run.hold()
+    try:
+        state = read_state(run)
+        config = config_of(run.config if source is None else source, with_options(overrides, options))
+        done = state.position.epochs + (state.position.seen > 0)
+        if config.train.epochs < done:
+            raise ConfigError(
+                f"{run.folder} is in epoch {done} already, train.epochs: {config.train.epochs} would end before that; "
+                f"set epochs to {done} or more"
+            )
+        if not allow_changes:
+            refuse_changes(load_config(state.config), config, str(run.folder))
+        data = load_dataset(config.data)
+        if not allow_changes and state.data != data.digest:
+            raise DataError(
+                f"{data.name} ({data.source}): these are not the images and labels that {run.folder} was trained with; "
+                "restore them, or go on with these: --allow-changes (in Python allow_changes=True)"
+            )
+        warn_of_others(read_info(run), str(run.folder))
+        reporter = reporter or Reporter()
+        reporter.goes_on(replace(state.position))
+
+        def begin(trainer: Trainer) -> Run:
+            trainer.go_on(run, state)
+            return run
+
+        return run_training(config, data, begin, reporter)
+    finally:
+        run.release()
