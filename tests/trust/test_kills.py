@@ -1,0 +1,19 @@
+"""SIGKILL at random moments, saves included: every checkpoint can be read, nothing that was saved is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from trust.kills import survive
+
+pytestmark = [pytest.mark.trust, pytest.mark.jit]
+
+
+def test_a_training_survives_being_killed(tmp_path: Path, count: Callable[..., None], long: bool) -> None:
+    survived = survive(tmp_path, 200 if long else 20, seed=7)
+    assert survived.kills == (200 if long else 20)
+    assert survived.in_saves >= survived.kills / 10  # else it was not tried at its worst
+    count("kills survived", survived.kills)
