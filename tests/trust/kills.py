@@ -68,15 +68,16 @@ def train(source: Path, run: Path) -> subprocess.Popen[bytes]:
 
 
 def kill(process: subprocess.Popen[bytes], run: Path, dice: random.Random) -> str:
-    """Kill it in its start, in its steps or in a save, as the dice fall; returns which, or nothing if it was too late."""
-    when = dice.choice(["start", "steps", "steps", "save", "save"])
-    before = saved(run)
+    """Kill it in its start, its steps, a save or the end of an epoch, as the dice fall; "" if that was too late."""
+    when = dice.choice(["start", "steps", "save", "save", "end", "end"])
     if when == "start":
         time.sleep(dice.uniform(0, 0.8))
     else:
-        while process.poll() is None and saved(run) == before:
-            time.sleep(0.001)
+        wait_for(process, run / "last.optimizer.safetensors")
         time.sleep(dice.uniform(0, 0.3))
+    if when == "end":  # weights, metrics and state are written one after the other
+        wait_for(process, run / "last.safetensors")
+        time.sleep(dice.uniform(0, 0.008))
     while when == "save" and process.poll() is None and not any(run.glob(".nbcnn*")):
         pass
     if process.poll() is not None:
@@ -86,12 +87,15 @@ def kill(process: subprocess.Popen[bytes], run: Path, dice: random.Random) -> st
     return "save" if any(run.glob(".nbcnn*")) else when if when != "save" else "steps"
 
 
-def saved(run: Path) -> int:
-    """When the state was last saved."""
-    try:
-        return (run / "last.optimizer.safetensors").stat().st_mtime_ns
-    except FileNotFoundError:
-        return 0
+def wait_for(process: subprocess.Popen[bytes], file: Path) -> None:
+    """Until the file is written anew, or the process has ended."""
+
+    def written() -> int:
+        return file.stat().st_mtime_ns if file.exists() else 0
+
+    before = written()
+    while process.poll() is None and written() == before:
+        time.sleep(0.0002)
 
 
 def check(folder: Path, whole: dict[str, object], step: int) -> int:
