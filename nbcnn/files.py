@@ -14,6 +14,7 @@ from nbcnn.errors import NbcnnError
 _REMEDIES = {
     errno.ENOSPC: "free some space or choose another folder",
     errno.EDQUOT: "free some space or choose another folder",
+    errno.EFBIG: "allow larger files (ulimit -f)",
     errno.EACCES: "choose a folder that you may write to",
     errno.EPERM: "choose a folder that you may write to",
     errno.EROFS: "choose a folder that you may write to",

@@ -8,7 +8,7 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ from nbcnn.runs import Run
 from nbcnn.state import Position, read_state
 from nbcnn.stopping import StoppedError
 from nbcnn.training import Reporter
+
+pytestmark = pytest.mark.trust
 
 SAME = ("epoch", "step", "train_loss", "train_accuracy", "test_loss", "test_accuracy")
 FILES = ("last.safetensors", "best.safetensors")
@@ -83,6 +85,7 @@ def test_stopped_anywhere_it_ends_with_the_same_bits(
     optimizer: dict[str, Any],
     stripes: Path,  # noqa: F811
     tmp_path: Path,
+    count: Callable[..., None],
 ) -> None:
     plain = nbcnn.train(config(stripes, optimizer=optimizer), out=tmp_path / "plain")
     reporter = At(steps)
@@ -96,9 +99,10 @@ def test_stopped_anywhere_it_ends_with_the_same_bits(
     resumed = nbcnn.resume(tmp_path / "cut", threads=1)
     assert outcome(resumed) == outcome(plain)
     assert (resumed.folder / "samples.png").exists()
+    count("resumes to the bit")
 
 
-def test_stopped_again_and_again(whole: Run, cut: Run) -> None:
+def test_stopped_again_and_again(whole: Run, cut: Run, count: Callable[..., None]) -> None:
     for steps, number in ((1, signal.SIGINT), (3, signal.SIGTERM), (5, signal.SIGINT)):
         with pytest.raises(StoppedError) as stopped:
             nbcnn.resume(cut.folder, reporter=At(steps, number))
@@ -108,6 +112,7 @@ def test_stopped_again_and_again(whole: Run, cut: Run) -> None:
     assert outcome(cut) == outcome(whole)
     went_on = json.loads(cut.info.read_text())["resumed"]
     assert [entry["step"] for entry in went_on] == [15, 16, 19, 24]
+    count("resumes to the bit", 4)
 
 
 def test_steps_and_seconds_between_two_saves(stripes: Path, tmp_path: Path) -> None:  # noqa: F811

@@ -10,7 +10,8 @@ from pathlib import Path
 KINDS = {
     "thread matrix cells": "trainings whose weights had the same SHA-256 as the same training on another number of threads",
     "kills survived": "trainings killed at a random moment, resumed, and ended with the bits of an uninterrupted one",
-    "resumes to the bit": "trainings stopped in other ways (Ctrl-C, SIGTERM, at a step) and resumed to the same bits",
+    "failed writes survived": "trainings in which one write, sync, rename or opening of a file failed, resumed to the same bits",
+    "resumes to the bit": "trainings stopped by Ctrl-C or SIGTERM, at the first, some or the last step, and resumed to the same bits",
     "inputs fuzzed": "generated YAML files, IDX files, image folders, checkpoints and run folders: nbcnn's own errors only",
     "attacks refused": "attacks that are known from other libraries, each tried and refused",
     "wrong numbers located": "NaN, infinity or overflow planted in a layer, and named with layer and direction",
