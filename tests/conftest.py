@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from stripes import write_stripes
 from trust.counts import KINDS, write_table
 
 _COUNTS: Counter[str] = Counter()
@@ -24,6 +25,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def long_form(request: pytest.FixtureRequest) -> bool:
     """Whether the long form was asked for."""
     return bool(request.config.getoption("--long"))
+
+
+@pytest.fixture(scope="session")
+def stripes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of images that are easy to learn."""
+    folder = tmp_path_factory.mktemp("stripes")
+    write_stripes(folder)
+    return folder
 
 
 @pytest.fixture

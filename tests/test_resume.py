@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from test_train import TINY, stripes  # noqa: F401
+from stripes import TINY
 
 import nbcnn
 from nbcnn.checkpoint import load_tensors
@@ -49,7 +49,7 @@ class At(Reporter):
 
 
 def config(folder: Path, **train: Any) -> dict[str, Any]:
-    return TINY | {"data": {"folder": str(folder)}, "train": TINY["train"] | train}  # type: ignore[operator]
+    return TINY | {"data": {"folder": str(folder)}, "train": TINY["train"] | train}
 
 
 def outcome(run: Run) -> dict[str, Any]:
@@ -65,13 +65,13 @@ def outcome(run: Run) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def whole(stripes: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:  # noqa: F811
+def whole(stripes: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A training of three epochs, eleven steps each, that nobody interrupted."""
     return nbcnn.train(config(stripes), out=tmp_path_factory.mktemp("whole") / "run")
 
 
 @pytest.fixture
-def cut(stripes: Path, tmp_path: Path) -> Run:  # noqa: F811
+def cut(stripes: Path, tmp_path: Path) -> Run:
     """The same, stopped after step 15 of 33."""
     with pytest.raises(StoppedError):
         nbcnn.train(config(stripes), out=tmp_path / "cut", reporter=At(15))
@@ -83,7 +83,7 @@ def cut(stripes: Path, tmp_path: Path) -> Run:  # noqa: F811
 def test_stopped_anywhere_it_ends_with_the_same_bits(
     steps: int,
     optimizer: dict[str, Any],
-    stripes: Path,  # noqa: F811
+    stripes: Path,
     tmp_path: Path,
     count: Callable[..., None],
 ) -> None:
@@ -115,7 +115,7 @@ def test_stopped_again_and_again(whole: Run, cut: Run, count: Callable[..., None
     count("resumes to the bit", 4)
 
 
-def test_steps_and_seconds_between_two_saves(stripes: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_steps_and_seconds_between_two_saves(stripes: Path, tmp_path: Path) -> None:
     reporter = At(0)
     nbcnn.train(config(stripes, epochs=2, checkpoint_every={"steps": 4}), out=tmp_path / "steps", reporter=reporter)
     assert reporter.places == [(0, 0), (4, 80), (8, 160), (11, 0), (12, 20), (16, 100), (20, 180), (22, 0)]
@@ -148,7 +148,7 @@ def test_an_epoch_that_was_logged_and_not_saved_is_not_logged_twice(
     assert not list(cut.folder.glob(".nbcnn*"))
 
 
-def test_more_epochs_train_longer(whole: Run, cut: Run, stripes: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_more_epochs_train_longer(whole: Run, cut: Run, stripes: Path, tmp_path: Path) -> None:
     longer = nbcnn.train(config(stripes, epochs=5), out=tmp_path / "longer")
     assert outcome(nbcnn.resume(cut.folder, epochs=5)) == outcome(longer)
     assert yaml.safe_load(cut.config.read_text())["train"]["epochs"] == 5
@@ -170,7 +170,7 @@ def test_a_training_that_is_done_only_gets_its_pictures(whole: Run, tmp_path: Pa
     assert len(list(done.folder.glob("*.png"))) == 3
 
 
-def test_changes_are_shown_and_refused(cut: Run, stripes: Path) -> None:  # noqa: F811
+def test_changes_are_shown_and_refused(cut: Run, stripes: Path) -> None:
     before = {path.name: path.read_bytes() for path in cut.folder.iterdir()}
     with pytest.raises(ConfigError) as refused:
         nbcnn.resume(cut.folder, seed=4, sets=("layers.0.conv2d.out_channels=5", "train.optimizer.sgd.lr=0.5"))
@@ -208,7 +208,7 @@ def test_changes_that_are_allowed_are_kept(cut: Run, whole: Run) -> None:
     assert len(cut.metrics()) == 4
 
 
-def test_other_images_are_refused(stripes: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_other_images_are_refused(stripes: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     shutil.copytree(stripes, data)
     with pytest.raises(StoppedError):
@@ -264,7 +264,7 @@ def handlers() -> Iterator[None]:
         signal.signal(number, handler)
 
 
-def test_a_second_ctrl_c_leaves_at_once(stripes: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_a_second_ctrl_c_leaves_at_once(stripes: Path, tmp_path: Path) -> None:
     class Twice(At):
         def step(self, images: int, loss: float, accuracy: float) -> None:
             super().step(images, loss, accuracy)
@@ -278,7 +278,7 @@ def test_a_second_ctrl_c_leaves_at_once(stripes: Path, tmp_path: Path) -> None: 
 
 
 @pytest.mark.usefixtures("handlers")
-def test_signals_that_others_handle_stay_theirs(stripes: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_signals_that_others_handle_stay_theirs(stripes: Path, tmp_path: Path) -> None:
     came: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, frame: came.append(number))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -287,7 +287,7 @@ def test_signals_that_others_handle_stay_theirs(stripes: Path, tmp_path: Path) -
     assert came == [signal.SIGTERM] and len(run.metrics()) == 2
 
 
-def test_in_another_thread_there_are_no_signals(stripes: Path, tmp_path: Path, whole: Run) -> None:  # noqa: F811
+def test_in_another_thread_there_are_no_signals(stripes: Path, tmp_path: Path, whole: Run) -> None:
     runs: list[Run] = []
     thread = threading.Thread(target=lambda: runs.append(nbcnn.train(config(stripes), out=tmp_path / "run")))
     thread.start()
@@ -295,7 +295,7 @@ def test_in_another_thread_there_are_no_signals(stripes: Path, tmp_path: Path, w
     assert outcome(runs[0]) == outcome(whole)
 
 
-def test_before_the_first_step_a_signal_ends_it_at_once(stripes: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_before_the_first_step_a_signal_ends_it_at_once(stripes: Path, tmp_path: Path) -> None:
     class Early(Reporter):
         def start(self, *what: Any) -> None:
             os.kill(os.getpid(), signal.SIGTERM)

@@ -6,39 +6,12 @@ import json
 
 import numpy as np
 import pytest
+from stripes import TINY
 
 import nbcnn
 from nbcnn.checkpoint import load_tensors
 from nbcnn.config import Overrides, load_config
-from nbcnn.data import write_idx
 from nbcnn.errors import CheckpointError, ConfigError, DataError, TrainingError
-
-TINY = {
-    "name": "tiny",
-    "input": {"channels": 1, "height": 12, "width": 12},
-    "layers": [
-        {"conv2d": {"out_channels": 3, "kernel_size": 3}},
-        "relu",
-        {"max_pool2d": {"kernel_size": 2}},
-        "flatten",
-        {"linear": {"out_features": 3}},
-    ],
-    "train": {"epochs": 3, "batch_size": 20, "optimizer": {"adam": {"lr": 0.01}}},
-}
-
-
-@pytest.fixture(scope="session")
-def stripes(tmp_path_factory):
-    """A folder of IDX files: flat, horizontally and vertically striped images with noise; easy to learn."""
-    folder, rng = tmp_path_factory.mktemp("stripes"), np.random.default_rng(0)
-    for prefix, count in (("train", 210), ("t10k", 50)):
-        labels = rng.integers(0, 3, count).astype(np.uint8)
-        images = rng.integers(0, 60, (count, 12, 12))
-        images[labels == 1, ::2] += 150
-        images[labels == 2, :, ::2] += 150
-        write_idx(folder / f"{prefix}-images-idx3-ubyte", images.astype(np.uint8))
-        write_idx(folder / f"{prefix}-labels-idx1-ubyte", labels)
-    return folder
 
 
 @pytest.fixture(scope="module")

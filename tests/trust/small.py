@@ -1,4 +1,4 @@
-"""A small training that many tests of trust repeat: easy images, a network of a few hundred parameters, many steps."""
+"""A small training that many tests of trust repeat: a network of a few hundred parameters, a save every two steps."""
 
 from __future__ import annotations
 
@@ -7,41 +7,29 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from stripes import TINY, write_stripes
 
-from nbcnn.data import write_idx
+from nbcnn.config.writer import to_yaml
 from nbcnn.runs import Run
-
-NETWORK = """\
-name: small
-input: {{channels: 1, height: 12, width: 12}}
-layers:
-  - conv2d: {{out_channels: 3, kernel_size: 3}}
-  - relu
-  - max_pool2d: {{kernel_size: 2}}
-  - flatten
-  - linear: {{out_features: 3}}
-data: {{folder: {folder}}}
-train: {{epochs: {epochs}, batch_size: 20, seed: {seed}, optimizer: {{adam: {{lr: 0.01}}}}, checkpoint_every: {{steps: 2}}}}
-"""
 
 SAME = ("epoch", "step", "train_loss", "train_accuracy", "test_loss", "test_accuracy")
 """The columns of the metrics that no interruption may change: all but the times."""
 
 
 def write_small(folder: Path, epochs: int = 3, seed: int = 0) -> Path:
-    """The network's YAML and its images, flat or striped with noise, in a folder."""
-    data, rng = folder / "stripes", np.random.default_rng(0)
-    data.mkdir(parents=True, exist_ok=True)
-    for prefix, count in (("train", 210), ("t10k", 50)):
-        labels = rng.integers(0, 3, count).astype(np.uint8)
-        images = rng.integers(0, 60, (count, 12, 12))
-        images[labels == 1, ::2] += 150
-        images[labels == 2, :, ::2] += 150
-        write_idx(data / f"{prefix}-images-idx3-ubyte", images.astype(np.uint8))
-        write_idx(data / f"{prefix}-labels-idx1-ubyte", labels)
+    """The network's YAML and its images in a folder; returns the YAML's path."""
+    write_stripes(folder / "stripes")
     path = folder / f"small-{seed}.yaml"
-    path.write_text(NETWORK.format(folder=data, epochs=epochs, seed=seed))
+    path.write_text(
+        to_yaml(
+            TINY
+            | {
+                "name": "small",
+                "data": {"folder": str(folder / "stripes")},
+                "train": TINY["train"] | {"epochs": epochs, "seed": seed, "checkpoint_every": {"steps": 2}},
+            }
+        )
+    )
     return path
 
 
