@@ -11,15 +11,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nbcnn.autopsy import examine, examine_update
 from nbcnn.data import Dataset
 from nbcnn.engine import Engine
 from nbcnn.errors import TrainingError
 from nbcnn.evaluation import Evaluation, check_data, evaluate_engine
+from nbcnn.evidence import Finding
 from nbcnn.kernels.ledger import LEDGER, announced, total
 from nbcnn.network import Network
 from nbcnn.optim import OPTIMIZERS
 from nbcnn.plugins import loaded_plugins
 from nbcnn.runs import Record, Run
+from nbcnn.vitals import wrong_after, wrong_before
 from nbcnn.warmup import warm
 
 
@@ -65,9 +68,13 @@ class Trainer:
         outcome = self.engine.train_step(self.data.train.images, labels, order)
         loss = float(np.sum(outcome.losses, dtype=np.float64)) / order.size
         self.steps += 1
-        if not np.isfinite(loss):
-            raise TrainingError(self._diverged(f"the loss became {loss}"))
+        if what := wrong_before(loss, self.engine.gradient):
+            raise TrainingError(self._diverged(what, examine(self.engine)))
         self.optimizer.step(self.network.parameters, self.engine.gradient)
+        if what := wrong_after(self.network.parameters, self.engine.gradient, self.optimizer.state):
+            name = self.settings.optimizer.name
+            found = examine_update(self.network, name, self.engine.gradient, self.optimizer.state)
+            raise TrainingError(self._diverged(what, found))
         hits = int(np.count_nonzero(outcome.guesses == labels[order]))
         self._loss_sum, self._right, self._seen = (
             self._loss_sum + loss * order.size,
@@ -92,9 +99,8 @@ class Trainer:
             "seconds": seconds,
             "images_per_second": self._seen / seconds,
         }
-        if not np.isfinite(tested.loss) or not np.isfinite(self.network.parameters).all():
-            what = f"the test loss became {tested.loss} or a parameter stopped being a number"
-            raise TrainingError(self._diverged(what))
+        if not np.isfinite(tested.loss):
+            raise TrainingError(self._diverged(f"the test loss became {tested.loss}", examine(self.engine, "score")))
         score = (tested.accuracy, -tested.loss)
         self._save(record, score > self._best)
         self._best = max(self._best, score)
@@ -115,14 +121,13 @@ class Trainer:
         run.log_epoch(record)
         run.save_optimizer_state(self.optimizer.state, position, tensors)
 
-    def _diverged(self, what: str) -> str:
-        before = self._epoch - 1
+    def _diverged(self, what: str, found: Finding) -> str:
+        """The sentences, a line each: what went wrong and what is kept, where it began, what may help."""
+        before, name = self._epoch - 1, self.settings.optimizer.name
         kept = f"the checkpoints of epoch {before} are in {self.run.folder}" if before else "there is no checkpoint yet"
-        return (
-            f"{what} at step {self.steps} (epoch {self._epoch}), so training stopped; {kept}. "
-            f"Try a smaller step, for instance --set train.optimizer.{self.settings.optimizer.name}.lr=..., "
-            "or another init"
-        )
+        smaller = f"try a smaller step, for instance --set train.optimizer.{name}.lr=..., or another init"
+        first = f"{what} at step {self.steps} (epoch {self._epoch}), so training stopped; {kept}"
+        return "\n".join([first, *found.sentences, found.remedy or smaller])
 
 
 def fit(network: Network, data: Dataset) -> None:
