@@ -33,9 +33,9 @@ def examine(engine: Engine, wanted: str = "train") -> Finding:
     scene = Scene(network, batch.order, place, "training" if wanted == "train" else "test")
     if spoilt := spoilt_tensor(network, network.parameters):
         return Finding((f"it began before the step, in {spoilt}",), "load other weights, or train anew")
-    # Some other array may have been infinite all along: a layer of a plugin may want it so.
+    batch.turn[0], batch.total[:] = 0, 0
+    # Some other array may be infinite from the beginning: a layer of a plugin may want it so.
     strange = {id(array) for call in calls for array in _results(network, worker, call) if not _finite(array)}
-    batch.turn[0] = 0
     with one_blas_thread(), np.errstate(all="ignore"):
         for number in range(-(-int(place[1]) // LANES)):
             place[0] = number

@@ -71,9 +71,9 @@ class Trainer:
         if what := wrong_before(loss, self.engine.gradient):
             raise TrainingError(self._diverged(what, examine(self.engine)))
         self.optimizer.step(self.network.parameters, self.engine.gradient)
-        if what := wrong_after(self.network.parameters, self.engine.gradient, self.optimizer.state):
-            name = self.settings.optimizer.name
-            found = examine_update(self.network, name, self.engine.gradient, self.optimizer.state)
+        update = self.network.parameters, self.engine.gradient, self.optimizer.state
+        if what := wrong_after(*update, self.steps):
+            found = examine_update(self.network, self.settings.optimizer.name, *update[1:])
             raise TrainingError(self._diverged(what, found))
         hits = int(np.count_nonzero(outcome.guesses == labels[order]))
         self._loss_sum, self._right, self._seen = (
