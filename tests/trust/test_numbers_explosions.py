@@ -14,6 +14,7 @@ import nbcnn
 from nbcnn.checkpoint import load_tensors
 from nbcnn.cli import main
 from nbcnn.errors import TrainingError
+from nbcnn.report.verdict import verdicts
 
 from . import numbers
 
@@ -110,5 +111,29 @@ def test_a_comparison_keeps_it(tmp_path: Path) -> None:
             f"\nit began in {tmp_path}/numbers.yaml:6:5: layers[2].linear, forward: of 64 outputs "
             in variant.diverged.why
         )
+    assert verdicts(result)[0].startswith(
+        "linear=direct: diverged at step 2; weights are held against it up to the step before. It began in "
+        f"{tmp_path}/numbers.yaml:6:5: layers[2].linear, forward: "
+    )
     kept = json.loads(result.json.read_text())["variants"]
     assert [one["diverged"]["why"] for one in kept] == [one.diverged.why for one in result.variants if one.diverged]
+
+
+def test_the_example_of_the_documentation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command of docs/reliability.md prints what stands there; sums, which a processor may round otherwise, aside."""
+    root = Path(__file__).parents[2]
+    monkeypatch.undo()  # the data are the model's own
+    monkeypatch.chdir(root)
+    text = (root / "docs" / "reliability.md").read_text(encoding="utf-8")
+    command, *wanted = re.search(r"```console\n\$ nbcnn (.*?)```", text, re.DOTALL)[1].splitlines()  # type: ignore[index]
+    with pytest.raises(SystemExit) as left:
+        main([*command.split(), "--out", str(tmp_path / "run")])
+    assert left.value.code == 2
+    found = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert len(wanted) == 4
+    assert [re.sub(r"[\d,.]+(e\+\d+)?( of the)?", "N", line) for line in found] == [
+        re.sub(r"[\d,.]+(e\+\d+)?( of the)?", "N", line) for line in wanted
+    ]
+    assert found[1].partition(" outputs ")[0] == wanted[1].partition(" outputs ")[0]
