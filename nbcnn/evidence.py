@@ -101,20 +101,23 @@ def told(scene: Scene, call: Call, array: np.ndarray) -> Finding:
     inputs, outputs = NAMES.get((kind, call.direction), UNKNOWN)
     given = {name: one for name, one in zip(inputs, call.arrays, strict=False) if name in WORDS}
     results = dict(zip(outputs, call.arrays[len(inputs) :], strict=False))
-    name = next((name for name in results if results[name] is array), DIRECTIONS.get(call.direction, "y"))
+    changed = next((name for name in given if given[name] is array), "")
+    name = changed or next((name for name in results if results[name] is array), DIRECTIONS.get(call.direction, "y"))
     where = "the loss" if call.layer == "loss" else layer.where if layer else f"layer {call.layer}"
     direction = "forward" if call.direction == "forward" else f"backward ({call.direction})"
     is_pack = name in PACKS and array.shape[-1] == LANES
     counts = tally(scene.of_images(array) if is_pack else array)
-    sizes = {name: tally(scene.of_images(one) if name in PACKS else one).largest for name, one in given.items()}
-    went_in = ", ".join(f"{WORDS[name]} up to {figure(size)}" for name, size in sizes.items())
+    packs = {key: scene.of_images(one) if key in PACKS else one for key, one in given.items()}
+    sizes = {key: tally(one).largest for key, one in packs.items() if not changed}
+    went_in = ", ".join(f"{WORDS[key]} up to {figure(size)}" for key, size in sizes.items())
+    noun = WORDS[name] + (", which it may not change," if changed else "")
     which = scene.image(array) if is_pack else f"it was in {scene.pack}"
     return Finding(
         (
-            f"it began in {where}, {direction}: {counts.words(WORDS[name])}",
+            f"it began in {where}, {direction}: {counts.words(noun)}",
             f"what went in: {went_in}, all of them numbers; {which}" if sizes else which,
         ),
-        _suspect(layer, call, {name: (given[name].size, size) for name, size in sizes.items()}),
+        _suspect(layer, call, {key: (given[key].size, size) for key, size in sizes.items()}),
     )
 
 

@@ -7,18 +7,23 @@ fault can be planted in one image, whatever the order, the pack and the thread.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from nbcnn.config import Config, load_config
 from nbcnn.data import Dataset
 from nbcnn.data.dataset import Split
+from nbcnn.errors import TrainingError
+from nbcnn.kernels import registry
 from nbcnn.kernels.contract import LossKernels, PlainKernels, WeightedKernels
 from nbcnn.kernels.registry import backend
+from nbcnn.network import Network
+from nbcnn.trainer import Trainer
 
 OPS = ("conv2d", "linear", "relu", "sigmoid", "tanh", "max_pool2d", "avg_pool2d")
 LAYERS = """\
@@ -34,6 +39,11 @@ LAYERS = """\
   - linear: {out_features: 4}
 """
 SIZE, IMAGES, CLASSES = 12, 120, 4
+
+PLANTED = "{" + ", ".join(f"{op}: planted" for op in OPS) + "}"
+BATCH = 40  # packs of 16, 16 and 8 images
+FIRST, LATER = 5, 35
+"""Places in a batch: in its first pack, in its last."""
 
 # The arrays of each kernel: those that go in, then those that come out.
 ARRAYS = {
@@ -131,3 +141,53 @@ def place(folder: Path, index: int) -> str:
     """Where a message says that a layer of ``LAYERS`` stands."""
     kind = LAYERS.splitlines()[index].strip("- ").partition(":")[0]
     return f"{folder / 'numbers.yaml'}:{index + 4}:5: layers[{index}].{kind}"
+
+
+@pytest.fixture(name="planter")
+def planted_backends(monkeypatch: pytest.MonkeyPatch) -> Iterator[Planter]:
+    """Backends ``planted`` of all ops, and the loss, in which faults may be planted."""
+    made = Planter()
+    wrapped = {op: made.backend(op) for op in (*OPS, "cross_entropy")}
+    for op, kind in wrapped.items():
+        monkeypatch.setitem(registry._registered, (op, "direct" if op == "cross_entropy" else "planted"), kind)
+    registry.backend.cache_clear()
+    registry.prepare.cache_clear()
+    yield made
+    monkeypatch.undo()
+    registry.backend.cache_clear()
+    registry.prepare.cache_clear()
+
+
+def trainer(config: Any) -> Trainer:
+    made = Trainer(Network(config), dataset())
+    made.begin(1)
+    return made
+
+
+def order(step: int) -> np.ndarray:
+    """The images of a step, from 1, not in their own order."""
+    return np.random.default_rng(step).permutation(np.arange((step - 1) * BATCH, step * BATCH))
+
+
+def failure(made: Trainer, steps: int = 1, done: int = 0) -> list[str]:
+    """The lines of what the last step raises; those before go well, and the weights are still theirs."""
+    try:
+        for step in range(done + 1, steps):
+            made.step(order(step))
+        before = made.network.parameters.copy()
+        with pytest.raises(TrainingError) as caught:
+            made.step(order(steps))
+    finally:
+        made.close()
+    assert made.network.parameters.tobytes() == before.tobytes()
+    assert f" at step {steps} (epoch 1), so training stopped; there is no checkpoint yet" in str(caught.value)
+    return str(caught.value).splitlines()
+
+
+def largest(array: np.ndarray) -> str:
+    """The largest magnitude of the finite numbers, by Python's own max."""
+    return f"{max((abs(float(v)) for v in array.reshape(-1) if abs(float(v)) < np.inf), default=0.0):.2g}"
+
+
+def others(array: np.ndarray) -> str:
+    return f"the largest of the others is {largest(array)}" if np.isfinite(array).any() else "none is left"
