@@ -64,7 +64,8 @@ class Engine:
         self.gradient = np.zeros(network.parameters.size if training else 0, network.dtype)
         data = network.config.data
         mean, std = (np.broadcast_to(np.array(v), network.in_shape[0]) for v in (data.mean, data.std))
-        self._byte_scaling = np.stack([1 / (255 * std), -mean / std]).astype(network.dtype)
+        with np.errstate(over="ignore"):  # a std near 0: training will say that the pixels became infinite
+            self._byte_scaling = np.stack([1 / (255 * std), -mean / std]).astype(network.dtype)
         self._no_scaling = np.stack([np.ones_like(std), np.zeros_like(std)]).astype(network.dtype)
         self._batch, self._task = self._new_batch(LANES), Task(self._no_scaling, self._no_scaling)
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import NamedTuple
 
 import numpy as np
 
+from nbcnn.autopsy import examine, examine_update
 from nbcnn.data import Dataset, batches, epoch_order
 from nbcnn.engine import Engine
 from nbcnn.errors import TrainingError
 from nbcnn.evaluation import Evaluation, check_data, evaluate_engine
+from nbcnn.evidence import Finding
 from nbcnn.kernels.ledger import LEDGER, announced, total
 from nbcnn.loading import read_info
 from nbcnn.network import Network
@@ -20,6 +22,7 @@ from nbcnn.optim import OPTIMIZERS
 from nbcnn.provenance import description, resumed
 from nbcnn.runs import Record, Run
 from nbcnn.state import Position, State, save_state
+from nbcnn.vitals import wrong_after, wrong_before
 from nbcnn.warmup import warm
 
 
@@ -47,6 +50,7 @@ class Trainer:
         optimizer = self.settings.optimizer
         self.optimizer = OPTIMIZERS.get(optimizer.name)(optimizer.config, network.parameters.size)
         self.position = Position()
+        self._saved = Position()
         self.tested: Evaluation | None = None
 
     @property
@@ -93,9 +97,13 @@ class Trainer:
         outcome = self.engine.train_step(self.data.train.images, labels, order)
         loss = float(np.sum(outcome.losses, dtype=np.float64)) / order.size
         position.step += 1
-        if not np.isfinite(loss):
-            raise TrainingError(self._diverged(f"the loss became {loss}"))
+        if what := wrong_before(loss, self.engine.gradient):
+            raise TrainingError(self._diverged(what, examine(self.engine)))
         self.optimizer.step(self.network.parameters, self.engine.gradient)
+        update = self.network.parameters, self.engine.gradient, self.optimizer.state
+        if what := wrong_after(*update, self.steps):
+            found = examine_update(self.network, self.settings.optimizer.name, *update[1:])
+            raise TrainingError(self._diverged(what, found))
         hits = int(np.count_nonzero(outcome.guesses == labels[order]))
         position.loss_sum += loss * order.size
         position.right += hits
@@ -121,9 +129,8 @@ class Trainer:
             "seconds": seconds,
             "images_per_second": position.seen / seconds,
         }
-        if not np.isfinite(tested.loss) or not np.isfinite(self.network.parameters).all():
-            what = f"the test loss became {tested.loss} or a parameter stopped being a number"
-            raise TrainingError(self._diverged(what))
+        if not np.isfinite(tested.loss):
+            raise TrainingError(self._diverged(f"the test loss became {tested.loss}", examine(self.engine, "score")))
         best = (tested.accuracy, -tested.loss) > (position.best_accuracy, -position.best_loss)
         metadata = {"model": self.network.config.name, "epoch": str(record["epoch"]), "step": str(record["step"])}
         self.run.save("last", self.network.tensors, metadata)
@@ -141,6 +148,7 @@ class Trainer:
         """Write what going on from here needs; any step may be the last before it."""
         config = self.network.config.to_mapping()
         save_state(self.run, self.network.tensors, self.optimizer.state, self.position, config, self.data.digest)
+        self._saved = replace(self.position)
 
     def close(self) -> None:
         """End the threads, and let go of the run folder."""
@@ -148,14 +156,17 @@ class Trainer:
         if hasattr(self, "run"):
             self.run.release()
 
-    def _diverged(self, what: str) -> str:
-        before = self.position.epochs
-        kept = f"the checkpoints of epoch {before} are in {self.run.folder}" if before else "there is no checkpoint yet"
-        return (
-            f"{what} at step {self.steps} (epoch {self.epoch}), so training stopped; {kept}. "
-            f"Try a smaller step, for instance --set train.optimizer.{self.settings.optimizer.name}.lr=..., "
-            "or another init"
-        )
+    def _diverged(self, what: str, found: Finding) -> str:
+        """The sentences, a line each: what went wrong and what is kept, where it began, what may help."""
+        saved, name = self._saved, self.settings.optimizer.name
+        kept = "there is no checkpoint yet"
+        if saved.epochs:
+            kept = f"the checkpoints of epoch {saved.epochs} are in {self.run.folder}"
+        if saved.seen:
+            kept = f"what was saved after step {saved.step} is in {self.run.folder}"
+        smaller = f"try a smaller step, for instance --set train.optimizer.{name}.lr=..., or another init"
+        first = f"{what} at step {self.steps} (epoch {self.epoch}), so training stopped; {kept}"
+        return "\n".join([first, *found.sentences, found.remedy or smaller])
 
 
 def fit(network: Network, data: Dataset) -> None:

@@ -12,6 +12,7 @@ from nbcnn.config import Overrides
 from nbcnn.engine import Engine
 from nbcnn.kernels.contract import LANES
 from nbcnn.kernels.ledger import LEDGER, looking_ahead, total
+from nbcnn.kernels.magnitude import magnitude_bits
 from nbcnn.loading import load
 from nbcnn.optim import OPTIMIZERS
 from nbcnn.optim.base import Optimizer
@@ -45,12 +46,14 @@ def warm(engines: Sequence[Engine], optimizers: Sequence[Optimizer], images: np.
     for optimizer in optimizers:
         with looking_ahead():
             optimizer.step(_NOTHING, _NOTHING)
+            magnitude_bits(_NOTHING)
     for engine in trainable:
         engine.warm(images, labels)
     for engine in engines:
         engine.predict(images[:LANES])
     for optimizer in optimizers:
         optimizer.step(_NOTHING, _NOTHING)
+        magnitude_bits(_NOTHING)
 
 
 def warm_up(source: str | Path, overrides: Overrides | None = None) -> Warmed:

@@ -96,11 +96,12 @@ class Worker:
     def work(self, floats: int) -> np.ndarray:
         return self._work
 
-    def calls(self, wanted: str, batch: Batch, task: Task) -> list[Call]:
+    def calls(self, wanted: str, batch: Batch, task: Task, fused: bool = True) -> list[Call]:
         """All that is done for a pack: ``predict`` gives outputs, ``score`` losses and guesses, ``train`` these and a
-        gradient that is added to the total of all."""
+        gradient that is added to the total of all. Not ``fused``, each call is of one layer, to the same bits."""
         y, dy, place, work = self._bound.y, self._bound.dy, self._place, self._work
-        made = [*self._fetched(batch, task), *fuse(self._bound.forward, self._layers, keep=wanted == "train")]
+        pairs = self._layers if fused else []
+        made = [*self._fetched(batch, task), *fuse(self._bound.forward, pairs, keep=wanted == "train")]
         if wanted == "predict":
             return [*made, Call("batch", "scatter", packs.scatter, (y.reshape(-1, LANES), place, batch.outputs))]
         loss, _ = prepare(LossProblem(y.shape[0], self.dtype.name))
@@ -114,7 +115,7 @@ class Worker:
         made.append(Call("loss", "grad_input", loss.grad_input, (y, self._labels, self._scale, dy, work)))
         return [
             *made,
-            *fuse(self._bound.backward, self._layers, keep=True),
+            *fuse(self._bound.backward, pairs, keep=True),
             Call("batch", "add", turns.add_in_turn, self._sum(batch)),
         ]
 
@@ -138,6 +139,13 @@ class Worker:
     def tape(self, wanted: str) -> tuple[Callable[[], None], list[Call]]:
         """What is played since the last ``begin``, and its calls."""
         return self._tapes[wanted], self.calls(wanted, *self._given[wanted])
+
+    def again(self, wanted: str, other: Worker) -> tuple[Batch, list[Call], np.ndarray]:
+        """What another worker did last, to be done here: the batch, the calls of a pack, each of one layer, and the
+        place (2,) that they read: the number of the pack, and how many images there are."""
+        batch, task = other._given[wanted]
+        self._place[1] = other._place[1]
+        return batch, self.calls(wanted, batch, task, fused=False), self._place
 
     def _fetched(self, batch: Batch, task: Task) -> list[Call]:
         """The calls that depend on the task, the first of all."""

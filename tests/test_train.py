@@ -90,7 +90,7 @@ def test_training_stops_when_the_loss_is_no_number_and_keeps_the_last_good_check
     assert good.weights_path("last").exists()
     wild = {**config, "train": {**config["train"], "optimizer": {"sgd": {"lr": 1e30}}}}
     with pytest.raises(
-        TrainingError, match=r"the loss became (nan|inf) at step \d \(epoch [12]\).*--set train.optimizer.sgd.lr"
+        TrainingError, match=r"(?s)the loss became (nan|inf) at step \d \(epoch [12]\).*--set train.optimizer.sgd.lr"
     ):
         nbcnn.train(wild, Overrides(data=str(stripes)), out=tmp_path / "wild")
 
@@ -105,7 +105,7 @@ def test_a_run_that_diverges_later_keeps_the_epochs_before(stripes, tmp_path, mo
 
     monkeypatch.setattr(Adam, "step", poisoned)
     with pytest.raises(
-        TrainingError, match=r"the loss became nan at step 16 \(epoch 2\).*checkpoints of epoch 1 are in"
+        TrainingError, match=r"a parameter became nan at step 15 \(epoch 2\).*checkpoints of epoch 1 are in"
     ):
         nbcnn.train(TINY, Overrides(data=str(stripes)), out=tmp_path / "run")
     assert all(np.isfinite(tensor).all() for tensor in load_tensors(tmp_path / "run" / "last.safetensors")[0].values())
@@ -160,6 +160,6 @@ def test_a_parameter_that_is_no_number_at_the_end_of_an_epoch_stops_training(str
             parameters[-1] = np.inf
 
     monkeypatch.setattr(Adam, "step", poisoned)
-    with pytest.raises(TrainingError, match=r"a parameter stopped being a number at step 11 \(epoch 1\)"):
+    with pytest.raises(TrainingError, match=r"a parameter became inf at step 11 \(epoch 1\)"):
         nbcnn.train(TINY, data=str(stripes), out=tmp_path / "run")
     assert not (tmp_path / "run" / "last.safetensors").exists()

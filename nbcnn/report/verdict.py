@@ -18,7 +18,8 @@ def verdicts(comparison: Comparison) -> list[str]:
     told = [_verdict(comparison, variant) for variant in comparison.variants[1:]]
     if reference.diverged:
         step = reference.diverged.step
-        told.insert(0, f"{reference.name}: diverged at step {step}; weights are held against it up to the step before.")
+        held = "weights are held against it up to the step before"
+        told.insert(0, f"{reference.name}: diverged at step {step}; {held}.{_began(reference)}")
     if any(_rounds(variant) for variant in comparison.variants):
         told.append(
             "What it means: the same formula, summed in another order, is rounded otherwise in its last bits; every "
@@ -34,7 +35,7 @@ def _rounds(variant: Variant) -> bool:
 
 def _verdict(comparison: Comparison, variant: Variant) -> str:
     name, reference, parted = variant.name, comparison.reference, variant.parted
-    diverged = f" {name} diverged at step {variant.diverged.step}." if variant.diverged else ""
+    diverged = f" {name} diverged at step {variant.diverged.step}.{_began(variant)}" if variant.diverged else ""
     if not variant.differences:
         return f"{name}: no step that both it and {reference.name} made, so no weights to compare.{diverged}"
     if parted is None:
@@ -51,6 +52,12 @@ def _verdict(comparison: Comparison, variant: Variant) -> str:
             f"{_checks(variant, reference)} tells whether a backend is wrong.{diverged}"
         )
     return f"{start}by rounding: {off}{_guesses(comparison, variant)}.{diverged}"
+
+
+def _began(variant: Variant) -> str:
+    """Where the first wrong number was, as the second line of the reason says it."""
+    lines = variant.diverged.why.splitlines() if variant.diverged else []
+    return f" {lines[1][0].upper()}{lines[1][1:]}." if len(lines) > 1 else ""
 
 
 def _checks(variant: Variant, reference: Variant) -> str:

@@ -43,13 +43,14 @@ def one_image(x, y, work):
 
 @kernel
 def grad_input(x, y, dy, dx, work):
-    """dx_k = y_k (dy_k - sum of y dy)"""
+    """dx_k = y_k dy_k - y_k (sum of y dy): the difference of the factors may overflow where y_k is 0, and 0·∞ is NaN"""
     K = y.shape[0]
     s = splat(y.dtype.type(0))
     for k in range(K):
         s += load(y, (k,)) * load(dy, (k,))
     for k in range(K):
-        store(dx, (k,), load(y, (k,)) * (load(dy, (k,)) - s))
+        p = load(y, (k,))
+        store(dx, (k,), p * load(dy, (k,)) - p * s)
 
 
 @register("softmax")
