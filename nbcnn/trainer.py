@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nbcnn.data import Dataset
+from nbcnn.data import Dataset, epoch_moves
 from nbcnn.engine import Engine
 from nbcnn.errors import TrainingError
 from nbcnn.evaluation import Evaluation, check_data, evaluate_engine
@@ -48,6 +48,7 @@ class Trainer:
         self.steps = 0
         self.tested: Evaluation | None = None
         self._best = (-1.0, 0.0)
+        self._drawn: tuple[int, np.ndarray | None] = (0, None)
 
     def keep_in(self, run: Run) -> None:
         """Take a new run folder and write what is known before the first step."""
@@ -62,7 +63,7 @@ class Trainer:
     def step(self, order: np.ndarray) -> Step:
         """One batch: gradient of the training images that ``order`` (N,) picks, and a step of the optimizer."""
         labels = self.data.train.labels
-        outcome = self.engine.train_step(self.data.train.images, labels, order)
+        outcome = self.engine.train_step(self.data.train.images, labels, order, self._moves())
         loss = float(np.sum(outcome.losses, dtype=np.float64)) / order.size
         self.steps += 1
         if not np.isfinite(loss):
@@ -103,6 +104,14 @@ class Trainer:
     def close(self) -> None:
         """End the threads."""
         self.engine.close()
+
+    def _moves(self) -> np.ndarray | None:
+        """How each training image is moved in this epoch, drawn once for it; None without augmentation."""
+        if self._drawn[0] != self._epoch:
+            augment, count = self.settings.augment, len(self.data.train)
+            padding, p = augment.random_crop.padding, augment.random_horizontal_flip.p
+            self._drawn = self._epoch, epoch_moves(count, self.settings.seed, self._epoch, padding=padding, p=p)
+        return self._drawn[1]
 
     def _save(self, record: Record, best: bool) -> None:
         run, tensors = self.run, self.network.tensors
@@ -153,7 +162,8 @@ def ready(
     data = trainers[0].data.train
     idle = [type(trainer.optimizer)(trainer.settings.optimizer.config, 0) for trainer in trainers]
     with announced(compiling):
-        warm([trainer.engine for trainer in trainers], idle, data.images, data.labels)
+        augment = bool(trainers[0].settings.augment)
+        warm([trainer.engine for trainer in trainers], idle, data.images, data.labels, augment)
     kernels, seconds = total(LEDGER[before:], "compiled")
     if kernels:
         compiled(kernels, seconds)

@@ -75,6 +75,7 @@ def test_everything_else_has_a_default(more: str, tmp_path: Path) -> None:
             "seed": 0,
             "threads": None,
             "shuffle": True,
+            "augment": {"random_crop": {"padding": 0}, "random_horizontal_flip": {"p": 0.0}},
         },
     }
 
