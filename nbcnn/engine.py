@@ -69,12 +69,14 @@ class Engine:
         self._no_scaling = np.stack([np.ones_like(std), np.zeros_like(std)]).astype(network.dtype)
         self._batch, self._task = self._new_batch(LANES), Task(self._no_scaling, self._no_scaling)
 
-    def train_step(self, images: np.ndarray, labels: np.ndarray, order: np.ndarray) -> Outcome:
+    def train_step(
+        self, images: np.ndarray, labels: np.ndarray, order: np.ndarray, moves: np.ndarray | None = None
+    ) -> Outcome:
         """Forward and backward over those of images (M, C, H, W) that ``order`` (N,) picks.
 
-        Afterwards ``gradient`` is that of their mean loss.
+        ``moves`` (M, 3) shifts and flips each (data/augment.py). Afterwards ``gradient`` is that of their mean loss.
         """
-        return self._run("train", self._labelled(images, labels), order, 1 / order.size)
+        return self._run("train", self._labelled(images, labels, moves), order, 1 / order.size)
 
     def evaluate(self, images: np.ndarray, labels: np.ndarray, order: np.ndarray) -> Outcome:
         """Losses and guesses of the images that ``order`` picks."""
@@ -95,10 +97,10 @@ class Engine:
         """The way of one image through the network, where all its layers have one."""
         return single.Single(self.network) if single.can_go_alone(self.network) else None
 
-    def warm(self, images: np.ndarray, labels: np.ndarray) -> None:
+    def warm(self, images: np.ndarray, labels: np.ndarray, moves: np.ndarray | None = None) -> None:
         """Run one pack on every worker in this thread, so that all kernels are compiled; no parameter is changed."""
         order, before = np.arange(min(LANES, len(images))), self.gradient.copy()
-        self._begin("train", self._labelled(images, labels), order)
+        self._begin("train", self._labelled(images, labels, moves), order)
         with one_blas_thread():
             for worker in self.workers:
                 self._batch.begin(order, 0)
@@ -107,11 +109,12 @@ class Engine:
         wait(*arguments)
         self.gradient[:] = before
 
-    def expect(self, images: np.ndarray, labels: np.ndarray | None) -> None:
+    def expect(self, images: np.ndarray, labels: np.ndarray | None, moves: np.ndarray | None = None) -> None:
         """Have the kernels counted that training (without labels: prediction) on such images has yet to compile."""
         task = Task(images, self._scaling(images), labels)
         for wanted in ("train", "predict") if labels is not None else ("predict",):
-            calls = self.workers[0].calls(wanted, self._batch, task)
+            moved = task._replace(moves=moves if wanted == "train" else None)
+            calls = self.workers[0].calls(wanted, self._batch, moved)
             expect_calls([*((call.kernel, call.arrays) for call in calls), self._waiting()], pieces=True)
 
     def _waiting(self) -> tuple[Callable[..., None], tuple[Any, ...]]:
@@ -141,10 +144,11 @@ class Engine:
     def _new_batch(self, size: int) -> Batch:
         return Batch(size, prod(self.network.out_shape), self.gradient)
 
-    def _labelled(self, images: np.ndarray, labels: np.ndarray) -> Task:
+    def _labelled(self, images: np.ndarray, labels: np.ndarray, moves: np.ndarray | None = None) -> Task:
         """The same one for the same arrays: workers stay as they are."""
-        if self._task.images is not images or self._task.labels is not labels:
-            self._task = Task(images, self._scaling(images), labels)
+        task = self._task
+        if task.images is not images or task.labels is not labels or task.moves is not moves:
+            self._task = Task(images, self._scaling(images), labels, moves)
         return self._task
 
     def _scaling(self, images: np.ndarray) -> np.ndarray:

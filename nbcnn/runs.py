@@ -9,6 +9,7 @@
 | last.optimizer.safetensors | all that going on needs (state.py), of the latest epoch or step that was saved |
 | last.json | its position, for people to read |
 | curves.png, confusion.png, samples.png | the plots |
+| augmented.png | some training images as the first epochs met them, if they were augmented |
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ class Run:
         self.curves = self.folder / "curves.png"
         self.confusion = self.folder / "confusion.png"
         self.samples = self.folder / "samples.png"
+        self.augmented = self.folder / "augmented.png"
         self.optimizer = self.folder / "last.optimizer.safetensors"
         self.position = self.folder / "last.json"
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nbcnn.autopsy import examine, examine_update
-from nbcnn.data import Dataset, batches, epoch_order
+from nbcnn.data import Dataset, batches, epoch_moves, epoch_order
 from nbcnn.engine import Engine
 from nbcnn.errors import TrainingError
 from nbcnn.evaluation import Evaluation, check_data, evaluate_engine
@@ -52,6 +52,7 @@ class Trainer:
         self.position = Position()
         self._saved = Position()
         self.tested: Evaluation | None = None
+        self._drawn: tuple[int, np.ndarray | None] = (0, None)
 
     @property
     def steps(self) -> int:
@@ -94,7 +95,7 @@ class Trainer:
     def step(self, order: np.ndarray) -> Step:
         """One batch: gradient of the training images that ``order`` (N,) picks, and a step of the optimizer."""
         labels, position = self.data.train.labels, self.position
-        outcome = self.engine.train_step(self.data.train.images, labels, order)
+        outcome = self.engine.train_step(self.data.train.images, labels, order, self._moves())
         loss = float(np.sum(outcome.losses, dtype=np.float64)) / order.size
         position.step += 1
         if what := wrong_before(loss, self.engine.gradient):
@@ -156,6 +157,14 @@ class Trainer:
         if hasattr(self, "run"):
             self.run.release()
 
+    def _moves(self) -> np.ndarray | None:
+        """How each training image is moved in this epoch, drawn once for it; None without augmentation."""
+        if self._drawn[0] != self.epoch:
+            augment, count = self.settings.augment, len(self.data.train)
+            padding, p = augment.random_crop.padding, augment.random_horizontal_flip.p
+            self._drawn = self.epoch, epoch_moves(count, self.settings.seed, self.epoch, padding=padding, p=p)
+        return self._drawn[1]
+
     def _diverged(self, what: str, found: Finding) -> str:
         """The sentences, a line each: what went wrong and what is kept, where it began, what may help."""
         saved, name = self._saved, self.settings.optimizer.name
@@ -197,7 +206,8 @@ def ready(
     data = trainers[0].data.train
     idle = [type(trainer.optimizer)(trainer.settings.optimizer.config, 0) for trainer in trainers]
     with announced(compiling):
-        warm([trainer.engine for trainer in trainers], idle, data.images, data.labels)
+        augment = bool(trainers[0].settings.augment)
+        warm([trainer.engine for trainer in trainers], idle, data.images, data.labels, augment)
     kernels, seconds = total(LEDGER[before:], "compiled")
     if kernels:
         compiled(kernels, seconds)

@@ -33,22 +33,29 @@ class Warmed(NamedTuple):
     loading: float
 
 
-def warm(engines: Sequence[Engine], optimizers: Sequence[Optimizer], images: np.ndarray, labels: np.ndarray) -> None:
+def warm(
+    engines: Sequence[Engine],
+    optimizers: Sequence[Optimizer],
+    images: np.ndarray,
+    labels: np.ndarray,
+    augment: bool = False,
+) -> None:
     """Compile or load all that training, evaluation and prediction on such images take; no parameter is changed.
 
-    The optimizers are of size 0, and make a step.
+    The optimizers are of size 0, and make a step. ``augment``: whether training moves its images.
 
     What has to be compiled is counted before the first is (ledger.py), except what a backend calls from Python.
     """
     trainable = [engine for engine in engines if len(engine.network.out_shape) == 1]
+    moves = np.zeros((LANES, 3), np.int64) if augment else None
     for engine in engines:
-        engine.expect(images, labels if engine in trainable else None)
+        engine.expect(images, labels if engine in trainable else None, moves)
     for optimizer in optimizers:
         with looking_ahead():
             optimizer.step(_NOTHING, _NOTHING)
             magnitude_bits(_NOTHING)
     for engine in trainable:
-        engine.warm(images, labels)
+        engine.warm(images, labels, moves)
     for engine in engines:
         engine.predict(images[:LANES])
     for optimizer in optimizers:
@@ -72,7 +79,7 @@ def warm_up(source: str | Path, overrides: Overrides | None = None) -> Warmed:
         for one in (floats[:1], images[:1]):  # on their own way: single.py
             with looking_ahead():
                 engine.predict(one)
-        warm([engine], [optimizer], images, np.zeros(LANES, np.int64))
+        warm([engine], [optimizer], images, np.zeros(LANES, np.int64), bool(settings.augment))
         for few in (floats, floats[:1], images[:1]):
             engine.predict(few)
     finally:

@@ -26,11 +26,15 @@ SLEEP = 50e-6
 
 
 class Task(NamedTuple):
-    """Where images come from: all of them (M, C, H, W), uint8 or float, ``scaling`` (2, C) of pixels, labels (M,)."""
+    """Where images come from: all of them (M, C, H, W), uint8 or float, ``scaling`` (2, C) of pixels, labels (M,).
+
+    ``moves`` (M, 3): how each is shifted and flipped on its way (data/augment.py), or None.
+    """
 
     images: np.ndarray
     scaling: np.ndarray
     labels: np.ndarray | None = None
+    moves: np.ndarray | None = None
 
 
 class Batch:
@@ -149,8 +153,10 @@ class Worker:
 
     def _fetched(self, batch: Batch, task: Task) -> list[Call]:
         """The calls that depend on the task, the first of all."""
-        arrays = (task.images, batch.order, self._place, task.scaling, self._x)
-        gather = Call("batch", "gather", packs.gather, arrays)
+        arrays = (task.images, batch.order, self._place, task.scaling)
+        gather = Call("batch", "gather", packs.gather, (*arrays, self._x))
+        if task.moves is not None:
+            gather = Call("batch", "gather", packs.gather_moved, (*arrays, task.moves, self._x))
         if task.labels is None:
             return [gather]
         labels = (task.labels, batch.order, self._place, batch.weight, self._labels, self._scale)

@@ -37,6 +37,7 @@ train:
   seed: 7
   threads: 2
   shuffle: false
+  augment: {random_crop: {padding: 3}, random_horizontal_flip: {p: 0.25}}
 """
 
 

@@ -218,11 +218,11 @@ def test_what_can_be_guessed_is_guessed_though_a_picture_is_bad(place, capsys):
 def test_ctrl_c_says_what_is_kept(place, capsys, monkeypatch):
     from nbcnn.engine import Engine
 
-    def interrupted(self, images, labels, order, step=Engine.train_step, made=[]):  # noqa: B006
+    def interrupted(self, *given, step=Engine.train_step, made=[]):  # noqa: B006
         made.append(1)
         if len(made) > 6:
             raise KeyboardInterrupt
-        return step(self, images, labels, order)
+        return step(self, *given)
 
     monkeypatch.setattr(Engine, "train_step", interrupted)
     code, output = call("train", place / "run", "--out", place / "cut", capsys=capsys)

@@ -460,11 +460,11 @@ def test_the_command_with_too_few_variants(words, capsys):
 
 @pytest.mark.parametrize(("after", "kept"), [(2, ""), (5, "no checkpoint yet"), (17, "the checkpoints of epoch 1")])
 def test_ctrl_c_leaves_what_is_done(words, capsys, monkeypatch, pictures, after, kept):
-    def interrupted(self, images, labels, order, step=Engine.train_step, made=[]):  # noqa: B006
+    def interrupted(self, *given, step=Engine.train_step, made=[]):  # noqa: B006
         made.append(1)
         if len(made) > after:
             raise KeyboardInterrupt
-        return step(self, images, labels, order)
+        return step(self, *given)
 
     monkeypatch.setattr(Engine, "train_step", interrupted)
     code, output = call(capsys, *words)

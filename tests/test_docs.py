@@ -19,6 +19,7 @@ import nbcnn
 from nbcnn import functional
 from nbcnn.cli import nbcnn as command_line
 from nbcnn.config import Config, DataConfig, InputConfig, TrainConfig, load_config, model_names
+from nbcnn.config.augment import AugmentConfig, RandomCropConfig, RandomHorizontalFlipConfig
 from nbcnn.data import dataset_names
 from nbcnn.kernels.registry import backend_names, op_names
 from nbcnn.layers.base import LAYERS
@@ -147,6 +148,12 @@ def plain(value: Any) -> Any:
 def test_every_key_of_a_section_is_documented(title: str) -> None:
     mapping = resolved()
     check_rows(title, SECTIONS[title], mapping if title == "Whole file" else mapping[title])
+
+
+def test_every_way_to_augment_is_documented() -> None:
+    check_rows("augment", AugmentConfig, AugmentConfig().model_dump(mode="json"))
+    check_rows("random_crop", RandomCropConfig, {})
+    check_rows("random_horizontal_flip", RandomHorizontalFlipConfig, {"p": 0.5})
 
 
 @pytest.mark.parametrize("name", LAYERS.names())

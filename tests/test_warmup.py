@@ -37,7 +37,7 @@ import nbcnn, nbcnn.cli
 from nbcnn.kernels.ledger import LEDGER
 from PIL import Image
 
-run = nbcnn.train("small.yaml", backends=tuple(sys.argv[2:]), out=sys.argv[1])
+run = nbcnn.train("small.yaml", **json.loads(sys.argv[2]), out=sys.argv[1])
 nbcnn.evaluate(run.folder)
 nbcnn.load(run.folder)(np.zeros((1, 1, 28, 28), np.float32))
 Image.fromarray(np.zeros((28, 28), np.uint8)).save("x.png")
@@ -70,14 +70,19 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_after_it_nothing_is_compiled(place: Path) -> None:
-    for words in ([], ["--backend", "conv2d=im2col"]):
+    moved = "train.augment.random_crop.padding=2"
+    for words, options in (
+        ([], {}),
+        (["--backend", "conv2d=im2col"], {"backends": ["conv2d=im2col"]}),
+        (["--set", moved], {"sets": [moved]}),
+    ):
         done = nbcnn_in(place, "warmup", "small.yaml", *words)
         assert "small.yaml: " in done.stdout and " compiled in " in done.stdout
         assert done.stderr.startswith("compiling kernels, ") and done.stderr.count("\n") == 1
         assert done.stdout.splitlines()[-1] == f"kernels are kept in {place / 'cache' / 'kernels'}"
         # Threads wait for one another only where one is late, so this kernel would be missed by chance alone.
         assert list((place / "cache" / "kernels").glob("nbcnn.kernels.turns.linger-*"))
-        second = python(place, "-c", SECOND, f"run-{len(words)}", *words[1:])
+        second = python(place, "-c", SECOND, f"run{''.join(words[:1])}", json.dumps(options))
         compiled, lines, imported = json.loads(second.stdout.splitlines()[-1])
         assert (compiled, imported) == ([], False)  # imported: what compiling takes and loading does without
         assert lines > 10

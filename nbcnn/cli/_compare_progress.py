@@ -39,6 +39,7 @@ class CompareProgress(Display, Reporter):
         )
         self._print(wrapped(line))
         self._print(f"{data.name}: {len(data.train.images):,} training and {len(data.test.images):,} test images")
+        self._augmented(settings)
         self._print(
             f"{settings.optimizer.name}, batches of {settings.batch_size}, {_length(comparison)}, seed {settings.seed}"
         )

@@ -20,6 +20,7 @@ from nbcnn.cli._tables import wrapped
 
 if TYPE_CHECKING:
     from nbcnn.choices import Choice
+    from nbcnn.config import TrainConfig
 
 
 class Display:
@@ -80,6 +81,10 @@ class Display:
             self._bar.remove_task(self._compiling)
         many = "kernel" if kernels == 1 else "kernels"
         self._print(f"compiled {kernels} {many} in {seconds:.1f} s ({kept('first run only, later runs load them')})")
+
+    def _augmented(self, settings: TrainConfig) -> None:
+        if settings.augment:
+            self._print(f"training images augmented: {settings.augment}")
 
     def _print(self, text: str) -> None:
         self._console.print(escape(text), soft_wrap=True)

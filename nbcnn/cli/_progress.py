@@ -44,6 +44,7 @@ class Progress(Display, Reporter):
         )
         self._print(f"{data.name}: {len(data.train.images):,} training and {len(data.test.images):,} test images")
         settings = network.config.train
+        self._augmented(settings)
         rate = getattr(settings.optimizer.config, "lr", None)
         self._print(
             f"{settings.optimizer.name}{f' (lr {rate:g})' if rate else ''}, batches of {settings.batch_size}, "
@@ -121,7 +122,8 @@ class Progress(Display, Reporter):
             f"\ntest accuracy {last['test_accuracy']:.1%} after epoch {last['epoch']}; "
             f"best {best['test_accuracy']:.1%} (epoch {best['epoch']}), kept in\n{run.folder}/best.safetensors"
         )
-        self._print(f"pictures: {run.curves}, {run.confusion.name}, {run.samples.name}")
+        augmented = f", {run.augmented.name}" if run.augmented.exists() else ""
+        self._print(f"pictures: {run.curves}, {run.confusion.name}, {run.samples.name}{augmented}")
         other = "direct" if "conv2d=fft" in self._backends else "fft"
         folder, config = quote(str(run.folder)), quote(str(run.config))
         hints = (

@@ -42,6 +42,8 @@ def command(model: str, as_json: bool, **options: Any) -> None:
     from nbcnn.cli._tables import show
 
     click.echo(f"{config.name}: input {_shape(config.input.shape)}")
+    if config.train.augment:
+        click.echo(f"training images augmented: {config.train.augment}")
     table = Table(box=None, pad_edge=False)
     for name in ("#", "layer", "output", "window"):
         table.add_column(name)

@@ -16,6 +16,8 @@ _ANSWERS = {
     "dilation": "only conv2d and max_pool2d have dilation; leave it out",
     "groups": "only conv2d has groups of channels; leave it out",
     "padding_mode": "padding is always with zeros; leave it out",
+    "fill": "what comes into a shifted image is black; leave it out",
+    "pad_if_needed": "images are cropped back to the size that they had; leave it out",
     "ceil_mode": "only pooling rounds sizes up; leave it out",
     "output_size": "nbcnn pools to one pixel a channel, as adaptive pooling to 1 does; leave it out",
     "return_indices": "the places of the largest pixels are not kept; leave it out",

@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from nbcnn.config.augment import AugmentConfig
 from nbcnn.config.writer import to_yaml
 from nbcnn.errors import nearest
 from nbcnn.kernels.registry import op_names
@@ -168,6 +169,7 @@ class TrainConfig(_Section):
     threads: _Count | None = None
     shuffle: bool = True
     checkpoint_every: CheckpointEvery | None = None
+    augment: Annotated[AugmentConfig, _NothingSet] = Field(default_factory=AugmentConfig)
 
 
 _Name = Annotated[
@@ -209,13 +211,17 @@ class Config(_Section):
     train: Annotated[TrainConfig, _NothingSet] = Field(default_factory=TrainConfig)
 
     @model_validator(mode="after")
-    def _a_mean_for_each_channel(self) -> Config:
+    def _fits_the_input(self) -> Config:
         channels, flaws = self.input.channels, []
         for key in ("mean", "std"):
             count = len(getattr(self.data, key))
             if count not in (1, channels):
                 wanted = "1 number" if channels == 1 else f"1 number or {channels}, one for each input channel"
                 flaws.append(Flaw(("data", key), f"expected {wanted}, got {count}"))
+        padding, (height, width) = self.train.augment.random_crop.padding, self.input.shape[1:]
+        if padding > (most := min(height, width) - 1):
+            sentence = f"expected at most {most}, so that something is left of images of {height}×{width}"
+            flaws.append(Flaw(("train", "augment", "random_crop", "padding"), sentence, padding, about="got"))
         if flaws:
             refuse(*flaws)
         return self

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Protocol
 
+from nbcnn.data.augment import epoch_moves
 from nbcnn.data.batches import batches, epoch_order
 from nbcnn.data.dataset import Dataset, Split
 from nbcnn.data.folder import load_folder
@@ -22,6 +23,7 @@ __all__ = [
     "batches",
     "data_source",
     "dataset_names",
+    "epoch_moves",
     "epoch_order",
     "load_dataset",
     "load_folder",

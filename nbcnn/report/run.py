@@ -1,13 +1,14 @@
-"""The pictures of a finished training, of its best checkpoint: curves, confusion, samples."""
+"""The pictures of a finished training: curves, confusion and samples of its best checkpoint, augmented images."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from nbcnn.checkpoint import load_weights
-from nbcnn.data import Dataset
+from nbcnn.data import Dataset, epoch_moves
 from nbcnn.engine import Engine
 from nbcnn.evaluation import evaluate_engine
+from nbcnn.report.augmented import EPOCHS, IMAGES, draw_augmented
 from nbcnn.report.confusion import draw_confusion
 from nbcnn.report.curves import draw_curves
 from nbcnn.report.samples import draw_samples
@@ -15,7 +16,10 @@ from nbcnn.runs import Run
 
 
 def draw_run(run: Run, engine: Engine, data: Dataset) -> None:
-    """Draw curves.png, confusion.png and samples.png; the engine's network gets the best checkpoint's weights."""
+    """Draw curves.png, confusion.png, samples.png and, where images were augmented, augmented.png.
+
+    The engine's network gets the best checkpoint's weights.
+    """
     network = engine.network
     weights, metadata = load_weights(run.weights_path("best"), network.shapes)
     network.load_state_dict(weights, str(run.weights_path("best")))
@@ -25,6 +29,12 @@ def draw_run(run: Run, engine: Engine, data: Dataset) -> None:
     draw_confusion(tested.confusion, data.classes, run.confusion, of)
     confidences = probabilities(engine.predict(data.test.images)).max(axis=1)
     draw_samples(data.test.images, tested.labels, tested.guesses, confidences, data.classes, run.samples, of)
+    settings = network.config.train
+    if settings.augment:
+        padding, p = settings.augment.random_crop.padding, settings.augment.random_horizontal_flip.p
+        first = data.train.images[:IMAGES]
+        moves = [epoch_moves(len(first), settings.seed, epoch, padding=padding, p=p) for epoch in range(1, EPOCHS + 1)]
+        draw_augmented(first, [each for each in moves if each is not None], run.augmented, str(settings.augment))
 
 
 def probabilities(scores: np.ndarray) -> np.ndarray:
