@@ -78,19 +78,26 @@ def cut(stripes: Path, tmp_path: Path) -> Run:
     return Run.open(tmp_path / "cut")
 
 
-@pytest.mark.parametrize("optimizer", [{"adam": {"lr": 0.01}}, {"sgd": {"lr": 0.05, "momentum": 0.9}}])
-@pytest.mark.parametrize("steps", [1, 10, 11, 12, 32, 33])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {},
+        {"optimizer": {"sgd": {"lr": 0.05, "momentum": 0.9}}},
+        {"augment": {"random_crop": {"padding": 2}, "random_horizontal_flip": {"p": 0.5}}, "shuffle": False},
+    ],
+)
+@pytest.mark.parametrize("steps", [1, 11, 12, 33])
 def test_stopped_anywhere_it_ends_with_the_same_bits(
     steps: int,
-    optimizer: dict[str, Any],
+    changed: dict[str, Any],
     stripes: Path,
     tmp_path: Path,
     count: Callable[..., None],
 ) -> None:
-    plain = nbcnn.train(config(stripes, optimizer=optimizer), out=tmp_path / "plain")
+    plain = nbcnn.train(config(stripes, **changed), out=tmp_path / "plain")
     reporter = At(steps)
     with pytest.raises(StoppedError) as stopped:
-        nbcnn.train(config(stripes, optimizer=optimizer), out=tmp_path / "cut", reporter=reporter)
+        nbcnn.train(config(stripes, **changed), out=tmp_path / "cut", reporter=reporter)
     assert stopped.value.signal == signal.SIGINT
     epochs, steps_in_it = divmod(steps - 1, 11)
     assert reporter.places[-1] == (steps, min(20 * steps_in_it + 20, 210))
