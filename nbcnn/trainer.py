@@ -15,7 +15,7 @@ from nbcnn.data import Dataset
 from nbcnn.engine import Engine
 from nbcnn.errors import TrainingError
 from nbcnn.evaluation import Evaluation, check_data, evaluate_engine
-from nbcnn.kernels.ledger import LEDGER, announced, total
+from nbcnn.kernels.ledger import announced, since, total
 from nbcnn.network import Network
 from nbcnn.optim import OPTIMIZERS
 from nbcnn.plugins import loaded_plugins
@@ -154,7 +154,7 @@ def ready(
     idle = [type(trainer.optimizer)(trainer.settings.optimizer.config, 0) for trainer in trainers]
     with announced(compiling):
         warm([trainer.engine for trainer in trainers], idle, data.images, data.labels)
-    kernels, seconds = total(LEDGER[before:], "compiled")
+    kernels, seconds = total(since(before), "compiled")
     if kernels:
         compiled(kernels, seconds)
 
