@@ -8,6 +8,7 @@ run folder's, says what computed each layer.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,8 +16,8 @@ from typing import Any
 
 from nbcnn.choices import Choice, question, refusals
 from nbcnn.errors import KernelError
-from nbcnn.kernels.jit import cache_folder
 from nbcnn.kernels.registry import AUTO
+from nbcnn.kernels.store import cache_folder
 from nbcnn.network import Network
 from nbcnn.race import Seconds, race
 from nbcnn.rehearsal import Names, Rehearsal, step_seconds
@@ -46,17 +47,22 @@ class Listener:
         """A backend is chosen, now or from memory."""
 
 
-_listeners: list[Listener] = []
+class _Here(threading.local):
+    def __init__(self) -> None:
+        self.listeners: list[Listener] = []
+
+
+_here = _Here()
 
 
 @contextmanager
 def told(listener: Listener) -> Iterator[None]:
-    """While inside, tell ``listener`` of every choice."""
-    _listeners.append(listener)
+    """While inside, tell ``listener`` of every choice of this thread."""
+    _here.listeners.append(listener)
     try:
         yield
     finally:
-        _listeners.remove(listener)
+        _here.listeners.remove(listener)
 
 
 def is_remembered() -> bool:
@@ -86,7 +92,7 @@ def settle(
     for choice in choices:
         if not choice.remembered:
             notes.put(choice.problem.op, question(choice, threads), choice.answer())
-        for listener in _listeners:
+        for listener in _here.listeners:
             listener.chosen(choice)
     network.choose_backends({path: choice.name for choice in choices for path in choice.layers})
     return tuple(choices)
@@ -111,7 +117,7 @@ def _open_choices(network: Network, stage: Rehearsal) -> list[Choice]:
 
 def _raced(choice: Choice, threads: int, footprint: int, timer: Timer) -> Choice:
     """The choice by the candidates' own times."""
-    for listener in _listeners:
+    for listener in _here.listeners:
         listener.choosing(in_words(choice.problem))
     names, directions = choice.candidates, choice.directions
     times = timer(choice.problem, names, threads, directions=directions, footprint=footprint, slowest=SLOWEST)

@@ -20,6 +20,9 @@ def available_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+_crews: weakref.WeakSet[Crew] = weakref.WeakSet()
+
+
 class AbandonedError(Exception):
     """Another thread failed first; its error is the one to show."""
 
@@ -29,12 +32,24 @@ class Crew:
 
     def __init__(self, size: int, linger: Callable[[], None] | None = None) -> None:
         """``linger`` is called by a helper after each job, and may wait for the next one to be near."""
-        self.size = size
-        self._jobs: list[SimpleQueue[Callable[[], None] | None]] = [SimpleQueue() for _ in range(size - 1)]
+        self.size, self._linger = size, linger
+        self.lock = threading.Lock()
+        """For those who share a crew and what it works on."""
+        self._start()
+        _crews.add(self)
+
+    def _start(self) -> None:
+        self._jobs: list[SimpleQueue[Callable[[], None] | None]] = [SimpleQueue() for _ in range(self.size - 1)]
         self._done: SimpleQueue[BaseException | None] = SimpleQueue()
         for jobs in self._jobs:
-            threading.Thread(target=_serve, args=(jobs, self._done, linger), daemon=True, name="nbcnn").start()
+            threading.Thread(target=_serve, args=(jobs, self._done, self._linger), daemon=True, name="nbcnn").start()
         self._end = weakref.finalize(self, _dismiss, self._jobs)
+        self._forked = False
+
+    def forked(self) -> None:
+        """Be ready in a child process, which has none of the helpers, nor whoever may have held the lock."""
+        self._end.detach()
+        self.lock, self._forked = threading.Lock(), True
 
     def run(self, pieces: int, work: Callable[[int, int], None], failed: Callable[[], None] | None = None) -> None:
         """Call ``work(worker, piece)`` for every piece, each worker one piece at a time, in order of number.
@@ -53,6 +68,8 @@ class Crew:
                     failed()
                 raise
 
+        if self._forked:
+            self._start()
         helpers = min(self.size, pieces) - 1
         for worker in range(helpers):
             self._jobs[worker].put(lambda worker=worker: serve(worker + 1))  # type: ignore[misc]
@@ -97,6 +114,15 @@ def _serve(
         del job
         if linger is not None:
             linger()
+
+
+def _forked() -> None:
+    for crew in list(_crews):
+        crew.forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 def _dismiss(queues: list[SimpleQueue[Callable[[], None] | None]]) -> None:

@@ -87,10 +87,11 @@ class Engine:
 
         Bytes are scaled as in training, floats taken as they are. Few images go one by one, to the same bits.
         """
-        if 0 < len(images) < single.FEW and self._single is not None:
-            return self._single.predict(images, self._scaling(images))
-        self._run("predict", Task(images, self._scaling(images)), np.arange(len(images)))
-        return self._batch.outputs[: len(images)].copy().reshape(len(images), *self.network.out_shape)
+        with self.crew.lock:  # threads may call one network at once
+            if 0 < len(images) < single.FEW and self._single is not None:
+                return self._single.predict(images, self._scaling(images))
+            self._run("predict", Task(images, self._scaling(images)), np.arange(len(images)))
+            return self._batch.outputs[: len(images)].copy().reshape(len(images), *self.network.out_shape)
 
     @cached_property
     def _single(self) -> single.Single | None:

@@ -16,9 +16,13 @@ from nbcnn.kernels.registry import AUTO
 from nbcnn.layers import Layer
 from nbcnn.layers.base import LayerConfig
 from nbcnn.layers.composite import Sequential, SequentialConfig, all_parameters
+from nbcnn.locks import module_lock
 
 if TYPE_CHECKING:
     from nbcnn.engine import Engine
+
+
+_making = module_lock()
 
 
 class Network:
@@ -87,7 +91,10 @@ class Network:
         return self.scores(np.ascontiguousarray(x, self.dtype))
 
     def scores(self, images: np.ndarray) -> np.ndarray:
-        """As calling the network, for images (N, C, H, W) of any kind: bytes are scaled as in training."""
+        """As calling the network, for images (N, C, H, W) of any kind: bytes are scaled as in training.
+
+        Threads may call at once: they take turns.
+        """
         engine, images = self._engine or self._make_engine(), np.ascontiguousarray(images)
         # Numba would compile anew for an array that can't be written to, as pictures that were read can't.
         return engine.predict(images if images.flags.writeable else images.copy())
@@ -95,8 +102,18 @@ class Network:
     def _make_engine(self) -> Engine:
         from nbcnn.engine import Engine
 
-        self._engine = Engine(self, training=False, threads=self.config.train.threads)
-        return self._engine
+        with _making:
+            if self._engine is None:
+                self._engine = Engine(self, training=False, threads=self.config.train.threads)
+            return self._engine
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copy and pickle: views would not be views of the copy's parameters, and threads can't go along."""
+        return {name: value for name, value in vars(self).items() if name not in ("tensors", "_engine")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.tensors, self._engine = views(self.parameters, self.shapes), None
 
     def class_name(self, index: int) -> str:
         """The name of a class, or its number where names are not known."""

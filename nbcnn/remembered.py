@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from nbcnn.errors import NbcnnError
 from nbcnn.files import write_atomic
-from nbcnn.kernels.jit import cache_folder
+from nbcnn.kernels.store import cache_folder
 
 T = TypeVar("T")
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -37,7 +36,7 @@ class Single:
 
     def __init__(self, network: Network) -> None:
         self.dtype = network.dtype
-        self._network, self._lock = network, Lock()
+        self._network = network
         floats = [found.workspace for layer in network.layers() if layer.op and (found := _prepared(network, layer))]
         self._work = zeros((max(floats, default=0),), self.dtype)
         x = self.pack(network.in_shape)
@@ -69,10 +68,9 @@ class Single:
 
     def predict(self, images: np.ndarray, scaling: np.ndarray) -> np.ndarray:
         """The last layer's output (N, …) for N >= 1 images (N, C, H, W), which are scaled as packs.gather does it."""
-        with self._lock:
-            if len(images) == 1:
-                return self._one(images, scaling)
-            return np.concatenate([self._one(images[n : n + 1], scaling) for n in range(len(images))])
+        if len(images) == 1:
+            return self._one(images, scaling)
+        return np.concatenate([self._one(images[n : n + 1], scaling) for n in range(len(images))])
 
     def _one(self, image: np.ndarray, scaling: np.ndarray) -> np.ndarray:
         """(1, C, H, W) to (1, …)."""

@@ -15,7 +15,7 @@ from nbcnn.engine import Engine
 from nbcnn.errors import TrainingError
 from nbcnn.evaluation import Evaluation, check_data, evaluate_engine
 from nbcnn.evidence import Finding
-from nbcnn.kernels.ledger import LEDGER, announced, total
+from nbcnn.kernels.ledger import announced, since, total
 from nbcnn.loading import read_info
 from nbcnn.network import Network
 from nbcnn.optim import OPTIMIZERS
@@ -208,6 +208,6 @@ def ready(
     with announced(compiling):
         augment = bool(trainers[0].settings.augment)
         warm([trainer.engine for trainer in trainers], idle, data.images, data.labels, augment)
-    kernels, seconds = total(LEDGER[before:], "compiled")
+    kernels, seconds = total(since(before), "compiled")
     if kernels:
         compiled(kernels, seconds)

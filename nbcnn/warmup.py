@@ -11,7 +11,7 @@ import numpy as np
 from nbcnn.config import Overrides
 from nbcnn.engine import Engine
 from nbcnn.kernels.contract import LANES
-from nbcnn.kernels.ledger import LEDGER, looking_ahead, total
+from nbcnn.kernels.ledger import LEDGER, looking_ahead, since, total
 from nbcnn.kernels.magnitude import magnitude_bits
 from nbcnn.loading import load
 from nbcnn.optim import OPTIMIZERS
@@ -84,5 +84,5 @@ def warm_up(source: str | Path, overrides: Overrides | None = None) -> Warmed:
             engine.predict(few)
     finally:
         engine.close()
-    fresh = LEDGER[before:]
+    fresh = since(before)
     return Warmed(network.config.name, *total(fresh, "compiled"), *total(fresh, "loaded"))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nbcnn.kernels.jit import cache_folder
+from nbcnn.kernels.store import cache_folder
 from nbcnn.plugins import loading, unload_plugin
 from nbcnn.plugins.modules import PREFIX, module_name
 

@@ -71,11 +71,13 @@ def test_an_import_the_other_way_is_found(
 
 @pytest.mark.parametrize("path", KERNELS, ids=named)
 def test_kernels_import_nothing_above_them(path: Path) -> None:
-    outside = {"numpy", "numba", "llvmlite"} | ({"platformdirs"} if path.name == "jit.py" else set())
+    outside = {"numpy", "numba", "llvmlite"} | ({"platformdirs"} if path.name == "store.py" else set())
     for module in imported(path):
         top = module.partition(".")[0]
         if top == "nbcnn":
-            assert module == "nbcnn.errors" or module.startswith("nbcnn.kernels"), f"{named(path)} imports {module}"
+            assert module in ("nbcnn.errors", "nbcnn.locks") or module.startswith("nbcnn.kernels"), (
+                f"{named(path)} imports {module}"
+            )
         else:
             assert top in outside or top in sys.stdlib_module_names, f"{named(path)} imports {module}"
 

@@ -21,7 +21,7 @@ from nbcnn.config import Overrides, load_config
 from nbcnn.data import write_idx
 from nbcnn.engine import Engine
 from nbcnn.errors import ConfigError, KernelError
-from nbcnn.kernels import jit
+from nbcnn.kernels import store
 from nbcnn.kernels.contract import Conv2dProblem
 from nbcnn.kernels.registry import MOST_ERROR, backend, backend_names
 from nbcnn.network import Network
@@ -276,7 +276,7 @@ def test_where_nothing_can_be_kept_nothing_is_promised(
 ) -> None:
     memory.parent.mkdir(exist_ok=True)
     memory.write_text("a file where the folder should be")
-    jit._safe_folder.cache_clear()
+    store._safe_folder.cache_clear()
     (tmp_path / "small.yaml").write_text(load_config(SMALL).to_yaml())
     words = ["train", str(tmp_path / "small.yaml"), "--data", str(data), "--out", str(tmp_path / "run")]
     with warnings.catch_warnings():

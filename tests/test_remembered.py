@@ -22,7 +22,7 @@ from nbcnn.auto import settle
 from nbcnn.choices import Choice, question, refusals
 from nbcnn.config import load_config
 from nbcnn.errors import NbcnnError
-from nbcnn.kernels import jit
+from nbcnn.kernels import store
 from nbcnn.kernels.contract import Conv2dProblem, LinearProblem
 from nbcnn.kernels.registry import backend, backend_names
 from nbcnn.machine import Cpu
@@ -114,7 +114,7 @@ def test_a_note_of_another_user_is_not_believed(cache: Path, monkeypatch: pytest
 def test_a_folder_that_others_can_write_to_is_not_used(cache: Path) -> None:
     (cache / "choices").mkdir()
     (cache / "choices").chmod(0o777)
-    jit._safe_folder.cache_clear()
+    store._safe_folder.cache_clear()
     with pytest.warns(
         RuntimeWarning, match=r"choices of backends are not kept: .*choices: others may write there\. Set NBCNN_"
     ):

@@ -23,7 +23,7 @@ from nbcnn.check.grid import grid, of_dtype
 from nbcnn.check.report import Report
 from nbcnn.check.rig import BrokenError, Rig
 from nbcnn.check.words import described
-from nbcnn.kernels.jit import cache_folder
+from nbcnn.kernels.store import cache_folder
 
 CHECK = "out of bounds"
 EVERY = 29

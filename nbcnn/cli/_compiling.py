@@ -43,7 +43,7 @@ def compiling_now(kernel: str, done: int, left: int) -> str:
 
 def kept(where: str) -> str:
     """What becomes of compiled kernels: ``where``, or that there is no place for them."""
-    from nbcnn.kernels.jit import cache_folder
+    from nbcnn.kernels.store import cache_folder
 
     return where if cache_folder() else "they are not kept: see the warning"
 

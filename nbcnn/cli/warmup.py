@@ -23,7 +23,7 @@ def command(models: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """
     from nbcnn.cli._compiling import compiling_is_told
     from nbcnn.config import load_config, model_names
-    from nbcnn.kernels.jit import cache_folder
+    from nbcnn.kernels.store import cache_folder
     from nbcnn.warmup import warm_up
 
     wanted, folder = overrides(**options), cache_folder()

@@ -5,48 +5,44 @@ never reorders a sum; ``error_model='numpy'`` because a check for division by ze
 ``no_cfunc_wrapper`` because nobody calls kernels as C callbacks (a tenth of the time that compiling took).
 
 Numba's own cache does not notice a changed callee, constant or option, and two processes that compile at once can
-exchange their entries. Here an entry is a file of its own, named by a digest of all that its code depends on, in a
-folder that only its owner can enter (entries are pickles). A damaged entry is compiled anew.
+exchange their entries. Here an entry is a file of its own (store.py), named by a digest of all that its code depends
+on (digest.py). A damaged entry is compiled anew.
 """
 
 from __future__ import annotations
 
 import hashlib
-import inspect
 import os
 import pickle
-import stat
-import sys
 import time
-import warnings
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
-from types import CodeType
+from threading import get_ident
+from types import FunctionType
 
-import llvmlite
 import numba
-import numpy as np
 from numba import types
 from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
-from numba.core.dispatcher import Dispatcher
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 
+from nbcnn.kernels.digest import digest_of
 from nbcnn.kernels.failures import explaining, nested
 from nbcnn.kernels.ledger import LEDGER, Compiled, announce, enter
+from nbcnn.kernels.store import cache_folder, damaged, fetch, keep
 
 OPTIONS = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy", "no_cfunc_wrapper": True}
-LANGUAGE = (
-    "jit.py",
-    "lanes.py",
-    "lanes_type.py",
-    "lanes_operators.py",
-    "lanes_numba.py",
-    "lanes_parts.py",
-    "lanes_blocks.py",
-    "lanes_math.py",
-)
+
+
+if hasattr(os, "register_at_fork"):
+    # A process that is forked while another thread compiles would find Numba's lock taken for ever.
+    os.register_at_fork(
+        before=global_compiler_lock.acquire,
+        after_in_parent=global_compiler_lock.release,
+        after_in_child=global_compiler_lock.release,
+    )
 
 
 def kernel(function):
@@ -56,18 +52,30 @@ def kernel(function):
     """
     if numba.config.DISABLE_JIT:
         return function
-    digest = _digest(function)
-    if function.__closure__:
-        # Machine code is found by its function's name and a number that each process counts anew. So the functions that
-        # a factory makes, compiled in one process and another, could have one name, and one run in another's place.
-        function.__qualname__ += f"_{digest[:16]}"
-    dispatcher = numba.njit(**OPTIONS)(function)
+    digest = digest_of(function, OPTIONS)
+    dispatcher = numba.njit(**OPTIONS)(_renamed(function, digest))
     dispatcher.digest = digest
     dispatcher._cache = KernelCache(f"{function.__module__}.{function.__name__}", dispatcher.digest)
     dispatcher._can_cache = True
     dispatcher.compile = explaining(function, dispatcher.compile)
     dispatcher.get_call_template = partial(_plain_call, dispatcher.get_call_template)
     return dispatcher
+
+
+def _renamed(function, digest):
+    """The function under a name that no other code has.
+
+    Machine code is found by its function's name and a number that each process counts anew. So functions of one name,
+    of a factory or of a plugin before and after an edit, compiled in one process and another, could have the same, and
+    one would run in the other's place.
+    """
+    own = FunctionType(
+        function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
+    )
+    for name in ("__kwdefaults__", "__doc__", "__module__", "__annotations__"):
+        setattr(own, name, getattr(function, name))
+    own.__qualname__ = f"{function.__qualname__}_{digest[:16]}"
+    return own
 
 
 def _plain_call(template, args, kws):
@@ -91,36 +99,6 @@ def missing(dispatcher, signature) -> list[tuple[str, str]]:
     return [] if ready else [dispatcher._cache.key(signature)]
 
 
-def cache_folder(name: str = "kernels", content: str = "compiled kernels") -> Path | None:
-    """A folder of the user's cache, made if need be; None (after one warning) where there is no safe place.
-
-    It is in ``NBCNN_CACHE_DIR``, else the user's cache folder. Its owner must be this user and nobody else may write
-    there, because loading a compiled kernel runs what it says. ``content`` is what the warning says is not kept.
-    """
-    from platformdirs import user_cache_dir
-
-    folder = Path(os.environ.get("NBCNN_CACHE_DIR") or user_cache_dir("nbcnn", appauthor=False)) / name
-    return _safe_folder(folder, content)
-
-
-@lru_cache
-def _safe_folder(folder: Path, content: str) -> Path | None:
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        info = folder.stat()
-        if hasattr(os, "getuid") and info.st_uid != os.getuid():
-            raise PermissionError("it belongs to another user")
-        if os.name == "posix" and info.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            raise PermissionError("others may write there")
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise PermissionError("it is not writable")
-    except OSError as problem:
-        reason = problem.strerror or str(problem)
-        _warn(f"{content} are not kept: {folder}: {reason}. Set NBCNN_CACHE_DIR to a folder of your own.")
-        return None
-    return folder
-
-
 class KernelCache(_Cache):
     """What Numba asks for compiled code: one file for each kernel, signature and CPU."""
 
@@ -138,17 +116,14 @@ class KernelCache(_Cache):
         else:
             target_context.refresh()  # 0.1 s: imports what compiling takes, and what a plugin's code may call
         path = self._path(sig, target_context)
-        if path is not None and path.exists():
+        if path is not None:
             try:
-                checksum, data = path.read_bytes().split(b"\n", 1)
-                if checksum.decode() != hashlib.sha256(data).hexdigest():
-                    raise EOFError("its checksum is wrong")
-                result = CompileResult._rebuild(target_context, *pickle.loads(data))
+                if (data := fetch(path)) is not None:
+                    result = CompileResult._rebuild(target_context, *pickle.loads(data))
+                    self._note("loaded", sig)
+                    return result
             except Exception as problem:
-                _warn(f"compiling {self._name} anew, its cached code is damaged: {path}: {problem}")
-            else:
-                self._note("loaded", sig)
-                return result
+                damaged(self._name, path, problem)
         if not nested():
             announce(self._name, self.key(sig))
         return None
@@ -168,19 +143,12 @@ class KernelCache(_Cache):
         path = self._path(sig, data.target_context)
         if path is None or data.library.has_dynamic_globals:
             return
-        payload = dumps(data._reduce())
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        try:
-            temporary.write_bytes(hashlib.sha256(payload).hexdigest().encode() + b"\n" + payload)
-            os.replace(temporary, path)
-        except OSError as problem:
-            temporary.unlink(missing_ok=True)
-            _warn(f"compiled kernels are not kept: {path.parent}: {problem.strerror}")
+        keep(path, dumps(data._reduce()))
 
     def _note(self, how: str, sig) -> None:
         since, length = self._begun.pop(sig)
         inside = sum(entry.seconds for entry in LEDGER[length:])  # Numba's lock keeps other threads' out
-        enter(Compiled(self._name, how, time.perf_counter() - since - inside, nested()), self.key(sig))
+        enter(Compiled(self._name, how, time.perf_counter() - since - inside, nested(), get_ident()), self.key(sig))
 
     def enable(self) -> None: ...
     def disable(self) -> None: ...
@@ -192,64 +160,3 @@ class KernelCache(_Cache):
             return None
         magic = (self._digest, str(sig), target_context.codegen().magic_tuple())
         return folder / f"{self._name}-{hashlib.sha256(repr(magic).encode()).hexdigest()[:20]}.nbk"
-
-
-def _warn(sentence: str) -> None:
-    warnings.warn(sentence, RuntimeWarning, stacklevel=3)
-
-
-@lru_cache
-def _file_digest(path: str) -> str:
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-
-
-def _source_digest(function) -> str:
-    """That of the text which the function was made of: a plugin's module brings it, for its file may have changed."""
-    return function.__globals__.get("__nbcnn_digest__") or _file_digest(inspect.getfile(function))
-
-
-def _digest(function, callers=()) -> str:
-    """A digest of all that the code depends on: files of the kernel, its callees and the lanes, options, versions."""
-    here = Path(__file__).parent
-    parts = [sys.version, numba.__version__, llvmlite.__version__, np.__version__]
-    parts += [repr(sorted(OPTIONS.items(), key=str)), str(numba.config.BOUNDSCHECK)]
-    parts += [_source_digest(function), function.__qualname__]
-    parts += [_file_digest(str(here / name)) for name in LANGUAGE]
-    callers = (*callers, function)
-    for name, value in sorted(_globals(function).items()):
-        parts.append(f"{name}={_identity(value, callers)}")
-    for cell in function.__closure__ or ():
-        parts.append(_identity(cell.cell_contents, callers) or repr(cell.cell_contents))
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def _identity(value, callers) -> str:
-    """What there is to say of a value that code uses: a callee's digest, a constant's content; or nothing."""
-    if hasattr(value, "digest"):
-        return value.digest
-    if isinstance(value, Dispatcher):  # a callee that is not ours, but plain Numba
-        return "" if value.py_func in callers else _digest(value.py_func, callers)
-    if isinstance(value, np.ndarray):
-        return f"{value.dtype} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
-    if isinstance(value, tuple):
-        return repr([_identity(item, callers) or repr(item) for item in value])
-    return repr(value) if isinstance(value, (int, float, str, np.generic)) else ""
-
-
-def _globals(function) -> dict[str, object]:
-    """What the names in a function's code stand for; those behind a dot, too, where a module is before it."""
-    names = _names(function.__code__)
-    found = {name: function.__globals__[name] for name in names if name in function.__globals__}
-    for name, value in list(found.items()):
-        if inspect.ismodule(value):
-            found |= {f"{name}.{inner}": vars(value)[inner] for inner in names if inner in vars(value)}
-    return found
-
-
-def _names(code: CodeType) -> set[str]:
-    """The names that code uses, those of inner functions included."""
-    names = set(code.co_names)
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            names |= _names(constant)
-    return names

@@ -16,13 +16,14 @@ class Compiled(NamedTuple):
     """One line of the ledger: which kernel, ``compiled`` or ``loaded``, and how many seconds that took.
 
     Callees that are compiled on the way have lines of their own, and their seconds are not the caller's as well: a sum
-    over the ledger is the time that went by. ``on_the_way`` tells them.
+    over the ledger is the time that went by. ``on_the_way`` tells them. ``thread`` did it.
     """
 
     kernel: str
     how: str
     seconds: float
     on_the_way: bool = False
+    thread: int = 0
 
 
 LEDGER: list[Compiled] = []
@@ -31,32 +32,46 @@ LEDGER: list[Compiled] = []
 Listener = Callable[[str, int], None]
 """Is told a kernel's name, and how many known ones are still to be compiled, this one included; 0 when all are."""
 
-_listeners: list[Listener] = []
-_expected: set[Hashable] = set()
-_ahead = threading.local()
+
+class _Here(threading.local):
+    """A thread's own: two that train at once in one process hear each of its own kernels."""
+
+    def __init__(self) -> None:
+        self.listeners: list[Listener] = []
+        self.expected: set[Hashable] = set()
+        self.ahead = False
+
+
+_here = _Here()
+_expected: dict[int, set[Hashable]] = {}
+"""What each thread that listens expects."""
 
 
 @contextmanager
 def announced(listener: Listener) -> Iterator[None]:
-    """While inside, call ``listener`` before a kernel is compiled that is on no other's way, and after the last."""
-    _listeners.append(listener)
+    """While inside, call ``listener`` before this thread compiles a kernel that is on no other's way, and after the
+    last.
+    """
+    _here.listeners.append(listener)
+    _expected[threading.get_ident()] = _here.expected
     try:
         yield
     finally:
-        _listeners.remove(listener)
-        if not _listeners:
-            _expected.clear()
+        _here.listeners.remove(listener)
+        if not _here.listeners:
+            _here.expected.clear()
+            del _expected[threading.get_ident()]
 
 
 def listened_to() -> bool:
-    """Whether anybody wants to know."""
-    return bool(_listeners)
+    """Whether anybody in this thread wants to know."""
+    return bool(_here.listeners)
 
 
 def expect(kernels: Iterable[Hashable]) -> None:
     """These will be compiled before long: what is left is known before the first begins."""
     if listened_to():
-        _expected.update(kernels)
+        _here.expected.update(kernels)
 
 
 class _Noted(BaseException):
@@ -66,31 +81,37 @@ class _Noted(BaseException):
 @contextmanager
 def looking_ahead() -> Iterator[None]:
     """While inside, the first kernel of this thread that would have to be compiled is only expected, and ends it."""
-    _ahead.on = True
+    _here.ahead = True
     try:
         yield
     except _Noted:
         pass
     finally:
-        _ahead.on = False
+        _here.ahead = False
 
 
 def announce(name: str, key: Hashable) -> None:
     """Compiling begins."""
     expect([key])  # for listeners alone: where compiling fails, nobody takes it back
-    if getattr(_ahead, "on", False):
+    if _here.ahead:
         raise _Noted
-    for listener in _listeners:
-        listener(name, len(_expected))
+    for listener in _here.listeners:
+        listener(name, len(_here.expected))
 
 
 def enter(line: Compiled, key: Hashable) -> None:
     """Compiling or loading is done."""
-    _expected.discard(key)
+    for expected in list(_expected.values()):  # whoever else waits for it need not compile it
+        expected.discard(key)
     LEDGER.append(line)
-    if line.how == "compiled" and not line.on_the_way and not _expected:
-        for listener in _listeners:
+    if line.how == "compiled" and not line.on_the_way and not _here.expected:
+        for listener in _here.listeners:
             listener(line.kernel, 0)
+
+
+def since(before: int) -> list[Compiled]:
+    """The lines of this thread, of those after the first ``before`` ones of the ledger."""
+    return [line for line in LEDGER[before:] if line.thread == threading.get_ident()]
 
 
 def total(lines: Iterable[Compiled], how: str) -> tuple[int, float]:

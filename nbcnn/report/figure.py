@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbcnn.errors import CheckpointError
 from nbcnn.files import write_atomic
+from nbcnn.locks import module_lock
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#00795A", "#D55E00", "#666666"
 
 DPI = 120
+
+_drawing = module_lock()
 
 _LOOK: Any = {
     "text.parse_math": False,  # a class called a_$b is a name, not a formula
@@ -35,10 +38,13 @@ _LOOK: Any = {
 
 @contextmanager
 def look() -> Iterator[None]:
-    """matplotlib's own defaults and ours on top, whatever the user's matplotlibrc says; undone at the end."""
+    """matplotlib's own defaults and ours on top, whatever the user's matplotlibrc says; undone at the end.
+
+    They are the process's, so one thread draws at a time.
+    """
     import matplotlib
 
-    with matplotlib.rc_context():
+    with _drawing, matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_LOOK)
         yield

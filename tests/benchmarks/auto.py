@@ -20,8 +20,8 @@ import numpy as np
 from nbcnn.config import Overrides, load_config
 from nbcnn.engine import Engine
 from nbcnn.errors import KernelError
-from nbcnn.kernels.jit import cache_folder
 from nbcnn.kernels.registry import AUTO, backend_names
+from nbcnn.kernels.store import cache_folder
 from nbcnn.network import Network
 from nbcnn.plugins import load_plugin
 

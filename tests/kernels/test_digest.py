@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import nbcnn
-from nbcnn.kernels import jit
+from nbcnn.kernels import digest, jit
 from nbcnn.kernels.jit import kernel
 
 pytestmark = pytest.mark.jit
@@ -29,7 +29,7 @@ def imported(folder: Path, name: str, text: str) -> ModuleType:
     """A module by its path, as new, under a name that the others can import."""
     path = folder / f"{name}.py"
     path.write_text(text)
-    jit._file_digest.cache_clear()
+    digest._file_digest.cache_clear()
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
@@ -184,8 +184,10 @@ def test_what_is_closed_over_counts() -> None:
 
 @pytest.mark.parametrize("file", ["jit.py", "lanes_numba.py", "lanes_math.py", "lanes.py"])
 def test_the_language_of_kernels_counts(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    before, real = kernel(_one_more).digest, jit._file_digest
-    monkeypatch.setattr(jit, "_file_digest", lambda path: real(path) + ("changed" if path.endswith(f"/{file}") else ""))
+    before, real = kernel(_one_more).digest, digest._file_digest
+    monkeypatch.setattr(
+        digest, "_file_digest", lambda path: real(path) + ("changed" if path.endswith(f"/{file}") else "")
+    )
     assert kernel(_one_more).digest != before
 
 
@@ -197,7 +199,7 @@ def test_options_count(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_file_of_the_language_is_named() -> None:
     files = {path.name for path in (SOURCE / "kernels").glob("lanes*.py")} - {"lanes_plain.py"}
-    assert set(jit.LANGUAGE) == files | {"jit.py"}
+    assert set(digest.LANGUAGE) == files | {"jit.py"}
 
 
 def test_options_stand_in_one_place() -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import nbcnn
-from nbcnn.kernels import jit
+from nbcnn.kernels import jit, store
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.ledger import LEDGER, announced
 
@@ -201,7 +201,7 @@ def _one_more(x):  # type: ignore[no-untyped-def]
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("NBCNN_CACHE_DIR", str(tmp_path))
     yield tmp_path / "kernels"
-    jit._safe_folder.cache_clear()
+    store._safe_folder.cache_clear()
 
 
 def use() -> list[str]:
@@ -268,7 +268,7 @@ def test_a_folder_that_others_may_write_to_is_not_used(mode: int, cache: Path) -
 
 def test_a_folder_of_another_user_is_not_used(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use()
-    jit._safe_folder.cache_clear()
+    store._safe_folder.cache_clear()
     owner = os.getuid()
     monkeypatch.setattr(os, "getuid", lambda: owner + 1)
     assert use_warned(r"compiled kernels are not kept: .*kernels: it belongs to another user\. Set") == ["compiled"]

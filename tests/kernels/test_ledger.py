@@ -11,8 +11,9 @@ import pytest
 
 from nbcnn.errors import KernelError
 from nbcnn.kernels.contract import Fixed
-from nbcnn.kernels.jit import cache_folder, kernel
+from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.ledger import LEDGER, announced, looking_ahead, total
+from nbcnn.kernels.store import cache_folder
 from nbcnn.kernels.tape import Tape, expect_calls
 
 pytestmark = pytest.mark.jit
