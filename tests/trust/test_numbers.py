@@ -15,7 +15,7 @@ from nbcnn.kernels.contract import LossProblem
 from nbcnn.trainer import Trainer
 
 from . import numbers
-from .numbers import (  # noqa: F401 (planted_backends is a fixture)
+from .wrong_numbers import (  # noqa: F401 (planted_backends is a fixture)
     BATCH,
     CLASSES,
     FIRST,

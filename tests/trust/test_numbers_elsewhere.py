@@ -15,7 +15,7 @@ from nbcnn.errors import TrainingError
 from nbcnn.plugins import load_plugin, unload_plugin
 
 from . import numbers
-from .numbers import (  # noqa: F401 (planted_backends is a fixture)
+from .wrong_numbers import (  # noqa: F401 (planted_backends is a fixture)
     FIRST,
     LATER,
     PLANTED,
