@@ -14,7 +14,7 @@ from nbcnn.errors import TrainingError
 from nbcnn.kernels.contract import LossProblem
 from nbcnn.trainer import Trainer
 
-from . import numbers
+from . import wrong_numbers
 from .wrong_numbers import (  # noqa: F401 (planted_backends is a fixture)
     BATCH,
     CLASSES,
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.trust
 def layer_cases() -> list[Any]:
     """Every layer with kernels, in every direction that it has; -1 is the loss."""
     made = []
-    for index, line in enumerate(numbers.LAYERS.splitlines()):
+    for index, line in enumerate(wrong_numbers.LAYERS.splitlines()):
         kind = line.strip("- ").partition(":")[0]
         weighted, first = kind in ("conv2d", "linear"), index == 0
         directions = ["forward"] * (kind != "flatten") + ["grad_input"] * (kind != "flatten" and not first)
@@ -57,7 +57,7 @@ def test_it_is_named(
     if long:
         spots, steps = tuple(range(0, BATCH, 3)), (1, 2, 3)
     for value, threads, spot, step in product((np.nan, np.inf), (1, 3), spots, steps):
-        config = numbers.config(tmp_path, backends=PLANTED, threads=threads)
+        config = wrong_numbers.config(tmp_path, backends=PLANTED, threads=threads)
         made = trainer(config)
         layers = list(made.network.layers())
         problem = LossProblem(CLASSES) if index < 0 else layers[index].problem
@@ -68,13 +68,13 @@ def test_it_is_named(
             continue
         lines = failure(made, step)
         located += 1
-        where = numbers.place(tmp_path, index) if index >= 0 else "the loss"
+        where = wrong_numbers.place(tmp_path, index) if index >= 0 else "the loss"
         images, pack = min(16, BATCH - spot // 16 * 16), spot // 16 + 1
         out, summed = fault.made[-1]["out"], direction == "grad_weight"
         seen = out if summed else out[..., :images]
         wrong = int(np.sum(np.isnan(seen) if np.isnan(value) else np.isinf(seen)))
         assert wrong == min(3, out.size if summed else out[..., 0].size)
-        noun = numbers.ARRAYS[_kind(index, layers), direction][1][output]
+        noun = wrong_numbers.ARRAYS[_kind(index, layers), direction][1][output]
         words = "NaN" if np.isnan(value) else "infinite"
         counted = f"of {seen.size:,} {noun} {wrong} {'is' if wrong == 1 else 'are'} {words}"
         way = direction if direction == "forward" else f"backward ({direction})"

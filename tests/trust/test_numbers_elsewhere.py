@@ -14,7 +14,7 @@ from nbcnn.config import load_config
 from nbcnn.errors import TrainingError
 from nbcnn.plugins import load_plugin, unload_plugin
 
-from . import numbers
+from . import wrong_numbers
 from .wrong_numbers import (  # noqa: F401 (planted_backends is a fixture)
     FIRST,
     LATER,
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.trust
 
 def test_large_weights_overflow_in_their_layer(tmp_path: Path, count: Callable[..., None]) -> None:
     for threads in (1, 3):
-        made = trainer(numbers.config(tmp_path, "  - flatten\n  - linear: {out_features: 4}\n", threads=threads))
+        made = trainer(wrong_numbers.config(tmp_path, "  - flatten\n  - linear: {out_features: 4}\n", threads=threads))
         weight = made.network.tensors["1.weight"]
         weight[:] = 1e30
         weight[2] = 5e36
@@ -58,7 +58,7 @@ def test_large_weights_overflow_in_their_layer(tmp_path: Path, count: Callable[.
 def test_layers_that_run_as_one_are_told_apart(tmp_path: Path, count: Callable[..., None]) -> None:
     """relu and avg_pool2d are one call in training, and only the sum of the windows overflows."""
     layers = "  - conv2d: {out_channels: 1, kernel_size: 1}\n  - relu\n  - avg_pool2d: {kernel_size: 2}\n"
-    made = trainer(numbers.config(tmp_path, layers + "  - flatten\n  - linear: {out_features: 4}\n"))
+    made = trainer(wrong_numbers.config(tmp_path, layers + "  - flatten\n  - linear: {out_features: 4}\n"))
     made.step(order(1))
     assert "1+2" in [call.layer for call in made.engine.workers[0].tape("train")[1]]
     made.network.tensors["0.weight"][:] = 3e38
@@ -72,12 +72,12 @@ def test_layers_that_run_as_one_are_told_apart(tmp_path: Path, count: Callable[.
 
 
 def test_a_weight_that_was_wrong_before(tmp_path: Path, count: Callable[..., None]) -> None:
-    made = trainer(numbers.config(tmp_path))
+    made = trainer(wrong_numbers.config(tmp_path))
     made.network.tensors["8.weight"][3, 1:3] = np.nan, np.inf
     lines = failure(made)
     rest = largest(made.network.tensors["8.weight"])
     assert lines[1:] == [
-        f"it began before the step, in 8.weight of {numbers.place(tmp_path, 8)}: of 84 numbers 1 is NaN and 1 is infinite, "
+        f"it began before the step, in 8.weight of {wrong_numbers.place(tmp_path, 8)}: of 84 numbers 1 is NaN and 1 is infinite, "
         f"the largest of the others is {rest}",
         "load other weights, or train anew",
     ]
@@ -85,9 +85,9 @@ def test_a_weight_that_was_wrong_before(tmp_path: Path, count: Callable[..., Non
 
 
 def test_pixels_that_were_scaled_too_far(tmp_path: Path, count: Callable[..., None]) -> None:
-    nothing_left = load_config(numbers.config(tmp_path).to_mapping() | {"data": {"mean": 0.0, "std": 1e-45}})
+    nothing_left = load_config(wrong_numbers.config(tmp_path).to_mapping() | {"data": {"mean": 0.0, "std": 1e-45}})
     assert "pixels, scaled with data.mean [0.0] and data.std [1e-45]" in failure(trainer(nothing_left))[1]
-    config = load_config(numbers.config(tmp_path).to_mapping() | {"data": {"mean": 0.0, "std": 2e-39}})
+    config = load_config(wrong_numbers.config(tmp_path).to_mapping() | {"data": {"mean": 0.0, "std": 2e-39}})
     made = trainer(config)
     pixels = made.data.train.images[order(1)[:16]].astype("f8") / (255 * 2e-39)
     wrong = int((pixels > np.finfo("f4").max).sum())
@@ -105,13 +105,13 @@ def test_pixels_that_were_scaled_too_far(tmp_path: Path, count: Callable[..., No
 def test_a_sum_of_gradients_that_are_numbers(
     tmp_path: Path, planter: Planter, count: Callable[..., None], threads: int
 ) -> None:
-    made = trainer(numbers.config(tmp_path, backends=PLANTED, threads=threads))
+    made = trainer(wrong_numbers.config(tmp_path, backends=PLANTED, threads=threads))
     problem = list(made.network.layers())[3].problem
     planter.faults = [Fault(problem, "grad_weight", int(i) + 1, 2e38, count=4) for i in (order(1)[2], order(1)[20])]
     lines = failure(made)
     assert lines[0].startswith("the gradient became inf at step 1")
     assert lines[1].startswith(
-        f"it began in the sum of the packs' gradients, with that of pack 2 of 3, in 3.weight of {numbers.place(tmp_path, 3)}: "
+        f"it began in the sum of the packs' gradients, with that of pack 2 of 3, in 3.weight of {wrong_numbers.place(tmp_path, 3)}: "
         "of 54 numbers 4 are infinite, the largest of the others is "
     )
     count("wrong numbers located")
@@ -119,17 +119,17 @@ def test_a_sum_of_gradients_that_are_numbers(
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_a_lane_that_no_image_fills(tmp_path: Path, planter: Planter, count: Callable[..., None], threads: int) -> None:
-    made = trainer(numbers.config(tmp_path, backends=PLANTED, threads=threads))
+    made = trainer(wrong_numbers.config(tmp_path, backends=PLANTED, threads=threads))
     problem = list(made.network.layers())[8].problem
     planter.faults = [Fault(problem, "forward", int(order(1)[LATER]) + 1, lane=11)]
     lines = failure(made)
-    assert lines[1].startswith(f"it began in {numbers.place(tmp_path, 8)}, forward: of 112 outputs 3 are NaN")
+    assert lines[1].startswith(f"it began in {wrong_numbers.place(tmp_path, 8)}, forward: of 112 outputs 3 are NaN")
     assert lines[2].endswith("it was in lane 11 of pack 3 of 3, which no image fills: its pixels are 0")
     count("wrong numbers located")
 
 
 def test_a_kernel_that_spoils_its_input(tmp_path: Path, planter: Planter, count: Callable[..., None]) -> None:
-    made = trainer(numbers.config(tmp_path, backends=PLANTED, threads=1))
+    made = trainer(wrong_numbers.config(tmp_path, backends=PLANTED, threads=1))
     image = int(order(1)[FIRST])
     fault = Fault(list(made.network.layers())[3].problem, "forward", image + 1)
     fault.strike = lambda inputs, *_: inputs[0][0, 1, 1:3].__setitem__((..., FIRST), np.nan)  # type: ignore[method-assign]
@@ -137,7 +137,7 @@ def test_a_kernel_that_spoils_its_input(tmp_path: Path, planter: Planter, count:
     lines = failure(made)
     assert lines[0].startswith("the gradient became nan at step 1")
     assert lines[1].startswith(
-        f"it began in {numbers.place(tmp_path, 3)}, forward: of 1,152 inputs, which it may not change, 2 are NaN, "
+        f"it began in {wrong_numbers.place(tmp_path, 3)}, forward: of 1,152 inputs, which it may not change, 2 are NaN, "
     )
     assert lines[2] == f"first in training image {image} (counted from 0), in pack 1 of 3"
     assert "nbcnn kernels check conv2d=planted holds it against" in lines[3]
@@ -145,7 +145,7 @@ def test_a_kernel_that_spoils_its_input(tmp_path: Path, planter: Planter, count:
 
 
 def test_a_kernel_that_gives_other_results_each_time(tmp_path: Path, planter: Planter) -> None:
-    made = trainer(numbers.config(tmp_path, backends=PLANTED, threads=1))
+    made = trainer(wrong_numbers.config(tmp_path, backends=PLANTED, threads=1))
     problem = list(made.network.layers())[3].problem
     fault = Fault(problem, "forward", int(order(1)[0]) + 1)
     strike = fault.strike
@@ -179,7 +179,7 @@ def test_an_update_that_overflows(
     first: str,
     second: str,
 ) -> None:
-    made = trainer(numbers.config(tmp_path, backends=PLANTED, optimizer="{" + optimizer + "}", threads=1))
+    made = trainer(wrong_numbers.config(tmp_path, backends=PLANTED, optimizer="{" + optimizer + "}", threads=1))
     layer = list(made.network.layers())[3]
     image = int(order(1)[0])
     planter.faults = [Fault(layer.problem, "grad_weight", image + 1, gradient, count=4)]
@@ -188,7 +188,7 @@ def test_an_update_that_overflows(
     made.close()
     lines = str(caught.value).splitlines()
     name = optimizer.partition(":")[0]
-    second = second.format(place=numbers.place(tmp_path, 3), moments=2 * made.network.parameters.size)
+    second = second.format(place=wrong_numbers.place(tmp_path, 3), moments=2 * made.network.parameters.size)
     assert lines[0].startswith(f"{first} at step 1 (epoch 1)")
     assert lines[1].startswith(f"it began in the update by {name}, {second}")
     assert lines[2] == f"what went in: gradients up to {largest(made.engine.gradient)}, all of them numbers"
@@ -199,7 +199,7 @@ def test_an_update_that_overflows(
 
 def test_a_state_of_small_numbers_is_looked_at_in_time(tmp_path: Path, count: Callable[..., None]) -> None:
     """A weight decay of 1e30 has a square, and neither weights nor gradient are large."""
-    made = trainer(numbers.config(tmp_path, optimizer="{adam: {lr: 1e-3, weight_decay: 1e+30}}", threads=1))
+    made = trainer(wrong_numbers.config(tmp_path, optimizer="{adam: {lr: 1e-3, weight_decay: 1e+30}}", threads=1))
     for _ in range(15):
         made.step(order(1))
     with pytest.raises(TrainingError, match=r"the optimizer's moments became inf at step 16 \(epoch 1\)") as caught:
@@ -210,7 +210,7 @@ def test_a_state_of_small_numbers_is_looked_at_in_time(tmp_path: Path, count: Ca
 
 
 def test_a_test_image(tmp_path: Path, planter: Planter, count: Callable[..., None]) -> None:
-    made = trainer(numbers.config(tmp_path, backends=PLANTED, threads=3))
+    made = trainer(wrong_numbers.config(tmp_path, backends=PLANTED, threads=3))
     made.step(order(1))
     planter.faults = [Fault(list(made.network.layers())[6].problem, "forward", 100)]
     with pytest.raises(TrainingError) as caught:
@@ -218,7 +218,7 @@ def test_a_test_image(tmp_path: Path, planter: Planter, count: Callable[..., Non
     made.close()
     lines = str(caught.value).splitlines()
     assert lines[0].startswith("the test loss became nan at step 1 (epoch 1)")
-    assert lines[1].startswith(f"it began in {numbers.place(tmp_path, 6)}, forward: of 192 outputs 3 are NaN")
+    assert lines[1].startswith(f"it began in {wrong_numbers.place(tmp_path, 6)}, forward: of 192 outputs 3 are NaN")
     assert lines[2].endswith("first in test image 99 (counted from 0), in pack 7 of 8")
     count("wrong numbers located")
 
@@ -229,7 +229,7 @@ def test_a_layer_of_a_plugin(tmp_path: Path, count: Callable[..., None]) -> None
     plugin = load_plugin(file)
     try:
         layers = "  - flatten\n  - linear: {out_features: 4}\n  - leaky: {negative_slope: 3e+38}\n"
-        made = trainer(numbers.config(tmp_path, layers))
+        made = trainer(wrong_numbers.config(tmp_path, layers))
         made.network.tensors["1.weight"][:] = 0
         made.network.tensors["1.bias"][:] = -0.5, 0.25, -8, -9
         lines = failure(made)

@@ -16,7 +16,7 @@ from nbcnn.cli import main
 from nbcnn.errors import TrainingError
 from nbcnn.report.verdict import verdicts
 
-from . import numbers
+from . import wrong_numbers
 
 pytestmark = pytest.mark.trust
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.trust
 def data(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every training and comparison meets the same few images."""
     for module in ("training", "comparison"):
-        monkeypatch.setattr(f"nbcnn.{module}.load_dataset", lambda _: numbers.dataset())
+        monkeypatch.setattr(f"nbcnn.{module}.load_dataset", lambda _: wrong_numbers.dataset())
 
 
 TWO = "  - flatten\n  - linear: {out_features: 6}\n  - linear: {out_features: 4}\n"
@@ -49,8 +49,8 @@ EXPLOSIONS = [
 def test_an_explosion_leaves_the_last_good_checkpoint(
     tmp_path: Path, count: Callable[..., None], optimizer: str, threads: int
 ) -> None:
-    options = {"epochs": 60, "batch_size": numbers.IMAGES, "optimizer": "{" + optimizer + "}", "threads": threads}
-    numbers.config(tmp_path, DEEP if optimizer.startswith("adam:") else TWO, **options)
+    options = {"epochs": 60, "batch_size": wrong_numbers.IMAGES, "optimizer": "{" + optimizer + "}", "threads": threads}
+    wrong_numbers.config(tmp_path, DEEP if optimizer.startswith("adam:") else TWO, **options)
     with pytest.raises(TrainingError) as caught:
         nbcnn.train(tmp_path / "numbers.yaml", out=tmp_path / "run")
     lines = str(caught.value).splitlines()
@@ -70,8 +70,8 @@ def test_an_explosion_leaves_the_last_good_checkpoint(
         assert all(np.isfinite(tensor).all() for tensor in tensors.values()), name
     assert json.loads((tmp_path / "run" / "last.json").read_text())["epochs"] == last
     network = nbcnn.load(tmp_path / "run", which="last")
-    scores = network.scores(numbers.dataset().test.images)
-    labels = numbers.dataset().test.labels
+    scores = network.scores(wrong_numbers.dataset().test.images)
+    labels = wrong_numbers.dataset().test.labels
     assert np.mean(scores.argmax(axis=1) == labels) == pytest.approx(records[-1]["test_accuracy"])
     count("wrong numbers located")
 
@@ -80,7 +80,7 @@ WILD = ("optimizer={sgd: {lr: 1e+30}}", "batch_size=40", "epochs=1")
 
 
 def test_the_command_line_says_it_line_by_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    numbers.config(tmp_path, TWO)
+    wrong_numbers.config(tmp_path, TWO)
     words = [word for text in WILD for word in ("--set", f"train.{text}")]
     with pytest.raises(SystemExit) as left:
         main(["train", str(tmp_path / "numbers.yaml"), "--out", str(tmp_path / "run"), *words])
@@ -100,7 +100,7 @@ def test_the_command_line_says_it_line_by_line(tmp_path: Path, capsys: pytest.Ca
 
 
 def test_a_comparison_keeps_it(tmp_path: Path) -> None:
-    numbers.config(tmp_path, TWO)
+    wrong_numbers.config(tmp_path, TWO)
     options = nbcnn.Overrides(sets=tuple(f"train.{text}" for text in WILD))
     result = nbcnn.compare(
         tmp_path / "numbers.yaml", ["linear=direct", "linear=naive"], options, out=tmp_path / "compare"
