@@ -97,6 +97,8 @@ def test_wrong_numbers_stay_where_they_are(dtype: str) -> None:
 def test_a_step_is_that_of_images_that_were_moved_before_on_any_number_of_threads(kind: str) -> None:
     network, random = build(LENET_LIKE, channels=2), np.random.default_rng(3)
     images = random.integers(0, 256, (90, 2, 8, 8)).astype(kind)
+    if kind == "float32":
+        images /= 128  # floats are taken as they are
     labels, order = random.integers(0, 4, 90), random.permutation(90)[:71]
     moves = np.concatenate([random.integers(-3, 4, (90, 2)), random.integers(0, 2, (90, 1))], 1)
     there = np.stack([moved(image, *move.tolist()) for image, move in zip(images, moves, strict=True)]).astype(kind)

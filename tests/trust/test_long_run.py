@@ -27,7 +27,7 @@ from .watched import MEASURES
 
 pytestmark = [pytest.mark.trust, pytest.mark.jit]
 
-ROOT = Path(nbcnn.__file__).parent.parent
+ROOT, TESTS = Path(nbcnn.__file__).parent.parent, Path(__file__).parent.parent
 EPOCHS, SETTLED = 200, 5
 AUGMENT = {"random_crop": {"padding": 2}, "random_horizontal_flip": {"p": 0.5}}
 SMALL: dict[str, Any] = {
@@ -72,10 +72,10 @@ def watching(tmp_path: Path) -> Callable[..., dict[str, Any]]:
             (kernels / file.name).write_bytes(file.read_bytes())
         except FileNotFoundError:
             continue  # another process's, on its way to its name
-    environment = {**os.environ, "NBCNN_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "NBCNN_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": f"{ROOT}{os.pathsep}{TESTS}"}
 
     def call(**given: Any) -> dict[str, Any]:
-        command = [sys.executable, str(Path(__file__).parent / "watched.py"), json.dumps(given)]
+        command = [sys.executable, "-m", "trust.watched", json.dumps(given)]
         done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)  # type: ignore[no-any-return]

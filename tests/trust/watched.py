@@ -1,6 +1,6 @@
 """Trainings in a process of their own, watched after each epoch: what test_long_run.py runs, and judges.
 
-    python tests/trust/watched.py '{"what": "epochs", "source": ..., "options": {...}, "leaks": []}'
+    PYTHONPATH=tests python -m trust.watched '{"what": "epochs", "source": ..., "options": {...}, "leaks": []}'
 
 prints one JSON object. ``leaks`` plants some, so that each check can be seen to find its own.
 """
