@@ -159,6 +159,14 @@ train: {seed: -1}
     4:15: train.seed: expected a whole number of at least 0, got -1
 train: {threads: two}
     4:18: train.threads: expected a whole number of at least 1, or null, got 'two'
+train: {checkpoint_every: {step: 5}}
+    4:28: train.checkpoint_every.step: unknown key 'step'; did you mean steps? (known: seconds, steps)
+train: {checkpoint_every: 5}
+    4:27: train.checkpoint_every: expected steps or seconds, as in {steps: 200}, or null, got 5
+train: {checkpoint_every: {steps: 0}}
+    4:35: train.checkpoint_every.steps: expected a whole number of at least 1, or null, got 0
+train: {checkpoint_every: {}}
+    4:27: train.checkpoint_every: expected steps or seconds, as in {steps: 200}, or null
 train: {shuffle: yes}
     4:18: train.shuffle: expected true or false, got 'yes'
 train: {init: xavier}

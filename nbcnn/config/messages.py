@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, get_args
 
 from pydantic import BaseModel, PydanticUserError, TypeAdapter, ValidationError
 
@@ -157,11 +157,17 @@ def _field(complaint: Complaint) -> tuple[type[BaseModel] | None, str | None, Lo
         if field is None or model is None:
             return model, None, complaint.loc[depth:]
         name = str(part)
-        inner = field.annotation
-        if depth + 1 == len(complaint.loc) or not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+        inner = _model(field.annotation)
+        if depth + 1 == len(complaint.loc) or inner is None:
             return model, name, complaint.loc[depth + 1 :]
         model = inner
     return model, name, ()
+
+
+def _model(annotation: Any) -> type[BaseModel] | None:
+    """The section that a field's type is, or is where it is not None."""
+    kinds = get_args(annotation) or (annotation,)
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 
 @cache

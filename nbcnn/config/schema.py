@@ -151,8 +151,13 @@ class CheckpointEvery(_Section):
     @model_validator(mode="after")
     def _something(self) -> CheckpointEvery:
         if self.steps is None and self.seconds is None:
-            raise ValueError("expected steps or seconds, as in checkpoint_every: {steps: 200}")
+            raise ValueError("expected steps or seconds, as in {steps: 200}, or null")
         return self
+
+
+_Every = Annotated[
+    CheckpointEvery | None, WithJsonSchema({"x-expected": "steps or seconds, as in {steps: 200}, or null"})
+]
 
 
 class TrainConfig(_Section):
@@ -168,7 +173,7 @@ class TrainConfig(_Section):
     seed: Annotated[int, Field(ge=0)] = 0
     threads: _Count | None = None
     shuffle: bool = True
-    checkpoint_every: CheckpointEvery | None = None
+    checkpoint_every: _Every = None
     augment: Annotated[AugmentConfig, _NothingSet] = Field(default_factory=AugmentConfig)
 
 
