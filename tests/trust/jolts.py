@@ -1,0 +1,71 @@
+"""Threads that are jolted: they take packs and end them in an order of chance, as those of a busy machine do."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from nbcnn.worker import Batch, Worker
+
+LONGEST = 0.0008
+"""Seconds: more than a small network's pack takes."""
+
+
+class Jolts:
+    """``workers`` are, of each batch and each number of packs, how many workers took one."""
+
+    def __init__(self) -> None:
+        self.workers: list[tuple[int, int]] = []
+        self.random = random.Random(0)
+
+    def pause(self) -> None:
+        time.sleep(self.random.random() * LONGEST)
+
+    def most(self) -> int:
+        """How many workers shared a batch, of the batch where they were most."""
+        return max((workers for workers, _ in self.workers), default=0)
+
+
+@contextmanager
+def jolted() -> Iterator[Jolts]:
+    """While inside, workers begin late, by chance; and in every other batch they take and end packs late, too.
+
+    For that such a batch is played as one with a backend that is called from Python.
+    """
+    jolts, batches = Jolts(), [0]
+    run, begin, take = Worker.run, Batch.begin, Batch.take
+
+    def begin_counted(batch, order, weight):  # type: ignore[no-untyped-def]
+        begin(batch, order, weight)
+        batches[0] += 1
+        batch.slow = batches[0] % 2 == 0
+        jolts.workers.append((0, batch.packs))
+
+    def take_late(batch):  # type: ignore[no-untyped-def]
+        number = take(batch)
+        if getattr(batch, "slow", False):
+            jolts.pause()
+        return number
+
+    def run_late(worker, wanted):  # type: ignore[no-untyped-def]
+        tape, (batch, _) = worker._tapes[wanted], worker._given[wanted]
+        native, worker._place[0] = tape.native, -1
+        jolts.pause()
+        tape.native = native and not getattr(batch, "slow", False)
+        try:
+            run(worker, wanted)
+        finally:
+            tape.native = native
+        if worker._place[0] >= 0 and jolts.workers:
+            number, packs = jolts.workers[-1]
+            jolts.workers[-1] = number + 1, packs
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Batch, "begin", begin_counted)
+        patch.setattr(Batch, "take", take_late)
+        patch.setattr(Worker, "run", run_late)
+        yield jolts
