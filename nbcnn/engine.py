@@ -129,10 +129,13 @@ class Engine:
     def _run(self, wanted: str, task: Task, order: np.ndarray, weight: float = 0) -> Outcome:
         self._begin(wanted, task, order, weight)
         batch = self._batch
-        with nullcontext() if self.workers[0].native(wanted) else one_blas_thread():
-            shares = min(self.crew.size, batch.packs)
-            self.crew.run(shares, lambda worker, _: self.workers[worker].run(wanted), batch.fail)
+        self.crew.run(min(self.crew.size, batch.packs), lambda worker, _: self._share(worker, wanted), batch.fail)
         return Outcome(batch.losses[: order.size].copy(), batch.guesses[: order.size].copy())
+
+    def _share(self, worker: int, wanted: str) -> None:
+        """A worker's packs, in its own thread."""
+        with nullcontext() if self.workers[worker].native(wanted) else one_blas_thread():
+            self.workers[worker].run(wanted)
 
     def _begin(self, wanted: str, task: Task, order: np.ndarray, weight: float = 0) -> None:
         if order.size > self._batch.order.size:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,10 +17,14 @@ LONGEST = 0.0008
 
 
 class Jolts:
-    """``workers`` are, of each batch and each number of packs, how many workers took one."""
+    """``workers`` are, of each batch and each number of packs, how many workers took one.
+
+    ``threads`` is how many there are; in batches that are late, none takes a second pack before all have one.
+    """
 
     def __init__(self) -> None:
         self.workers: list[tuple[int, int]] = []
+        self.threads = 1
         self.random = random.Random(0)
 
     def pause(self) -> None:
@@ -43,11 +48,16 @@ def jolted() -> Iterator[Jolts]:
         begin(batch, order, weight)
         batches[0] += 1
         batch.slow = batches[0] % 2 == 0
+        batch.all_have_one = threading.Barrier(min(jolts.threads, batch.packs))
+        batch.who_has_one = set()
         jolts.workers.append((0, batch.packs))
 
     def take_late(batch):  # type: ignore[no-untyped-def]
         number = take(batch)
         if getattr(batch, "slow", False):
+            if threading.get_ident() not in batch.who_has_one:
+                batch.who_has_one.add(threading.get_ident())
+                batch.all_have_one.wait(60)
             jolts.pause()
         return number
 

@@ -106,6 +106,7 @@ def check(name: str, config: Config, out: Path, jolts: Jolts) -> int:
     found, most = {}, {}
     for threads in THREADS:
         jolts.workers.clear()
+        jolts.threads = threads
         found[threads] = weights_after(config, threads, out / f"{threads}")
         most[threads] = jolts.most()
     different = [threads for threads in THREADS if found[threads] != found[1]]

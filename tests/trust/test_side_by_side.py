@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import threadpoolctl
+from stripes import TINY as STRIPED
 
 import nbcnn
 from nbcnn.blas import one_blas_thread
@@ -167,6 +168,57 @@ def test_blas_has_one_thread_until_the_last_one_is_done() -> None:
         assert set(blas_threads()) == {1}
         second.__exit__(None, None, None)
         assert blas_threads() == before and set(before) == {2}
+
+
+def test_blas_has_one_thread_in_whichever_thread_asks() -> None:
+    """As where a training is not in the main thread; and whoever came first need not be the last."""
+    with threadpoolctl.threadpool_limits(2, "blas"):
+        seen: list[list[int]] = []
+
+        def inside(entered: threading.Event, leave: threading.Event) -> None:
+            with one_blas_thread():
+                seen.append(blas_threads())
+                entered.set()
+                leave.wait(60)
+
+        events = [(threading.Event(), threading.Event()) for _ in range(2)]
+        threads = [threading.Thread(target=inside, args=pair) for pair in events]
+        for thread, (entered, _) in zip(threads, events, strict=True):
+            thread.start()
+            assert entered.wait(60)
+        for thread, (_, leave) in zip(threads, events, strict=True):
+            leave.set()
+            thread.join()
+        assert all(set(numbers) == {1} for numbers in seen) and set(blas_threads()) == {2}
+
+
+class OfEachThread:
+    """A BLAS that was built with OpenMP: what a thread sets is its own."""
+
+    def __init__(self) -> None:
+        self.own = threading.local()
+
+    num_threads = property(lambda self: getattr(self.own, "number", 8))
+
+    def set_num_threads(self, number: int) -> None:
+        self.own.number = number
+
+
+def test_where_each_thread_has_its_own_number_every_one_of_ours_sets_it(
+    stripes: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    library, seen, product = OfEachThread(), set(), np.matmul
+    monkeypatch.setattr("nbcnn.blas.libraries", lambda: ([], [library]))
+
+    def matmul(*arrays: Any, **named: Any) -> Any:
+        seen.add((threading.current_thread().name, library.num_threads))
+        return product(*arrays, **named)
+
+    monkeypatch.setattr(np, "matmul", matmul)
+    config = STRIPED | {"data": {"folder": str(stripes)}, "backends": {"conv2d": "im2col"}}
+    nbcnn.train(config, epochs=1, batch_size=105, threads=3, out=tmp_path / "run")
+    assert {number for _, number in seen} == {1} and len(seen) > 1
+    assert library.num_threads == 8
 
 
 @pytest.mark.parametrize("made", [copy.copy, copy.deepcopy, lambda n: pickle.loads(pickle.dumps(n))])
