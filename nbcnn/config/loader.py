@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ def load_config(source: str | Path | Mapping[str, Any], overrides: Overrides = _
         tree, base = _read(path), str(path.parent)
     absolute_folders(tree.root.get("data"), base)
     problems = apply(overrides, tree)
+    raise_all(_not_text(tree.root, (), tree))
     config: Config | None = None
     with near(Path(base) if base else None), replacing(replaced_ops(overrides.backends)):
         try:
@@ -146,6 +148,20 @@ def _plain(value: Any, path: KeyPath) -> Any:
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > LARGEST:
         raise ConfigError(f"{key_path(path)}: the whole number is too large; the largest is {LARGEST}")
     return str(value) if isinstance(value, Path) else value
+
+
+def _not_text(value: Any, path: KeyPath, tree: Tree) -> Iterator[Problem]:
+    r"""Texts that UTF-8 can't hold: ``"\ud800"`` in YAML, the names of files that are in another encoding."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _not_text(key, (*path, key), tree)
+            yield from _not_text(item, (*path, key), tree)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _not_text(item, (*path, index), tree)
+    elif isinstance(value, str) and re.search("[\ud800-\udfff]", value):
+        words = f"expected text that UTF-8 can hold, got {show(value)}; write it anew, or rename the file or folder"
+        yield Problem(tree.place(path), path, words)
 
 
 def _tuples(value: Any) -> Any:
