@@ -63,9 +63,10 @@ def read_file(path: str | Path, largest: int, error: type[NbcnnError] = NbcnnErr
     """
     try:
         with open(path, "rb", opener=at_once) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            info = os.fstat(file.fileno())
+            if not stat.S_ISREG(info.st_mode):
                 raise error(f"{path} is not a file; restore it, or remove it")
-            data = file.read(largest + 1)
+            data = file.read(min(info.st_size, largest) + 1)  # read() asks for all that it may need
     except OSError as fault:
         raise error(sentence("read", path, fault)) from fault
     except ValueError:  # a zero byte, which no file's name has

@@ -13,7 +13,7 @@ from nbcnn.checkpoint import load_weights
 from nbcnn.config import Config, Overrides, load_config, model_names
 from nbcnn.errors import CheckpointError, ConfigError, is_printable, nearest, shown
 from nbcnn.files import read_file
-from nbcnn.network import Network
+from nbcnn.network import Network, shapes_of
 from nbcnn.plugins import loaded_plugins
 from nbcnn.runs import Kind, Run
 
@@ -35,10 +35,12 @@ def load(
     """
     overrides = overrides or Overrides()
     run = Run.open(str(source)) if is_run(source) else None
-    network = Network(load_config(run.config if run else source, overrides))
+    config = load_config(run.folder if run else source, overrides)
     path = weights or (run.weights_path(which) if run else None)
-    if path is not None:
-        found, _ = load_weights(path, network.shapes)
+    # Before the network's arrays are made: a config that asks for terabytes fits no file of weights that there is.
+    found = load_weights(path, shapes_of(config))[0] if path is not None else None
+    network = Network(config)
+    if found is not None:
         network.load_state_dict(found, str(path))
     if run:
         info = read_info(run)

@@ -66,7 +66,7 @@ def find_model(source: str | Path) -> Path:
     try:
         if path.is_dir():
             if (path / "config.yaml").is_file():
-                return path / "config.yaml"
+                return _no_link_out(path / "config.yaml")
             raise ConfigError(f"{path} is a folder without a config.yaml; expected a run folder or a YAML file")
         if path.is_file() and path.suffix == ".safetensors":
             raise ConfigError(f"{path} is a checkpoint, which holds parameters; {_config_beside(path)}")
@@ -75,6 +75,13 @@ def find_model(source: str | Path) -> Path:
     except (OSError, ValueError):  # a name that no file can have
         pass
     raise ConfigError(_not_there(str(source), path))
+
+
+def _no_link_out(config: Path) -> Path:
+    """A run folder's config, unless it is a link to a file elsewhere: messages about that would show what is in it."""
+    if config.is_symlink() and not Path(os.path.realpath(config)).is_relative_to(os.path.realpath(config.parent)):
+        raise ConfigError(f"{config} is a link that leads out of {config.parent}; copy the file there")
+    return config
 
 
 def _config_beside(checkpoint: Path) -> str:
