@@ -13,6 +13,7 @@ from nbcnn.data import Dataset, batches, epoch_order, load_dataset
 from nbcnn.kernels.ledger import LEDGER, announced
 from nbcnn.loading import config_of, with_options
 from nbcnn.network import Network
+from nbcnn.plugins import blamed
 from nbcnn.report.run import draw_run
 from nbcnn.runs import Run
 from nbcnn.trainer import Trainer, fit, ready
@@ -40,6 +41,7 @@ class Reporter(Listener):
         """An epoch is done; the record is that of the metrics files."""
 
 
+@blamed()
 def train(
     source: str | Path | Mapping[str, Any] | Config,
     overrides: Overrides | None = None,
@@ -52,7 +54,8 @@ def train(
 
     ``overrides``, or the names of its fields (``epochs=3``), change the config. The folder is ``out``, or the next free
     ``runs/NAME-K``. Raises ConfigError, ShapeError, KernelError, DataError, CheckpointError (the folder exists or can't
-    be written) and TrainingError (the loss is no longer a number; the checkpoints of the epochs before stay).
+    be written), TrainingError (the loss is no longer a number) and PluginError (a plugin's own code failed); of the two
+    last the checkpoints of the epochs before stay.
     """
     config = config_of(source, with_options(overrides, options))
     reporter = reporter or Reporter()
