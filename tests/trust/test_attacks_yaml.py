@@ -68,6 +68,10 @@ REFUSED = {
     "binary": "a: !!binary gASV\n",
     "a tag's handle": "%TAG ! tag:yaml.org,2002:python/\n---\na: !object/apply:os.system [touch ran]\n",
     "two documents": TINY + "---\n" + TINY,
+    "a name longer than a file's": TINY.replace("relu", "r" * 400),
+    "half a surrogate pair as a layer": TINY.replace("relu", '"\\ud800"'),
+    "half a surrogate pair as a folder": TINY + 'data: {folder: "\\ud800"}\n',
+    "half a surrogate pair as a key": TINY.replace("kernel_size: 3", 'kernel_size: 3, "\\udfff": 1'),
     "UTF-16": TINY.encode("utf-16").decode("latin-1"),
 }
 
