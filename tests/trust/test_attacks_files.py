@@ -20,7 +20,7 @@ import pytest
 import nbcnn
 from nbcnn.checkpoint import load_tensors
 from nbcnn.data import load_folder, read_idx
-from nbcnn.errors import CheckpointError, DataError
+from nbcnn.errors import CheckpointError, DataError, ShapeError
 from nbcnn.kernels.jit import KernelCache, cache_folder
 from nbcnn.loading import read_info
 from nbcnn.picture import prepare
@@ -217,6 +217,24 @@ def test_links_and_pipes_in_a_run_folder_print_nothing_and_hold_nobody_up(
         assert not any("the-secret" in words or "root:x" in words for words in told), told
     run_folder(files, run)
     count("attacks refused", 6)
+
+
+@pytest.mark.parametrize("channels", [10**6, 10**9, 10**12])
+def test_a_config_that_asks_for_terabytes_gets_none(channels: int, run: Path, tmp_path: Path, count: Count) -> None:
+    """Neither in a run folder, whose weights do not fit it, nor alone; some systems promise memory that they lack."""
+    files = seeds.run_seeds(run)
+    huge = files["config.yaml"].replace(b"out_features: 2", f"out_features: {channels}".encode())
+    huge = huge.replace(b"out_channels: 2", f"out_channels: {channels}".encode())
+    assert huge != files["config.yaml"]
+    (run / "config.yaml").write_bytes(huge)
+    (tmp_path / "x.yaml").write_bytes(huge)
+    with memory_below(16 << 20):
+        fits = refused(lambda: nbcnn.load(run))
+        alone = refused(lambda: nbcnn.load(tmp_path / "x.yaml"))
+    assert "best.safetensors does not fit this network" in str(fits)
+    assert isinstance(alone, ShapeError) and "more than there is" in str(alone)
+    run_folder(files, run)
+    count("attacks refused", 2)
 
 
 @pytest.mark.parametrize("place", ["ant/0.png", "bee", "loop", "ant/loop", "round"])

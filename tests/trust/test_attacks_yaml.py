@@ -70,6 +70,9 @@ REFUSED = {
     "two documents": TINY + "---\n" + TINY,
     "a name longer than a file's": TINY.replace("relu", "r" * 400),
     "half a surrogate pair as a layer": TINY.replace("relu", '"\\ud800"'),
+    "half a surrogate pair beside a layer": TINY.replace(
+        "[conv2d: {out_channels: 2, kernel_size: 3}", '[{conv2d: {out_channels: 2, kernel_size: 3}, "\\ud800": 1}'
+    ),
     "half a surrogate pair as a folder": TINY + 'data: {folder: "\\ud800"}\n',
     "half a surrogate pair as a key": TINY.replace("kernel_size: 3", 'kernel_size: 3, "\\udfff": 1'),
     "UTF-16": TINY.encode("utf-16").decode("latin-1"),

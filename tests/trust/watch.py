@@ -21,7 +21,7 @@ OUR_OWN = tuple(
     os.path.realpath(path)
     for path in {
         *sysconfig.get_paths().values(), *site.getsitepackages(), sys.prefix, sys.base_prefix, str(ROOT / "nbcnn"), str(ROOT / "models"),
-        str(ROOT / "plugins"), os.environ.get("NBCNN_WATCH_ALSO") or str(ROOT / "nbcnn"),
+        str(ROOT / "plugins"),
     }
 )  # fmt: skip
 """Where Python's, nbcnn's and the packages' own files are: to be read, never to be written."""
