@@ -61,12 +61,18 @@ def load_tensors(path: str | Path) -> tuple[Tensors, dict[str, str]]:
     from safetensors import SafetensorError, deserialize
 
     parse: Callable[[bytes], list[tuple[str, dict[str, Any]]]] = deserialize
-    data = _read(Path(path))
     try:
+        data = _read(Path(path))
         found = parse(data)
+        header = _header(data)
     except SafetensorError as fault:
         raise CheckpointError(f"{path} is a damaged safetensors file ({fault}); make or fetch it again") from fault
-    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    except _TwiceError as fault:
+        raise CheckpointError(
+            f"{path} is a damaged safetensors file: it has {_shown(str(fault))} twice; make or fetch it again"
+        ) from None
+    except MemoryError:
+        raise CheckpointError(f"{path} does not fit into memory; is this the file?") from None
     tensors: Tensors = {}
     for name, entry in found:
         if entry["dtype"] not in _KINDS:
@@ -146,6 +152,25 @@ def fill_arrays(found: Mapping[str, np.ndarray], into: Mapping[str, np.ndarray],
             )
     for name, array in into.items():
         array[...] = found[name]
+
+
+class _TwiceError(Exception):
+    """A name that a header has twice: two readers may take it for two things."""
+
+
+def _header(data: bytes) -> dict[str, Any]:
+    """The header of a file that the library has found sound."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names: set[str] = set()
+        for name, _ in pairs:
+            if name in names:
+                raise _TwiceError(name)
+            names.add(name)
+        return dict(pairs)
+
+    header: dict[str, Any] = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")], object_pairs_hook=once)
+    return header
 
 
 def _read(path: Path) -> bytes:

@@ -25,6 +25,7 @@ from nbcnn.kernels.ledger import LEDGER, announced
 from nbcnn.loading import config_of, with_options
 from nbcnn.network import Network, views
 from nbcnn.parting import Comparison, Divergence, Variant, largest_difference, part
+from nbcnn.plugins import blamed
 from nbcnn.report.compare import draw_comparison
 from nbcnn.report.run import draw_run
 from nbcnn.runs import Run
@@ -50,6 +51,7 @@ class Reporter(Listener):
         """An epoch is done: the last of each variant's records, unless it has diverged."""
 
 
+@blamed()
 def compare(
     source: str | Path | Mapping[str, Any] | Config,
     backends: Sequence[str],

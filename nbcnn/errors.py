@@ -6,20 +6,55 @@ The command line prints the sentence and leaves with exit code 2; in Python they
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
+# What a terminal obeys or hides instead of showing it: control characters (C0, C1), line and paragraph separators,
+# marks that turn the direction of writing round, invisible characters, halves of surrogate pairs, tags. The joiners
+# U+200C and U+200D stay: names in Persian or Hindi are written with them.
+_UNFIT = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff"
+    "\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+
+
+def printable(text: str, lines: bool = False) -> str:
+    r"""Text fit for a terminal: what one would obey, ESC for instance, becomes ``\u001b``, as JSON and YAML write it.
+
+    Line feeds stay where ``lines`` says that the text may have several.
+    """
+    return _UNFIT.sub(lambda found: _escaped(found[0], lines), text)
+
+
+def is_printable(text: str) -> bool:
+    """Whether ``printable`` leaves a text as it is."""
+    return not _UNFIT.search(text)
+
+
+def _escaped(character: str, lines: bool) -> str:
+    if lines and character == "\n":
+        return character
+    return f"\\u{ord(character):04x}" if ord(character) < 0x10000 else f"\\U{ord(character):08x}"
+
 
 class NbcnnError(Exception):
-    """Base class: catching it catches everything that nbcnn raises on purpose."""
+    """Base class: catching it catches everything that nbcnn raises on purpose.
+
+    Its sentence can be printed anywhere: names out of files stand in it as ``printable`` shows them.
+    """
+
+    def __init__(self, *parts: object) -> None:
+        super().__init__(*(printable(part, lines=True) if isinstance(part, str) else part for part in parts))
 
 
 class ConfigError(NbcnnError):
     """A YAML file, an override or a mapping that does not describe a network; holds all problems at once."""
 
     def __init__(self, problems: str | Iterable[str]) -> None:
-        self.problems: tuple[str, ...] = (problems,) if isinstance(problems, str) else tuple(problems)
+        listed = (problems,) if isinstance(problems, str) else problems
+        self.problems: tuple[str, ...] = tuple(printable(problem, lines=True) for problem in listed)
         super().__init__("\n".join(self.problems))
 
 
@@ -67,12 +102,12 @@ def closest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str | None:
 
 
 def shown(file: str | Path) -> str:
-    """A file as messages write it: from the current folder where it is below that, else in full."""
+    """A file as messages write it: from the current folder where it is below that, else in full; printable."""
     try:
         inside = Path(file).is_relative_to(Path.cwd())
     except OSError:  # the current folder is gone
         inside = False
-    return os.path.relpath(file) if inside else str(file)
+    return printable(os.path.relpath(file) if inside else str(file))
 
 
 def _plain(name: str) -> str:

@@ -13,6 +13,7 @@ from nbcnn.engine import Engine
 from nbcnn.errors import DataError
 from nbcnn.loading import load, trained
 from nbcnn.network import Network
+from nbcnn.plugins import blamed
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Evaluation:
         return matrix
 
 
+@blamed()
 def evaluate(
     source: str | Path | Network, data: str | None = None, *, data_dir: str | None = None, threads: int | None = None
 ) -> Evaluation:

@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import secrets
+import stat
 from itertools import count
 from pathlib import Path
 
@@ -53,6 +54,32 @@ def write_atomic(path: str | Path, data: bytes, error: type[NbcnnError] = NbcnnE
         _sync_folder(path.parent)
     except OSError as fault:
         raise error(sentence("write", path, fault)) from fault
+
+
+def read_file(path: str | Path, largest: int, error: type[NbcnnError] = NbcnnError) -> bytes:
+    """The content of a file of at most ``largest`` bytes.
+
+    Never waits for a pipe and never reads a device without end, whatever a link in an untrusted folder leads to. Raises
+    ``error`` with one sentence for what is no file, too large or can't be read.
+    """
+    try:
+        with open(path, "rb", opener=at_once) as file:
+            info = os.fstat(file.fileno())
+            if not stat.S_ISREG(info.st_mode):
+                raise error(f"{path} is not a file; restore it, or remove it")
+            data = file.read(min(info.st_size, largest) + 1)  # read() asks for all that it may need
+    except OSError as fault:
+        raise error(sentence("read", path, fault)) from fault
+    except ValueError:  # a zero byte, which no file's name has
+        raise error(f"{str(path)!r} can't be the name of a file; choose another") from None
+    if len(data) > largest:
+        raise error(f"{path} is larger than {largest:,} bytes; is this the file?")
+    return data
+
+
+def at_once(path: str, flags: int) -> int:
+    """An opener for ``open`` that doesn't wait for someone to write into a pipe."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def append_line(path: str | Path, text: str, error: type[NbcnnError] = NbcnnError) -> None:

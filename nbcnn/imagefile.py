@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,9 @@ from nbcnn.files import sentence
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+# Pillow logs what it finds odd in a file, and without a handler Python would print that on the error output.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
 """What is opened. An allow-list: Pillow knows formats too that start another program (EPS)."""

@@ -11,10 +11,14 @@ from typing import Any
 
 from nbcnn.checkpoint import load_weights
 from nbcnn.config import Config, Overrides, load_config, model_names
-from nbcnn.errors import CheckpointError, ConfigError, nearest, shown
-from nbcnn.network import Network
+from nbcnn.errors import CheckpointError, ConfigError, is_printable, nearest, shown
+from nbcnn.files import read_file
+from nbcnn.network import Network, shapes_of
 from nbcnn.plugins import loaded_plugins
 from nbcnn.runs import Kind, Run
+
+LARGEST_INFO = 1 << 24
+"""Bytes of a run.json: a few thousand, and a hundred for each class."""
 
 
 def load(
@@ -31,10 +35,12 @@ def load(
     """
     overrides = overrides or Overrides()
     run = Run.open(str(source)) if is_run(source) else None
-    network = Network(load_config(run.config if run else source, overrides))
+    config = load_config(run.folder if run else source, overrides)
     path = weights or (run.weights_path(which) if run else None)
-    if path is not None:
-        found, _ = load_weights(path, network.shapes)
+    # Before the network's arrays are made: a config that asks for terabytes fits no file of weights that there is.
+    found = load_weights(path, shapes_of(config))[0] if path is not None else None
+    network = Network(config)
+    if found is not None:
         network.load_state_dict(found, str(path))
     if run:
         info = read_info(run)
@@ -47,25 +53,37 @@ def _warn_of_other_plugins(run: Run, info: Mapping[str, Any]) -> None:
     """Say so where a plugin that a run was made with is loaded with another content."""
     recorded = info.get("plugins")
     entries = recorded if isinstance(recorded, list) else []  # older runs have none
-    used = {entry.get("name"): entry.get("sha256") for entry in entries if isinstance(entry, dict)}
+    used = {str(entry.get("name")): entry.get("sha256") for entry in entries if isinstance(entry, dict)}
     for plugin in loaded_plugins():
         if plugin.name in used and used[plugin.name] != plugin.digest:
             warnings.warn(
-                f"{run.folder} was made with another version of the plugin {plugin.name} than {shown(plugin.file)}",
+                f"{shown(run.folder)} was made with another version of the plugin {plugin.name} than "
+                f"{shown(plugin.file)}",
                 RuntimeWarning,
                 stacklevel=3,
             )
 
 
 def read_info(run: Run) -> dict[str, Any]:
-    """The content of run.json; {} where a training ended before it was written."""
+    """The content of run.json; {} where a training ended before it was written.
+
+    Raises CheckpointError for one that is damaged or holds what no training writes.
+    """
     if not run.info.exists():
         return {}
+    data = read_file(run.info, LARGEST_INFO, CheckpointError)
     try:
-        info = json.loads(run.info.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as fault:
+        info = json.loads(data)
+    except (ValueError, RecursionError) as fault:
         raise CheckpointError(f"{run.info} can't be read ({fault}); restore it or train again") from fault
-    return info if isinstance(info, dict) else {}
+    if not isinstance(info, dict):
+        raise CheckpointError(f"{run.info} can't be read (it holds no mapping); restore it or train again")
+    classes = info.get("classes", [])
+    if not (isinstance(classes, list) and all(isinstance(one, str) and is_printable(one) for one in classes)):
+        raise CheckpointError(f"{run.info}: classes must be a list of printable names; restore it or train again")
+    if info.get("dark_background") not in (True, False, None):
+        raise CheckpointError(f"{run.info}: dark_background must be true, false or null; restore it or train again")
+    return info
 
 
 def with_options(overrides: Overrides | None, options: Mapping[str, Any]) -> Overrides:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,8 @@ class Network:
         self.root = layers_of(config)
         parameters = all_parameters(self.root)
         self.shapes = {name: parameter.shape for name, parameter in parameters.items()}
+        if sum(prod(shape) for shape in self.shapes.values()) * self.dtype.itemsize > _memory():
+            raise ShapeError(_too_large(self.shapes))  # some systems promise more than they have
         try:
             self.parameters = np.zeros(sum(prod(shape) for shape in self.shapes.values()), self.dtype)
             self.tensors = views(self.parameters, self.shapes)
@@ -156,6 +159,11 @@ def layers_of(config: Config) -> Sequential:
     return Sequential("sequential", SequentialConfig(layers=config.layers), config.input.shape, "")
 
 
+def shapes_of(config: Config) -> dict[str, tuple[int, ...]]:
+    """The parameters' names and shapes, without any numbers; raises ShapeError."""
+    return {name: parameter.shape for name, parameter in all_parameters(layers_of(config)).items()}
+
+
 def with_backends(config: Config, root: Sequential, names: Mapping[str, str]) -> Config:
     """The config of ``root`` with other backends for the layers at these paths, and no ``auto`` for whole ops."""
     chosen = {id(layer.config): names[layer.path] for layer in leaves(root) if layer.path in names}
@@ -180,6 +188,14 @@ def leaves(layer: Layer) -> Iterator[Layer]:
         yield layer
     for child in layer.children:
         yield from leaves(child)
+
+
+def _memory() -> float:
+    """Bytes of this machine's memory; without end where the system does not say."""
+    try:
+        return float(os.sysconf("SC_PHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return float("inf")
 
 
 def _too_large(shapes: Mapping[str, tuple[int, ...]]) -> str:

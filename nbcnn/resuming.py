@@ -10,8 +10,9 @@ from typing import Any
 from nbcnn.changes import refuse_changes
 from nbcnn.config import Config, Overrides, load_config
 from nbcnn.data import load_dataset
-from nbcnn.errors import ConfigError, DataError
+from nbcnn.errors import CheckpointError, ConfigError, DataError
 from nbcnn.loading import config_of, read_info, with_options
+from nbcnn.plugins import blamed
 from nbcnn.provenance import warn_of_others
 from nbcnn.runs import Run
 from nbcnn.state import read_state
@@ -19,6 +20,7 @@ from nbcnn.trainer import Trainer
 from nbcnn.training import Reporter, run_training
 
 
+@blamed()
 def resume(
     folder: str | Path,
     overrides: Overrides | None = None,
@@ -53,6 +55,11 @@ def resume(
             raise DataError(
                 f"{data.name} ({data.source}): these are not the images and labels that {run.folder} was trained with; "
                 "restore them, or go on with these: --allow-changes (in Python allow_changes=True)"
+            )
+        if state.position.seen > len(data.train):
+            raise CheckpointError(
+                f"{state.file} says that {state.position.seen:,} images of an epoch are done, and {data.name} has "
+                f"{len(data.train):,}; train anew"
             )
         warn_of_others(read_info(run), str(run.folder))
         reporter = reporter or Reporter()

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from nbcnn.checkpoint import save_tensors
 from nbcnn.errors import CheckpointError, closest, nearest
-from nbcnn.files import append_line, claim_folder, hold_folder, remove_spares, sentence, write_atomic
+from nbcnn.files import append_line, claim_folder, hold_folder, read_file, remove_spares, write_atomic
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,6 +45,9 @@ COLUMNS = (
     "images_per_second",
 )
 """What is known of an epoch. Accuracies are shares (0 to 1); ``seconds`` is the time of the epoch's training."""
+
+LARGEST_LOG = 1 << 28
+"""Bytes of metrics.jsonl: a million epochs."""
 
 _WHAT = "a run folder is one that nbcnn train made, with a config.yaml in it"
 
@@ -137,10 +140,7 @@ class Run:
         """
         if not self.metrics_jsonl.exists():
             return []
-        try:
-            lines = self.metrics_jsonl.read_bytes().split(b"\n")[:-1]
-        except OSError as fault:
-            raise CheckpointError(sentence("read", self.metrics_jsonl, fault)) from fault
+        lines = read_file(self.metrics_jsonl, LARGEST_LOG, CheckpointError).split(b"\n")[:-1]
         return [self._record(number, line) for number, line in enumerate(lines, 1)]
 
     def rewind(self, epoch: int) -> None:
@@ -194,11 +194,19 @@ class Run:
     def _record(self, number: int, line: bytes) -> Record:
         try:
             record = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             record = None
-        if not isinstance(record, dict) or not isinstance(record.get("epoch"), int):
+        if not isinstance(record, dict) or not _is_record(record):
             raise CheckpointError(f"{self.metrics_jsonl}:{number}: not a record of an epoch; remove that line")
         return record
+
+
+def _is_record(record: Mapping[str, Any]) -> bool:
+    """Whether every column that is there holds a number or null, and the epoch is a whole one of this world."""
+    values = [record.get(column) for column in COLUMNS]
+    known = all(value is None or (isinstance(value, (int, float)) and abs(value) < 1e300) for value in values)
+    epoch = record.get("epoch")
+    return known and isinstance(epoch, int) and abs(epoch) < 2**53
 
 
 def _others(folder: Path) -> str:

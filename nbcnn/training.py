@@ -14,6 +14,7 @@ from nbcnn.data import Dataset, load_dataset
 from nbcnn.kernels.ledger import LEDGER, announced
 from nbcnn.loading import config_of, with_options
 from nbcnn.network import Network
+from nbcnn.plugins import blamed
 from nbcnn.report.run import draw_run
 from nbcnn.runs import Run
 from nbcnn.state import Position
@@ -49,6 +50,7 @@ class Reporter(Listener):
         """From this position training could be resumed, whatever happens now."""
 
 
+@blamed()
 def train(
     source: str | Path | Mapping[str, Any] | Config,
     overrides: Overrides | None = None,
@@ -61,8 +63,9 @@ def train(
 
     ``overrides``, or the names of its fields (``epochs=3``), change the config. The folder is ``out``, or the next free
     ``runs/NAME-K``. Raises ConfigError, ShapeError, KernelError, DataError, CheckpointError (the folder exists or can't
-    be written) and TrainingError (the loss is no longer a number; the checkpoints of the epochs before stay). Ctrl-C or
-    SIGTERM raises StoppedError, a KeyboardInterrupt, once the step is done and saved: resuming.py goes on from there.
+    be written), TrainingError (the loss is no longer a number) and PluginError (a plugin's own code failed); of the two
+    last what was saved before stays. Ctrl-C or SIGTERM raises StoppedError, a KeyboardInterrupt, once the step is done
+    and saved: resuming.py goes on from there.
     """
     config = config_of(source, with_options(overrides, options))
 

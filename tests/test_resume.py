@@ -229,6 +229,17 @@ def test_other_images_are_refused(stripes: Path, tmp_path: Path) -> None:
     assert len(nbcnn.resume(tmp_path / "cut", allow_changes=True).metrics()) == 3
 
 
+def test_a_position_beyond_the_images_is_refused(cut: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a file may say that somebody made: the epoch would never end."""
+    state = read_state(cut)
+    state.position.seen = 211
+    monkeypatch.setattr("nbcnn.resuming.read_state", lambda run: state)
+    with pytest.raises(
+        CheckpointError, match=r"says that 211 images of an epoch are done, and stripes0 has 210; train anew"
+    ):
+        nbcnn.resume(cut.folder)
+
+
 def test_another_version_is_told(cut: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     info = json.loads(cut.info.read_text())
     cut.info.write_text(json.dumps(info | {"numba": "0.1", "cpu": "i386"}))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 import traceback
 import warnings
-from io import TextIOWrapper
+from io import StringIO, TextIOWrapper
 from typing import Any
 
 import click
 
 from nbcnn import __version__
+from nbcnn.cli._say import say
 from nbcnn.cli._verbs import Verbs
 from nbcnn.errors import NbcnnError
 
@@ -38,21 +39,23 @@ def main(args: list[str] | None = None) -> None:
         code = nbcnn.main(words, prog_name="nbcnn", standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
-        error.show()
+        told = StringIO()  # click quotes what was typed, and a shell types the names of files
+        error.show(told)
+        say(told.getvalue().rstrip("\n"), err=True)
         code = _told(2, debug)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("stopped", err=True)
+        say("stopped", err=True)
         code = 130
     except NbcnnError as error:
         for line in str(error).splitlines():
-            click.echo(f"error: {line}", err=True)
+            say(f"error: {line}", err=True)
         code = _told(2, debug)
     except BrokenPipeError:
         sys.stdout = None  # whoever read the output has enough of it
         code = 0
     except OSError as error:
         what = f"{error.filename}: " if error.filename else "the output can't be written: "
-        click.echo(f"error: {what}{error.strerror or error}", err=True)
+        say(f"error: {what}{error.strerror or error}", err=True)
         code = _told(2, debug)
         sys.stdout = None
     sys.exit(code if isinstance(code, int) else 0)
@@ -61,10 +64,10 @@ def main(args: list[str] | None = None) -> None:
 def _told(code: int, debug: bool) -> int:
     """The exit code, after the traceback for those who want it."""
     if debug:
-        traceback.print_exc()
+        say(traceback.format_exc(), err=True)
     return code
 
 
 def _show_warning(message: Any, category: Any, filename: str, lineno: int, file: Any = None, line: Any = None) -> None:
     """A warning is a sentence for the person too."""
-    click.echo(f"warning: {message}", err=True)
+    say(f"warning: {message}", err=True)

@@ -9,7 +9,7 @@ from functools import partial
 from textwrap import fill
 from typing import TYPE_CHECKING
 
-import click
+from nbcnn.cli._say import say
 
 if TYPE_CHECKING:
     from nbcnn.bench.layers import Raced
@@ -35,11 +35,11 @@ def progress(warning: str | None = None) -> Iterator[Callable[[str], None]]:
 
     def warn() -> None:
         while untold:
-            click.echo(folded(f"warning: {untold.pop()}"), err=True)
+            say(folded(f"warning: {untold.pop()}"), err=True)
 
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal:
-        with announced(Teller(partial(click.echo, err=True), None)):
+        with announced(Teller(partial(say, err=True), None)):
             yield lambda what: warn()
         return
     now: list[str] = []
@@ -70,9 +70,9 @@ def layers_table(name: str, raced: Sequence[Raced], threads: int, rounds: int) -
     from nbcnn.cli._tables import show
 
     figures = "medians" if any(each.contest.samples for each in raced) else "lower quartiles"
-    click.echo(f"{name}: {threads_words(threads)}, {figures} of {rounds_words(rounds)} in turn")
+    say(f"{name}: {threads_words(threads)}, {figures} of {rounds_words(rounds)} in turn")
     for layers, contest in raced:
-        click.echo(f"\nlayer {', '.join(layers)}: {describe(contest.problem)}")
+        say(f"\nlayer {', '.join(layers)}: {describe(contest.problem)}")
         table = Table(box=None, pad_edge=False)
         for title in ("direction", "", "backend"):
             table.add_column(title)
@@ -93,8 +93,8 @@ def layers_table(name: str, raced: Sequence[Raced], threads: int, rounds: int) -
                 )
         show(table)
         for contender, reason in contest.absent.items():
-            click.echo(f"  {contender}: {reason}")
-    click.echo("\n* the quickest. A pack is 16 images; GFLOP/s count the formula's operations, two a MAC.")
+            say(f"  {contender}: {reason}")
+    say("\n* the quickest. A pack is 16 images; GFLOP/s count the formula's operations, two a MAC.")
     sys.stdout.flush()
 
 
@@ -105,7 +105,7 @@ def whole_table(name: str, rows: Sequence[Row], peers: Sequence[str], threads: i
     from nbcnn.bench.rounds import OWN
     from nbcnn.cli._tables import show
 
-    click.echo(f"{name}: {threads_words(threads)}, medians of {rounds_words(rounds)} in turn\n")
+    say(f"{name}: {threads_words(threads)}, medians of {rounds_words(rounds)} in turn\n")
     table = Table(box=None, pad_edge=False, collapse_padding=len(peers) > 1)  # two peers in WIDTH columns
     table.add_column("")
     table.add_column("unit")
@@ -123,7 +123,7 @@ def whole_table(name: str, rows: Sequence[Row], peers: Sequence[str], threads: i
         table.add_row(*cells)
     show(table)
     if peers:
-        click.echo("\nratio: above 1 nbcnn is ahead; each round's own, then their median. A peer's best way is shown.")
+        say("\nratio: above 1 nbcnn is ahead; each round's own, then their median. A peer's best way is shown.")
 
 
 def figure(value: float) -> str:

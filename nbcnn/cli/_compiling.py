@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import click
-
+from nbcnn.cli._say import say
 from nbcnn.cli._tables import wrapped
 
 if TYPE_CHECKING:
@@ -96,7 +95,7 @@ class _Line:
 
     def say(self, line: str) -> None:
         self.move("")
-        click.echo(line, err=True)
+        say(line, err=True)
 
     def move(self, text: str) -> None:
         if self._status is None and text:

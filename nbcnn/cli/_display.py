@@ -17,6 +17,7 @@ from rich.text import Text
 from nbcnn.cli._compiling import choosing, compiling, compiling_now, kept
 from nbcnn.cli._options import PLUGINS
 from nbcnn.cli._tables import wrapped
+from nbcnn.errors import printable
 
 if TYPE_CHECKING:
     from nbcnn.choices import Choice
@@ -87,7 +88,7 @@ class Display:
             self._print(f"training images augmented: {settings.augment}")
 
     def _print(self, text: str) -> None:
-        self._console.print(escape(text), soft_wrap=True)
+        self._console.print(escape(printable(text, lines=True)), soft_wrap=True)
 
 
 class _Left(progress.ProgressColumn):

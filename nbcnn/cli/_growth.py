@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import click
-
 from nbcnn.cli._bench import figure, folded, rounds_words
+from nbcnn.cli._say import say
 
 if TYPE_CHECKING:
     from nbcnn.bench.growth import Growth
@@ -21,21 +20,21 @@ def growth_tables(growths: Sequence[Growth], rounds: int) -> None:
     peers = bool(growths and growths[0].peers)
     for number, growth in enumerate(growths):
         how = f"{growth.fixed}; medians of {rounds_words(rounds)} in turn; µs/image"
-        click.echo(("\n" if number else "") + folded(f"{growth.name} along {growth.axis.title}: {how}"))
+        say(("\n" if number else "") + folded(f"{growth.name} along {growth.axis.title}: {how}"))
         for measure in growth.measures:
-            click.echo(f"\n{measure}")
+            say(f"\n{measure}")
             _table(growth, measure)
             words = [said for peer in growth.peers if (said := sentence(growth, measure, peer))]
             if words:
-                click.echo()
+                say()
             for line in words:
-                click.echo(folded(f"{measure}: {line}"))
+                say(folded(f"{measure}: {line}"))
         if growth.missing:
-            click.echo()
+            say()
         for at, why in growth.missing:
-            click.echo(folded(f"  – {growth.axis.name} {at}: {why}", "    "))
+            say(folded(f"  – {growth.axis.name} {at}: {why}", "    "))
     if peers:
-        click.echo(
+        say(
             "\n"
             + folded(
                 "ratio: above 1 nbcnn is ahead; each round's own, then their median. A peer's best way is shown. "

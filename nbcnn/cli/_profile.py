@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
-
 from nbcnn.cli._bench import folded, rounds_words, threads_words
+from nbcnn.cli._say import say
 
 if TYPE_CHECKING:
     from nbcnn.bench.profile import Profile
@@ -18,7 +17,7 @@ def profile_table(found: Profile, rounds: int) -> None:
 
     from nbcnn.cli._tables import show
 
-    click.echo(
+    say(
         f"{found.name}: {threads_words(found.threads)}, batches of {found.batch_size} ({found.packs} packs of 16), "
         f"the middle half of {found.steps} steps in {rounds_words(rounds)}\n"
     )
@@ -40,7 +39,7 @@ def profile_table(found: Profile, rounds: int) -> None:
     for name, share in rest:
         table.add_row("", name, "", f"{share * pack:.2f}", f"{share:.1%}", "", "")
     show(table)
-    click.echo(
+    say(
         f"\na step takes {found.step * 1e3:.2f} ms: {found.images_per_second:,.0f} images/s; "
         f"without the clock {found.images_per_second_without:,.0f} ({found.overhead:+.1%})"
     )
@@ -48,7 +47,7 @@ def profile_table(found: Profile, rounds: int) -> None:
         "Shares are of the threads' time, the step's length times the threads. GFLOP/s are one thread's and count the "
         f"formula's operations, two a MAC; the best that was measured of a thread is {found.peak_gflops:.0f}."
     )
-    click.echo(folded(words, ""))
+    say(folded(words, ""))
 
 
 def _left_over(found: Profile) -> float:

@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from nbcnn.cli._bench import WIDTH, figure, folded, rounds_words, threads_words
+from nbcnn.cli._say import say
 
 if TYPE_CHECKING:
     from nbcnn.bench.sweep import Point, Sweep
@@ -21,17 +20,17 @@ def sweep_tables(sweeps: Sequence[Sweep], threads: int, rounds: int) -> None:
     for sweep in sweeps:
         axis, directions = sweep.axis, _directions(sweep)
         how = f"{sweep.fixed}; {threads_words(threads)}, at most {rounds_words(rounds)} in turn"
-        click.echo(f"\n{axis.title}: {how}{'' if axis.name == 'map' else '; µs/image'}\n")
+        say(f"\n{axis.title}: {how}{'' if axis.name == 'map' else '; µs/image'}\n")
         if axis.name == "map":
             _grids(sweep, directions)
         else:
             _rows(sweep, directions)
-            click.echo()
+            say()
             for direction in directions:
-                click.echo(folded(f"{direction}: {course(sweep, direction)}"))
+                say(folded(f"{direction}: {course(sweep, direction)}"))
         for line in absences(sweep):
-            click.echo(folded(f"  – {line}", "    "))
-    click.echo(f"\nWho is less than {TIE - 1:.0%} ahead has not overtaken; in a map ≈.")
+            say(folded(f"  – {line}", "    "))
+    say(f"\nWho is less than {TIE - 1:.0%} ahead has not overtaken; in a map ≈.")
 
 
 def _directions(sweep: Sweep) -> list[str]:
@@ -65,9 +64,9 @@ def _rows(sweep: Sweep, directions: Sequence[str]) -> None:
 def _grids(sweep: Sweep, directions: Sequence[str]) -> None:
     """For each direction a grid: rows are image sizes, columns kernel sizes, a cell says who wins and by how much."""
     for number, direction in enumerate(directions):
-        click.echo(("\n" if number else "") + f"{direction}: the winner, and how many times slower the second is")
+        say(("\n" if number else "") + f"{direction}: the winner, and how many times slower the second is")
         for line in grid(sweep, direction):
-            click.echo(line)
+            say(line)
 
 
 def grid(sweep: Sweep, direction: str) -> list[str]:

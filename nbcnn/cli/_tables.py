@@ -37,4 +37,4 @@ def show(table: Table) -> None:
     with console.capture() as capture:
         console.print(table)
     for line in capture.get().splitlines():
-        click.echo(line.rstrip())
+        click.echo(line.rstrip())  # names of code alone, and on a terminal rich's own colours

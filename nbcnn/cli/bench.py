@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from nbcnn.cli._options import config_options, overrides, plugin_option
+from nbcnn.cli._say import say
 
 
 @click.command("bench", short_help="Backends timed side by side; networks beside other libraries.")
@@ -60,7 +61,7 @@ def command(model: str | None, as_json: bool, **options: Any) -> None:
     else:
         found = _layers(model or "lenet", as_json, options, begin)
     if as_json:
-        click.echo(json.dumps(record | found))
+        say(json.dumps(record | found))
 
 
 def _fits_together(model: str | None, options: dict[str, Any]) -> None:
@@ -119,7 +120,7 @@ def _sweep(record: dict[str, Any], as_json: bool, options: dict[str, Any], begin
     files = save_sweeps(folder, record | found, sweeps, threads)
     if not as_json:
         sweep_tables(sweeps, threads, options["rounds"])
-        click.echo("\n" + "\n".join(str(file) for file in files))
+        say("\n" + "\n".join(str(file) for file in files))
     return found
 
 
@@ -164,7 +165,7 @@ def _growth(record: dict[str, Any], as_json: bool, options: dict[str, Any], begi
     files = save_growths(folder, record | found, growths)
     if not as_json:
         growth_tables(growths, rounds)
-        click.echo("\n" + "\n".join(str(file) for file in files))
+        say("\n" + "\n".join(str(file) for file in files))
     return found
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from nbcnn.cli._options import data_options, overrides, plugin_option, set_option, threads_option, train_options
+from nbcnn.cli._say import say
 
 
 @click.command("compare", short_help="Same seed, other kernels: where trainings part.")
@@ -45,6 +46,6 @@ def command(
             progress.stopped()
             raise
     if as_json:
-        click.echo(json.dumps(result.to_mapping(), allow_nan=False))
+        say(json.dumps(result.to_mapping(), allow_nan=False))
     else:
         progress.summary(result)

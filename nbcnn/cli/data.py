@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nbcnn.cli._options import plugin_option
+from nbcnn.cli._say import say
 
 if TYPE_CHECKING:
     from nbcnn.data import Dataset, DataSource
@@ -80,7 +81,7 @@ def fetch(name: str, data_dir: Path | None) -> None:
     """Fetch a named data set, unless this machine has it, and say where it is."""
     from nbcnn.data import data_source
 
-    click.echo(f"{name} is in {data_source(name).fetch(data_dir)}")
+    say(f"{name} is in {data_source(name).fetch(data_dir)}")
 
 
 def _where(source: DataSource, data_dir: Path | None) -> str:
@@ -109,7 +110,7 @@ def _show(dataset: Dataset, source: DataSource | None) -> None:
     for label, name in enumerate(dataset.classes):
         classes.append((str(label), name, f"{counts[0][label]:,}", f"{counts[1][label]:,}"))
     _print(facts)
-    click.echo()
+    say()
     _print(classes)
 
 
@@ -129,4 +130,4 @@ def _print(rows: Sequence[tuple[str, ...]]) -> None:
     widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = [cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)]
-        click.echo("  ".join(cells).rstrip())
+        say("  ".join(cells).rstrip())

@@ -7,6 +7,7 @@ import json
 import click
 
 from nbcnn.cli._options import config_options, data_options, overrides, plugin_option, threads_option
+from nbcnn.cli._say import say
 
 
 @click.command("eval", short_help="Accuracy of a trained network on test images.")
@@ -21,6 +22,7 @@ from nbcnn.cli._options import config_options, data_options, overrides, plugin_o
 def command(run: str, which: str | None, weights: str | None, as_json: bool, **options: object) -> None:
     """Evaluate RUN, a run folder (or with --weights any model), on the test images of its data set or of --data."""
     from nbcnn.cli._compiling import compiling_is_told
+    from nbcnn.errors import printable
     from nbcnn.evaluation import evaluate
     from nbcnn.loading import load, trained
 
@@ -33,14 +35,14 @@ def command(run: str, which: str | None, weights: str | None, as_json: bool, **o
     if as_json:
         counts = {"accuracy": result.accuracy, "loss": result.loss, "images": result.images}
         detail = {"classes": result.classes, "confusion": result.confusion.tolist()}
-        click.echo(json.dumps({"run": run, "data": data, **counts, **detail}))
+        say(json.dumps({"run": run, "data": data, **counts, **detail}))
         return
-    click.echo(f"{run} on {data}: {result.images:,} test images")
-    click.echo(f"accuracy {result.accuracy:.2%}, loss {result.loss:.4f}")
+    say(f"{printable(run)} on {printable(str(data))}: {result.images:,} test images")
+    say(f"accuracy {result.accuracy:.2%}, loss {result.loss:.4f}")
     width = max(len(name) for name in result.classes)
     for index, name in enumerate(result.classes):
         row = result.confusion[index]
         if row.sum():
             others = sorted(((n, k) for k, n in enumerate(row) if k != index and n), reverse=True)[:1]
             most = f", taken most often for {result.classes[others[0][1]]} ({others[0][0]})" if others else ""
-            click.echo(f"  {name:<{width}}  {row[index] / row.sum():6.1%} of {row.sum()}{most}")
+            say(f"  {name:<{width}}  {row[index] / row.sum():6.1%} of {row.sum()}{most}")

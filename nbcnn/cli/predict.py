@@ -7,6 +7,7 @@ import json
 import click
 
 from nbcnn.cli._options import plugin_option
+from nbcnn.cli._say import say
 from nbcnn.cli._tables import wrapped
 
 
@@ -27,7 +28,7 @@ def command(run: str, pictures: tuple[str, ...], invert: bool | None, top: int, 
     import numpy as np
 
     from nbcnn.cli._compiling import compiling_is_told
-    from nbcnn.errors import DataError
+    from nbcnn.errors import DataError, printable
     from nbcnn.loading import load, read_info, trained
     from nbcnn.picture import prepare
     from nbcnn.report.run import probabilities
@@ -43,7 +44,7 @@ def command(run: str, pictures: tuple[str, ...], invert: bool | None, top: int, 
         try:
             prepared = prepare(picture, channels, height, width, dark, invert)
         except DataError as error:
-            click.echo(f"error: {error}", err=True)
+            say(f"error: {error}", err=True)
             failed = True
             continue
         with compiling_is_told():
@@ -53,9 +54,9 @@ def command(run: str, pictures: tuple[str, ...], invert: bool | None, top: int, 
             guesses = [{"class": network.class_name(k), "probability": float(shares[k])} for k in order]
             found.append({"picture": picture, "guesses": guesses, "steps": prepared.steps})
         else:
-            click.echo(f"{picture}: {', '.join(f'{network.class_name(k)} {shares[k]:.1%}' for k in order)}")
-            click.echo(wrapped(f"  {'; '.join(prepared.steps)}"))
+            say(f"{printable(picture)}: {', '.join(f'{network.class_name(k)} {shares[k]:.1%}' for k in order)}")
+            say(wrapped(f"  {'; '.join(prepared.steps)}"))
     if as_json:
-        click.echo(json.dumps(found))
+        say(json.dumps(found))
     if failed:
         raise SystemExit(2)

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from nbcnn.cli._options import config_options, overrides, plugin_option
+from nbcnn.cli._say import say
 
 
 @click.command("summary", short_help="Shapes, parameters, cost, receptive field.")
@@ -34,16 +35,16 @@ def command(model: str, as_json: bool, **options: Any) -> None:
         "activation_bytes": sum(row.activation_bytes for row in rows),
     }
     if as_json:
-        click.echo(json.dumps({"name": config.name, "layers": [asdict(row) for row in rows], **totals}))
+        say(json.dumps({"name": config.name, "layers": [asdict(row) for row in rows], **totals}))
         return
 
     from rich.table import Table
 
     from nbcnn.cli._tables import show
 
-    click.echo(f"{config.name}: input {_shape(config.input.shape)}")
+    say(f"{config.name}: input {_shape(config.input.shape)}")
     if config.train.augment:
-        click.echo(f"training images augmented: {config.train.augment}")
+        say(f"training images augmented: {config.train.augment}")
     table = Table(box=None, pad_edge=False)
     for name in ("#", "layer", "output", "window"):
         table.add_column(name)
@@ -57,7 +58,7 @@ def command(model: str, as_json: bool, **options: Any) -> None:
     total = (f"{totals['parameters']:,}", f"{totals['macs']:,}", _size(totals["activation_bytes"]))
     table.add_row("", "total", "", "", *total, "", "")
     show(table)
-    click.echo("MACs and memory: one image, forward. field: the receptive field, rows × columns.")
+    say("MACs and memory: one image, forward. field: the receptive field, rows × columns.")
 
 
 def _shape(shape: tuple[int, ...]) -> str:

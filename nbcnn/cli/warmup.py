@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from nbcnn.cli._options import config_options, overrides, plugin_option
+from nbcnn.cli._say import say
 
 
 @click.command("warmup", short_help="Compile a network's kernels ahead.")
@@ -35,14 +36,14 @@ def command(models: tuple[str, ...], as_json: bool, **options: Any) -> None:
         for name in names:
             found.append(warm_up(name, wanted))
             if not as_json:
-                click.echo(_line(name, *found[-1][1:]))
+                say(_line(name, *found[-1][1:]))
     if as_json:
         rows = [{"model": name, **each._asdict()} for name, each in zip(names, found, strict=True)]
-        click.echo(json.dumps({"cache": str(folder) if folder else None, "models": rows}))
+        say(json.dumps({"cache": str(folder) if folder else None, "models": rows}))
     elif folder:
-        click.echo(f"kernels are kept in {folder}")
+        say(f"kernels are kept in {folder}")
     else:
-        click.echo("kernels are not kept: see the warning")
+        say("kernels are not kept: see the warning")
 
 
 def _line(name: str, compiled: int, seconds: float, loaded: int, loading: float) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ def load_config(source: str | Path | Mapping[str, Any], overrides: Overrides = _
         tree, base = _read(path), str(path.parent)
     absolute_folders(tree.root.get("data"), base)
     problems = apply(overrides, tree)
+    raise_all(_not_text(tree.root, (), tree))
     config: Config | None = None
     with near(Path(base) if base else None), replacing(replaced_ops(overrides.backends)):
         try:
@@ -64,7 +66,7 @@ def find_model(source: str | Path) -> Path:
     try:
         if path.is_dir():
             if (path / "config.yaml").is_file():
-                return path / "config.yaml"
+                return _no_link_out(path / "config.yaml")
             raise ConfigError(f"{path} is a folder without a config.yaml; expected a run folder or a YAML file")
         if path.is_file() and path.suffix == ".safetensors":
             raise ConfigError(f"{path} is a checkpoint, which holds parameters; {_config_beside(path)}")
@@ -73,6 +75,13 @@ def find_model(source: str | Path) -> Path:
     except (OSError, ValueError):  # a name that no file can have
         pass
     raise ConfigError(_not_there(str(source), path))
+
+
+def _no_link_out(config: Path) -> Path:
+    """A run folder's config, unless it is a link to a file elsewhere: messages about that would show what is in it."""
+    if config.is_symlink() and not Path(os.path.realpath(config)).is_relative_to(os.path.realpath(config.parent)):
+        raise ConfigError(f"{config} is a link that leads out of {config.parent}; copy the file there")
+    return config
 
 
 def _config_beside(checkpoint: Path) -> str:
@@ -146,6 +155,20 @@ def _plain(value: Any, path: KeyPath) -> Any:
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > LARGEST:
         raise ConfigError(f"{key_path(path)}: the whole number is too large; the largest is {LARGEST}")
     return str(value) if isinstance(value, Path) else value
+
+
+def _not_text(value: Any, path: KeyPath, tree: Tree) -> Iterator[Problem]:
+    r"""Texts that UTF-8 can't hold: ``"\ud800"`` in YAML, the names of files that are in another encoding."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _not_text(key, (*path, key), tree)
+            yield from _not_text(item, (*path, key), tree)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _not_text(item, (*path, index), tree)
+    elif isinstance(value, str) and re.search("[\ud800-\udfff]", value):
+        words = f"expected text that UTF-8 can hold, got {show(value)}; write it anew, or rename the file or folder"
+        yield Problem(tree.place(path), path, words)
 
 
 def _tuples(value: Any) -> Any:

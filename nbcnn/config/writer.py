@@ -7,6 +7,8 @@ from typing import Any
 
 import yaml
 
+from nbcnn.errors import printable
+
 _WIDTH = 110
 """A section longer than this gets a line for each key; a layer keeps its one line."""
 _PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*")
@@ -59,4 +61,4 @@ def _flow(value: Any) -> str:
     if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return value
     quoted: str = yaml.dump(value, default_style='"', allow_unicode=True, width=10**9)
-    return quoted.rstrip("\n")
+    return printable(quoted.rstrip("\n"))  # YAML leaves marks that turn the direction of writing as they are

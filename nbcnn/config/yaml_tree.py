@@ -105,7 +105,7 @@ def show(value: Any) -> str:
 
 def key_path(path: KeyPath) -> str:
     """``layers[3].conv2d.kernel_size``."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{show_name(part)}" for part in path)
     return text.removeprefix(".")
 
 

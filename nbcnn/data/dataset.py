@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from nbcnn.errors import DataError
+from nbcnn.errors import DataError, is_printable
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,8 +63,8 @@ class Split:
 class Dataset:
     """Training and test images of one shape (C, H, W), labels 0..K-1 for ``classes`` of length K.
 
-    ``source`` says where the files were found. Raises DataError for labels outside the classes and for splits of
-    different image shapes.
+    ``source`` says where the files were found. Raises DataError for labels outside the classes, for splits
+    of different image shapes, and for names of classes that no terminal or picture could show.
     """
 
     name: str
@@ -74,6 +74,10 @@ class Dataset:
     source: str
 
     def __post_init__(self) -> None:
+        if unfit := [name for name in self.classes if not is_printable(name)]:
+            raise DataError(
+                f"{self.name} ({self.source}): the class {unfit[0]} has a name that can't be shown; rename it"
+            )
         for split, part in (("training", self.train), ("test", self.test)):
             wrong = np.flatnonzero((part.labels < 0) | (part.labels >= len(self.classes)))
             if wrong.size:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 from nbcnn.data.dataset import Dataset, Split, counted
 from nbcnn.data.idx_files import NAMES, IdxFiles, find_file, find_files, read_splits
 from nbcnn.data.images import read_images, refit, refuse_strays
-from nbcnn.errors import DataError
+from nbcnn.errors import DataError, is_printable, printable
 
 FIFTH = 5  # every fifth image of a class is a test image
 JUNK = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx"}  # what systems leave behind, in any case of letters
@@ -47,7 +48,7 @@ def load_folder(
     if len(images) > 1 and all(np.array_equal(image, images[0]) for image in images):
         level = f", every pixel {images[0].flat[0]}" if np.ptp(images[0]) == 0 else ""
         sentence = f"{folder}: all {len(images):,} training images are the same{level}; no network can learn from them"
-        warnings.warn(sentence, RuntimeWarning, stacklevel=2)
+        warnings.warn(printable(sentence), RuntimeWarning, stacklevel=2)
     return dataset
 
 
@@ -75,13 +76,18 @@ def _load(folder: Path, size: tuple[int, int] | None, grayscale: bool, remedy: s
         labels = np.repeat(np.arange(len(classes), dtype=np.int64), [len(images) for images in classes.values()])
         return Split(read_images(paths, like, size, grayscale, remedy), labels)
 
-    return Dataset(folder.resolve().name, read(train), read(test), tuple(train), f"{folder} ({how})")
+    return Dataset(_name(folder), read(train), read(test), tuple(train), printable(f"{folder} ({how})"))
+
+
+def _name(folder: Path) -> str:
+    """The data set's: it goes to terminals, into pictures and run folders."""
+    return printable(Path(os.path.realpath(folder)).name)
 
 
 def _from_idx(folder: Path, files: IdxFiles) -> Dataset:
     train, test = read_splits(files)
     classes = 1 + max(int(train.labels.max()), int(test.labels.max()))
-    return Dataset(folder.resolve().name, train, test, tuple(str(k) for k in range(classes)), str(folder))
+    return Dataset(_name(folder), train, test, tuple(str(k) for k in range(classes)), printable(str(folder)))
 
 
 def _two_trees(folder: Path) -> tuple[Classes, Classes]:
@@ -118,6 +124,8 @@ def _class_images(root: Path, folder: Path) -> Classes:
         _stays_inside(root, path)
         if not path.is_dir():
             continue  # a README or a licence beside the classes
+        if not is_printable(path.name):
+            raise DataError(f"{path}: a class is called as its folder is, and that name can't be shown; rename it")
         classes[path.name] = _visible(path)
         for image in classes[path.name]:
             _stays_inside(root, image)
@@ -139,5 +147,6 @@ def _visible(folder: Path) -> list[Path]:
 
 
 def _stays_inside(root: Path, path: Path) -> None:
-    if path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
+    # realpath and not resolve, which raises RuntimeError for links that go round.
+    if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):
         raise DataError(f"{path} is a link that leads out of {root}; copy the file or folder there")

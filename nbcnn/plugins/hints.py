@@ -55,8 +55,9 @@ def _of_the_run(folder: Path, name: str) -> str | None:
             continue
         if not any(isinstance(names, list) and name in names for names in things.values()):
             continue
-        if isinstance(package, str) and package.isprintable() and isinstance(entry.get("name"), str):
-            return f"by its run.json, this run had it from {package}: {_add(str(entry['name']))}"
+        own = str(entry.get("name"))
+        if isinstance(package, str) and (package + own).isprintable() and len(package + own) <= 200:
+            return f"by its run.json, this run had it from {package}: {_add(own)}"
         try:
             there = Path(file).is_file()
         except (OSError, ValueError):

@@ -53,7 +53,7 @@ def find_plugin(what: str | Path) -> Path | Installed:
 
 def plugin_files(name: str, folders: list[Path]) -> list[Path]:
     """Files ``name.py`` that speak of nbcnn, in the folders, in ``plugins`` below them, and in the working copy's."""
-    if not re.fullmatch(r"[A-Za-z_][\w-]*", name):
+    if not re.fullmatch(r"[A-Za-z_][\w-]{,99}", name):  # names come out of configs; a file's has at most 255 bytes
         return []
     file = f"{name.replace('-', '_')}.py"
     beside = Path(__file__).parents[2]  # the repository, unless nbcnn is installed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from nbcnn.cli._options import plugin_option
+from nbcnn.cli._say import say
 from nbcnn.cli._verbs import Verbs
 
 
@@ -24,9 +25,9 @@ def command(context: click.Context) -> None:
     from nbcnn.errors import shown
     from nbcnn.kernels.registry import DEFAULT, backend_names, describe, file_of, op_names
 
-    click.echo("choose with backends: {conv2d: fft} in YAML, backend: fft on a layer, or --backend conv2d=fft\n")
+    say("choose with backends: {conv2d: fft} in YAML, backend: fft on a layer, or --backend conv2d=fft\n")
     width = max(len(name) for op in op_names() for name in backend_names(op))
     for op in op_names():
         for name in backend_names(op):
             mark, file = "*" if name == DEFAULT else " ", file_of(op, name)
-            click.echo(f"{op:<14} {mark} {name:<{width}} {describe(op, name)}{f' ({shown(file)})' if file else ''}")
+            say(f"{op:<14} {mark} {name:<{width}} {describe(op, name)}{f' ({shown(file)})' if file else ''}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nbcnn.cli._options import plugin_option
+from nbcnn.cli._say import say
 
 if TYPE_CHECKING:
     from nbcnn.check import Report
@@ -61,14 +62,12 @@ def command(
     refused = sum(sum(report.refused.values()) for report in reports)
     if as_json:
         totals = {"passed": passed, "refused": refused, "failed": failed, "seed": seed, "quick": quick}
-        click.echo(json.dumps({"backends": [report.as_mapping() for report in reports], **totals}))
+        say(json.dumps({"backends": [report.as_mapping() for report in reports], **totals}))
     else:
         for report in reports:
             _show(report)
         many = "backend" if len(reports) == 1 else "backends"
-        click.echo(
-            f"{passed:,} checks of {len(reports)} {many} passed, {refused:,} refused with a reason, {failed:,} failed"
-        )
+        say(f"{passed:,} checks of {len(reports)} {many} passed, {refused:,} refused with a reason, {failed:,} failed")
     context.exit(1 if failed else 0)
 
 
@@ -83,7 +82,7 @@ def _show(report: Report) -> None:
     exact = f"states a tolerance of up to {report.tolerance:.2g}" if report.tolerance else "has to be exact"
     if not report.problems:
         exact = "refuses all of them" if report.refused else "the grid was left out"
-    click.echo(f"{report.op}={report.name}: {report.problems:,} problems, {exact}")
+    say(f"{report.op}={report.name}: {report.problems:,} problems, {exact}")
     table = Table(box=None, pad_edge=False)
     table.add_column("  check")
     for name in ("passed", "failed", "worst error", "seconds"):
@@ -109,11 +108,11 @@ def _show(report: Report) -> None:
         _say(f"and {more:,} more failures of these kinds")
     if report.failures:
         _say(f"in {report.file}")
-    click.echo()
+    say()
 
 
 def _say(sentence: str) -> None:
-    click.echo(textwrap.fill(sentence, WIDTH, initial_indent="  ", subsequent_indent="      ", break_on_hyphens=False))
+    say(textwrap.fill(sentence, WIDTH, initial_indent="  ", subsequent_indent="      ", break_on_hyphens=False))
 
 
 @contextmanager

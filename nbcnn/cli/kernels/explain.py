@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nbcnn.cli._options import config_options, overrides, plugin_option, threads_option
+from nbcnn.cli._say import say
 
 if TYPE_CHECKING:
     from nbcnn.inspect.explain import Candidate, Explained, Explanation
@@ -39,31 +40,31 @@ def command(model: str, as_json: bool, **options: Any) -> None:
     with compiling_is_told():
         found = explain(config)
     if as_json:
-        click.echo(json.dumps(_plain(found)))
+        say(json.dumps(_plain(found)))
         return
     threads = f"{found.threads} thread{'s' if found.threads > 1 else ''}"
-    click.echo(f"{found.name}: training on {threads}, a pack of 16 images at a time")
+    say(f"{found.name}: training on {threads}, a pack of 16 images at a time")
     if not found.layers:
-        click.echo("no layer of it has more than one backend")
+        say("no layer of it has more than one backend")
         return
     for layer in found.layers:
         _show(layer)
-    click.echo()
+    say()
     for line in _legend(found):
-        click.echo(line)
+        say(line)
 
 
 def _show(layer: Explained) -> None:
     from nbcnn.words import in_a_sentence
 
-    click.echo(f"\nlayer {layer.path}, {in_a_sentence(layer.problem)}")
-    click.echo(f"{'':<{LEFT}}" + "".join(f"  {direction:<20}" for direction in layer.directions).rstrip())
+    say(f"\nlayer {layer.path}, {in_a_sentence(layer.problem)}")
+    say(f"{'':<{LEFT}}" + "".join(f"  {direction:<20}" for direction in layer.directions).rstrip())
     head = f"{'   backend':<26}{'sum/µs':>8}"
-    click.echo(head + f"{'µs':>9}{'GFLOP/s':>8}{'peak':>5}" * len(layer.directions))
-    click.echo(f"{'':<{LEFT}}" + f"{'µs':>9}{'MACs':>7}{'bytes':>6}" * len(layer.directions))
+    say(head + f"{'µs':>9}{'GFLOP/s':>8}{'peak':>5}" * len(layer.directions))
+    say(f"{'':<{LEFT}}" + f"{'µs':>9}{'MACs':>7}{'bytes':>6}" * len(layer.directions))
     for candidate in layer.candidates:
         for line in _rows(candidate, layer):
-            click.echo(line.rstrip())
+            say(line.rstrip())
 
 
 def _rows(candidate: Candidate, layer: Explained) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from nbcnn.cli._options import plugin_option
+from nbcnn.cli._say import say
 
 
 @click.command("list", short_help="Loaded and installed plugins.")
@@ -17,16 +18,16 @@ def command() -> None:
     from nbcnn.plugins import installed_plugins, loaded_plugins
 
     loaded, installed = loaded_plugins(), installed_plugins()
-    click.echo("loaded:" if loaded else "loaded: none")
+    say("loaded:" if loaded else "loaded: none")
     for plugin in loaded:
-        click.echo(f"  {plugin.name}  {plugin.package or shown(plugin.file)}")
+        say(f"  {plugin.name}  {plugin.package or shown(plugin.file)}")
         for kind, name in plugin.things:
-            click.echo(f"      {kind}: {name}")
-    click.echo("installed, to be loaded by name:" if installed else "installed: none")
+            say(f"      {kind}: {name}")
+    say("installed, to be loaded by name:" if installed else "installed: none")
     for one in installed:
-        click.echo(f"  {one.name}  {one.package}: {one.module}")
+        say(f"  {one.name}  {one.package}: {one.module}")
     files = sorted(Path("plugins").glob("*.py")) if Path("plugins").is_dir() else []
     if files:
-        click.echo("files in plugins/, to be loaded by path:")
+        say("files in plugins/, to be loaded by path:")
     for file in files:
-        click.echo(f"  {file}")
+        say(f"  {file}")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from nbcnn.cli._say import say
+
 KINDS = ("backend", "layer", "optimizer", "dataset")
 
 
@@ -32,9 +34,9 @@ def command(name: str, kind: str) -> None:
         raise PluginError(f"{path} can't be written: {error.strerror}; choose a folder that you may write to") from None
     from nbcnn.cli._display import program
 
-    click.echo(f"{path}: {_WHAT[kind]}, called {name}\n\nnext:")
+    say(f"{path}: {_WHAT[kind]}, called {name}\n\nnext:")
     for what, command in _NEXT[kind]:
-        click.echo(f"  {program()} {command.format(name=name)}\n      {what}")
+        say(f"  {program()} {command.format(name=name)}\n      {what}")
 
 
 _WHAT = {

@@ -1,0 +1,95 @@
+"""Small valid files of every format, which attacks and fuzzing begin with, and a real run folder of a tiny network."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import struct
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+import nbcnn
+from trust.targets import FILES, SHAPES, TINY
+
+MODELS = Path(__file__).parents[2] / "models"
+
+
+def idx(*sizes: int, values: bytes = b"", type_code: int = 8) -> bytes:
+    """An IDX file as the format's description has it."""
+    return struct.pack(f">BBBB{len(sizes)}I", 0, 0, type_code, len(sizes), *sizes) + values
+
+
+def safetensors(header: bytes, body: bytes = b"", length: int | None = None) -> bytes:
+    """A safetensors file as the format's description has it; ``length`` may lie."""
+    return struct.pack("<Q", len(header) if length is None else length) + header + body
+
+
+def yaml_seeds() -> list[bytes]:
+    """The models that come with nbcnn, and TINY."""
+    return [*(file.read_bytes() for file in sorted(MODELS.glob("*.yaml"))), TINY.encode()]
+
+
+def idx_seeds() -> list[bytes]:
+    """Labels and images of both kinds, plain."""
+    return [idx(5, values=bytes(5)), idx(2, 3, 4, values=bytes(range(24))), idx(1, 3, 2, 2, values=bytes(range(12)))]
+
+
+def checkpoint_seeds() -> list[bytes]:
+    """Weights of TINY in two precisions, and other numbers."""
+    from safetensors.numpy import save
+
+    rng = np.random.default_rng(0)
+    weights = {name: rng.standard_normal(shape).astype(np.float32) for name, shape in SHAPES.items()}
+    halves = {name: tensor.astype(np.float16) for name, tensor in weights.items()}
+    return [save(weights, {"epoch": "1"}), save(halves), save({"count": np.zeros(3, np.int64)})]
+
+
+def image_seeds() -> list[bytes]:
+    """The same picture in every format that is read, and some of other modes."""
+    rng, found = np.random.default_rng(0), []
+    picture = Image.fromarray(rng.integers(0, 256, (9, 7, 3), dtype=np.uint8))
+    for form in ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM"):
+        found.append(_saved(picture, form))
+    found.append(_saved(picture.quantize(16), "PNG"))
+    found.append(_saved(Image.fromarray(rng.integers(0, 65536, (5, 6)).astype(np.uint16)), "PNG"))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    found.append(_saved(picture, "JPEG", exif=exif))
+    frames = io.BytesIO()
+    picture.save(frames, "GIF", save_all=True, append_images=[picture.rotate(90)])
+    return [*found, frames.getvalue()]
+
+
+def _saved(picture: Image.Image, form: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, form, **options)  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+def gzipped(data: bytes) -> bytes:
+    return gzip.compress(data, 6, mtime=0)
+
+
+def picture_folder(folder: Path, classes: tuple[str, ...] = ("ant", "bee")) -> Path:
+    """Five grey images of 8×8 in a folder for each class; the classes differ in brightness."""
+    rng = np.random.default_rng(0)
+    for k, name in enumerate(classes):
+        (folder / name).mkdir(parents=True)
+        for n in range(5):
+            pixels = rng.integers(0, 60, (8, 8)).astype(np.uint8) + np.uint8(120 * k)
+            Image.fromarray(pixels).save(folder / name / f"{n}.png")
+    return folder
+
+
+def tiny_run(folder: Path) -> Path:
+    """A run folder of TINY, really trained for an epoch, beside its images and its YAML file."""
+    (folder / "tiny.yaml").write_text(TINY + "data: {folder: images, grayscale: true}\n")
+    picture_folder(folder / "images")
+    return nbcnn.train(folder / "tiny.yaml", out=folder / "run", threads=1).folder
+
+
+def run_seeds(run: Path) -> dict[str, bytes]:
+    """The files of a run folder that are read."""
+    return {name: (run / name).read_bytes() for name in FILES}
