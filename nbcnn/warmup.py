@@ -53,14 +53,15 @@ def warm(
     for optimizer in optimizers:
         with looking_ahead():
             optimizer.step(_NOTHING, _NOTHING)
-            magnitude_bits(_NOTHING)
+    with looking_ahead():
+        magnitude_bits(_NOTHING)
     for engine in trainable:
         engine.warm(images, labels, moves)
     for engine in engines:
         engine.predict(images[:LANES])
     for optimizer in optimizers:
         optimizer.step(_NOTHING, _NOTHING)
-        magnitude_bits(_NOTHING)
+    magnitude_bits(_NOTHING)
 
 
 def warm_up(source: str | Path, overrides: Overrides | None = None) -> Warmed:

@@ -54,7 +54,7 @@ class Progress(Display, Reporter):
         self._print(f"run folder: {run.folder}")
         if self._resumed:
             self._records += run.metrics()
-            self._print(f"going on after {_place(self._resumed)}")
+            self._print(f"going on {_place(self._resumed)}")
             if self._resumed.epochs == settings.epochs:
                 self._print(f"all {settings.epochs} epochs are done; --epochs {2 * settings.epochs} would train longer")
 
@@ -102,15 +102,15 @@ class Progress(Display, Reporter):
         self._bar.stop()
         if self._run is None or self._saved is None:
             return
-        self._print(f"stopped; saved in {self._run.folder} after {_place(self._saved)}. To go on:")
+        self._print(f"stopped; saved in {self._run.folder} {_place(self._saved)}. To go on:")
         self._print("  " + with_plugins(f"train --resume {quote(str(self._run.folder))}"))
 
     def failed(self, error: NbcnnError) -> None:
         """Say what is left of a training that could not go on."""
         self._bar.stop()
-        if self._run is None or self._saved is None or not self._run.folder.is_dir():
+        if self._run is None or self._saved is None or not self._saved.step or not self._run.folder.is_dir():
             return
-        self._print(f"{self._run.folder} keeps what was saved after {_place(self._saved)}. To go on from there:")
+        self._print(f"{self._run.folder} keeps what was saved {_place(self._saved)}. To go on from there:")
         more = " --allow-changes --set ..." if isinstance(error, TrainingError) else ""
         self._print("  " + with_plugins(f"train --resume {quote(str(self._run.folder))}{more}"))
 
@@ -137,10 +137,10 @@ class Progress(Display, Reporter):
 
 
 def _place(position: Position) -> str:
-    """``epoch 3``, or the step and how much of an epoch that is."""
+    """``after epoch 3``, or after which step and how much of an epoch that is."""
     if position.seen:
-        return f"step {position.step:,} ({position.seen:,} images into epoch {position.epochs + 1})"
-    return f"epoch {position.epochs}" if position.epochs else "no step yet"
+        return f"after step {position.step:,} ({position.seen:,} images into epoch {position.epochs + 1})"
+    return f"after epoch {position.epochs}" if position.epochs else "before the first step"
 
 
 def backends_in_words(network: Network) -> list[str]:
