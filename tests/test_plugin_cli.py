@@ -305,8 +305,8 @@ def test_a_training_that_is_stopped_suggests_the_plugin(
     with pytest.raises(SystemExit):
         main(["train", "small.yaml", "--out", "run", "--plugin", "taps.py", "--plugin", "mini.py"])
     told = capsys.readouterr().out
-    told = told[told.index("stopped after") :]
-    assert suggested(told) == [["eval", "run", "--plugin", "taps.py", "--plugin", "mini.py"]]
+    told = told[told.index("stopped; saved in run ") :]
+    assert suggested(told) == [["train", "--resume", "run", "--plugin", "taps.py", "--plugin", "mini.py"]]
 
 
 # nbcnn plugin, nbcnn kernels
