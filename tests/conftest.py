@@ -12,13 +12,15 @@ import pytest
 from stripes import write_stripes
 from trust.counts import KINDS, write_table
 
+DOCUMENT = Path(__file__).parent.parent / "docs" / "reliability.md"
+
 _COUNTS: Counter[str] = Counter()
 _SEEN = {"tests": 0, "failed": 0, "started": time.time()}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="the trust tests' long form: hours of work, and more of each")
-    parser.addoption("--reliability", metavar="FILE", help="write the trust tests' counts into this document")
+    parser.addoption("--reliability", action="store_true", help="write the trust tests' counts into the document")
 
 
 @pytest.fixture(scope="session", name="long")
@@ -65,11 +67,10 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     for kind, meaning in KINDS.items():
         if kind in _COUNTS:
             terminalreporter.write_line(f"{_COUNTS[kind]:>9,} {kind}: {meaning}")
-    document = config.getoption("--reliability")
-    if document and _SEEN["failed"]:
-        terminalreporter.write_line(f"{document} is left as it was: {_SEEN['failed']} failed")
-    elif document:
-        write_table(Path(document), form, _COUNTS, int(_SEEN["tests"]), time.time() - _SEEN["started"])
+    if config.getoption("--reliability") and _SEEN["failed"]:
+        terminalreporter.write_line(f"{DOCUMENT} is left as it was: {_SEEN['failed']} failed")
+    elif config.getoption("--reliability"):
+        write_table(DOCUMENT, form, _COUNTS, int(_SEEN["tests"]), time.time() - _SEEN["started"])
 
 
 class _ByFile:

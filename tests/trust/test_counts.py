@@ -35,7 +35,9 @@ def test_the_document_has_every_count_of_both_forms(form: str) -> None:
     part = text[text.index(f"<!-- {form} -->") : text.index(f"<!-- end of {form} -->")]
     for kind, meaning in KINDS.items():
         found = re.search(rf"^\| {kind} \| ([\d,]+) \| {re.escape(meaning)} \|$", part, re.MULTILINE)
-        assert found and int(found[1].replace(",", "")) > 0, f"{kind} is missing: pytest -m trust --reliability"
+        assert found and int(found[1].replace(",", "")) > 0, (
+            f"{kind} is missing: pytest -m trust --reliability (--long)"
+        )
 
 
 def test_an_unknown_kind_is_not_counted(count) -> None:  # type: ignore[no-untyped-def]
