@@ -9,8 +9,8 @@ from nbcnn.config import Config
 from nbcnn.config.yaml_tree import show
 from nbcnn.errors import ConfigError
 
-FREE = {"train.epochs", "train.threads", "train.checkpoint_every", "data.data_dir"}
-"""Keys that decide how long, on what and from where, and no bit of any step."""
+FREE = {"train.epochs", "train.threads", "train.checkpoint_every", "data.data_dir", "data.folder"}
+"""Keys that decide how long, on what and from where, and no bit of any step; a digest knows other images."""
 
 
 def changes(before: Config, after: Config) -> list[str]:

@@ -115,7 +115,8 @@ def claim_folder(out: str | Path | None, parent: str, name: str, error: type[Nbc
     if out is not None:
         make_folder(Path(out).parent, error)
         if not _claim(Path(out), error):
-            raise error(f"{out} exists already and is never overwritten; choose another --out")
+            more = f", or go on with that training: --resume {out}" if (Path(out) / "config.yaml").exists() else ""
+            raise error(f"{out} exists already and is never overwritten; choose another --out{more}")
         return Path(out)
     make_folder(parent, error)
     # The name comes out of a YAML file: it may not lead out of the parent.

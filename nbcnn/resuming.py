@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from nbcnn.loading import config_of, read_info, with_options
 from nbcnn.plugins import blamed
 from nbcnn.provenance import warn_of_others
 from nbcnn.runs import Run
-from nbcnn.state import read_state
+from nbcnn.state import Position, read_state
 from nbcnn.trainer import Trainer
 from nbcnn.training import Reporter, run_training
 
@@ -37,6 +38,8 @@ def resume(
     them, and DataError for other images, unless ``allow_changes``; CheckpointError where there is nothing to go on
     from, where it does not fit or where somebody else trains in the folder; and whatever ``train`` raises.
     """
+    if not isinstance(folder, (str, Path)) or not str(folder):
+        raise CheckpointError(f"expected the path of a run folder, got {folder!r}")
     run = Run.open(folder)
     run.hold()
     try:
@@ -61,6 +64,7 @@ def resume(
                 f"{state.file} says that {state.position.seen:,} images of an epoch are done, and {data.name} has "
                 f"{len(data.train):,}; train anew"
             )
+        _look_for_losses(run, state.position)
         warn_of_others(read_info(run), str(run.folder))
         reporter = reporter or Reporter()
         reporter.goes_on(replace(state.position))
@@ -72,3 +76,18 @@ def resume(
         return run_training(config, data, begin, reporter)
     finally:
         run.release()
+
+
+def _look_for_losses(run: Run, position: Position) -> None:
+    """Raise CheckpointError where the best checkpoint is gone, and warn of epochs whose metrics are."""
+    if position.best_accuracy >= 0 and not (run.folder / "best.safetensors").is_file():
+        raise CheckpointError(f"{run.folder} cannot be resumed: it has no best.safetensors any more; restore it")
+    logged = {record["epoch"] for record in run.metrics()}
+    lost = [epoch for epoch in range(1, position.epochs + 1) if epoch not in logged]
+    if lost:
+        warnings.warn(
+            f"{run.metrics_jsonl} lacks {len(lost)} of {position.epochs} epochs, first epoch {lost[0]}: they are lost, "
+            "and the curves will lack them",
+            RuntimeWarning,
+            stacklevel=4,
+        )

@@ -169,7 +169,10 @@ class Run:
                 f"{self.folder} has no {which}.safetensors; it has {other}.safetensors: ask for that, with "
                 f"which={other!r} in Python or {'--last' if other == 'last' else 'no --last'} on the command line"
             )
-        raise CheckpointError(f"{self.folder} has no weights yet: no epoch of its training has ended; train it first")
+        raise CheckpointError(
+            f"{self.folder} has no weights yet: no epoch of its training has ended; go on with it: "
+            f"nbcnn train --resume {self.folder}"
+        )
 
     def write_json(self, path: Path, content: Mapping[str, Any]) -> None:
         """Write one of its JSON files."""
@@ -180,12 +183,17 @@ class Run:
         """While inside, a folder that has vanished is told as that."""
         try:
             yield
-        except CheckpointError:
-            if self.folder.is_dir():
+        except CheckpointError as error:
+            missing = isinstance(error.__cause__, FileNotFoundError)  # it may be on its way out
+            if self.folder.is_dir() and not missing:
                 raise
-            raise CheckpointError(
-                f"{self.folder} is gone: it was removed or renamed while it was trained in; nothing more can be saved"
-            ) from None
+            raise self.gone() from None
+
+    def gone(self) -> CheckpointError:
+        """What to raise where somebody has taken the folder away."""
+        return CheckpointError(
+            f"{self.folder} is gone: it was removed or renamed while it was trained in; nothing more can be saved"
+        )
 
     def _write(self, path: Path, content: bytes) -> None:
         with self.writing():

@@ -5,6 +5,7 @@ One file is replaced in one moment, so no kill can leave the weights of one step
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -76,7 +77,12 @@ def save_state(
     Raises CheckpointError; what was saved before is left then.
     """
     tensors = {f"weights.{n}": v for n, v in weights.items()} | {f"optimizer.{n}": v for n, v in optimizer.items()}
-    texts = {"position": json.dumps(asdict(position)), "config": json.dumps(config), "data": data}
+    texts = {
+        "position": json.dumps(asdict(position)),
+        "config": json.dumps(config),
+        "data": data,
+        "sha256": _digest(tensors),
+    }
     with run.writing():
         save_tensors(run.optimizer, tensors, texts)
     run.write_json(run.position, asdict(position))
@@ -86,11 +92,25 @@ def read_state(run: Run) -> State:
     """The state that was saved last; raises CheckpointError where there is none to go on from."""
     if not run.optimizer.exists():
         raise CheckpointError(f"{run.folder} cannot be resumed: it has no {run.optimizer.name}; train anew")
-    tensors, metadata = load_tensors(run.optimizer)
+    try:
+        tensors, metadata = load_tensors(run.optimizer)
+    except CheckpointError as fault:
+        raise CheckpointError(f"{run.folder} cannot be resumed, train anew: {str(fault).partition(';')[0]}") from fault
     position, config = (_mapping(metadata.get(key)) for key in ("position", "config"))
     if position is None or not _is_position(position) or config is None:
         raise CheckpointError(f"{run.optimizer} does not say where training stopped, and with which config; train anew")
+    if metadata.get("sha256") != _digest(tensors):
+        raise CheckpointError(f"{run.optimizer} is damaged: its numbers are not those that were saved; train anew")
     return State(str(run.optimizer), tensors, Position(**position), config, metadata.get("data", ""))
+
+
+def _digest(tensors: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 of all numbers, names and shapes: a bit that a disk has lost would be trained on without a word."""
+    found = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        found.update(f"{name} {tensor.dtype.str} {tensor.shape}".encode())
+        found.update(tensor.tobytes())
+    return found.hexdigest()
 
 
 def _mapping(text: str | None) -> dict[str, Any] | None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Self
 
@@ -21,16 +19,16 @@ class StoppedError(KeyboardInterrupt):
 
 
 class Stopping:
-    """While inside, SIGINT and SIGTERM raise StoppedError; inside ``later``, the first one only sets ``wanted``.
+    """While inside, a first SIGINT or SIGTERM only sets ``wanted``; ``check`` then raises StoppedError.
 
-    The second raises at once even there, and a third ends the process, whatever it does. Signals that somebody else
-    handles, or ignores, stay theirs; and only a main thread can be told of any.
+    Raised just anywhere, out of the middle of compiling say, it could crash the process. A second one raises at once
+    all the same, and a third ends the process, whatever it does. Signals that somebody else handles, or ignores, stay
+    theirs; and only a main thread can be told of any.
     """
 
     def __init__(self) -> None:
         self.wanted: int | None = None
         """The signal's number."""
-        self._wait = False
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
@@ -45,17 +43,8 @@ class Stopping:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    @contextmanager
-    def later(self) -> Iterator[None]:
-        """While inside, a signal has to wait for the next ``check``."""
-        self._wait = True
-        try:
-            yield
-        finally:
-            self._wait = False
-
-    def check(self) -> None:
-        """Raises StoppedError if it is wanted; call it when everything is saved."""
+    def check(self, *about: object) -> None:
+        """Raises StoppedError if it is wanted; call it where all is saved, with whatever there is to say."""
         if self.wanted is not None:
             raise StoppedError(self.wanted)
 
@@ -63,5 +52,4 @@ class Stopping:
         again, self.wanted = self.wanted is not None, number
         if again:
             signal.signal(number, signal.SIG_DFL)
-        if again or not self._wait:
             raise StoppedError(number)

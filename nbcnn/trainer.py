@@ -147,6 +147,8 @@ class Trainer:
 
     def save(self) -> None:
         """Write what going on from here needs; any step may be the last before it."""
+        if self.position.step and not self.run.config.exists():
+            raise self.run.gone()
         config = self.network.config.to_mapping()
         save_state(self.run, self.network.tensors, self.optimizer.state, self.position, config, self.data.digest)
         self._saved = replace(self.position)

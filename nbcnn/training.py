@@ -82,20 +82,32 @@ def run_training(config: Config, data: Dataset, begin: Callable[[Trainer], Run],
     network = Network(config)
     fit(network, data)
     before = len(LEDGER)
-    with announced(reporter.compiling), told(reporter):
-        trainer = Trainer(network, data)
-    try:
-        with Stopping() as stopping:
+    with Stopping() as stopping, announced(stopping.check), told(_Checks(stopping)):
+        with announced(reporter.compiling), told(reporter):
+            trainer = Trainer(network, data)
+        try:
             run = begin(trainer)
             reporter.start(run, network, data, trainer.engine.crew.size)
             reporter.saved(replace(trainer.position))
             ready([trainer], reporter.compiling, reporter.compiled, before)
-            with stopping.later():
-                _epochs(trainer, reporter, stopping)
+            stopping.check()
+            _epochs(trainer, reporter, stopping)
             draw_run(run, trainer.engine, data)
-    finally:
-        trainer.close()
+            stopping.check()
+        finally:
+            trainer.close()
     return run
+
+
+class _Checks(Listener):
+    """Looks between two choices of backends whether somebody wants to stop; announced(check) does between kernels."""
+
+    def __init__(self, stopping: Stopping) -> None:
+        self._stopping = stopping
+
+    def choosing(self, problem: str) -> None:
+        """Candidates are about to be timed, which takes a while."""
+        self._stopping.check()
 
 
 def _epochs(trainer: Trainer, reporter: Reporter, stopping: Stopping) -> None:

@@ -158,7 +158,7 @@ train: {epochs: 0}
 train: {seed: -1}
     4:15: train.seed: expected a whole number of at least 0, got -1
 train: {threads: two}
-    4:18: train.threads: expected a whole number of at least 1, or null, got 'two'
+    4:18: train.threads: expected a whole number from 1 to 1024, or null, got 'two'
 train: {checkpoint_every: {step: 5}}
     4:28: train.checkpoint_every.step: unknown key 'step'; did you mean steps? (known: seconds, steps)
 train: {checkpoint_every: 5}

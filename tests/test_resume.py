@@ -215,6 +215,11 @@ def test_changes_that_are_allowed_are_kept(cut: Run, whole: Run) -> None:
     assert len(cut.metrics()) == 4
 
 
+def test_images_may_move(whole: Run, cut: Run, stripes: Path, tmp_path: Path) -> None:
+    shutil.copytree(stripes, tmp_path / "elsewhere")
+    assert outcome(nbcnn.resume(cut.folder, data=str(tmp_path / "elsewhere"))) == outcome(whole)
+
+
 def test_other_images_are_refused(stripes: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     shutil.copytree(stripes, data)
@@ -238,6 +243,45 @@ def test_a_position_beyond_the_images_is_refused(cut: Run, monkeypatch: pytest.M
         CheckpointError, match=r"says that 211 images of an epoch are done, and stripes0 has 210; train anew"
     ):
         nbcnn.resume(cut.folder)
+
+
+def test_a_bit_that_is_lost_is_noticed(cut: Run) -> None:
+    content = bytearray(cut.optimizer.read_bytes())
+    content[-5] ^= 1
+    cut.optimizer.write_bytes(content)
+    with pytest.raises(
+        CheckpointError, match=r"last\.optimizer\.safetensors is damaged: its numbers are not those that"
+    ):
+        nbcnn.resume(cut.folder)
+    cut.optimizer.write_bytes(content[:-100])
+    with pytest.raises(
+        CheckpointError, match=r"cut cannot be resumed, train anew: .*safetensors is a damaged safetensors"
+    ):
+        nbcnn.resume(cut.folder)
+
+
+def test_what_others_have_removed_is_told(cut: Run, stripes: Path, tmp_path: Path) -> None:
+    best = cut.folder / "best.safetensors"
+    content = best.read_bytes()
+    best.unlink()
+    with pytest.raises(
+        CheckpointError, match=r"cut cannot be resumed: it has no best\.safetensors any more; restore it"
+    ):
+        nbcnn.resume(cut.folder)
+    best.write_bytes(content)
+    cut.metrics_jsonl.unlink()
+    with pytest.warns(
+        RuntimeWarning, match=r"metrics\.jsonl lacks 1 of 1 epochs, first epoch 1: they are lost, and the cu"
+    ):
+        nbcnn.resume(cut.folder)
+    assert [row["epoch"] for row in cut.metrics()] == [2, 3]
+
+    class Removes(Reporter):
+        def start(self, run: Run, *what: Any) -> None:
+            run.config.unlink()
+
+    with pytest.raises(CheckpointError, match=r"new is gone: it was removed or renamed while it was trained in"):
+        nbcnn.train(config(stripes), out=tmp_path / "new", reporter=Removes())
 
 
 def test_another_version_is_told(cut: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,6 +310,9 @@ def test_one_training_in_a_folder(cut: Run) -> None:
 def test_what_is_no_run_or_has_no_state(cut: Run, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"nowhere: no such run folder"):
         nbcnn.resume(tmp_path / "nowhere")
+    for nothing in (None, 5, ""):
+        with pytest.raises(CheckpointError, match=r"^expected the path of a run folder, got (None|5|'')$"):
+            nbcnn.resume(nothing)  # type: ignore[arg-type]
     cut.optimizer.unlink()
     with pytest.raises(
         CheckpointError, match=r"cut cannot be resumed: it has no last\.optimizer\.safetensors; train anew"

@@ -210,7 +210,9 @@ def test_opening_what_is_no_run(tmp_path: Path, run: Run, monkeypatch: pytest.Mo
 
 
 def test_weights_are_never_substituted(run: Run) -> None:
-    with pytest.raises(CheckpointError, match=r"run has no weights yet: no epoch of its training has ended; train it"):
+    with pytest.raises(
+        CheckpointError, match=r"run has no weights yet: no epoch of its training has ended; go on with it: nbcnn tr"
+    ):
         run.weights_path()
     run.save("last", weights(1), {})
     with pytest.raises(

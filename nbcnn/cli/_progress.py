@@ -108,7 +108,7 @@ class Progress(Display, Reporter):
     def failed(self, error: NbcnnError) -> None:
         """Say what is left of a training that could not go on."""
         self._bar.stop()
-        if self._run is None or self._saved is None or not self._saved.step or not self._run.folder.is_dir():
+        if self._run is None or self._saved is None or not self._saved.step or not self._run.optimizer.is_file():
             return
         self._print(f"{self._run.folder} keeps what was saved {_place(self._saved)}. To go on from there:")
         more = " --allow-changes --set ..." if isinstance(error, TrainingError) else ""

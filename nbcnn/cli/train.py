@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
 import click
@@ -34,6 +35,7 @@ def command(model: str | None, out: str | None, resume: str | None, allow_change
     from nbcnn import resuming, training
     from nbcnn.cli._progress import Progress
     from nbcnn.errors import NbcnnError
+    from nbcnn.stopping import StoppedError
 
     changed = overrides(**options)
     with Progress() as progress:
@@ -43,6 +45,8 @@ def command(model: str | None, out: str | None, resume: str | None, allow_change
             else:
                 run = resuming.resume(resume, changed, source=model, allow_changes=allow_changes, reporter=progress)
         except KeyboardInterrupt as stop:
+            if isinstance(stop, StoppedError):
+                signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would only cut this short
             progress.stopped()
             raise SystemExit(128 + getattr(stop, "signal", 2)) from None
         except NbcnnError as error:

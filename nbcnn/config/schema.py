@@ -171,7 +171,7 @@ class TrainConfig(_Section):
     optimizer: _Optimizer = Field(default_factory=lambda: _optimizer(DEFAULT_OPTIMIZER))
     init: Literal["default", "xavier_uniform", "kaiming_uniform"] = "default"
     seed: Annotated[int, Field(ge=0)] = 0
-    threads: _Count | None = None
+    threads: Annotated[int, Field(ge=1, le=1024)] | None = None
     shuffle: bool = True
     checkpoint_every: _Every = None
     augment: Annotated[AugmentConfig, _NothingSet] = Field(default_factory=AugmentConfig)
