@@ -19,7 +19,9 @@ _SEEN = {"tests": 0, "failed": 0, "started": time.time()}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--long", action="store_true", help="the trust tests' long form: more of each, some twenty minutes")
+    parser.addoption(
+        "--long", action="store_true", help="the trust tests' long form: more of each, some twenty minutes"
+    )
     parser.addoption("--reliability", action="store_true", help="write the trust tests' counts into the document")
 
 
