@@ -14,6 +14,7 @@ import click
 import pytest
 import yaml
 from plugin_files import empty_folder  # noqa: F401 (a fixture)
+from trust.counts import KINDS
 
 import nbcnn
 from nbcnn import functional
@@ -350,3 +351,14 @@ def test_every_dependency_has_its_reason() -> None:
         name, bound = requirement.split(">=")
         assert bound
         assert re.search(rf"^\|.*\b{name}\b.*\|.*\|.*\|$", reasons, re.M), f"docs/design.md lacks the reason for {name}"
+
+
+@pytest.mark.parametrize("form", ["short", "long"])
+def test_the_counts_of_the_trust_tests_are_in_their_page(form: str) -> None:
+    text = (ROOT / "docs" / "reliability.md").read_text()
+    part = text[text.index(f"<!-- {form} -->") : text.index(f"<!-- end of {form} -->")]
+    for kind, meaning in KINDS.items():
+        found = re.search(rf"^\| {kind} \| ([\d,]+) \| {re.escape(meaning)} \|$", part, re.MULTILINE)
+        assert found and int(found[1].replace(",", "")) > 0, (
+            f"{kind} is missing: pytest -m trust --reliability (--long)"
+        )
