@@ -20,7 +20,7 @@ _SEEN = {"tests": 0, "failed": 0, "started": time.time()}
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--long", action="store_true", help="the trust tests' long form: more of each, some twenty minutes"
+        "--long", action="store_true", help="the trust tests' long form: more of each, half an hour and more"
     )
     parser.addoption("--reliability", action="store_true", help="write the trust tests' counts into the document")
 
