@@ -77,7 +77,7 @@ class Trainer:
     def go_on(self, run: Run, state: State) -> None:
         """Go on in a run folder from a saved state; metrics of epochs after it are dropped.
 
-        Raises CheckpointError where the state is that of another network, optimizer or data set.
+        Raises CheckpointError where the state is that of another network or optimizer, or the folder can't be written.
         """
         self.run = run
         self.network.load_state_dict(state.restore(self.network.shapes, self.optimizer.state), state.file)
