@@ -104,7 +104,7 @@ SECTIONS_WRONG = r"""
 trian: {}
     4:1: trian: unknown key 'trian'; did you mean train? (known: backends, data, input, layers,
 momentum: 0.9
-    4:1: momentum: unknown key 'momentum'; known: backends, data, input, layers, name, train
+    4:1: momentum: unknown key 'momentum'; it belongs to the optimizer: train.optimizer.sgd.momentum, as in train: {optimizer: {sgd: {momentum: 0.9}}}
 lr: 0.2\ntrain: {optimizer: {adam: {lr: 0.1}}}
     4:1: lr: unknown key 'lr'; did you mean train.optimizer.adam.lr? (known here: backends,
 backends: direct

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from nbcnn import __version__
+from nbcnn.cli._habits import better_words
 from nbcnn.cli._say import say
 from nbcnn.cli._verbs import Verbs
 from nbcnn.errors import NbcnnError
@@ -39,6 +40,8 @@ def main(args: list[str] | None = None) -> None:
         code = nbcnn.main(words, prog_name="nbcnn", standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
+        if isinstance(error, click.UsageError) and (sentence := better_words(error)):
+            error = click.UsageError(sentence, error.ctx)
         told = StringIO()  # click quotes what was typed, and a shell types the names of files
         error.show(told)
         say(told.getvalue().rstrip("\n"), err=True)

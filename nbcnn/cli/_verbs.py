@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from nbcnn.errors import nearest
+from nbcnn.cli._habits import unknown_command
 
 
 class Verbs(click.Group):
@@ -33,5 +33,5 @@ class Verbs(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Name the nearest verb for an unknown one."""
         if args and not args[0].startswith("-") and args[0] not in self.list_commands(ctx):
-            ctx.fail(f"There is no command {args[0]!r}; {nearest(args[0], self.list_commands(ctx))}.")
+            ctx.fail(f"There is no command {args[0]!r}; {unknown_command(args[0], self.list_commands(ctx))}.")
         return super().resolve_command(ctx, args)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import NamedTuple
 
+from nbcnn.aliases import alias
 from nbcnn.errors import closest, nearest
+from nbcnn.optim import OPTIMIZERS
 
 _INFERRED = "it follows from the input and the layers before; leave it out"
 _ANSWERS = {
@@ -23,20 +26,78 @@ _ANSWERS = {
     "return_indices": "the places of the largest pixels are not kept; leave it out",
     "start_dim": "a whole image is flattened; leave it out",
     "end_dim": "a whole image is flattened; leave it out",
+    "activation": "it is a layer of its own: write - relu, - sigmoid or - tanh in the next line",
+    "input_shape": _INFERRED,
+    "kernel_initializer": "initial parameters are chosen for the whole network, by train.init; leave it out",
+    "bias_initializer": "initial parameters are chosen for the whole network, by train.init; leave it out",
+    "loss": "the loss is always cross-entropy; leave it out",
+    "criterion": "the loss is always cross-entropy; leave it out",
+    "loss_function": "the loss is always cross-entropy; leave it out",
+    "metrics": "loss and accuracy are always measured; leave it out",
+    "num_workers": "images are in memory, nothing loads them later; leave it out",
+    "workers": "images are in memory, nothing loads them later; leave it out",
+    "pin_memory": "everything is computed on the CPU; leave it out",
+    "gpus": "everything is computed on the CPU; leave it out",
+    "cuda": "everything is computed on the CPU; leave it out",
+    "verbose": "what is printed is chosen on the command line; leave it out",
 }
+_SCHEDULES = (
+    "scheduler",
+    "lr_scheduler",
+    "lr_schedule",
+    "schedule",
+    "lr_policy",
+    "lr_decay",
+    "warmup",
+    "warmup_epochs",
+)
+_NO_SCHEDULE = "nbcnn keeps the learning rate as it is from the first step to the last; leave it out"
+_BELONGS = "it belongs to the optimizer: {path}, as in train: {{optimizer: {{{name}: {{{key}: {value}}}}}}}"
+_OWN = ("input_shape",)
+"""Answers for layers alone: at the top of a file, and where they are known, these names are near others."""
 
 
-def hint(key: str, known: Collection[str], below: Collection[str] = ()) -> str:
-    """What to do about an unknown key; ``below`` are keys further down (``train.epochs``) that may be meant instead."""
-    if key in _ANSWERS:
+class Chosen(NamedTuple):
+    """The optimizer that a config has, and the value at an unknown key that may be meant for it."""
+
+    optimizer: str
+    value: object
+
+
+def hint(key: str, known: Collection[str], below: Collection[str] = (), chosen: Chosen | None = None) -> str:
+    """What to do about an unknown key; ``below`` are keys further down (``train.epochs``) that may be meant instead.
+
+    ``chosen`` is given where the optimizer's arguments may be meant: in ``train`` and at the top.
+    """
+    base, colon, rest = key.partition(":")
+    if colon and rest and base in known:
+        return f"put a space after the colon, as in {base}: {rest}"
+    if key in _ANSWERS and not (key in _OWN and below):
         return _ANSWERS[key]
+    if chosen is not None and key in _SCHEDULES:
+        return _NO_SCHEDULE
     last = {path.rpartition(".")[2]: path for path in sorted(below, reverse=True)}
-    near = key if key in last else None if closest(key, known) else closest(key, last, cutoff=0.7)
+    here = closest(key, known)
+    near = key if key in last else None if here else closest(key, last)
     if near:
         return f"did you mean {last[near]}? (known here: {', '.join(sorted(known))})"
+    if chosen is not None and here is None and (words := _of_the_optimizer(key, chosen)):
+        return words
     return nearest(key, known) if known else "there is nothing to set here"
+
+
+def _of_the_optimizer(key: str, chosen: Chosen) -> str | None:
+    """Where an optimizer's argument belongs: that of the config's own, or else of the first that has such a one."""
+    for name in dict.fromkeys((chosen.optimizer, "sgd", *OPTIMIZERS)):
+        fields = OPTIMIZERS.get(name).Config.model_fields if name in OPTIMIZERS else {}
+        if (meant := key if key in fields else alias(key, fields)) is not None:
+            number = chosen.value if isinstance(chosen.value, (int, float)) else "..."
+            path = f"train.optimizer.{name}.{meant}"
+            return _BELONGS.format(path=path, name=name, key=meant, value=number)
+    return None
 
 
 def meant(key: str, known: Collection[str]) -> str | None:
     """The known key that ``hint`` suggests for an unknown one, if it does."""
-    return None if key in _ANSWERS else closest(key, known)
+    base = key.partition(":")[0]
+    return base if base in known else None if key in _ANSWERS and key not in _OWN else closest(key, known)

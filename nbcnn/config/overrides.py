@@ -16,7 +16,7 @@ from typing import Any
 from nbcnn.config.messages import Problem
 from nbcnn.config.schema import DEFAULT_OPTIMIZER
 from nbcnn.config.yaml_tree import LARGEST, KeyPath, Place, Tree, key_path, read_value, show
-from nbcnn.errors import ConfigError, nearest
+from nbcnn.errors import ConfigError, closest, nearest
 
 _OPTIMIZER: KeyPath = ("train", "optimizer")
 
@@ -147,6 +147,8 @@ def _key_in(tree: Tree, node: Any, path: KeyPath, part: str) -> str | int:
             raise _RefusedError(f"{key_path(path)} has {len(node)} entries, numbered from 0; there is no {part}")
         return int(part)
     (name,) = node if len(node) == 1 else (part,)
+    if name != part and path == _OPTIMIZER and (words := _argument_of(name, part)):
+        raise _RefusedError(words)
     if name != part and path == _OPTIMIZER:  # another optimizer takes the place of the one that is there
         del node[name]
         tree.forget((*path, name))
@@ -156,6 +158,17 @@ def _key_in(tree: Tree, node: Any, path: KeyPath, part: str) -> str | int:
             f"{key_path(path)}={{{part}: ...}}"
         )
     return part
+
+
+def _argument_of(optimizer: str, part: str) -> str | None:
+    """``train.optimizer.lr``: where the argument stands, if it is one of the optimizer that is there."""
+    from nbcnn.optim import OPTIMIZERS
+
+    if part in OPTIMIZERS or optimizer not in OPTIMIZERS:
+        return None
+    meant = closest(part, OPTIMIZERS.get(optimizer).Config.model_fields)
+    path = f"{key_path(_OPTIMIZER)}.{optimizer}"
+    return f"{part} is an argument of {optimizer}; write {path}.{meant}" if meant else None
 
 
 def _opened(value: Any, path: KeyPath) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from nbcnn.config.syntax import in_words, no_name
+from nbcnn.config.syntax import mistake, no_mapping, no_name, other_format
 from nbcnn.errors import ConfigError
 
 MAX_BYTES = 1_000_000
@@ -86,8 +86,11 @@ def read_yaml(data: bytes, source: str) -> Tree:
     if tree.root is None:
         raise ConfigError(f"{source}:1:1: the file is empty; expected a network (name, input, layers)")
     if not isinstance(tree.root, dict):
+        if other := other_format(text):
+            raise ConfigError(f"{source}:{other.line + 1}:1: {other.sentence}")
         raise ConfigError(
             f"{tree.values[()]}: expected keys such as name, input and layers at the top, got {show(tree.root)}"
+            f"{no_mapping(tree.root)}"
         )
     return tree
 
@@ -154,9 +157,9 @@ class _Reader:
                 f"{place}: a character that YAML does not allow ({error.character:#06x}); is this a text file?"
             ) from None
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            place = f"{self._source}:{mark.line + 1}:{mark.column + 1}" if mark and self._located else self._source
-            raise ConfigError(f"{place}: not valid YAML: {in_words(error.problem)}") from None
+            found = mistake(self._text, error)
+            place = f"{self._source}:{found.line + 1}:{found.column + 1}" if self._located else self._source
+            raise ConfigError(f"{place}: {found.sentence}") from None
 
     def _node(self, event: yaml.Event, path: KeyPath) -> Any:
         self._values[path] = self._place(event)

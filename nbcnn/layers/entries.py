@@ -19,6 +19,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from nbcnn.errors import ConfigError, NbcnnError
 from nbcnn.kernels.registry import choices
 from nbcnn.layers.base import LAYERS, LayerConfig
+from nbcnn.layers.entry_hints import one_level_deeper, unknown_entry
 from nbcnn.plugins import remedy
 
 if TYPE_CHECKING:
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 _LIST = "a list of layers, at least one"
 MAX_LAYERS = 1000
 """Layers in one list; a file with more is a mistake or an attack on the reader's patience."""
-
-_SOFTMAX = ("softmax", "logsoftmax", "log_softmax")
-_IN_THE_LOSS = "the loss contains softmax already; end with linear"
 
 Loc = tuple[str | int, ...]
 
@@ -138,17 +136,14 @@ def _split(registry: Registry[type[T]], value: object) -> tuple[str, Any]:
     if isinstance(value, Mapping):
         if len(value) != 1:
             names = ", ".join(str(key) for key in list(value)[:5]) or "none"
-            refuse(
-                Flaw((), f"expected one {registry.kind}, got {len(value)} keys ({names}); "
-                "arguments go one level deeper than the name, as in conv2d: {kernel_size: 5}", value)
-            )  # fmt: skip
+            deeper = one_level_deeper(registry.kind, value)
+            refuse(Flaw((), f"expected one {registry.kind}, got {len(value)} keys ({names}); {deeper}", value))
         ((kind, arguments),) = value.items()
     if not isinstance(kind, str):
         sentence = f"expected the name of {_a(registry.kind)}, alone or with its arguments"
         refuse(Flaw((), sentence, value, about="got"))
     if kind not in registry:
-        hint = _IN_THE_LOSS if registry is LAYERS and kind.lower() in _SOFTMAX else remedy(kind, registry)
-        unknown = Flaw((), f"unknown {registry.kind} {kind!r}; {hint}", value)
+        unknown = Flaw((), f"unknown {registry.kind} {kind!r}; {unknown_entry(registry, kind)}", value)
         refuse(unknown._replace(loc=(kind,), about="key") if isinstance(value, Mapping) else unknown)
     return kind, arguments
 

@@ -1,0 +1,97 @@
+"""Names that other libraries give to layers and arguments of nbcnn: ``Dense`` is linear, ``units`` is out_features.
+
+They are for suggestions only; nothing is ever built from an alias.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+# Keys are lower-case and without "_", as ``_plain`` writes them.
+_LAYERS = {
+    "conv2d": ("conv", "convolution", "convolution2d", "convolutional", "crosscorrelation", "lazyconv2d"),
+    "linear": ("dense", "fullyconnected", "fc", "affine", "innerproduct", "gemm", "connected", "lazylinear", "output"),
+    "max_pool2d": ("maxpooling2d", "maxpooling", "maxpool", "pool", "pooling", "pool2d", "subsampling"),
+    "avg_pool2d": ("averagepooling2d", "averagepooling", "averagepool", "avgpool", "meanpool", "averagepool2d"),
+    "global_avg_pool2d": (
+        "globalaveragepooling2d", "globalaveragepool", "globalavgpool", "adaptiveavgpool2d", "adaptiveavgpool", "gap",
+        "globalaveragepooling",
+    ),
+    "global_max_pool2d": (
+        "globalmaxpooling2d", "globalmaxpool", "globalmaxpooling", "adaptivemaxpool2d", "adaptivemaxpool",
+    ),
+    "flatten": ("reshape", "view", "unflatten"),
+    "relu": ("rectifier", "rectifiedlinear", "rectifiedlinearunit"),
+    "sigmoid": ("logistic", "sigm"),
+    "tanh": ("hyperbolictangent", "tangens"),
+    "sequential": ("block", "container", "stack"),
+}  # fmt: skip
+_KEYS = {
+    "out_features": ("units", "neurons", "outputs", "outputdim", "outdim", "outputsize", "numoutput", "nout", "size"),
+    "out_channels": (
+        "filters", "channels", "outputs", "numfilters", "nfilters", "features", "kernels", "outchannel", "numoutput",
+        "outputchannels", "outplanes", "maps",
+    ),
+    "kernel_size": ("kernel", "kernels", "poolsize", "ksize", "kernelshape", "filtersize", "window", "size"),
+    "stride": ("strides", "step", "subsample"),
+    "padding": ("pad", "pads", "border", "bordermode"),
+    "dilation": ("dilationrate", "dilations", "atrous"),
+    "groups": ("group", "numgroup"),
+    "bias": ("usebias", "biasterm", "nobias"),
+    "lr": ("learningrate", "baselr", "eta", "stepsize", "alpha", "initiallr", "lr0"),
+    "weight_decay": ("decay", "l2", "wd", "l2regularization"),
+    "eps": ("epsilon",),
+    "betas": ("beta", "beta1", "beta2"),
+    "epochs": ("maxepochs", "numepochs", "nepochs", "maxepoch", "iterations", "maxiter"),
+    "batch_size": ("batch", "batches", "bs", "minibatch", "minibatchsize", "trainbatchsize"),
+    "optimizer": ("optim", "optimiser", "solver", "updater"),
+    "seed": ("randomstate", "randomseed", "rngseed", "manualseed"),
+    "init": ("initializer", "kernelinitializer", "weightinit", "initialization", "initialisation"),
+    "checkpoint_every": ("saveevery", "savefreq", "saveperiod", "saveinterval", "snapshot"),
+    "augment": ("augmentation", "augmentations", "transform", "transforms"),
+    "threads": ("numthreads", "nthreads", "jobs", "njobs"),
+    "channels": ("c", "depth", "inchannels", "planes"),
+    "height": ("h", "rows"),
+    "width": ("w", "columns", "cols"),
+    "input": ("inputshape", "inputsize", "imagesize", "image", "inputs"),
+    "layers": ("model", "network", "architecture", "backbone", "layer", "net", "modules", "body"),
+    "backends": ("kernels", "backend", "kernelbackend"),
+    "data": ("dataset", "datasets", "dataloader"),
+    "train": ("training", "trainer", "hyperparameters", "hyp", "hparams", "fit"),
+    "name": ("title", "modelname", "dataset"),
+    "folder": ("path", "root", "dir", "directory", "datapath"),
+    "size": ("imagesize", "imgsize", "targetsize", "resize"),
+    "grayscale": ("greyscale", "gray", "grey"),
+}  # fmt: skip
+
+# Spelled like a name of nbcnn's, and something else.
+_ELSEWHERE = {
+    "gelu", "elu", "selu", "celu", "prelu", "leakyrelu", "rrelu", "silu", "mish", "swish", "hardswish", "softplus",
+    "nadam", "adamax", "radam", "adagrad", "adadelta", "rmsprop", "resnet", "residual", "groupnorm", "scheduler",
+}  # fmt: skip
+
+
+def alias(name: str, known: Collection[str]) -> str | None:
+    """The known layer or key that another library calls ``name``, if one does: PyTorch, Keras, Caffe, Darknet."""
+    plain = _plain(name)
+    for table in (_LAYERS, _KEYS):
+        for ours, theirs in table.items():
+            if ours in known and plain in theirs:
+                return ours
+    return None
+
+
+def is_elsewhere(plain: str) -> bool:
+    """Whether a name (lower-case, without "_") is one of other libraries' for what nbcnn does not have."""
+    return plain in _ELSEWHERE
+
+
+def bare(name: str) -> str:
+    """A layer's name without what code has around it: ``torch.nn.ReLU()`` is ``ReLU``."""
+    inner = re.sub(r"\(.*\)\s*$", "", name.strip(), flags=re.DOTALL)
+    return re.sub(r"^((torch|nn|keras|tf|tensorflow|layers|functional|F|optim|optimizers)\.)+", "", inner) or name
+
+
+def _plain(name: str) -> str:
+    return bare(name).lower().replace("_", "").replace("-", "")
