@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nbcnn import functional, register
+    from nbcnn import data, errors, functional, register
     from nbcnn.comparison import compare
     from nbcnn.config import Overrides
     from nbcnn.errors import NbcnnError
@@ -39,6 +39,8 @@ _HOME = {
     "train": "nbcnn.training",
 }
 
+_MODULES = ("data", "errors", "functional", "register")
+
 __all__ = [
     "Evaluation",
     "NbcnnError",
@@ -46,6 +48,8 @@ __all__ = [
     "Overrides",
     "__version__",
     "compare",
+    "data",
+    "errors",
     "evaluate",
     "functional",
     "load",
@@ -58,9 +62,14 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import on demand, so that ``nbcnn --help`` need not wait for NumPy and Numba."""
-    if name in ("functional", "register"):
+    if name in _MODULES:
         return import_module(f"nbcnn.{name}")
     if name in _HOME:
         value = globals()[name] = getattr(import_module(_HOME[name]), name)
         return value
     raise AttributeError(f"module 'nbcnn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """What is public, whether it has been imported yet or not, so that notebooks complete it."""
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

@@ -21,23 +21,66 @@ def check_shape(what: str, got: Sequence[int], wanted: Sequence[int]) -> None:
 
 
 def float_array(name: str, array: np.ndarray, ndim: int | None = None) -> np.ndarray:
-    """A C-contiguous array of the right kind."""
+    """A C-contiguous array of the right kind; ShapeError says in a line of Python how to make it such."""
+    _check_numbers(name, array, ndim)
+    if ndim is not None and array.ndim != ndim:
+        line = _with_axes(name, array, ndim)
+        raise ShapeError(f"{name} must have {ndim} axes{_LETTERS.get((name, ndim), '')}, got shape {array.shape}{line}")
+    return np.asarray(array, order="C")  # ascontiguousarray would give an array without axes one
+
+
+def _check_numbers(name: str, array: np.ndarray, ndim: int | None) -> None:
+    """Raise ShapeError unless an array holds floats; its line of Python adds missing axes, too."""
     if not isinstance(array, np.ndarray) or array.dtype not in (np.float32, np.float64):
         got = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
         raise ShapeError(
-            f"{name} must be a NumPy array of float32 or float64, got {got}; use np.asarray(..., 'float32')"
+            f"{name} must be a NumPy array of float32 or float64, got {got}; "
+            f"write {_converted(name, array)}{'[None, None]' if ndim == 4 and np.ndim(array) == 2 else ''}"
         )
-    if ndim is not None and array.ndim != ndim:
-        raise ShapeError(f"{name} must have {ndim} axes, got shape {array.shape}")
-    return np.asarray(array, order="C")  # ascontiguousarray would give an array without axes one
 
 
 def images(name: str, array: np.ndarray) -> np.ndarray:
     """A float array (N, C, H, W), or one image (C, H, W) as a batch of one."""
+    _check_numbers(name, array, 4)
     array = float_array(name, array)
     if array.ndim not in (3, 4):
-        raise ShapeError(f"{name} must have 4 axes (N, C, H, W), or 3 for one image, got shape {array.shape}")
+        line = _with_axes(name, array, 4)
+        raise ShapeError(f"{name} must have 4 axes (N, C, H, W), or 3 for one image, got shape {array.shape}{line}")
     return array if array.ndim == 4 else array[None]
+
+
+_LETTERS = {
+    ("w", 4): " (O, C/groups, KH, KW)",
+    ("weight", 4): " (O, C/groups, KH, KW)",
+    ("w", 2): " (O, F)",
+    ("x", 2): " (N, F)",
+    ("b", 1): " (O,)",
+}
+
+
+def _converted(name: str, value: object) -> str:
+    """The line that makes a float array of a value: of whole numbers, a list, a tensor of PyTorch's."""
+    if isinstance(value, np.ndarray):
+        return f"{name}.astype(np.float32)"
+    if hasattr(value, "detach"):
+        return f"{name}.detach().cpu().numpy()"
+    return f"np.asarray({name}, np.float32)"
+
+
+def _with_axes(name: str, array: np.ndarray, wanted: int) -> str:
+    """The line that gives an array the axes which it lacks, or takes them; nothing where it can't be known."""
+    if wanted == 4 and array.ndim == 2:
+        what = "one kernel for one channel" if name in ("w", "weight") else "one image of one channel"
+        return f"; for {what} write {name}[None, None]"
+    if wanted == 4 and array.ndim == 3:  # kernels
+        return f"; for one output channel write {name}[None], for kernels on one channel {name}[:, None]"
+    if wanted == 2 and array.ndim == 1:
+        return f"; for {'one output' if name == 'w' else 'one image'} write {name}[None]"
+    if wanted == 2 and array.ndim > 2:
+        return f"; to flatten each image write {name}.reshape(len({name}), -1)"
+    if wanted == 1 and array.size == max(array.shape, default=1):
+        return f"; write {name}.reshape(-1)"
+    return ""
 
 
 def check_alike(**arrays: np.ndarray) -> None:

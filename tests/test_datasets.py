@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 import struct
 import subprocess
 import sys
@@ -334,3 +335,46 @@ def test_load_dataset_needs_a_name_or_a_folder() -> None:
         DataError, match=r"no data set is named: set data\.name, such as fashion-mnist-mini, or data\.folder"
     ):
         load_dataset(Settings())
+
+
+def test_a_data_set_is_loaded_by_name_or_folder(tmp_path: Path) -> None:
+    import nbcnn
+
+    both = nbcnn.data.load("fashion-mnist-mini")
+    assert both.train.images.shape == (10_000, 1, 28, 28) and both.classes[9] == "Ankle boot"
+    images, labels = nbcnn.data.load("fashion-mnist-mini", "test")
+    np.testing.assert_array_equal(images, both.test.images)
+    np.testing.assert_array_equal(labels, both.test.labels)
+    names = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+    for name in names:
+        nbcnn.data.write_idx(tmp_path / name, images[:6, 0] if "images" in name else labels[:6].astype(np.uint8))
+    np.testing.assert_array_equal(nbcnn.data.load(tmp_path, "train")[1], labels[:6])
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "words"),
+    [
+        ("fashion", {}, "no data set and no folder is called 'fashion'; did you mean fashion-mnist"),
+        ("mnist", {"split": "val"}, 'split must be "train", "test" or None for both, got \'val\''),
+        (
+            "mnist",
+            {"grayscale": True},
+            "size and grayscale are for a folder of pictures; the data set mnist has its own",
+        ),
+        (3, {}, "expected the name of a data set or a folder, got int"),
+    ],
+)
+def test_what_can_not_be_loaded_is_told(source: Any, options: dict[str, Any], words: str) -> None:
+    import nbcnn
+
+    with pytest.raises(DataError, match=re.escape(words)):
+        nbcnn.data.load(source, **options)
+
+
+def test_dir_shows_what_is_public() -> None:
+    import subprocess
+    import sys
+
+    code = "import nbcnn; print(set(nbcnn.__all__) - set(dir(nbcnn)), 'numpy' in __import__('sys').modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["set()", "False"]

@@ -90,6 +90,39 @@ def test_a_window_over_the_whole_image_sees_everything() -> None:
     assert fields[0] is not None and fields[1:] == [None, None]
 
 
+FIELDS: dict[str, list[Any]] = {
+    "a padded window of the image's size": [conv2d(kernel_size=5, padding=2)],
+    "a padded window at stride 1": [{"max_pool2d": {"kernel_size": 5, "padding": 2, "stride": 1}}],
+    "the same size": [conv2d(kernel_size=5, padding="same")],
+    "a window of the image's size": [conv2d(kernel_size=5)],
+    "a larger window, padded": [conv2d(kernel_size=9, padding=4)],
+    "a window with gaps": [conv2d(kernel_size=3, dilation=2)],
+    "linear after rows that the floor drops": [{"avg_pool2d": {"kernel_size": 2}}, "flatten", {"linear": {"out_features": 2}}],
+    "linear after rows that the stride skips": [conv2d(kernel_size=1, stride=2), "flatten", {"linear": {"out_features": 2}}],
+    "linear after all rows": [conv2d(kernel_size=2), "flatten", {"linear": {"out_features": 2}}],
+    "one column wide": [conv2d(kernel_size=[5, 1]), {"avg_pool2d": {"kernel_size": [1, 5]}}],
+    "global after padding": [conv2d(kernel_size=3, padding=1), "global_avg_pool2d", conv2d(kernel_size=1)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("layers", FIELDS.values(), ids=FIELDS)
+def test_all_is_said_only_where_every_output_depends_on_every_pixel(layers: list[Any]) -> None:
+    size = (5, 5)
+    network = build(*layers, height=5, width=5)
+    field = rows(*layers, height=5, width=5)[-1].field
+    x = np.random.default_rng(2).standard_normal((1, 4, *size)).astype(np.float32)
+    before = network(x)
+    depends = np.ones((*before[0].shape, *size), bool)  # on which pixels each output does
+    for i, j in np.ndindex(*size):
+        changed = x.copy()
+        changed[0, :, i, j] += 1e4
+        depends[..., i, j] = network(changed)[0] != before[0]
+    assert (field is None) == bool(depends.all())
+    if field is not None and before.ndim == 2:  # linear: all outputs see the same rows and columns
+        extent = [int(np.ptp(np.flatnonzero(depends[0].any(axis=axis)))) + 1 for axis in (1, 0)]
+        assert list(field.size) == extent
+
+
 def test_weights_of_groups_are_pytorchs() -> None:
     network = build(conv2d(groups=2), conv2d(groups=6, bias=False))
     assert {name: tensor.shape for name, tensor in network.tensors.items()} == {

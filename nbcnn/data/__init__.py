@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol, overload
+
+import numpy as np
+from numpy.typing import NDArray
 
 from nbcnn.data.augment import epoch_moves
 from nbcnn.data.batches import batches, epoch_order
@@ -25,6 +28,7 @@ __all__ = [
     "dataset_names",
     "epoch_moves",
     "epoch_order",
+    "load",
     "load_dataset",
     "load_folder",
     "read_idx",
@@ -66,6 +70,60 @@ def data_source(name: str) -> DataSource:
     if name not in DATASETS:
         raise DataError(f"unknown data set {name!r}: {remedy(name, DATASETS)}")
     return DATASETS.get(name)(name)
+
+
+@overload
+def load(
+    source: str | os.PathLike[str],
+    split: None = None,
+    *,
+    size: tuple[int, int] | None = None,
+    grayscale: bool = False,
+    data_dir: str | os.PathLike[str] | None = None,
+) -> Dataset: ...
+
+
+@overload
+def load(
+    source: str | os.PathLike[str],
+    split: Literal["train", "test"],
+    *,
+    size: tuple[int, int] | None = None,
+    grayscale: bool = False,
+    data_dir: str | os.PathLike[str] | None = None,
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]: ...
+
+
+def load(
+    source: str | os.PathLike[str],
+    split: Literal["train", "test"] | None = None,
+    *,
+    size: tuple[int, int] | None = None,
+    grayscale: bool = False,
+    data_dir: str | os.PathLike[str] | None = None,
+) -> Dataset | tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """A data set by its name (``fashion-mnist-mini``) or folder, with both splits and the names of its classes.
+
+    With ``split`` ("train" or "test") only that split's images uint8 (N, C, H, W) and labels int64 (N,). ``size``
+    (height, width) and ``grayscale`` say how the pictures of a folder are read; ``data_dir`` is where named data sets
+    are looked for first and fetched to. Raises DataError.
+    """
+    if split not in (None, "train", "test"):
+        raise DataError(f'split must be "train", "test" or None for both, got {split!r}')
+    if not isinstance(source, (str, os.PathLike)):
+        raise DataError(f"expected the name of a data set or a folder, got {type(source).__name__}")
+    if source in DATASETS:
+        if size is not None or grayscale:
+            raise DataError(f"size and grayscale are for a folder of pictures; the data set {source} has its own")
+        dataset = data_source(str(source)).load(Path(data_dir).expanduser() if data_dir is not None else None)
+    elif (folder := Path(source).expanduser()).is_dir():
+        dataset = load_folder(folder, size, grayscale)
+    else:
+        raise DataError(f"no data set and no folder is called {str(source)!r}; {remedy(str(source), DATASETS)}")
+    if split is None:
+        return dataset
+    part = dataset.train if split == "train" else dataset.test
+    return part.images, part.labels
 
 
 def load_dataset(config: DataSettings) -> Dataset:

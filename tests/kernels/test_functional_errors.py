@@ -22,9 +22,38 @@ SENTENCES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "not an array": (
         lambda: F.conv2d([[1.0]], W),  # type: ignore[arg-type]
         ShapeError,
-        r"x must be a NumPy array of float32 or float64, got list; use np\.asarray\(\.\.\., 'float32'\)",
+        r"x must be a NumPy array of float32 or float64, got list; write np\.asarray\(x, np\.float32\)\[None, None\]$",
     ),
-    "whole numbers": (lambda: F.relu(np.zeros(3, int)), ShapeError, r"x must be a NumPy array .*, got int64; use"),
+    "the book's image": (
+        lambda: F.conv2d(np.arange(9).reshape(3, 3), W),
+        ShapeError,
+        r"x must be .*, got int64; write x\.astype\(np\.float32\)\[None, None\]$",
+    ),
+    "the book's kernel": (
+        lambda: F.conv2d(X, np.arange(4).reshape(2, 2)),
+        ShapeError,
+        r"w must be .*, got int64; write w\.astype\(np\.float32\)\[None, None\]$",
+    ),
+    "a kernel without channels": (
+        lambda: F.conv2d(X, zeros(2, 2)),
+        ShapeError,
+        r"w must have 4 axes \(O, C/groups, KH, KW\), got shape \(2, 2\); for one kernel for one channel write w\[None",
+    ),
+    "bytes": (
+        lambda: F.conv2d(zeros(1, 1, 3, 3, dtype="uint8"), W),
+        ShapeError,
+        r"uint8; write x\.astype\(np\.float32\)$",
+    ),
+    "one image's features": (
+        lambda: F.linear(zeros(5), zeros(2, 5)),
+        ShapeError,
+        r"x must have 2 axes \(N, F\), got shape \(5,\); for one image write x\[None\]$",
+    ),
+    "whole numbers": (
+        lambda: F.relu(np.zeros(3, int)),
+        ShapeError,
+        r"x must be a NumPy array .*, got int64; write x\.astype",
+    ),
     "half precision": (
         lambda: F.linear(zeros(1, 2), zeros(1, 2, dtype="float16")),
         ShapeError,
@@ -38,15 +67,24 @@ SENTENCES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "axes": (
         lambda: F.conv2d(X[0, 0], W),
         ShapeError,
-        r"x must have 4 axes \(N, C, H, W\), or 3 for one image, got shape \(5, 5\)",
+        r"x must have 4 axes \(N, C, H, W\), or 3 for one image, got shape \(5, 5\); "
+        r"for one image of one channel write x\[None, None\]$",
     ),
-    "axes of a weight": (lambda: F.conv2d(X, W[0]), ShapeError, r"w must have 4 axes, got shape \(3, 2, 2\)"),
+    "axes of a weight": (
+        lambda: F.conv2d(X, W[0]),
+        ShapeError,
+        r"w must have 4 axes \(O, C/groups, KH, KW\), got shape \(3, 2, 2\); for one output channel write w\[None\], for",
+    ),
     "axes of pooling": (
         lambda: F.global_avg_pool2d(X[None]),
         ShapeError,
         r"x must have 4 axes \(N, C, H, W\), or 3 for one image, got shape \(1, 2, 3, 5, 5\)",
     ),
-    "axes of features": (lambda: F.linear(X, W), ShapeError, r"x must have 2 axes, got shape \(2, 3, 5, 5\)"),
+    "axes of features": (
+        lambda: F.linear(X, W),
+        ShapeError,
+        r"x must have 2 axes \(N, F\), .*\(2, 3, 5, 5\); .* x\.reshape\(len\(x\), -1\)$",
+    ),
     "bias": (
         lambda: F.conv2d(X, W, zeros(3)),
         ShapeError,
