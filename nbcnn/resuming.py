@@ -13,6 +13,7 @@ from nbcnn.config import Config, Overrides, load_config
 from nbcnn.data import load_dataset
 from nbcnn.errors import CheckpointError, ConfigError, DataError
 from nbcnn.loading import config_of, read_info, with_options
+from nbcnn.network import Network
 from nbcnn.plugins import blamed
 from nbcnn.provenance import warn_of_others
 from nbcnn.runs import Run
@@ -73,7 +74,7 @@ def resume(
             trainer.go_on(run, state)
             return run
 
-        return run_training(config, data, begin, reporter)
+        return run_training(Network(config), data, begin, reporter)
     finally:
         run.release()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -9,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from nbcnn.auto import Listener, told
-from nbcnn.config import CheckpointEvery, Config, Overrides
+from nbcnn.config import CheckpointEvery, Config, DataConfig, Overrides
 from nbcnn.data import Dataset, load_dataset
+from nbcnn.data.own import own_dataset, write_folder
 from nbcnn.kernels.ledger import LEDGER, announced
 from nbcnn.loading import config_of, with_options
 from nbcnn.network import Network
@@ -52,34 +54,62 @@ class Reporter(Listener):
 
 @blamed()
 def train(
-    source: str | Path | Mapping[str, Any] | Config,
+    source: str | Path | Mapping[str, Any] | Config | Network,
     overrides: Overrides | None = None,
     *,
+    data: Any = None,
     out: str | Path | None = None,
     reporter: Reporter | None = None,
     **options: Any,
 ) -> Run:
     """Train what ``source`` describes (a model's name, a YAML path, a mapping, a Config) and return its run folder.
 
-    ``overrides``, or the names of its fields (``epochs=3``), change the config. The folder is ``out``, or the next free
-    ``runs/NAME-K``. Raises ConfigError, ShapeError, KernelError, DataError, CheckpointError (the folder exists or can't
-    be written), TrainingError (the loss is no longer a number) and PluginError (a plugin's own code failed); of the two
+    A Network is trained from the parameters that it has, and holds those of the last step afterwards. ``data`` is the
+    name of a data set, a folder, or arrays, ``(images, labels)`` or ``((images, labels), (test_images, test_labels))``:
+    see ``own_dataset``. Arrays are written into the run folder, as ``data``, so that the run can be evaluated and
+    resumed. ``overrides``, or the names of its fields (``epochs=3``), change the config. The folder is ``out``, or the
+    next free ``runs/NAME-K``. Raises ConfigError, ShapeError, KernelError, DataError, CheckpointError (the folder
+    exists or can't be written), TrainingError (the loss is no longer a number) and PluginError (a plugin's own code failed); of the two
     last what was saved before stays. Ctrl-C or SIGTERM raises StoppedError, a KeyboardInterrupt, once the step is done
     and saved: resuming.py goes on from there.
     """
-    config = config_of(source, with_options(overrides, options))
+    arrays = None
+    if isinstance(data, (str, os.PathLike)):
+        options["data"] = os.fspath(data)
+    elif data is not None:
+        arrays = own_dataset(data)
+    given = source if isinstance(source, Network) else None
+    config = config_of(given.config if given else source, with_options(overrides, options))  # type: ignore[arg-type]
 
     def begin(trainer: Trainer) -> Run:
         run = Run.create(Path(out) if out is not None else None, config.name)
+        if arrays is not None:
+            folder = run.folder.resolve() / "data"
+            write_folder(folder, arrays)
+            trainer.network.config = with_folder(trainer.network.config, folder)
         trainer.keep_in(run)
         return run
 
-    return run_training(config, load_dataset(config.data), begin, reporter or Reporter())
-
-
-def run_training(config: Config, data: Dataset, begin: Callable[[Trainer], Run], reporter: Reporter) -> Run:
-    """What is common to a new training and one that goes on; ``begin`` gives the trainer its run and its position."""
+    images = arrays or load_dataset(config.data)
     network = Network(config)
+    if given is not None:
+        network.load_state_dict(given.state_dict(), "the network that was given")
+    try:
+        return run_training(network, images, begin, reporter or Reporter())
+    finally:
+        if given is not None:
+            given.load_state_dict(network.state_dict())
+            given.classes = network.classes
+
+
+def with_folder(config: Config, folder: Path) -> Config:
+    """The config with the data of a folder; how pixels are scaled stays."""
+    data = DataConfig(folder=str(folder), mean=config.data.mean, std=config.data.std)
+    return config.model_copy(update={"data": data})
+
+
+def run_training(network: Network, data: Dataset, begin: Callable[[Trainer], Run], reporter: Reporter) -> Run:
+    """What is common to a new training and one that goes on; ``begin`` gives the trainer its run and its position."""
     fit(network, data)
     before = len(LEDGER)
     with Stopping() as stopping, announced(stopping.check), told(_Checks(stopping)):
