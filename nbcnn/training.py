@@ -68,10 +68,12 @@ def train(
     name of a data set, a folder, or arrays, ``(images, labels)`` or ``((images, labels), (test_images, test_labels))``:
     see ``own_dataset``. Arrays are written into the run folder, as ``data``, so that the run can be evaluated and
     resumed. ``overrides``, or the names of its fields (``epochs=3``), change the config. The folder is ``out``, or the
-    next free ``runs/NAME-K``. Raises ConfigError, ShapeError, KernelError, DataError, CheckpointError (the folder
-    exists or can't be written), TrainingError (the loss is no longer a number) and PluginError (a plugin's own code failed); of the two
-    last what was saved before stays. Ctrl-C or SIGTERM raises StoppedError, a KeyboardInterrupt, once the step is done
-    and saved: resuming.py goes on from there.
+    next free ``runs/NAME-K``.
+
+    Raises ConfigError, ShapeError, KernelError, DataError, CheckpointError (the folder exists or can't be written),
+    TrainingError (the loss is no longer a number) and PluginError (a plugin's own code failed); of the two last what
+    was saved before stays. Ctrl-C or SIGTERM raises StoppedError, a KeyboardInterrupt, once the step is done and saved:
+    resuming.py goes on from there.
     """
     arrays = None
     if isinstance(data, (str, os.PathLike)):

@@ -34,7 +34,8 @@ def own_dataset(data: Any) -> Dataset:
     if all(isinstance(part, (tuple, list)) and len(part) == 2 and np.ndim(part[1]) == 1 for part in data):
         train, test = (_split(images, labels, name) for (images, labels), name in zip(data, ("", "test_"), strict=True))
     else:
-        train, test = _held_out(_split(*data, ""))
+        images, labels = data
+        train, test = _held_out(_split(images, labels, ""))
     classes = 1 + max(int(split.labels.max()) for split in (train, test))
     return Dataset("arrays", train, test, tuple(str(k) for k in range(classes)), "arrays in memory")
 
