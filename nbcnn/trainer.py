@@ -154,6 +154,7 @@ class Trainer:
     def save(self) -> None:
         """Write what going on from here needs; any step may be the last before it."""
         self._refuse_halves()
+        self.run.check()
         if self.position.step and not self.run.config.exists():
             raise self.run.gone()
         config = self.network.config.to_mapping()
