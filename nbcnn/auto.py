@@ -58,11 +58,12 @@ _here = _Here()
 @contextmanager
 def told(listener: Listener) -> Iterator[None]:
     """While inside, tell ``listener`` of every choice of this thread."""
-    _here.listeners.append(listener)
     try:
+        _here.listeners.append(listener)
         yield
     finally:
-        _here.listeners.remove(listener)
+        if listener in _here.listeners:  # not where this thread was interrupted before
+            _here.listeners.remove(listener)
 
 
 def is_remembered() -> bool:

@@ -5,18 +5,56 @@ It also gives other bits with another number of threads, so that number may not 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
+from weakref import WeakSet
 
 from threadpoolctl import ThreadpoolController
 
 from nbcnn.locks import module_lock
 
 _lock = module_lock()
-_inside = 0
-_before: list[int | None] = []
+
+
+class _Held:
+    """Libraries that are held to one thread while anybody is ``inside``.
+
+    Whoever is interrupted on the way in or out leaves nothing for good: numbers from before are known until they have
+    been set again, by the next one that leaves, and who is inside is forgotten with its frame.
+    """
+
+    def __init__(self) -> None:
+        self._before: list[int | None] | None = None
+        self._inside: WeakSet[_Token] = WeakSet()
+
+    def enter(self, libraries: list[Any], who: _Token) -> None:
+        """``who`` is inside."""
+        if self._before is None:
+            self._before = [library.num_threads for library in libraries]
+        self._inside.add(who)
+        _set(libraries, [1] * len(libraries))
+
+    def leave(self, libraries: list[Any], who: _Token) -> None:
+        """Give the libraries back what they had, if ``who`` was the last."""
+        self._inside.discard(who)
+        if not self._inside and self._before is not None:
+            _set(libraries, self._before)
+            self._before = None
+
+
+class _Token:
+    """Somebody who is inside."""
+
+
+class _Here(threading.local):
+    def __init__(self) -> None:
+        self.held = _Held()
+
+
+_process, _here = _Held(), _Here()
 
 
 @cache
@@ -33,30 +71,26 @@ def one_blas_thread() -> Iterator[None]:
 
     Where the number is the process's, the first of several threads inside sets it and the last one takes it back.
     """
-    global _inside, _before
     shared, own = libraries()
-    with _lock:
-        if _inside == 0:
-            _before = _limit(shared, [1] * len(shared))
-        _inside += 1
-    mine = _limit(own, [1] * len(own))
+    me = _Token()
     try:
+        with _lock:
+            _process.enter(shared, me)
+        _here.held.enter(own, me)
         yield
     finally:
-        _limit(own, mine)
-        with _lock:
-            _inside -= 1
-            if _inside == 0:
-                _limit(shared, _before)
+        try:
+            _here.held.leave(own, me)
+        finally:
+            with _lock:
+                _process.leave(shared, me)
 
 
-def _limit(found: list[Any], numbers: list[int | None]) -> list[int | None]:
-    """Set how many threads each library may use; returns what it was."""
-    before = [library.num_threads for library in found]
-    for library, number in zip(found, numbers, strict=True):
+def _set(libraries: list[Any], numbers: list[int | None]) -> None:
+    """How many threads each library may use."""
+    for library, number in zip(libraries, numbers, strict=True):
         # threadpoolctl 3.8 lets no thread set what another one has set; here whoever comes first or last does.
         if hasattr(library, "clear_controlling_thread"):
             library.clear_controlling_thread(force=True)
         if number is not None:
             library.set_num_threads(number)
-    return before

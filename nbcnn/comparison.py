@@ -21,6 +21,7 @@ from nbcnn.config import Config, Overrides
 from nbcnn.data import Dataset, batches, epoch_order, load_dataset
 from nbcnn.errors import CheckpointError, ConfigError, TrainingError
 from nbcnn.files import claim_folder, write_atomic
+from nbcnn.held import HeldFolder
 from nbcnn.kernels.ledger import LEDGER, announced
 from nbcnn.loading import config_of, with_options
 from nbcnn.network import Network, views
@@ -85,6 +86,7 @@ def compare(
             with announced(reporter.compiling), told(reporter):
                 trainers.append(Trainer(network, data))
         comparison = _set_up(choices, trainers, out, steps)
+        held = HeldFolder(comparison.folder, CheckpointError)
         reporter.start(comparison, networks[0], data)
         ready(trainers, reporter.compiling, reporter.compiled, before)
         try:
@@ -93,8 +95,10 @@ def compare(
             comparison.interrupted = True
             for variant in comparison.variants:  # a step that not all have made is none
                 del variant.losses[comparison.steps :], variant.seconds[comparison.steps :]
+            held.check()
             _write(comparison)
             raise
+        held.check()
         _write(comparison)
         for variant, trainer in zip(comparison.variants, trainers, strict=True):
             if variant.records:

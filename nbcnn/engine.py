@@ -90,7 +90,8 @@ class Engine:
         with self.crew.lock:  # threads may call one network at once
             if 0 < len(images) < single.FEW and self._single is not None:
                 return self._single.predict(images, self._scaling(images))
-            self._run("predict", Task(images, self._scaling(images)), np.arange(len(images)))
+            # A view: whoever changes the shape of an array in place changes none that a tape was written for.
+            self._run("predict", Task(images[:], self._scaling(images)), np.arange(len(images)))
             return self._batch.outputs[: len(images)].copy().reshape(len(images), *self.network.out_shape)
 
     @cached_property
@@ -138,6 +139,7 @@ class Engine:
             self.workers[worker].run(wanted)
 
     def _begin(self, wanted: str, task: Task, order: np.ndarray, weight: float = 0) -> None:
+        self.crew.settle()
         if order.size > self._batch.order.size:
             self._batch = self._new_batch(order.size)
         self._batch.begin(order, weight)

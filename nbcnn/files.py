@@ -124,30 +124,6 @@ def claim_folder(out: str | Path | None, parent: str, name: str, error: type[Nbc
     return next(path for k in count(1) if _claim(path := Path(parent, f"{safe}-{k}"), error))
 
 
-def hold_folder(folder: str | Path, error: type[NbcnnError] = NbcnnError) -> int | None:
-    """Take a folder for oneself until the descriptor that is returned is closed, by whatever ends the process.
-
-    Raises ``error`` where somebody else has it. None where the system, or the file system, has no such lock.
-    """
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return None
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError as fault:
-        raise error(sentence("open", folder, fault)) from fault
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise error(f"{folder} is being trained in; wait until that training ends, or stop it") from None
-    except OSError:
-        os.close(descriptor)
-        return None
-    return descriptor
-
-
 def remove_spares(folder: str | Path) -> None:
     """Drop temporary files of ``write_atomic``, in a folder where nobody writes: a killed process leaves them."""
     for spare in Path(folder).glob(".nbcnn-*.tmp"):

@@ -68,9 +68,9 @@ class Network:
 
     def choose_backends(self, names: Mapping[str, str]) -> None:
         """Put these backends, by layer path, in the place of ``auto``, in the config too; parameters stay."""
-        self.config = with_backends(self.config, self.root, names)
-        self.root = layers_of(self.config)
-        self.chosen = frozenset(names)
+        config = with_backends(self.config, self.root, names)
+        root, chosen = layers_of(config), frozenset(names)
+        self.config, self.root, self.chosen = config, root, chosen  # at once, or not at all if that is interrupted
 
     def __repr__(self) -> str:
         return f"<Network {self.config.name}: {self.in_shape} to {self.out_shape}, {self.parameters.size:,} parameters>"

@@ -12,7 +12,6 @@ then goes through as many packs as fill these.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from math import inf
@@ -111,18 +110,16 @@ def together(crew: Crew, players: Sequence[Player], count: int) -> float:
     If the system took a processor from one of the threads for another process meanwhile, it is the longest time that
     a thread had a processor: waiting for it is not the kernel's doing.
     """
-    start, spent, worked = threading.Barrier(len(players)), [0.0] * len(players), [0.0] * len(players)
-    interrupted = [0] * len(players)
+    spent, worked, interrupted = [0.0] * len(players), [0.0] * len(players), [0] * len(players)
 
     def work(worker: int, piece: int) -> None:
-        start.wait()
         before, since, used = _interruptions(), time.perf_counter(), time.thread_time()
         for _ in range(count):
             players[piece]()
         spent[piece], worked[piece] = time.perf_counter() - since, time.thread_time() - used
         interrupted[piece] = _interruptions() - before
 
-    crew.run(len(players), work)
+    crew.run(len(players), work, at_once=True)
     return max(worked if any(interrupted) and all(worked) else spent)
 
 

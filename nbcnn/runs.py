@@ -18,7 +18,6 @@ import csv
 import io
 import json
 import math
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,7 +25,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from nbcnn.checkpoint import save_tensors
 from nbcnn.errors import CheckpointError, closest, nearest
-from nbcnn.files import append_line, claim_folder, hold_folder, read_file, remove_spares, write_atomic
+from nbcnn.files import append_line, claim_folder, read_file, remove_spares, write_atomic
+from nbcnn.held import HeldFolder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,7 +57,7 @@ class Run:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
-        self._held: int | None = None
+        self._held: HeldFolder | None = None
         self.config = self.folder / "config.yaml"
         self.info = self.folder / "run.json"
         self.metrics_jsonl = self.folder / "metrics.jsonl"
@@ -97,16 +97,24 @@ class Run:
     def hold(self) -> None:
         """Keep others from training in this folder, and drop what a killed training left half written.
 
-        Raises CheckpointError where another process, or another training of this one, holds it.
+        From now on nothing is written where config, run.json or state are not the ones that this training knows. Raises
+        CheckpointError where another process, or another training of this one, holds it.
         """
-        self._held = hold_folder(self.folder, CheckpointError)
+        self._held = HeldFolder(self.folder, CheckpointError)
+        for path in (self.config, self.info, self.optimizer):
+            self._held.own(path)
         remove_spares(self.folder)
 
     def release(self) -> None:
         """Others may train in it again; so they may when this process ends, however it does."""
         if self._held is not None:
-            os.close(self._held)
+            self._held.close()
         self._held = None
+
+    def check(self) -> None:
+        """Raise CheckpointError where the folder that is held, or a file that tells whose it is, is another one now."""
+        if self._held is not None:
+            self._held.check()
 
     def write_config(self, text: str) -> None:
         """Write config.yaml."""
@@ -180,7 +188,8 @@ class Run:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """While inside, a folder that has vanished is told as that."""
+        """While inside, a folder that has vanished is told as that; another one in its place, before."""
+        self.check()
         try:
             yield
         except CheckpointError as error:
@@ -198,6 +207,12 @@ class Run:
     def _write(self, path: Path, content: bytes) -> None:
         with self.writing():
             write_atomic(path, content, CheckpointError)
+        self.wrote(path)
+
+    def wrote(self, path: Path) -> None:
+        """Know a file again, which was just written."""
+        if self._held is not None and path in (self.config, self.info, self.optimizer):
+            self._held.own(path)
 
     def _record(self, number: int, line: bytes) -> Record:
         try:

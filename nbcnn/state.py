@@ -85,6 +85,7 @@ def save_state(
     }
     with run.writing():
         save_tensors(run.optimizer, tensors, texts)
+    run.wrote(run.optimizer)
     run.write_json(run.position, asdict(position))
 
 

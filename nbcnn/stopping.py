@@ -34,9 +34,14 @@ class Stopping:
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             usual = (signal.default_int_handler, signal.SIG_DFL)
-            for number in SIGNALS:
-                if signal.getsignal(number) in usual:
-                    self._before[number] = signal.signal(number, self._note)
+            try:
+                for number in SIGNALS:
+                    if (handler := signal.getsignal(number)) in usual:
+                        self._before[number] = handler
+                        signal.signal(number, self._note)
+            except BaseException:  # another signal's handler may raise, here too
+                self.__exit__()
+                raise
         return self
 
     def __exit__(self, *failure: object) -> None:

@@ -38,7 +38,8 @@ class Trainer:
     """One network with its engine, its optimizer and, after ``keep_in``, its run folder.
 
     Make a ``step`` with each of an epoch's ``batches``, ``end`` it; ``position`` is where that has got to. Raises
-    TrainingError where a number stops being one.
+    TrainingError where a number stops being one, and where a step or an end was interrupted before: weights, optimizer
+    and position need not be those of one step then.
     """
 
     run: Run
@@ -53,6 +54,7 @@ class Trainer:
         self._saved = Position()
         self.tested: Evaluation | None = None
         self._drawn: tuple[int, np.ndarray | None] = (0, None)
+        self._unfinished = False
 
     @property
     def steps(self) -> int:
@@ -94,6 +96,7 @@ class Trainer:
 
     def step(self, order: np.ndarray) -> Step:
         """One batch: gradient of the training images that ``order`` (N,) picks, and a step of the optimizer."""
+        self._begin()
         labels, position = self.data.train.labels, self.position
         outcome = self.engine.train_step(self.data.train.images, labels, order, self._moves())
         loss = float(np.sum(outcome.losses, dtype=np.float64)) / order.size
@@ -109,6 +112,7 @@ class Trainer:
         position.loss_sum += loss * order.size
         position.right += hits
         position.seen += order.size
+        self._unfinished = False
         return Step(order.size, loss, hits / order.size)
 
     def end(self, seconds: float) -> Record:
@@ -117,6 +121,7 @@ class Trainer:
         The best checkpoint is that of the highest test accuracy, of equals that of the lowest test loss. Where not all
         training images have been seen, the position stays within the epoch.
         """
+        self._begin()
         position = self.position
         position.seconds = seconds
         self.tested = tested = evaluate_engine(self.engine, self.data)
@@ -142,11 +147,14 @@ class Trainer:
         self.run.log_epoch(record)
         if position.seen == len(self.data.train):
             position.next_epoch()
+        self._unfinished = False
         self.save()
         return record
 
     def save(self) -> None:
         """Write what going on from here needs; any step may be the last before it."""
+        self._refuse_halves()
+        self.run.check()
         if self.position.step and not self.run.config.exists():
             raise self.run.gone()
         config = self.network.config.to_mapping()
@@ -158,6 +166,17 @@ class Trainer:
         self.engine.close()
         if hasattr(self, "run"):
             self.run.release()
+
+    def _begin(self) -> None:
+        self._refuse_halves()
+        self._unfinished = True
+
+    def _refuse_halves(self) -> None:
+        if self._unfinished:
+            raise TrainingError(
+                f"{self.network.config.name}: a step, or the end of an epoch, was interrupted half-way, so this "
+                "training can't go on in memory; go on from what was saved last: nbcnn train --resume, nbcnn.resume"
+            )
 
     def _moves(self) -> np.ndarray | None:
         """How each training image is moved in this epoch, drawn once for it; None without augmentation."""

@@ -49,12 +49,12 @@ class Batch:
         self.order, self.guesses, self.turn = np.zeros(size, np.int64), np.zeros(size, np.int64), np.zeros(1, np.int64)
         self.outputs, self.losses = np.zeros((size, features), total.dtype), np.zeros(size, total.dtype)
         self.weight, self.total = np.zeros(1, total.dtype), total
-        self.following, self.packs = np.zeros(1, np.int64), 0
+        self.following, self.packs, self.failed = np.zeros(1, np.int64), 0, False
 
     def begin(self, order: np.ndarray, weight: float) -> None:
         """The next batch: ``order`` is no longer than N."""
         self.order[: order.size] = order
-        self.weight[0], self.turn[0], self.following[0] = weight, 0, 0
+        self.weight[0], self.turn[0], self.following[0], self.failed = weight, 0, 0, False
         self.packs = -(-order.size // LANES)
         self._numbers = count()
 
@@ -63,8 +63,8 @@ class Batch:
         return next(self._numbers)
 
     def fail(self) -> None:
-        """Nobody's turn comes any more, and there is nothing to take."""
-        self.turn[0], self.following[0], self._numbers = turns.NOBODY, self.packs, count(self.packs)
+        """Some turns will never come, and there is nothing to take. The turn itself is left to who has it."""
+        self.failed, self.following[0], self._numbers = True, self.packs, count(self.packs)
 
 
 class Worker:
@@ -125,8 +125,8 @@ class Worker:
 
     def begin(self, wanted: str, batch: Batch, task: Task, images: int) -> None:
         """Get ready for packs of a batch of so many images."""
-        self._place[1] = images
-        known, given = self._given.get(wanted, (None, None))
+        self._place[1], self._late[0] = images, 0
+        known, given = self._given.pop(wanted, (None, None))  # who is interrupted here leaves no half-changed tape
         if known is not batch:
             self._tapes[wanted] = Tape(
                 ((call.kernel, call.arrays) for call in self.calls(wanted, batch, task)), pieces=True
@@ -188,7 +188,7 @@ class Worker:
 
     def _wait(self, batch: Batch) -> None:
         while self._late[0]:
-            if batch.turn[0] == turns.NOBODY:
+            if batch.failed:
                 raise AbandonedError
             time.sleep(SLEEP)
             turns.add_in_turn(*self._sum(batch))

@@ -7,7 +7,6 @@ that compiled kernels really run side by side, and Python is made to switch thre
 from __future__ import annotations
 
 import sys
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -113,7 +112,7 @@ def check_threads(backend: Backend, problem: Any, threads: int, report: Report) 
 def _run(rig: Rig, threads: int) -> tuple[dict[str, int], int]:
     packs = [_Pack(rig, seed) for seed in range(threads)]
     times = min(MOST, max(LEAST, round(SECONDS / packs[0].seconds)))
-    start, crew = threading.Barrier(threads), Crew(threads)
+    crew = Crew(threads)
     wrong: dict[str, int] = dict.fromkeys(packs[0].out, 0)
     try:
         with _switching_often():
@@ -122,10 +121,9 @@ def _run(rig: Rig, threads: int) -> tuple[dict[str, int], int]:
                 found: list[dict[str, int]] = [{} for _ in packs]
 
                 def work(worker: int, piece: int, phase: int = phase, found: Any = found) -> None:
-                    start.wait()
                     found[piece] = packs[piece].play(phase, times)
 
-                crew.run(threads, work)
+                crew.run(threads, work, at_once=True)
                 for name in found[0]:
                     wrong[name] = max(wrong[name], *(one[name] for one in found))
                 if turn + 1 >= len(phases(rig.problem)) and any(wrong.values()):
@@ -139,8 +137,8 @@ def _run(rig: Rig, threads: int) -> tuple[dict[str, int], int]:
 def _switching_often() -> Iterator[None]:
     """Python lets another thread run after 10 µs, not 5 ms."""
     usual = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
     try:
+        sys.setswitchinterval(1e-5)
         yield
     finally:
         sys.setswitchinterval(usual)

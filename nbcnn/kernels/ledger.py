@@ -52,15 +52,16 @@ def announced(listener: Listener) -> Iterator[None]:
     """While inside, call ``listener`` before this thread compiles a kernel that is on no other's way, and after the
     last.
     """
-    _here.listeners.append(listener)
-    _expected[threading.get_ident()] = _here.expected
     try:
+        _here.listeners.append(listener)
+        _expected[threading.get_ident()] = _here.expected
         yield
     finally:
-        _here.listeners.remove(listener)
+        if listener in _here.listeners:  # not where this thread was interrupted before
+            _here.listeners.remove(listener)
         if not _here.listeners:
             _here.expected.clear()
-            del _expected[threading.get_ident()]
+            _expected.pop(threading.get_ident(), None)
 
 
 def listened_to() -> bool:

@@ -16,9 +16,6 @@ from nbcnn.kernels.packs import add
 SPINS = 2000
 """How often a kernel looks before it gives up, some 20 µs: longer waits are better slept through (worker.py)."""
 
-NOBODY = -1
-"""The turn of none: a piece has failed, and no sum will be complete."""
-
 if config.DISABLE_JIT:
 
     def current(turn):

@@ -24,16 +24,20 @@ def draw_run(run: Run, engine: Engine, data: Dataset) -> None:
     weights, metadata = load_weights(run.weights_path("best"), network.shapes)
     network.load_state_dict(weights, str(run.weights_path("best")))
     of = f"best checkpoint (epoch {metadata['epoch']})"
+    run.check()
     draw_curves(run.metrics(), run.curves, network.config.name, best=int(metadata["epoch"]))
     tested = evaluate_engine(engine, data)
+    run.check()
     draw_confusion(tested.confusion, data.classes, run.confusion, of)
     confidences = probabilities(engine.predict(data.test.images)).max(axis=1)
+    run.check()
     draw_samples(data.test.images, tested.labels, tested.guesses, confidences, data.classes, run.samples, of)
     settings = network.config.train
     if settings.augment:
         padding, p = settings.augment.random_crop.padding, settings.augment.random_horizontal_flip.p
         first = data.train.images[:IMAGES]
         moves = [epoch_moves(len(first), settings.seed, epoch, padding=padding, p=p) for epoch in range(1, EPOCHS + 1)]
+        run.check()
         draw_augmented(first, [each for each in moves if each is not None], run.augmented, str(settings.augment))
 
 

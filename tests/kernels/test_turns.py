@@ -11,7 +11,7 @@ from numba import config
 
 from nbcnn.check.fence import Fence
 from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.turns import NOBODY, add_in_turn, current, linger, pass_on, take
+from nbcnn.kernels.turns import add_in_turn, current, linger, pass_on, take
 
 
 def test_it_adds_in_its_turn_and_passes_it_on(dtype: str) -> None:
@@ -26,7 +26,7 @@ def test_it_adds_in_its_turn_and_passes_it_on(dtype: str) -> None:
     fence.check()
 
 
-@pytest.mark.parametrize("turn_of", [NOBODY, 0, 3])
+@pytest.mark.parametrize("turn_of", [-1, 0, 3])
 def test_out_of_turn_nothing_is_added_and_the_turn_stays(turn_of: int) -> None:
     total, turn, late = np.ones(5), np.array([turn_of]), np.zeros(1, np.int64)
     add_in_turn(total, np.ones(5), np.array([2, 9]), turn, late)
