@@ -12,6 +12,7 @@ from typing import Any
 
 from nbcnn.kernels.host import compiler
 from nbcnn.kernels.registry import MOST_ERROR, backend, backend_names, tolerance
+from nbcnn.kernels.sources import texts
 from nbcnn.machine import cpu
 from nbcnn.words import in_words, milliseconds
 
@@ -101,12 +102,17 @@ def question(choice: Choice, threads: int) -> dict[str, Any]:
         "nbcnn": __version__,
         "compiler": compiler(),
         "kernels": _kernels_digest(),
-        "candidates": {name: _file_digest(inspect.getfile(type(backend(op, name)))) for name in names},
+        "candidates": {name: _text_digests(type(backend(op, name))) for name in names},
     }
 
 
 def _times(seconds: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {milliseconds(time)}" for name, time in sorted(seconds.items(), key=lambda item: item[1]))
+
+
+def _text_digests(kind: type) -> list[str]:
+    """Of a backend's file, and of what a plugin's file imports of its own."""
+    return [_file_digest(inspect.getfile(kind)), *texts([kind.__module__]).values()]
 
 
 @cache

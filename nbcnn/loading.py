@@ -53,9 +53,10 @@ def _warn_of_other_plugins(run: Run, info: Mapping[str, Any]) -> None:
     """Say so where a plugin that a run was made with is loaded with another content."""
     recorded = info.get("plugins")
     entries = recorded if isinstance(recorded, list) else []  # older runs have none
-    used = {str(entry.get("name")): entry.get("sha256") for entry in entries if isinstance(entry, dict)}
+    used = {str(entry.get("name")): entry for entry in entries if isinstance(entry, dict)}
     for plugin in loaded_plugins():
-        if plugin.name in used and used[plugin.name] != plugin.digest:
+        before, now = used.get(plugin.name, {}), plugin.record()
+        if any(before[key] != now.get(key) for key in ("sha256", "helpers") if key in before):
             warnings.warn(
                 f"{shown(run.folder)} was made with another version of the plugin {plugin.name} than "
                 f"{shown(plugin.file)}",

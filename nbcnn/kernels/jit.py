@@ -6,7 +6,7 @@ never reorders a sum; ``error_model='numpy'`` because a check for division by ze
 
 Numba's own cache does not notice a changed callee, constant or option, and two processes that compile at once can
 exchange their entries. Here an entry is a file of its own (store.py), named by a digest of all that its code depends
-on (digest.py). A damaged entry is compiled anew.
+on when it is compiled (digest.py). A damaged entry is compiled anew.
 """
 
 from __future__ import annotations
@@ -14,24 +14,30 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
+import re
 import time
 from functools import partial
 from pathlib import Path
 from threading import get_ident
 from types import FunctionType
+from typing import NamedTuple
 
 import numba
 from numba import types
 from numba.core.caching import _Cache
+from numba.core.codegen import RuntimeLinker
 from numba.core.compiler import CompileResult
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 
-from nbcnn.kernels.digest import digest_of
+from nbcnn.kernels.digest import fingerprint
 from nbcnn.kernels.failures import explaining, nested
 from nbcnn.kernels.ledger import LEDGER, Compiled, announce, enter
 from nbcnn.kernels.store import cache_folder, damaged, fetch, keep
+
+_ADDRESS = re.compile(r"\bat 0x|#[0-9a-f]{8,}")
+"""In the type of an argument: a place in memory, by which Numba tells functions and classes apart."""
 
 OPTIONS = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy", "no_cfunc_wrapper": True}
 
@@ -52,29 +58,26 @@ def kernel(function):
     """
     if numba.config.DISABLE_JIT:
         return function
-    digest = digest_of(function, OPTIONS)
-    dispatcher = numba.njit(**OPTIONS)(_renamed(function, digest))
-    dispatcher.digest = digest
-    dispatcher._cache = KernelCache(f"{function.__module__}.{function.__name__}", dispatcher.digest)
+    dispatcher = numba.njit(**OPTIONS)(_copied(function))
+    dispatcher._cache = KernelCache(dispatcher)
     dispatcher._can_cache = True
     dispatcher.compile = explaining(function, dispatcher.compile)
     dispatcher.get_call_template = partial(_plain_call, dispatcher.get_call_template)
     return dispatcher
 
 
-def _renamed(function, digest):
-    """The function under a name that no other code has.
+def is_kernel(thing) -> bool:
+    """Whether ``kernel`` has made it."""
+    return isinstance(getattr(thing, "_cache", None), KernelCache)
 
-    Machine code is found by its function's name and a number that each process counts anew. So functions of one name,
-    of a factory or of a plugin before and after an edit, compiled in one process and another, could have the same, and
-    one would run in the other's place.
-    """
+
+def _copied(function):
+    """The same function as another object, whose name can be set without touching the one that was written."""
     own = FunctionType(
         function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
     )
-    for name in ("__kwdefaults__", "__doc__", "__module__", "__annotations__"):
+    for name in ("__kwdefaults__", "__doc__", "__module__", "__annotations__", "__qualname__"):
         setattr(own, name, getattr(function, name))
-    own.__qualname__ = f"{function.__qualname__}_{digest[:16]}"
     return own
 
 
@@ -95,27 +98,58 @@ def _without_numbers(kind):
 
 def missing(dispatcher, signature) -> list[tuple[str, str]]:
     """The key of a kernel's code for a signature, where it has to be compiled; else nothing."""
-    ready = signature in dispatcher.overloads or dispatcher._cache.holds(signature, dispatcher.targetctx)
-    return [] if ready else [dispatcher._cache.key(signature)]
+    if signature in dispatcher.overloads:
+        return []
+    key, path = dispatcher._cache.entry(signature, dispatcher.targetctx)
+    return [] if path is not None and path.exists() else [key]
+
+
+def _bound_to_this_process(library) -> bool:
+    """Whether machine code has addresses in it: of large arrays, of callbacks, or of functions that call each other in
+    a circle, whose code would crash elsewhere.
+    """
+    return library.has_dynamic_globals or any(
+        variable.name.startswith(RuntimeLinker.PREFIX) for variable in library._final_module.global_variables
+    )
+
+
+class _Begun(NamedTuple):
+    """Loading or compiling for one signature, under way."""
+
+    time: float
+    ledger: int  # its length
+    key: tuple[str, str]
+    path: Path | None
 
 
 class KernelCache(_Cache):
-    """What Numba asks for compiled code: one file for each kernel, signature and CPU."""
+    """What Numba asks for compiled code: one file for each kernel, signature and CPU.
 
-    def __init__(self, name: str, digest: str) -> None:
-        self._name, self._digest = name, digest
-        self._begun: dict[object, tuple[float, int]] = {}  # time and length of the ledger, by signature
+    A kernel's fingerprint is made anew for every signature: in between, names in its code may have come to stand for
+    something else, and Numba compiles what they stand for.
+    """
+
+    def __init__(self, dispatcher) -> None:
+        self._function = dispatcher.py_func
+        self._qualname = self._function.__qualname__
+        self._name = f"{self._function.__module__}.{self._function.__name__}"
+        self._begun: dict[object, _Begun] = {}  # by signature
 
     cache_path = property(lambda self: str(cache_folder()))
 
     def load_overload(self, sig, target_context) -> CompileResult | None:
         """The compiled code for a signature, or None where it has to be compiled."""
-        self._begun[sig] = time.perf_counter(), len(LEDGER)
+        since, length = time.perf_counter(), len(LEDGER)
+        key, path = self.entry(sig, target_context)
+        self._begun[sig] = _Begun(since, length, key, path)
+        # Machine code is found by its function's name and a number that each process counts anew. So functions of one
+        # name, of a factory or of a plugin before and after an edit, compiled in one process and another, could have
+        # the same, and one would run in the other's place: the name must be one that no other code has.
+        self._function.__qualname__ = f"{self._qualname}_{key[0][:16]}"
         if self._name.startswith("nbcnn.kernels."):
             rtsys.initialize(target_context)
         else:
             target_context.refresh()  # 0.1 s: imports what compiling takes, and what a plugin's code may call
-        path = self._path(sig, target_context)
         if path is not None:
             try:
                 if (data := fetch(path)) is not None:
@@ -125,38 +159,31 @@ class KernelCache(_Cache):
             except Exception as problem:
                 damaged(self._name, path, problem)
         if not nested():
-            announce(self._name, self.key(sig))
+            announce(self._name, key)
         return None
 
-    def key(self, sig) -> tuple[str, str]:
-        """What tells this kernel's code for a signature from all others."""
-        return self._digest, str(sig)
-
-    def holds(self, sig, target_context) -> bool:
-        """Whether there is an entry, so that nothing has to be compiled."""
-        path = self._path(sig, target_context)
-        return path is not None and path.exists()
+    def entry(self, sig, target_context) -> tuple[tuple[str, str], Path | None]:
+        """What tells the code for a signature from all other code; and its file, or None where it can't be kept."""
+        found, folder = fingerprint(self._function, OPTIONS), cache_folder()
+        key = (found.digest, str(sig))
+        if folder is None or not found.lasting or _ADDRESS.search(key[1]):
+            return key, None
+        magic = (*key, target_context.codegen().magic_tuple())
+        return key, folder / f"{self._name}-{hashlib.sha256(repr(magic).encode()).hexdigest()[:20]}.nbk"
 
     def save_overload(self, sig, data: CompileResult) -> None:
         """Keep freshly compiled code; a disk that is full or read-only costs a warning, not the training."""
-        self._note("compiled", sig)
-        path = self._path(sig, data.target_context)
-        if path is None or data.library.has_dynamic_globals:
-            return
-        keep(path, dumps(data._reduce()))
+        path = self._note("compiled", sig).path
+        if path is not None and not _bound_to_this_process(data.library):
+            keep(path, dumps(data._reduce()))
 
-    def _note(self, how: str, sig) -> None:
-        since, length = self._begun.pop(sig)
-        inside = sum(entry.seconds for entry in LEDGER[length:])  # Numba's lock keeps other threads' out
-        enter(Compiled(self._name, how, time.perf_counter() - since - inside, nested(), get_ident()), self.key(sig))
+    def _note(self, how: str, sig) -> _Begun:
+        begun = self._begun.pop(sig)
+        inside = sum(entry.seconds for entry in LEDGER[begun.ledger :])  # Numba's lock keeps other threads' out
+        spent = time.perf_counter() - begun.time - inside
+        enter(Compiled(self._name, how, spent, nested(), get_ident()), begun.key)
+        return begun
 
     def enable(self) -> None: ...
     def disable(self) -> None: ...
     def flush(self) -> None: ...
-
-    def _path(self, sig, target_context) -> Path | None:
-        folder = cache_folder()
-        if folder is None:
-            return None
-        magic = (self._digest, str(sig), target_context.codegen().magic_tuple())
-        return folder / f"{self._name}-{hashlib.sha256(repr(magic).encode()).hexdigest()[:20]}.nbk"

@@ -23,7 +23,7 @@ from numba.core.dispatcher import Dispatcher
 from numba.extending import intrinsic
 
 from nbcnn.kernels.contract import Fixed
-from nbcnn.kernels.jit import kernel, missing
+from nbcnn.kernels.jit import is_kernel, kernel, missing
 from nbcnn.kernels.ledger import expect, listened_to
 from nbcnn.kernels.turns import take
 
@@ -211,12 +211,12 @@ def expect_calls(calls, pieces=False) -> None:
         return
     unfolded = [_unfolded(*call) for call in calls]
     tape = (np.zeros(0, np.int64), np.zeros((0, WORDS), np.int64))
-    if pieces and all(hasattr(function, "digest") for function, _ in unfolded):
+    if pieces and all(is_kernel(function) for function, _ in unfolded):
         unfolded.append((play_pieces, (*tape, (tape[0],) * 3, 0)))
     else:
         unfolded.append((play, tape))
     for function, arguments in unfolded:
-        if hasattr(function, "digest"):
+        if is_kernel(function):
             signature = tuple(typeof(argument) for argument in arguments)
             expect(missing(function, signature))
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from nbcnn.errors import NbcnnError, PluginError, shown
 from nbcnn.kernels import registry as kernels
+from nbcnn.kernels.sources import file_digest, texts
 from nbcnn.plugins.modules import forget_modules, module_name, run_file, run_module
 from nbcnn.plugins.places import Installed, find_plugin
 from nbcnn.registry import Registry
@@ -30,6 +31,8 @@ class Plugin(NamedTuple):
     things: tuple[Thing, ...] = ()
     package: str | None = None
     """Distribution and version, for an installed one."""
+    helpers: tuple[tuple[str, str], ...] = ()
+    """The modules that it imports, but for those of nbcnn and of other packages; and the SHA-256 of their content."""
 
     @property
     def backends(self) -> list[tuple[str, str]]:
@@ -41,8 +44,12 @@ class Plugin(NamedTuple):
         things: dict[str, list[str]] = {}
         for kind, name in self.things:
             things.setdefault(kind, []).append(name)
-        package = {"package": self.package} if self.package else {}
-        return {"name": self.name, "file": str(self.file), "sha256": self.digest, **package, "registers": things}
+        record: dict[str, object] = {"name": self.name, "file": str(self.file), "sha256": self.digest}
+        if self.helpers:
+            record["helpers"] = dict(self.helpers)
+        if self.package:
+            record["package"] = self.package
+        return {**record, "registers": things}
 
 
 _BACKEND = "backend of "
@@ -61,8 +68,9 @@ def load_plugin(what: str | Path) -> Plugin:
     """Load a plugin, so that what it registers is known: a path to a .py file, or the name of an installed one.
 
     What it registers is held against the contract, and its kernels are compiled for a small problem. Loading the same
-    again does nothing; loading a file that was edited replaces what it registered (networks that are there already
-    keep what they have). Raises PluginError with one sentence; then nothing of the plugin is left.
+    again does nothing; where the file was edited, or a module beside it that it imports, what it registered is replaced
+    (networks that are there already keep what they have). Raises PluginError with one sentence; then nothing of the
+    plugin is left.
     """
     source = find_plugin(what)
     if source in _under_way:
@@ -107,12 +115,16 @@ def _load_file(path: Path) -> Plugin:
         raise PluginError(f"{shown(path)}: can't be read: {error.strerror}") from None
     digest, name = hashlib.sha256(data).hexdigest(), module_name(path)
     if path in _loaded:
-        if _loaded[path].digest == digest:
-            return _loaded[path]
-        unload_plugin(_loaded[path])
+        old = _loaded[path]
+        if old.digest == digest and all(_text(module) == known for module, known in old.helpers):
+            return old
+        unload_plugin(old)
+        for module, _ in old.helpers:
+            sys.modules.pop(module, None)
     with _all_or_nothing(shown(path), lambda: sys.modules.pop(name, None)) as things:
         run_file(path, data, digest)
-    _loaded[path] = Plugin(path.stem, path, digest, tuple(things))
+        helpers = _helpers(name)
+    _loaded[path] = Plugin(path.stem, path, digest, tuple(things), helpers=helpers)
     return _loaded[path]
 
 
@@ -125,8 +137,16 @@ def _load_installed(source: Installed) -> Plugin:
             root = file.parent if "." in source.module or file.stem == "__init__" else file
             things += [thing for thing in _registered() if Path(_registered()[thing]).is_relative_to(root)]
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    _loaded[source] = Plugin(source.name, file, digest, tuple(things), source.package)
+    _loaded[source] = Plugin(source.name, file, digest, tuple(things), source.package, _helpers(source.module))
     return _loaded[source]
+
+
+def _helpers(name: str) -> tuple[tuple[str, str], ...]:
+    return tuple((module, digest) for module, digest in texts([name]).items() if module != name)
+
+
+def _text(module: str) -> str:
+    return file_digest(getattr(sys.modules.get(module), "__file__", None) or "")
 
 
 @contextmanager

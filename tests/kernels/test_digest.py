@@ -6,6 +6,7 @@ import importlib.util
 import re
 import sys
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,11 +15,16 @@ import pytest
 
 import nbcnn
 from nbcnn.kernels import digest, jit
+from nbcnn.kernels.digest import fingerprint
 from nbcnn.kernels.jit import kernel
 
 pytestmark = pytest.mark.jit
 
 SOURCE = Path(nbcnn.__file__).parent
+
+
+def digest_of(dispatcher: Any) -> str:
+    return fingerprint(dispatcher.py_func, jit.OPTIONS).digest
 
 
 def _one_more(x):  # type: ignore[no-untyped-def]
@@ -29,7 +35,6 @@ def imported(folder: Path, name: str, text: str) -> ModuleType:
     """A module by its path, as new, under a name that the others can import."""
     path = folder / f"{name}.py"
     path.write_text(text)
-    digest._file_digest.cache_clear()
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
@@ -126,7 +131,7 @@ def digests(tmp_path: Path) -> Iterator[Callable[..., dict[str, str]]]:
             assert change[0] in text
         imported(tmp_path, "nbcnn_test_callee", HELPERS.replace(*helpers) if helpers[0] else HELPERS)
         module = imported(tmp_path, "nbcnn_test_main", MAIN.replace(*main) if main[0] else MAIN)
-        return {name: value.digest for name, value in vars(module).items() if name.startswith("by_")}
+        return {name: digest_of(value) for name, value in vars(module).items() if name.startswith("by_")}
 
     yield of
     for name in ("nbcnn_test_callee", "nbcnn_test_main"):
@@ -174,27 +179,28 @@ def test_what_is_closed_over_counts() -> None:
 
         return inner
 
-    assert closed_over(3).digest == closed_over(3).digest != closed_over(4).digest
+    assert digest_of(closed_over(3)) == digest_of(closed_over(3)) != digest_of(closed_over(4))
     assert closed_over(3)(5) == 15
     assert closed_over(4)(5) == 20
     # What can't be told apart by its content is told apart by its place in memory: compiled anew, but never mixed up.
-    some, other = object(), object()
-    assert closed_over(some).digest != closed_over(other).digest
+    some, other = (fingerprint(closed_over(object()).py_func, {}) for _ in range(2))
+    assert some.digest != other.digest
+    assert not some.lasting and not other.lasting
+    assert fingerprint(closed_over(3).py_func, {}).lasting
 
 
 @pytest.mark.parametrize("file", ["jit.py", "lanes_numba.py", "lanes_math.py", "lanes.py"])
 def test_the_language_of_kernels_counts(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    before, real = kernel(_one_more).digest, digest._file_digest
-    monkeypatch.setattr(
-        digest, "_file_digest", lambda path: real(path) + ("changed" if path.endswith(f"/{file}") else "")
-    )
-    assert kernel(_one_more).digest != before
+    before = digest_of(kernel(_one_more))
+    assert digest._LANGUAGE[file] == sha256((SOURCE / "kernels" / file).read_bytes()).hexdigest()
+    monkeypatch.setitem(digest._LANGUAGE, file, "changed")
+    assert digest_of(kernel(_one_more)) != before
 
 
 def test_options_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = kernel(_one_more).digest
+    before = digest_of(kernel(_one_more))
     monkeypatch.setitem(jit.OPTIONS, "error_model", "python")
-    assert kernel(_one_more).digest != before
+    assert digest_of(kernel(_one_more)) != before
 
 
 def test_every_file_of_the_language_is_named() -> None:

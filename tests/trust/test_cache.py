@@ -313,11 +313,13 @@ def test_processes_never_get_each_others_kernels(tmp_path: Path, long: bool, cou
 
 DIGESTS = """
 import nbcnn.kernels.tape, nbcnn.kernels.turns, nbcnn.kernels.sgd, nbcnn.kernels.timed
+from nbcnn.kernels.digest import fingerprint
+from nbcnn.kernels.jit import OPTIONS
 from nbcnn.kernels import packs, sgd, tape, timed, turns
 from nbcnn.kernels.avg_pool2d import direct
 kernels = [packs.add, turns.add_in_turn, tape.play, tape.play_pieces, sgd.sgd_step, direct.forward, timed.play_timed]
 for function in kernels:
-    print(function.py_func.__name__, function.digest)
+    print(function.py_func.__name__, fingerprint(function.py_func, OPTIONS).digest)
 """
 
 CHANGES = {
@@ -381,10 +383,10 @@ def test_an_upgrade_never_runs_stale_code(base: Base, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("what", ["sys.version", "numba.__version__", "llvmlite.__version__", "numpy.__version__"])
 def test_other_versions_of_what_compiles_have_other_entries(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from nbcnn.kernels.digest import digest_of
+    from nbcnn.kernels.digest import fingerprint
     from nbcnn.kernels.sgd import sgd_step
 
-    before = digest_of(sgd_step.py_func, {})
+    before = fingerprint(sgd_step.py_func, {})
     module, name = what.split(".")
     monkeypatch.setattr(sys.modules[module], name, "another")
-    assert digest_of(sgd_step.py_func, {}) != before
+    assert fingerprint(sgd_step.py_func, {}) != before
