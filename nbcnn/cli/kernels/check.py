@@ -33,6 +33,12 @@ WIDTH = 100
     show_default=True,
     help="How many threads call kernels at once; 2 or more, for races are looked for.",
 )
+@click.option(
+    "--patience",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="How long a call of a kernel may take, with compiling. [default: NBCNN_PATIENCE, else 100]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @plugin_option
 @click.pass_context
@@ -44,6 +50,7 @@ def command(
     dtype: str | None,
     seed: int,
     threads: int,
+    patience: float | None,
     as_json: bool,
 ) -> None:
     """Check a backend by name (direct, or conv2d=direct), all of an op, those of a plugin's file, or every known one.
@@ -54,7 +61,7 @@ def command(
     from nbcnn.check.choice import chosen
     from nbcnn.check.suite import DTYPES
 
-    options = Options(quick=quick, seed=seed, threads=threads, dtypes=(dtype,) if dtype else DTYPES)
+    options = Options(quick, seed, threads, (dtype,) if dtype else DTYPES, call=patience)
     pairs = chosen(what, op)
     with _progress() as progress:
         reports = check_backends(pairs, options, progress)
