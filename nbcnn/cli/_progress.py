@@ -55,6 +55,7 @@ class Progress(Display, Reporter):
         )
         self._run = run
         self._print(f"run folder: {run.folder}")
+        doing.tell(now="the first step of the training", may_last=True)
         if self._resumed:
             self._records += run.metrics()
             self._print(f"going on {_place(self._resumed)}")

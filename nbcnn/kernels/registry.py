@@ -151,7 +151,7 @@ def backend(op: str, name: str = DEFAULT) -> Backend:
         )
     if (op, name) not in _registered:
         importlib.import_module(f"{__package__}.{op}.{name}")
-    if (op, name) in added():
+    if not inspect.isclass(_registered[op, name]):
         obligations.check_class(_registered[op, name])
     return _registered[op, name]()
 
