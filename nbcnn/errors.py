@@ -95,6 +95,17 @@ class TrainingError(NbcnnError):
     """Training that cannot go on, for instance because the loss is no longer a number."""
 
 
+_NAME = re.compile(r"[^\W\d_][\w-]{0,99}|_[\w-]{1,99}")
+_NOT_TEXT = ("true", "false", "yes", "no", "on", "off", "null", "none")
+
+
+def unfit_name(name: object) -> str | None:
+    """Why something can't be the name of a backend, layer, optimizer or data set; or None. YAML and options say it."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        return "letters, digits, _ and -, and no digit first"
+    return f"YAML takes {name} for something else than a name" if name.lower() in _NOT_TEXT else None
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Say which known name is meant by a wrong one: ``did you mean relu?`` and the list, or the list alone."""
     names = sorted(known)

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from nbcnn import doing
 from nbcnn.blas import one_blas_thread
 from nbcnn.buffers import zeros
 from nbcnn.crew import Crew
@@ -68,7 +69,9 @@ def race(
     expect_calls([(getattr(kernels[name], d), first[d]) for name in names for d in dict.fromkeys(["forward", *wanted])])
     for name in names:  # compiled here, in one thread, before the clock
         for direction in dict.fromkeys(["forward", *wanted]):  # its output is what gradients of pooling read
+            doing.tell(now=f"{direction} of {problem.op}={name}, which is timed,", may_last=True)
             _tape(problem, name, direction, packs[0][:1])()
+    doing.tell(now="")
     crew = Crew(threads)
     try:
         with one_blas_thread():

@@ -13,9 +13,13 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
-from nbcnn.errors import NbcnnError, nearest, shown
+from nbcnn.errors import NbcnnError, nearest, shown, unfit_name
 
 T = TypeVar("T")
+
+
+_WORDS = {"data set": "dataset"}
+"""Kinds whose decorator is called otherwise."""
 
 
 class Registry(Generic[T]):
@@ -40,7 +44,12 @@ class Registry(Generic[T]):
         self.everyone.append(self)
 
     def register(self, name: str | None = None) -> Callable[[T], T]:
-        """Decorate a class (or call on an object) to make it known: under ``name``, or its file's name."""
+        """Decorate a class (or call on an object) to make it known: under ``name``, or its file's name.
+
+        Raises ``error`` for a name that is taken or unfit, and for a thing of another kind.
+        """
+        if not (name is None or isinstance(name, str)):
+            raise self.error(_without_parentheses(self.kind, name))
 
         def keep(thing: T) -> T:
             caller = sys._getframe(1)
@@ -49,6 +58,10 @@ class Registry(Generic[T]):
             outside = not module.startswith(f"{self.package}.")
             if outside:
                 self._discover()  # built-in things come first: it is not they that have to be renamed
+            if reason := unfit_name(called):
+                raise self.error(
+                    f"{shown(file)}:{caller.f_lineno}: {called!r} can't be the name of a {self.kind}: {reason}"
+                )
             if called in self._things:
                 first, second = shown(self._files[called]), shown(file)
                 raise self.error(
@@ -115,3 +128,11 @@ class Registry(Generic[T]):
                 got = f"got {value!r}" if hasattr(thing, attribute) else "it sets none"
                 return f"class {thing.__name__} must set {attribute} to {kind} ({base.__module__}); {got}"
         return None
+
+
+def _without_parentheses(kind: str, thing: Any) -> str:
+    """What to say where a decorator got the class itself."""
+    word = _WORDS.get(kind, kind)
+    if not hasattr(thing, "__name__"):
+        return f'a {kind}\'s name is a text, got {thing!r}: @register.{word}() or @register.{word}("name")'
+    return f"the decorator above {thing.__name__} needs parentheses: @register.{word}()"

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from nbcnn import doing
 from nbcnn.check.calls import Array
 from nbcnn.check.jacobian import EPS
 from nbcnn.check.report import Report
@@ -40,6 +41,7 @@ def check_network(op: str, name: str, report: Report) -> None:
         if not _accepted(config, op, name):
             continue
         words = _words(layers)
+        doing.tell(now="a kernel in a training step", problem=words)
         try:
             _gradient(config, words, report)
             for dtype in ("float32", "float64"):

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from nbcnn import doing
 from nbcnn.check.calls import PACKS, Array, Arrays, calls
 from nbcnn.check.fence import Fence, holds
 from nbcnn.check.report import Report
@@ -42,6 +43,7 @@ def run(found: OneImage, problem: Any, inputs: Arrays) -> tuple[Array, list[str]
     read = [fence.input(name, inputs[name]) for name in calls(problem)[0].reads]
     y = fence.output("y", problem.y_shape, problem.dtype)
     work = fence.output("work", (found.workspace,), problem.dtype, "scratch")
+    doing.tell(now="single's forward")
     try:
         with np.errstate(all="ignore"):
             given_back: Any = found.forward(*read, y, work)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from nbcnn import doing
 from nbcnn.check.patterns import patterns
 
 CHECKS = {
@@ -100,6 +101,7 @@ class Report:
     @contextmanager
     def timed(self, check: str) -> Iterator[None]:
         """Time spent inside counts for a kind of check."""
+        doing.tell(check=check)
         since = time.perf_counter()
         try:
             yield
@@ -132,6 +134,15 @@ class Report:
     def sound(self) -> bool:
         """Whether nothing broke the contract so far; if something did, what follows would be laid to other causes."""
         return not ("contract" in self.tallies and self.tallies["contract"].failed)
+
+    def take(self, other: Report) -> None:
+        """What another report of the same backend has found, in other kinds of checks."""
+        self.problems, self.left_out, self.tolerance = other.problems, other.left_out, other.tolerance
+        self.tallies |= other.tallies
+        self.failures += other.failures
+        self.seen |= other.seen
+        self.refused |= other.refused
+        self.notes += other.notes
 
     def refuse(self, reason: str) -> None:
         """Count a refusal under a reason of the same words."""

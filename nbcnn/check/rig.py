@@ -7,9 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nbcnn import doing
 from nbcnn.check.calls import Array, Arrays, Call, calls, dtype, shape
 from nbcnn.check.fence import Fence, holds
+from nbcnn.check.grid import Case
+from nbcnn.check.words import described
 from nbcnn.kernels.contract import Backend
+from nbcnn.plugins.callgraph import recursion
 
 Fill = Callable[[str, Array], None]
 """Prepares an array that a kernel is going to write, or its scratch (``work``), before the call."""
@@ -24,6 +28,8 @@ class Rig:
 
     def __init__(self, backend: Backend, problem: Any) -> None:
         self.backend, self.problem = backend, problem
+        if doing.is_watched():
+            doing.tell(problem=described(Case(problem)))
         self.kernels = _called("build", backend.build, problem)
         kind = problem.kernels
         if not isinstance(self.kernels, kind):
@@ -33,8 +39,10 @@ class Rig:
             if not callable(kernel):
                 raise BrokenError(f"build() must return kernels that can be called; {name} is {_named(kernel)}")
         self.workspace = _called("workspace", backend.workspace, problem)
-        if not isinstance(self.workspace, int | np.integer) or self.workspace < 0:
+        if isinstance(self.workspace, bool) or not isinstance(self.workspace, int | np.integer) or self.workspace < 0:
             raise BrokenError(f"workspace() must return a whole number, 0 or more, got {self.workspace!r}")
+        if doing.is_watched():
+            doing.tell(recursion=next(filter(None, map(recursion, self.kernels)), ""))
 
     def run(
         self, inputs: Arrays, only: Iterable[str] | None = None, backwards: bool = False, fill: Fill | None = None
@@ -109,13 +117,14 @@ STRANGE = {
 
 
 def _called(what: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    doing.tell(now=what)
     try:
         return function(*arguments)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise BrokenError(f"{what} raised {type(error).__name__}: {_sentence(error)}") from error
 
 
-def _sentence(error: Exception) -> str:
+def _sentence(error: BaseException) -> str:
     """What an error says, in one line: of Numba's pages the sentences that tell most."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     useful = [

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from nbcnn import doing
 from nbcnn.blas import one_blas_thread
 from nbcnn.check.calls import calls, shape
 from nbcnn.check.grid import Case, grid, of_dtype
@@ -23,8 +24,8 @@ from nbcnn.check.nonfinite import check_nonfinite
 from nbcnn.check.odd import busy, tiny
 from nbcnn.check.one_image import CHECK as ONE_IMAGE
 from nbcnn.check.oracle import ORACLES
-from nbcnn.check.outofbounds import CHECK as OUT_OF_BOUNDS
-from nbcnn.check.outofbounds import Child
+from nbcnn.check.outofbounds import check_bounds
+from nbcnn.check.plugged import check_plugins
 from nbcnn.check.report import Report
 from nbcnn.check.rig import BrokenError, Rig
 from nbcnn.check.threads import check_threads
@@ -50,8 +51,10 @@ class Options:
     dtypes: tuple[str, ...] = DTYPES
     patience: float = 300.0
     """seconds for one backend's grid"""
+    call: float | None = None
+    """seconds for one call of a plugin's kernel, with compiling; None for NBCNN_PATIENCE, or 100"""
     bounds: bool = True
-    """with the part in a process of its own"""
+    """with processes of their own: for what indices it uses, and for all that plugins register"""
 
 
 def check_backend(op: str, name: str, options: Options | None = None, progress: Progress | None = None) -> Report:
@@ -64,37 +67,32 @@ def check_backends(
 ) -> list[Report]:
     """The same for several, as pairs of op and name; ``progress(op, done, of)`` is called as cases are done."""
     options, tell = options or Options(), progress or (lambda what, done, of: None)
-    reports = [_report(op, name) for op, name in which]
-    child = None if not (compiler()["compiled"] and options.bounds) else Child(reports, options.seed)
-    try:
-        if child:
+    reports = [report_of(op, name) for op, name in which]
+    inside = reports
+    if options.bounds:
+        seconds = options.call or doing.patience()
+        if compiler()["compiled"]:
             tell("out of bounds", 0, 1)
-            child.collect()
-        inside = [report for report in reports if not _out_of_bounds(report)]
-        with one_blas_thread(), np.errstate(all="ignore"):
-            for op in dict.fromkeys(report.op for report in inside):
-                of_op = [report for report in inside if report.op == op]
-                taken = _check_grid(op, of_op, options, tell)
-                for number, report in enumerate(of_op):
-                    tell(f"{op}={report.name}", number, len(of_op))
-                    _check_more(report, taken[report.name], options)
-    except BaseException:
-        if child:
-            child.stop()
-        raise
+            inside = check_bounds(reports, options.seed, seconds)
+        inside = check_plugins(inside, options, seconds, tell)
+    check_here(inside, options, tell)
     return reports
 
 
-def _out_of_bounds(report: Report) -> bool:
-    """Whether a backend left its arrays in the other process; running it here could end this one."""
-    found = report.tallies.get(OUT_OF_BOUNDS)
-    if not (found and found.failed):
-        return False
-    report.notes.append(f"all other checks were left out until `{OUT_OF_BOUNDS}` passes: they could end the program")
-    return True
+def check_here(reports: Sequence[Report], options: Options, tell: Progress) -> None:
+    """All checks but that of bounds, in this process."""
+    with one_blas_thread(), np.errstate(all="ignore"):
+        for op in dict.fromkeys(report.op for report in reports):
+            of_op = [report for report in reports if report.op == op]
+            taken = _check_grid(op, of_op, options, tell)
+            for number, report in enumerate(of_op):
+                tell(f"{op}={report.name}", number, len(of_op))
+                doing.tell(pair=(op, report.name))
+                _check_more(report, taken[report.name], options)
 
 
-def _report(op: str, name: str) -> Report:
+def report_of(op: str, name: str) -> Report:
+    """An empty report of a backend; raises KernelError for an unknown one, or an op that can't be checked."""
     backend = registry.backend(op, name)
     if op not in ORACLES:
         raise KernelError(f"{op} can't be checked: nbcnn.check has no oracle for it (it has: {', '.join(ORACLES)})")
@@ -133,6 +131,7 @@ def _check_grid(op: str, reports: Sequence[Report], options: Options, tell: Prog
 
 def _check_one(report: Report, case: Case, made: list[Sample]) -> bool:
     """One case on one backend, if it takes it."""
+    doing.tell(pair=(report.op, report.name), check="contract")
     if not accepted(report, case):
         return False
     report.problems += 1
@@ -149,6 +148,7 @@ def _check_one(report: Report, case: Case, made: list[Sample]) -> bool:
 
 def stated(report: Report, case: Case) -> float:
     """A backend's tolerance; raises BrokenError for one that can't be meant."""
+    doing.tell(now="tolerance")
     try:
         tolerance = registry.tolerance(case.problem, report.name)
     except Exception as error:
@@ -214,6 +214,7 @@ def _note_looseness(report: Report) -> None:
 
 def takes(backend: Any, problem: Any) -> bool:
     """Whether a backend says that it can do a problem."""
+    doing.tell(now="supports")
     try:
         return backend.supports(problem) is None
     except Exception:
@@ -227,6 +228,8 @@ def weight(problem: Any) -> int:
 
 def accepted(report: Report, case: Case) -> bool:
     """Whether the backend takes a problem; if not, its refusal, or what is wrong with that, is written down."""
+    if doing.is_watched():
+        doing.tell(now="supports", problem=described(case), recursion="")
     try:
         reason: Any = registry.backend(report.op, report.name).supports(case.problem)
     except Exception as error:

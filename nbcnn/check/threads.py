@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from nbcnn import doing
 from nbcnn.check.calls import Array, Arrays, Call, calls, dtype, shape
 from nbcnn.check.data import cast, rounded
 from nbcnn.check.fence import fenced
@@ -88,6 +89,7 @@ def check_threads(backend: Backend, problem: Any, threads: int, report: Report) 
     case = Case(problem)
     try:
         rig = Rig(backend, problem)
+        doing.tell(now=f"one of the kernels, called by {threads} threads at once,")
         wrong, calls_made = _run(rig, threads)
     except BrokenError as error:
         report.fail(CHECK, str(error), described(case))

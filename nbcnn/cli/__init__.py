@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-from nbcnn import __version__
+from nbcnn import __version__, doing
+from nbcnn.cli import _watched
 from nbcnn.cli._habits import better_words
 from nbcnn.cli._say import say
 from nbcnn.cli._verbs import Verbs
@@ -37,6 +38,8 @@ def main(args: list[str] | None = None) -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without × shows ?
     try:
+        if args is None and _watched.needed(words):
+            _watched.watch(words)
         code = nbcnn.main(words, prog_name="nbcnn", standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
@@ -61,6 +64,8 @@ def main(args: list[str] | None = None) -> None:
         say(f"error: {what}{error.strerror or error}", err=True)
         code = _told(2, debug)
         sys.stdout = None
+    finally:
+        doing.tell(done=True)
     sys.exit(code if isinstance(code, int) else 0)
 
 

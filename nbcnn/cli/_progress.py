@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
+from nbcnn import doing
 from nbcnn.cli._display import Display, loss_text, with_plugins
-from nbcnn.errors import TrainingError
+from nbcnn.errors import TrainingError, printable
 from nbcnn.kernels.registry import backend_names
 from nbcnn.training import Reporter
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from nbcnn.network import Network
     from nbcnn.runs import Run
     from nbcnn.state import Position
+
+STEP = "a step of the training"
 
 
 class Progress(Display, Reporter):
@@ -52,6 +55,7 @@ class Progress(Display, Reporter):
         )
         self._run = run
         self._print(f"run folder: {run.folder}")
+        doing.tell(now="the first step of the training", may_last=True)
         if self._resumed:
             self._records += run.metrics()
             self._print(f"going on {_place(self._resumed)}")
@@ -68,9 +72,11 @@ class Progress(Display, Reporter):
             completed = (epoch - 1) * images + self._seen
             self._task = self._bar.add_task("", total=epochs * images, completed=completed, numbers="")
         self._bar.update(self._task, description=f"epoch {epoch}/{epochs}")
+        doing.tell(now=STEP, may_last=True)
 
     def step(self, images: int, loss: float, accuracy: float) -> None:
         """One batch is done."""
+        doing.tell(now=STEP, may_last=True)
         self._seen, self._loss, self._right = (
             self._seen + images,
             self._loss + loss * images,
@@ -84,6 +90,7 @@ class Progress(Display, Reporter):
 
     def epoch_done(self, record: Mapping[str, Any]) -> None:
         """Print the epoch's line."""
+        doing.tell(now="")
         self._records.append(record)
         width = len(str(self._epochs))
         train, test = loss_text(record["train_loss"]), loss_text(record["test_loss"])
@@ -96,6 +103,12 @@ class Progress(Display, Reporter):
     def saved(self, position: Position) -> None:
         """Remember what training could be resumed from."""
         self._saved = position
+        if self._run is not None and position.step and doing.is_watched():
+            folder = self._run.folder
+            doing.tell(
+                saved=f"{printable(str(folder))} keeps what was saved {_place(position)}. To go on from there: "
+                + with_plugins(f"train --resume {quote(str(folder))}")
+            )
 
     def stopped(self) -> None:
         """Say what is left of a training that was interrupted."""

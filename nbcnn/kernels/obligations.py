@@ -120,11 +120,11 @@ def _ask(function: Any, name: str, backend: Any, *arguments: Any) -> Any:
         return function(*arguments)
     except NbcnnError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise failure(backend, name, error) from error
 
 
-def failure(backend: Any, name: str, error: Exception) -> KernelError:
+def failure(backend: Any, name: str, error: BaseException) -> KernelError:
     """An exception out of a backend's function: the innermost line of the backend's own file, and what it says."""
     kind = backend if inspect.isclass(backend) else type(backend)
     line = next((n for f, n in _lines(error) if f == _file(kind)), None)

@@ -10,11 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from nbcnn import doing
 from nbcnn.errors import NbcnnError, PluginError, shown
 from nbcnn.kernels import registry as kernels
 from nbcnn.kernels.sources import file_digest, texts
 from nbcnn.plugins.modules import forget_modules, module_name, run_file, run_module
 from nbcnn.plugins.places import Installed, find_plugin
+from nbcnn.plugins.surroundings import undisturbed
 from nbcnn.registry import Registry
 
 VARIABLE = "NBCNN_PLUGINS"
@@ -152,22 +154,29 @@ def _text(module: str) -> str:
 @contextmanager
 def _all_or_nothing(place: str, drop_modules: Callable[[], object]) -> Iterator[list[Thing]]:
     """Inside, a plugin runs; at the end, the list has what it registered, unless that fails the contract."""
-    from nbcnn.plugins.trial import try_thing
+    from nbcnn.plugins.trial import check_ops, try_thing
 
-    before, things = set(_registered()), list[Thing]()
+    before, things, state = set(_registered()), list[Thing](), doing.told()
+    doing.tell(now=f"loading {place}", plugins=", ".join(filter(None, (state.get("plugins"), place))))
     try:
-        yield things
-        things += _new(before)
-        if not things:
-            raise PluginError(
-                f"{place}: it registers nothing; put a decorator above its class, such as "
-                '@register.backend("conv2d") (from nbcnn import register)'
-            )
-        for thing in things:
-            try_thing(*thing)
+        with undisturbed(place):
+            yield things
+        with undisturbed(place):
+            things += _new(before)
+            if not things:
+                raise PluginError(
+                    f"{place}: it registers nothing; put a decorator above its class, such as "
+                    '@register.backend("conv2d") (from nbcnn import register)'
+                )
+            check_ops(thing for thing in things if thing[0].startswith(_BACKEND))
+            for thing in things:
+                try_thing(*thing)
+        files = state.get("files", []) + [place] * any(kind.startswith(_BACKEND) for kind, _ in things)
+        doing.tell(now=state.get("now", ""), files=files)
     except BaseException as error:
         _take_back(_new(before))
         drop_modules()
+        doing.tell(now=state.get("now", ""), plugins=state.get("plugins", ""))
         if isinstance(error, NbcnnError) and not isinstance(error, PluginError):
             raise PluginError(str(error)) from error
         raise

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from nbcnn.errors import KernelError, PluginError, shown
+from nbcnn import doing
+from nbcnn.errors import KernelError, PluginError, closest, shown
 from nbcnn.kernels import obligations, registry
 from nbcnn.kernels.contract import (
     LANES,
@@ -17,6 +19,7 @@ from nbcnn.kernels.contract import (
     Pool2dProblem,
     WeightedKernels,
 )
+from nbcnn.plugins.callgraph import printing, recursion
 from nbcnn.registry import Registry
 
 
@@ -57,20 +60,58 @@ def try_thing(kind: str, name: str) -> None:
                 )
 
 
+def check_ops(backends: Iterable[tuple[str, str]]) -> None:
+    """That each ``(backend of OP, name)`` is of an op that some layer is computed by; raises PluginError.
+
+    A plugin may add an op, together with the layer that it is for: then nobody can have meant another one.
+    """
+    known = set(registry.built_in_ops())
+    for kind, name in backends:
+        op = kind.removeprefix("backend of ")
+        if op not in known and op not in _ops_of_layers():
+            file, near = shown(str(registry.file_of(op, name))), closest(op, known)
+            meant = f"did you mean {near}?" if near else f"known: {', '.join(sorted(known))}"
+            raise PluginError(
+                f"{file}: backend {name} is of the op {op!r}, by which no layer is computed; {meant} (A new op comes "
+                f"with a layer that has op = {op!r}, registered in the same file.)"
+            )
+
+
+def _ops_of_layers() -> set[str]:
+    return {
+        getattr(one.get(name), "op", None) or "" for one in Registry.everyone if one.kind == "layer" for name in one
+    }
+
+
 def try_backend(op: str, name: str) -> None:
     """Ask a backend about small problems; build and compile the kernels of the first one that it takes."""
     kind = registry.added()[op, name]
+
+    def begin(what: str) -> None:
+        doing.tell(now=f"{shown(str(registry.file_of(op, name)))}: {what} of {op}={name}")
+
+    begin("the class")
     obligations.check_class(kind)
     backend, taken = registry.backend(op, name), False
     for problem in small_problems(op):
+        begin("supports")
         if obligations.refusal(backend, problem) is not None or taken:
             continue
         taken = True
+        begin("workspace or build")
         floats = obligations.scratch(backend, problem)
         kernels = obligations.kernels(backend, problem)
         obligations.check_statements(backend, problem)
         for direction, kernel, arrays in _calls(problem, kernels, floats):
+            begin(direction)
+            if cycle := recursion(kernel):
+                doing.tell(recursion=cycle)
+            if place := printing(kernel):
+                warnings.warn(
+                    f"{place}: {direction} prints, at each of its calls, in a training at every step", stacklevel=2
+                )
             _try_kernel(backend, direction, kernel, arrays)
+        begin("single")
         if found := obligations.one_image(backend, problem):
             _try_kernel(backend, "single's forward", found.forward, _one_image(problem, found.workspace))
 

@@ -33,6 +33,12 @@ WIDTH = 100
     show_default=True,
     help="How many threads call kernels at once; 2 or more, for races are looked for.",
 )
+@click.option(
+    "--patience",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="How long a call of a kernel may take, with compiling. [default: NBCNN_PATIENCE, else 100]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @plugin_option
 @click.pass_context
@@ -44,6 +50,7 @@ def command(
     dtype: str | None,
     seed: int,
     threads: int,
+    patience: float | None,
     as_json: bool,
 ) -> None:
     """Check a backend by name (direct, or conv2d=direct), all of an op, those of a plugin's file, or every known one.
@@ -53,22 +60,30 @@ def command(
     from nbcnn.check import Options, check_backends
     from nbcnn.check.choice import chosen
     from nbcnn.check.suite import DTYPES
+    from nbcnn.cli.kernels._exercise import led
 
-    options = Options(quick=quick, seed=seed, threads=threads, dtypes=(dtype,) if dtype else DTYPES)
+    options = Options(quick, seed, threads, (dtype,) if dtype else DTYPES, call=patience)
     pairs = chosen(what, op)
+    open_ones = [found for pair in pairs if (found := led(*pair, patience, as_json))]
+    pairs = [pair for pair in pairs if pair not in [(one["op"], one["name"]) for one in open_ones]]
+    if open_ones and not pairs:
+        if as_json:
+            say(json.dumps({"exercises": open_ones}))
+        context.exit(1)
     with _progress() as progress:
         reports = check_backends(pairs, options, progress)
     passed, failed = sum(report.passed for report in reports), sum(report.failed for report in reports)
     refused = sum(sum(report.refused.values()) for report in reports)
     if as_json:
+        more = {"exercises": open_ones} if open_ones else {}
         totals = {"passed": passed, "refused": refused, "failed": failed, "seed": seed, "quick": quick}
-        say(json.dumps({"backends": [report.as_mapping() for report in reports], **totals}))
+        say(json.dumps({"backends": [report.as_mapping() for report in reports], **totals, **more}))
     else:
         for report in reports:
             _show(report)
         many = "backend" if len(reports) == 1 else "backends"
         say(f"{passed:,} checks of {len(reports)} {many} passed, {refused:,} refused with a reason, {failed:,} failed")
-    context.exit(1 if failed else 0)
+    context.exit(1 if failed or open_ones else 0)
 
 
 def _show(report: Report) -> None:

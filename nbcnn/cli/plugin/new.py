@@ -11,18 +11,26 @@ from nbcnn.cli._say import say
 KINDS = ("backend", "layer", "optimizer", "dataset")
 
 
-@click.command("new", short_help="Write a commented plugin that works already.")
+@click.command("new", short_help="Write a commented plugin that works already, or an exercise.")
 @click.argument("name")
-@click.option("--kind", type=click.Choice(KINDS), required=True, help="What it adds; a backend is one of conv2d.")
-def command(name: str, kind: str) -> None:
+@click.option("--kind", type=click.Choice(KINDS), help="What it adds; a backend is one of conv2d.")
+@click.option("--exercise", is_flag=True, help="A backend whose loops are left to you; kernels check leads through it.")
+def command(name: str, kind: str | None, exercise: bool) -> None:
     """Write NAME.py here: a plugin of one kind that works as it is, with comments that say what each part is for.
 
-    What it registers is called NAME. A file that is there already is never overwritten.
+    What it registers is called NAME. A file that is there already is never overwritten. With --exercise it is a
+    convolution to be written by you.
     """
+    from nbcnn.cli.plugin._names import unfit
     from nbcnn.errors import PluginError
 
-    if reason := _unfit(name, kind):
+    if exercise and kind not in (None, "backend"):
+        raise click.UsageError(f"--exercise is a backend of conv2d; leave out --kind {kind}.")
+    if kind is None and not exercise:
+        raise click.UsageError(f"Missing option '--kind': one of {', '.join(KINDS)}; or --exercise.")
+    if reason := unfit(name, kind or "backend"):
         raise PluginError(f"{name!r} can't be the name of a plugin: {reason}")
+    kind = "exercise" if exercise else str(kind)
     path = Path(f"{name}.py")
     text = (Path(__file__).parent / "_templates" / f"{kind}.py").read_text(encoding="utf-8")
     try:
@@ -40,6 +48,7 @@ def command(name: str, kind: str) -> None:
 
 
 _WHAT = {
+    "exercise": "a backend of conv2d whose loops are yours to write",
     "backend": "a backend of conv2d, the formula as it stands",
     "layer": "a layer, an activation with a slope",
     "optimizer": "an optimizer, Lion",
@@ -47,6 +56,7 @@ _WHAT = {
 }
 _TRAIN = "train lenet-relu --epochs 1 --plugin {name}.py"
 _NEXT = {
+    "exercise": (("which kernel comes first, and what is wrong with it", "kernels check {name}.py"),),
     "backend": (
         ("hold it against the definition, its gradients and the contract", "kernels check {name}.py"),
         ("train with it", "train lenet --epochs 1 --plugin {name}.py --backend conv2d={name}"),
@@ -61,28 +71,3 @@ _NEXT = {
         ("train on it", _TRAIN + " --data {name}"),
     ),
 }
-
-
-def _unfit(name: str, kind: str) -> str | None:
-    """Why a name can't be given to a new plugin, or None."""
-    from keyword import iskeyword
-
-    if not name.isidentifier() or iskeyword(name) or not name.isascii():
-        return "it becomes the name of a Python file, so letters, digits and _, without .py"
-    if kind == "backend":
-        from nbcnn.kernels.registry import AUTO, backend_names
-
-        taken = name == AUTO or name in backend_names("conv2d")
-    elif kind == "layer":
-        from nbcnn.layers import LAYERS
-
-        taken = name in LAYERS
-    elif kind == "optimizer":
-        from nbcnn.optim import OPTIMIZERS
-
-        taken = name in OPTIMIZERS
-    else:
-        from nbcnn.data import DATASETS
-
-        taken = name in DATASETS
-    return f"there is one called {name} already; choose another" if taken else None
