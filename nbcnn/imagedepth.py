@@ -37,12 +37,24 @@ class Deep(NamedTuple):
         return self.values.dtype.kind == "f"
 
     @property
+    def opaque(self) -> np.ndarray | None:
+        """Which pixels (H, W) can be seen at all; None for all."""
+        found: np.ndarray | None = None
+        if self.mode in ("LA", "RGBA"):
+            found = self.values[..., -1] > 0
+        elif self.clear is not None:
+            other = self.values != self.clear
+            found = other.any(axis=2) if self.values.ndim == 3 else other
+        return found
+
+    @property
     def range(self) -> tuple[float, float]:
-        """The darkest and the lightest number; what is transparent in a channel of its own is none."""
-        shown = (
-            self.values[..., : -1 if self.mode in ("LA", "RGBA") else None] if self.values.ndim == 3 else self.values
-        )
-        return shown.min().item(), shown.max().item()
+        """The darkest and the lightest number of what can be seen; programs write any number where nothing is."""
+        shown = self.values[..., :-1] if self.mode in ("LA", "RGBA") else self.values
+        opaque = self.opaque
+        if opaque is not None:
+            shown = shown[opaque]
+        return (shown.min().item(), shown.max().item()) if shown.size else (0, 0)
 
 
 def deep(decoded: Decoded, name: object) -> Deep | None:
@@ -91,12 +103,10 @@ def eight_bits(numbers: Deep, white: int) -> Image:
     if mode in ("LA", "RGBA"):
         alpha = values[..., -1]
         small[..., -1] = _scaled(alpha, white if alpha.max() <= white else FULL)
+    elif (opaque := numbers.opaque) is not None:
+        small, mode = np.dstack([small, np.where(opaque, 255, 0).astype(np.uint8)]), mode + "A"
     if numbers.negative:
         small = 255 - small
-    if numbers.clear is not None:
-        same = values == np.asarray(numbers.clear)
-        opaque = 255 * ~(same.all(axis=2) if values.ndim == 3 else same)
-        small, mode = np.dstack([small, opaque.astype(np.uint8)]), mode + "A"
     return Image.frombytes(mode, (small.shape[1], small.shape[0]), np.ascontiguousarray(small).tobytes())
 
 

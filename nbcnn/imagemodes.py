@@ -65,16 +65,17 @@ def _on_white(picture: Image, steps: list[Step]) -> Image:
 
 
 def _from_lab(picture: Image) -> Image:
-    """CIE L*a*b* under D50, a* and b* (-128 to 127) kept as 0 to 255, to sRGB: Pillow has no conversion of its own."""
+    """CIE L*a*b* under D50, in bytes of which a* and b* have a sign, to sRGB: Pillow has no conversion of its own."""
     import numpy as np
     from PIL import Image
 
     pixels = np.asarray(picture).reshape(-1, 3)
+    signed = pixels.view(np.int8)
     found = np.empty_like(pixels)
     for start in range(0, len(pixels), _BLOCK):
-        lab = pixels[start : start + _BLOCK].astype(np.float64)
-        light = (lab[:, 0] / 2.55 + 16) / 116
-        cubes = np.stack([light + (lab[:, 1] - 128) / 500, light, light - (lab[:, 2] - 128) / 200])
+        light = (pixels[start : start + _BLOCK, 0] / 2.55 + 16) / 116
+        a, b = signed[start : start + _BLOCK, 1], signed[start : start + _BLOCK, 2]
+        cubes = np.stack([light + a / 500, light, light - b / 200])
         xyz = np.where(cubes > 6 / 29, cubes**3, 3 * (6 / 29) ** 2 * (cubes - 4 / 29)) * np.array(_WHITE)[:, None]
         linear = np.clip(np.array(_TO_SRGB) @ xyz, 0, 1)
         curved = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)

@@ -7,7 +7,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from nbcnn.cli._display import Display, loss_text, with_plugins
-from nbcnn.cli._tables import wrapped
+from nbcnn.cli._tables import NO_BREAK, wrapped
 from nbcnn.errors import TrainingError
 from nbcnn.kernels.registry import backend_names
 from nbcnn.training import Reporter
@@ -45,7 +45,8 @@ class Progress(Display, Reporter):
         )
         self._print(f"{data.name}: {len(data.train.images):,} training and {len(data.test.images):,} test images")
         if data.done:
-            self._print(wrapped(f"pictures {'; '.join(data.done)}"))
+            done = "; ".join(data.done).replace(": ", f":{NO_BREAK}")  # a count stays with its words
+            self._print(wrapped(f"pictures {done}"))
         settings = network.config.train
         self._augmented(settings)
         rate = getattr(settings.optimizer.config, "lr", None)
