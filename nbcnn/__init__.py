@@ -4,6 +4,7 @@ net = nbcnn.load("lenet")            # a model's name, a YAML file or a run fold
 scores = net(x)                      # x: float32 (N, C, H, W)
 run = nbcnn.train("lenet")           # trains it; returns the run folder
 nbcnn.evaluate(run.folder).accuracy
+nbcnn.predict(run.folder, "shoe.jpg")[0].name
 nbcnn.compare("lenet", ["conv2d=direct", "conv2d=fft"])   # same seed, other kernels
 """
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from nbcnn.loading import load
     from nbcnn.network import Network
     from nbcnn.plugins import load_plugin
+    from nbcnn.prediction import Prediction, predict
     from nbcnn.resuming import resume
     from nbcnn.training import train
 
@@ -31,10 +33,12 @@ _HOME = {
     "NbcnnError": "nbcnn.errors",
     "Network": "nbcnn.network",
     "Overrides": "nbcnn.config",
+    "Prediction": "nbcnn.prediction",
     "compare": "nbcnn.comparison",
     "evaluate": "nbcnn.evaluation",
     "load": "nbcnn.loading",
     "load_plugin": "nbcnn.plugins",
+    "predict": "nbcnn.prediction",
     "resume": "nbcnn.resuming",
     "train": "nbcnn.training",
 }
@@ -46,6 +50,7 @@ __all__ = [
     "NbcnnError",
     "Network",
     "Overrides",
+    "Prediction",
     "__version__",
     "compare",
     "data",
@@ -54,6 +59,7 @@ __all__ = [
     "functional",
     "load",
     "load_plugin",
+    "predict",
     "register",
     "resume",
     "train",

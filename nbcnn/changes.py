@@ -9,8 +9,9 @@ from nbcnn.config import Config
 from nbcnn.config.yaml_tree import show
 from nbcnn.errors import ConfigError
 
-FREE = {"train.epochs", "train.threads", "train.checkpoint_every", "data.data_dir", "data.folder"}
-"""Keys that decide how long, on what and from where, and no bit of any step; a digest knows other images."""
+FREE = {"train.epochs", "train.threads", "train.checkpoint_every", "data.data_dir", "data.folder", "data.white_level"}
+"""Keys that decide how long, on what, from where and how it is read, and no bit of any step; a digest knows other
+images."""
 
 
 def changes(before: Config, after: Config) -> list[str]:

@@ -12,8 +12,10 @@ from typing import Any
 from nbcnn.checkpoint import load_weights
 from nbcnn.config import Config, Overrides, load_config, model_names
 from nbcnn.errors import CheckpointError, ConfigError, is_printable, nearest, shown
+from nbcnn.facts import checked_reading, read_facts
 from nbcnn.files import read_file
 from nbcnn.network import Network, shapes_of
+from nbcnn.picture import Reading
 from nbcnn.plugins import loaded_plugins
 from nbcnn.runs import Kind, Run
 
@@ -31,22 +33,43 @@ def load(
     """A network: a model's name or a YAML path gives initial parameters, a run folder its trained ones.
 
     ``weights`` is a safetensors file to take parameters from instead, this library's or PyTorch's; ``which`` chooses
-    between a run's ``best`` and ``last`` checkpoint. Raises ConfigError, ShapeError, CheckpointError.
+    between a run's ``best`` and ``last`` checkpoint. A file of this library's brings its classes, ``mean`` and ``std``
+    too, and a warning tells where the config's are others. Raises ConfigError, ShapeError, CheckpointError.
     """
     overrides = overrides or Overrides()
     run = Run.open(str(source)) if is_run(source) else None
     config = load_config(run.folder if run else source, overrides)
     path = weights or (run.weights_path(which) if run else None)
     # Before the network's arrays are made: a config that asks for terabytes fits no file of weights that there is.
-    found = load_weights(path, shapes_of(config))[0] if path is not None else None
+    found, facts = None, None
+    if path is not None:
+        found, metadata = load_weights(path, shapes_of(config))
+        facts = read_facts(metadata, str(path))
+    if facts is not None:
+        config, differing = facts.onto(config, overrides)
+        if differing:
+            text = f"{shown(path or '')} was trained with {' and '.join(differing)} of the config: its own are used"
+            warnings.warn(text, RuntimeWarning, stacklevel=2)
     network = Network(config)
     if found is not None:
         network.load_state_dict(found, str(path))
     if run:
         info = read_info(run)
-        network.classes = tuple(info.get("classes", ()))
+        network.classes, network.reading = tuple(info.get("classes", ())), _reading(info, config, str(run.info))
         _warn_of_other_plugins(run, info)
+    if facts is not None:
+        network.classes, network.reading = facts.classes, facts.reading
     return network
+
+
+def _reading(info: Mapping[str, Any], config: Config, source: str) -> Reading | None:
+    """How a run's pictures were read, where run.json alone says it: older runs, whose weights do not."""
+    found = checked_reading(info, source)
+    if found is None or "pictures" in info:
+        return found
+    data = info.get("data")
+    how = str(data.get("source", "")) if isinstance(data, dict) else ""
+    return replace(found, pictures=config.data.folder is not None and how.endswith(")"))
 
 
 def _warn_of_other_plugins(run: Run, info: Mapping[str, Any]) -> None:
@@ -82,8 +105,7 @@ def read_info(run: Run) -> dict[str, Any]:
     classes = info.get("classes", [])
     if not (isinstance(classes, list) and all(isinstance(one, str) and is_printable(one) for one in classes)):
         raise CheckpointError(f"{run.info}: classes must be a list of printable names; restore it or train again")
-    if info.get("dark_background") not in (True, False, None):
-        raise CheckpointError(f"{run.info}: dark_background must be true, false or null; restore it or train again")
+    checked_reading(info, str(run.info))
     return info
 
 

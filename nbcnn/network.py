@@ -18,6 +18,7 @@ from nbcnn.layers import Layer
 from nbcnn.layers.base import LayerConfig
 from nbcnn.layers.composite import Sequential, SequentialConfig, all_parameters
 from nbcnn.locks import module_lock
+from nbcnn.picture import Reading
 
 if TYPE_CHECKING:
     from nbcnn.engine import Engine
@@ -48,6 +49,8 @@ class Network:
         except MemoryError:
             raise ShapeError(_too_large(self.shapes)) from None
         self.classes: tuple[str, ...] = ()
+        self.reading: Reading | None = None
+        """How pictures become what it has learned from; None where nobody has recorded it."""
         self.chosen: frozenset[str] = frozenset()
         """Paths of the layers whose backends ``auto`` has chosen."""
         self._engine: Engine | None = None

@@ -7,63 +7,94 @@ that were made in another way than those it learned from.
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from nbcnn.background import inverts
 from nbcnn.errors import DataError
-from nbcnn.imagefile import open_picture
+from nbcnn.imagedepth import FULL, Deep, deep, eight_bits
+from nbcnn.imagefile import MAX_PIXELS, Decoded, Step, open_picture
+from nbcnn.imagefit import fit
+from nbcnn.imagemodes import to_mode
 
 if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image
 
-_UNUSED = {"1": "black and white to grey", "P": "palette to colour", "CMYK": "CMYK to colour"}
-_DEEP = {"I;16", "I;16B", "I;16L", "I;16N", "I"}
+FEW_LEVELS = 16
+"""Of 255: a picture whose lightest pixel is below is nearly black."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How picture files become what a network has learned from.
+
+    ``pictures``: it learned from picture files, so none is inverted. ``dark_background`` says of all its training
+    images that their background is dark (True) or light (False); None where neither is so. ``white_level`` is what
+    white is in pictures of more than 8 bits a channel.
+    """
+
+    pictures: bool = False
+    dark_background: bool | None = None
+    white_level: int | None = None
 
 
 class Prepared(NamedTuple):
-    """A picture as a network takes it: uint8 (C, H, W), and what was done to it, in order."""
+    """A picture as a network takes it, uint8 (C, H, W), and what was done to it, in order."""
 
     image: np.ndarray
-    steps: list[str]
+    steps: list[Step]
+
+
+class Made(NamedTuple):
+    """The same before it is inverted, if it is.
+
+    ``size`` (H, W) is that before it was fitted; ``range`` the darkest and the lightest number of a picture of more
+    than 8 bits, else None.
+    """
+
+    image: np.ndarray
+    steps: list[Step]
+    size: tuple[int, int]
+    range: tuple[float, float] | None
 
 
 def prepare(
-    path: str | Path,
+    picture: str | Path | Image,
     channels: int,
     height: int,
     width: int,
     dark_background: bool | None,
     invert: bool | None = None,
+    white_level: int | None = None,
+    pictures: bool = False,
 ) -> Prepared:
     """Read a picture and make it ``channels`` × ``height`` × ``width``, nothing cropped or stretched.
 
-    Turned upright as its EXIF data say, transparent parts made white, grey or colour as the network wants, resized to
-    fit and padded with the colour of its border. It is inverted when its border is light and the training images'
-    background dark (``dark_background`` True), or the other way round; ``invert`` decides instead where it is given,
-    and nothing is inverted where both are None. Raises DataError for a file that is missing, no picture, broken or
-    larger than imagefile.MAX_PIXELS, and for a number of channels that no picture has.
+    ``picture`` is a file, or a picture of Pillow's. It is turned upright as its EXIF data say, brought to 8 bits
+    (``white_level`` becomes 255), transparent parts made white, grey or colour as the network wants, resized to fit
+    and padded with the colour of its border. It is inverted when its background is light and that of the training
+    images dark (``dark_background`` True), or the other way round; not where the training images were ``pictures``,
+    for those were not. ``invert`` decides instead where it is given. Nothing is inverted where both are None.
+
+    Raises DataError for a file that is missing, no picture, broken or larger than imagefile.MAX_PIXELS, and for a
+    number of channels that no picture has.
     """
-    import numpy as np
-
-    if channels not in (1, 3):
-        raise DataError(f"a picture has 1 channel (grey) or 3 (colour), but the network wants {channels}")
-    steps: list[str] = []
-    pixels = _pixels(Path(path), channels, steps)
-    if np.ptp(pixels.reshape(-1, channels), axis=0).max() == 0:
-        steps.append("warning: the picture is blank, all of one colour")
-    if _inverts(_border(pixels), dark_background, invert, steps):
-        pixels = 255 - pixels
-    return Prepared(_channels_first(_fit(pixels, height, width, steps)), steps or ["used as it is"])
+    image, steps, *_ = opened(picture).make(channels, (height, width), white_level)
+    if inverts(image, dark_background, invert, pictures, steps):
+        image = 255 - image
+    return Prepared(image, steps or [Step("used as it is")])
 
 
-def read(path: str | Path, channels: int, size: tuple[int, int] | None = None) -> np.ndarray:
+def read(
+    path: str | Path, channels: int, size: tuple[int, int] | None = None, white_level: int | None = None
+) -> np.ndarray:
     """What ``prepare`` makes of a picture without inverting it: uint8 (``channels``, H, W), ``channels`` 1 or 3.
 
     ``size`` is (H, W), or None for the picture's own. Raises DataError as ``prepare`` does.
     """
-    pixels = _pixels(Path(path), channels, [])
-    return _channels_first(_fit(pixels, *size, []) if size else pixels)
+    return opened(path).make(channels, size, white_level).image
 
 
 def refit(image: np.ndarray, channels: int, size: tuple[int, int] | None = None) -> np.ndarray:
@@ -72,138 +103,110 @@ def refit(image: np.ndarray, channels: int, size: tuple[int, int] | None = None)
     from PIL import Image
 
     picture = Image.fromarray(image[0] if len(image) == 1 else np.ascontiguousarray(image.transpose(1, 2, 0)))
-    pixels = np.asarray(_to_mode(picture, "L" if channels == 1 else "RGB", []))
-    return _channels_first(_fit(pixels, *size, []) if size else pixels)
+    pixels = np.asarray(to_mode(picture, "L" if channels == 1 else "RGB", []))
+    return _channels_first(fit(pixels, *size, []) if size else pixels)
 
 
-def has_dark_background(images: np.ndarray) -> bool | None:
-    """Whether images, uint8 (N, C, H, W), have a dark background: what ``prepare`` wants to know of training images.
+class Opened(NamedTuple):
+    """A picture that is decoded: ``deep`` are its numbers where they have more than 8 bits, else None."""
 
-    True or False when at least two thirds of all border pixels are dark (below 64) or light (above 191), None when
-    neither is so, as with photographs.
-    """
-    import numpy as np
+    name: object
+    decoded: Decoded
+    deep: Deep | None
+    steps: list[Step]
 
-    edge = np.ones(images.shape[2:], bool)
-    edge[1:-1, 1:-1] = False
-    # The border first: the mean of all pixels would take eight times the memory of the images.
-    border = images[:, :, edge].mean(axis=1, dtype=np.float32)
-    if np.mean(border < 64) >= 2 / 3:
-        return True
-    return False if np.mean(border > 191) >= 2 / 3 else None
+    def make(self, channels: int, size: tuple[int, int] | None, white_level: int | None) -> Made:
+        """The one way from a picture to pixels, for training, evaluation and prediction; nothing is inverted."""
+        import numpy as np
+
+        if channels not in (1, 3):
+            raise DataError(f"a picture has 1 channel (grey) or 3 (colour), but the network wants {channels}")
+        steps = list(self.steps)
+        eight = _to_eight_bits(self.deep, white_level, steps, self.name) if self.deep else self.decoded.image
+        try:
+            upright = _turned(eight, self.decoded.image, steps)
+            pixels = np.asarray(to_mode(upright, "L" if channels == 1 else "RGB", steps))
+        except (ValueError, OSError) as fault:  # a mode of a later Pillow
+            raise DataError(f"{self.name} has pixels of the kind {eight.mode}, which is not read ({fault})") from fault
+        if not self.deep and ";16" in self.decoded.rawmode:  # kinds of which Pillow gives no more
+            steps.append(Step("16 bits to 8"))
+        if np.ptp(pixels.reshape(-1, channels), axis=0).max() == 0:
+            steps.append(Step("warning: the picture is blank, all of one colour", "of one colour"))
+        tall, wide = pixels.shape[:2]
+        if size:
+            pixels = fit(pixels, *size, steps)
+        return Made(_channels_first(pixels), steps, (tall, wide), self.deep.range if self.deep else None)
 
 
-def _pixels(path: Path, channels: int, steps: list[str]) -> np.ndarray:
-    """A file upright, with eight bits a channel, nothing transparent: (H, W) for one channel, (H, W, 3) for three."""
-    import numpy as np
+def opened(picture: str | Path | Image) -> Opened:
+    """A picture of a file, or one of Pillow's; raises DataError for what can't be read."""
+    steps: list[Step] = []
+    if isinstance(picture, (str, Path)):
+        decoded, name = open_picture(Path(picture), steps), str(picture)
+    else:
+        decoded, name = _loaded(picture), "the picture"
+    return Opened(name, decoded, deep(decoded, name), steps)
 
-    picture = _upright(open_picture(path, steps), steps)
-    if picture.mode in _DEEP or picture.mode == "F":
-        picture = _to_eight_bits(picture, path, steps)
-    return np.asarray(_to_mode(picture, "L" if channels == 1 else "RGB", steps))
+
+def _loaded(picture: Image) -> Decoded:
+    """A picture of Pillow's, decoded if it is not yet."""
+    if picture.width * picture.height > MAX_PIXELS:
+        raise DataError(f"the picture is too large: {picture.width}×{picture.height} pixels; make it smaller")
+    try:
+        picture.load()
+    except Exception as fault:  # on a broken file the decoders raise nearly anything
+        raise DataError(f"the picture is broken ({fault}); save it anew") from fault
+    return Decoded(picture)
+
+
+def _to_eight_bits(found: Deep, white_level: int | None, steps: list[Step], name: object) -> Image:
+    """The white is the file's own, or that of the training pictures, or else the largest number of 16 bits."""
+    largest = found.range[1]
+    white = found.white or white_level
+    if white is None and (found.floats or largest > FULL):
+        kind = "floating-point" if found.floats else "32-bit"
+        raise DataError(f"{name} is an image of {kind} numbers, without a set white; save it with 8 or 16 bits")
+    white = white or FULL
+    kind = "floating-point numbers" if found.floats else "32 bits" if largest > FULL else "16 bits"
+    steps.append(Step(f"{kind} to 8" + (f", {white} is white" if white != FULL else ""), f"{kind} to 8"))
+    if largest > white:
+        text = f"warning: numbers up to {largest:g} are above the white level {white} and became white"
+        steps.append(Step(text, f"warning: numbers above the white level {white} became white"))
+    elif 255 * largest < FEW_LEVELS * white:
+        text = f"warning: nearly black, its lightest number is {largest:g} and white is {white}"
+        steps.append(Step(text, "nearly black"))
+    return eight_bits(found, white)
+
+
+def _turned(picture: Image, noted_in: Image, steps: list[Step]) -> Image:
+    """Turned or mirrored as the camera noted (EXIF tag 0x0112; 1 is upright) in the data of ``noted_in``."""
+    from PIL.Image import Transpose
+
+    ways = {
+        2: Transpose.FLIP_LEFT_RIGHT,
+        3: Transpose.ROTATE_180,
+        4: Transpose.FLIP_TOP_BOTTOM,
+        5: Transpose.TRANSPOSE,
+        6: Transpose.ROTATE_270,
+        7: Transpose.TRANSVERSE,
+        8: Transpose.ROTATE_90,
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # Pillow only warns of data that it can't read
+        try:
+            way = ways.get(noted_in.getexif().get(0x0112, 1))
+        except Exception:
+            steps.append(Step("its EXIF data are broken and were not used"))
+            return picture
+    if way is None:
+        return picture
+    steps.append(Step("turned upright, as its EXIF data say"))
+    turned = picture.transpose(way)
+    turned.info = picture.info
+    return turned
 
 
 def _channels_first(pixels: np.ndarray) -> np.ndarray:
     import numpy as np
 
     return np.ascontiguousarray(pixels.reshape(*pixels.shape[:2], -1).transpose(2, 0, 1))
-
-
-def _upright(picture: Image, steps: list[str]) -> Image:
-    """Turned or mirrored as the camera noted (EXIF tag 0x0112; 1 is upright)."""
-    from PIL import ImageOps
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")  # Pillow only warns of data that it can't read
-        try:
-            noted = picture.getexif().get(0x0112, 1)
-            turned = ImageOps.exif_transpose(picture)
-        except Exception:
-            steps.append("its EXIF data are broken and were not used")
-            return picture
-    if noted in range(2, 9):
-        steps.append("turned upright, as its EXIF data say")
-    return turned
-
-
-def _to_mode(picture: Image, mode: str, steps: list[str]) -> Image:
-    """Eight bits a channel, no transparency, grey (L) or colour (RGB)."""
-    from PIL import Image
-
-    if picture.has_transparency_data:
-        layered = picture.convert("RGBA")
-        if min(layered.getchannel("A").tobytes()) < 255:
-            steps.append("transparent parts made white")
-        paper = Image.new("RGBA", layered.size, "white")
-        flat = Image.alpha_composite(paper, layered).convert("RGB")
-        picture = flat.convert("L") if picture.mode in ("L", "LA", "La") else flat
-    if picture.mode in _UNUSED:
-        steps.append(_UNUSED[picture.mode])
-        picture = picture.convert("L" if picture.mode == "1" else "RGB")
-    if picture.mode == mode:
-        return picture
-    if picture.mode != "L" and mode == "L":
-        steps.append("colour to grey")
-    elif picture.mode == "L":
-        steps.append("grey to colour: the same in red, green and blue")
-    return picture.convert(mode)
-
-
-def _to_eight_bits(picture: Image, path: Path, steps: list[str]) -> Image:
-    """16 bits to 8: 65535 becomes 255. Pillow's own conversion would cut everything above 255 off."""
-    import numpy as np
-    from PIL import Image
-
-    deep = np.asarray(picture)
-    if picture.mode == "F" or deep.min() < 0 or deep.max() > 65535:
-        kind = "floating-point" if picture.mode == "F" else "32-bit"
-        raise DataError(f"{path} is an image of {kind} numbers, without a set white; save it with 8 or 16 bits")
-    steps.append("16 bits to 8")
-    return Image.fromarray(((deep.astype(np.int64) + 128) // 257).astype(np.uint8))
-
-
-def _border(pixels: np.ndarray) -> np.ndarray:
-    """The median colour (C,) of the outermost pixels of an (H, W) or (H, W, C) picture."""
-    import numpy as np
-
-    rows = pixels.reshape(*pixels.shape[:2], -1)
-    edges = np.concatenate([rows[0], rows[-1], rows[1:-1, 0], rows[1:-1, -1]])
-    return np.asarray(np.median(edges, axis=0))
-
-
-def _inverts(border: np.ndarray, dark_background: bool | None, invert: bool | None, steps: list[str]) -> bool:
-    light = bool(border.mean() > 127.5)
-    if invert is not None:
-        if invert:
-            steps.append("inverted, as asked")
-        return invert
-    if dark_background is None or light != dark_background:
-        return False
-    here, there = ("light", "dark") if light else ("dark", "light")
-    steps.append(f"inverted: the background is {here}, the training images have a {there} one")
-    return True
-
-
-def _fit(pixels: np.ndarray, height: int, width: int, steps: list[str]) -> np.ndarray:
-    """Resized to fit, its proportions kept, in the middle of its own border colour."""
-    import numpy as np
-    from PIL import Image
-
-    tall, wide = pixels.shape[:2]
-    scale = min(height / tall, width / wide)
-    h, w = min(height, max(1, round(tall * scale))), min(width, max(1, round(wide * scale)))
-    original, said = pixels, []
-    if (h, w) != (tall, wide):
-        # Bilinear in Pillow averages over all pixels that go into one, and does not ring around sharp strokes.
-        pixels = np.asarray(Image.fromarray(pixels).resize((w, h), Image.Resampling.BILINEAR))
-        said.append(f"resized to {w}×{h}")
-    if (h, w) != (height, width):
-        page = np.empty((height, width, *pixels.shape[2:]), np.uint8)
-        page[...] = np.round(_border(original)).astype(np.uint8).reshape(pixels.shape[2:])
-        top, left = (height - h) // 2, (width - w) // 2
-        page[top : top + h, left : left + w] = pixels
-        pixels = page
-        said.append(f"padded to {width}×{height}")
-    if said:
-        steps.append(f"{wide}×{tall} {' and '.join(said)}")
-    return pixels

@@ -6,6 +6,7 @@ import platform
 import time
 import warnings
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
@@ -15,13 +16,12 @@ from nbcnn.data import Dataset
 from nbcnn.engine import Engine
 from nbcnn.kernels.host import target
 from nbcnn.network import Network
+from nbcnn.picture import Reading
 from nbcnn.plugins import loaded_plugins
 
 
 def description(network: Network, data: Dataset, engine: Engine) -> dict[str, Any]:
     """The content of a new run's run.json."""
-    from nbcnn.picture import has_dark_background
-
     return {
         **made_with(),
         "started": _now(),
@@ -32,9 +32,10 @@ def description(network: Network, data: Dataset, engine: Engine) -> dict[str, An
             "train": len(data.train.images),
             "test": len(data.test.images),
             "sha256": data.digest,
+            "done": list(data.done),
         },
         "classes": list(data.classes),
-        "dark_background": has_dark_background(data.train.images),
+        **asdict(network.reading or Reading()),
         "backends": {layer.path: layer.backend for layer in network.layers() if layer.op},
         "plugins": [plugin.record() for plugin in loaded_plugins()],
         "auto": [choice.record() for choice in engine.choices],

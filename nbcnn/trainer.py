@@ -10,15 +10,18 @@ from typing import NamedTuple
 import numpy as np
 
 from nbcnn.autopsy import examine, examine_update
+from nbcnn.background import has_dark_background
 from nbcnn.data import Dataset, batches, epoch_moves, epoch_order
 from nbcnn.engine import Engine
 from nbcnn.errors import TrainingError
 from nbcnn.evaluation import Evaluation, check_data, evaluate_engine
 from nbcnn.evidence import Finding
+from nbcnn.facts import Facts
 from nbcnn.kernels.ledger import announced, since, total
 from nbcnn.loading import read_info
 from nbcnn.network import Network
 from nbcnn.optim import OPTIMIZERS
+from nbcnn.picture import Reading
 from nbcnn.provenance import description, resumed
 from nbcnn.runs import Record, Run
 from nbcnn.state import Position, State, save_state
@@ -55,6 +58,7 @@ class Trainer:
         self.tested: Evaluation | None = None
         self._drawn: tuple[int, np.ndarray | None] = (0, None)
         self._unfinished = False
+        self._facts = Facts.of(network).to_metadata()
 
     @property
     def steps(self) -> int:
@@ -139,6 +143,7 @@ class Trainer:
             raise TrainingError(self._diverged(f"the test loss became {tested.loss}", examine(self.engine, "score")))
         best = (tested.accuracy, -tested.loss) > (position.best_accuracy, -position.best_loss)
         metadata = {"model": self.network.config.name, "epoch": str(record["epoch"]), "step": str(record["step"])}
+        metadata |= self._facts
         self.run.save("last", self.network.tensors, metadata)
         if best:
             self.run.save("best", self.network.tensors, metadata)
@@ -200,9 +205,17 @@ class Trainer:
 
 
 def fit(network: Network, data: Dataset) -> None:
-    """Hold a network and its data against each other, and name its classes; raises DataError, warns of spare scores."""
+    """Hold a network and its data against each other, and name its classes; raises DataError, warns of spare scores.
+
+    The network gets what is known of the data: its classes, and how its pictures were read.
+    """
     check_data(network, data)
     network.classes = data.classes
+    dark = has_dark_background(data.train.images, data.test.images)
+    network.reading = Reading(data.pictures, dark, data.white_level)
+    if data.white_level is not None:  # found in the images, and kept: others must be read as these were
+        settings = network.config.data.model_copy(update={"white_level": data.white_level})
+        network.config = network.config.model_copy(update={"data": settings})
     if network.out_shape[0] > len(data.classes):
         last = list(network.layers())[-1]
         warnings.warn(

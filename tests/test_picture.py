@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from nbcnn.background import has_dark_background
 from nbcnn.errors import DataError
-from nbcnn.picture import Prepared, has_dark_background, prepare
+from nbcnn.picture import Prepared, prepare
 
 
 def mark(height: int = 28, width: int = 28, ground: int = 0, ink: int = 200) -> np.ndarray:
@@ -219,8 +220,8 @@ def test_padding_takes_the_colour_after_inverting(tmp_path: Path) -> None:
     image, steps = prepare(saved(tmp_path / "x.png", pixels), 3, 20, 20, True)
     assert image[:, 0, 0].tolist() == [5, 15, 25]
     assert steps == [
-        "inverted: the background is light, the training images have a dark one",
         "20×10 padded to 20×20",
+        "inverted: the background is light, the training images have a dark one",
     ]
 
 
@@ -277,7 +278,7 @@ def test_the_first_frame(tmp_path: Path) -> None:
     frames[0].save(tmp_path / "x.gif", save_all=True, append_images=frames[1:])
     image, steps = grey(tmp_path / "x.gif")
     assert np.array_equal(image[0], mark())
-    assert steps[0] == "the first of 3 frames"
+    assert steps[0] == "the first of several frames"
 
 
 def test_several_steps_in_order(tmp_path: Path) -> None:
@@ -285,8 +286,8 @@ def test_several_steps_in_order(tmp_path: Path) -> None:
     pixels[10:30, 20:60] = 0
     assert grey(saved(tmp_path / "x.png", pixels), dark=True).steps == [
         "colour to grey",
-        "inverted: the background is light, the training images have a dark one",
         "80×40 resized to 28×14 and padded to 28×28",
+        "inverted: the background is light, the training images have a dark one",
     ]
 
 

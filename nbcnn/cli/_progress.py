@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbcnn import doing
 from nbcnn.cli._display import Display, loss_text, with_plugins
+from nbcnn.cli._tables import NO_BREAK, wrapped
 from nbcnn.errors import TrainingError, printable
 from nbcnn.kernels.registry import backend_names
 from nbcnn.training import Reporter
@@ -46,6 +47,9 @@ class Progress(Display, Reporter):
             f"{threads} thread{'s' if threads > 1 else ''}"
         )
         self._print(f"{data.name}: {len(data.train.images):,} training and {len(data.test.images):,} test images")
+        if data.done:
+            done = "; ".join(data.done).replace(": ", f":{NO_BREAK}")  # a count stays with its words
+            self._print(wrapped(f"pictures {done}"))
         settings = network.config.train
         self._augmented(settings)
         rate = getattr(settings.optimizer.config, "lr", None)

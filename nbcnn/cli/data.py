@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from textwrap import wrap
@@ -49,9 +50,12 @@ def list_data(data_dir: Path | None) -> None:
 @DATA_DIR
 @click.option("--size", nargs=2, type=click.IntRange(min=1), metavar="H W", help="Resize a folder's images.")
 @click.option("--grayscale", is_flag=True, help="Make a folder's images grey.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @plugin_option
-def info(what: str, data_dir: Path | None, size: tuple[int, int] | None, grayscale: bool) -> None:
+def info(what: str, data_dir: Path | None, size: tuple[int, int] | None, grayscale: bool, as_json: bool) -> None:
     """Show what is in a named data set or in a folder: splits, shape, classes, pixel statistics.
+
+    Of a folder's pictures it says what was done to how many.
 
     A folder called like a data set is written ./NAME.
     """
@@ -59,16 +63,17 @@ def info(what: str, data_dir: Path | None, size: tuple[int, int] | None, graysca
     from nbcnn.errors import DataError
     from nbcnn.plugins import remedy as hint
 
+    show = _show_json if as_json else _show
     if what in dataset_names():
         if size or grayscale:
             raise DataError(f"--size and --grayscale are for a folder of images; the data set {what} has its own")
         source = data_source(what)
         if source.locate(data_dir) is None:
             raise DataError(f"{what} is not on this machine; fetch it with: nbcnn data fetch {what}")
-        _show(source.load(data_dir), source)
+        show(source.load(data_dir), source)
     elif Path(what).exists():
         remedy = "make them alike with --size H W (height and width), which is data.size in a config"
-        _show(load_folder(Path(what), size, grayscale, remedy), None)
+        show(load_folder(Path(what), size, grayscale, remedy), None)
     else:
         raise DataError(f"{what} is neither a folder nor a named data set: {hint(what, dataset_names())}")
 
@@ -92,8 +97,6 @@ def _where(source: DataSource, data_dir: Path | None) -> str:
 
 
 def _show(dataset: Dataset, source: DataSource | None) -> None:
-    import numpy as np
-
     facts = [("name", dataset.name)]
     if source:
         facts += [("title", source.title), *_wrapped("description", source.description)]
@@ -102,16 +105,42 @@ def _show(dataset: Dataset, source: DataSource | None) -> None:
         facts.append(("licence", source.licence))
     facts.append(("images", f"{len(dataset.train):,} for training, {len(dataset.test):,} for testing"))
     facts.append(("shape", " x ".join(str(size) for size in dataset.shape) + " (channels x height x width)"))
+    facts += _wrapped("pictures", "; ".join(dataset.done))
     means, deviations = dataset.train.pixel_statistics()
     facts += _wrapped("mean", _numbers(means) + " (training pixels in 0..1, by channel)")
     facts += _wrapped("std", _numbers(deviations))
     classes = [("label", "class", "training", "test")]
-    counts = [np.bincount(split.labels, minlength=len(dataset.classes)) for split in (dataset.train, dataset.test)]
-    for label, name in enumerate(dataset.classes):
-        classes.append((str(label), name, f"{counts[0][label]:,}", f"{counts[1][label]:,}"))
+    for label, (name, train, test) in enumerate(_counts(dataset)):
+        classes.append((str(label), name, f"{train:,}", f"{test:,}"))
     _print(facts)
     say()
     _print(classes)
+
+
+def _show_json(dataset: Dataset, source: DataSource | None) -> None:
+    means, deviations = dataset.train.pixel_statistics()
+    facts = {
+        "name": dataset.name,
+        "source": dataset.source,
+        "images": {"train": len(dataset.train), "test": len(dataset.test)},
+        "shape": dataset.shape,
+        "pictures": dataset.done,
+        "white_level": dataset.white_level,
+        "mean": means,
+        "std": deviations,
+        "classes": [{"name": name, "train": train, "test": test} for name, train, test in _counts(dataset)],
+    }
+    if source:
+        facts |= {"title": source.title, "description": source.description, "licence": source.licence}
+    say(json.dumps(facts))
+
+
+def _counts(dataset: Dataset) -> list[tuple[str, int, int]]:
+    """Of each class its name and how many training and test images it has."""
+    import numpy as np
+
+    counts = [np.bincount(split.labels, minlength=len(dataset.classes)) for split in (dataset.train, dataset.test)]
+    return [(name, int(train), int(test)) for name, train, test in zip(dataset.classes, *counts, strict=True)]
 
 
 def _numbers(values: tuple[float, ...]) -> str:

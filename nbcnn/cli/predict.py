@@ -14,49 +14,51 @@ from nbcnn.cli._tables import wrapped
 @click.command("predict", short_help="What a trained network sees in pictures.")
 @click.argument("run", metavar="RUN")
 @click.argument("pictures", metavar="PICTURE...", nargs=-1, required=True)
+@click.option("--last", "which", flag_value="last", help="The latest checkpoint instead of the best one.")
+@click.option("--weights", metavar="FILE", help="A safetensors file to take the weights from instead.")
 @click.option(
-    "--invert/--no-invert", default=None, help="Swap light and dark, or never. [default: where borders differ]"
+    "--invert/--no-invert", default=None, help="Swap light and dark, or never. [default: as the training images]"
 )
 @click.option("--top", type=click.IntRange(min=1), default=3, show_default=True, help="How many guesses to print.")
 @plugin_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON list.")
-def command(run: str, pictures: tuple[str, ...], invert: bool | None, top: int, as_json: bool) -> None:
+def command(
+    run: str,
+    pictures: tuple[str, ...],
+    which: str | None,
+    weights: str | None,
+    invert: bool | None,
+    top: int,
+    as_json: bool,
+) -> None:
     """Guess the class of each PICTURE (PNG, JPEG, ...; any size, grey or colour) with the best checkpoint of RUN.
 
-    A picture is made like the training images first, and what was done to it is printed.
+    RUN is a run folder, or with --weights any model. A picture is made like the training images first, and what was
+    done to it is printed.
     """
-    import numpy as np
-
     from nbcnn.cli._compiling import compiling_is_told
     from nbcnn.errors import DataError, printable
-    from nbcnn.loading import load, read_info, trained
-    from nbcnn.picture import prepare
-    from nbcnn.report.run import probabilities
+    from nbcnn.prediction import LISTED, network_of, predictions
 
-    folder = trained(run)
-    network = load(run)
-    if len(network.out_shape) != 1:
-        raise DataError(f"{run}: its network gives {network.out_shape} numbers an image, not one score for each class")
-    channels, height, width = network.in_shape
-    dark = read_info(folder).get("dark_background")
-    found, failed = [], False
-    for picture in pictures:
-        try:
-            prepared = prepare(picture, channels, height, width, dark, invert)
-        except DataError as error:
-            say(f"error: {error}", err=True)
-            failed = True
-            continue
-        with compiling_is_told():
-            shares = probabilities(network.scores(prepared.image[None]))[0]
-        order = [int(k) for k in np.argsort(-shares, kind="stable")[:top]]
-        if as_json:
-            guesses = [{"class": network.class_name(k), "probability": float(shares[k])} for k in order]
-            found.append({"picture": picture, "guesses": guesses, "steps": prepared.steps})
-        else:
-            say(f"{printable(picture)}: {', '.join(f'{network.class_name(k)} {shares[k]:.1%}' for k in order)}")
-            say(wrapped(f"  {'; '.join(prepared.steps)}"))
+    network = network_of(run, weights, "last" if which else "best")
+    found, failed = [], 0
+    with compiling_is_told():
+        for one in predictions(network, pictures, invert):
+            if isinstance(one, DataError):
+                failed += 1
+                if failed <= LISTED:
+                    say(f"error: {one}", err=True)
+                continue
+            guesses = list(zip(one.classes[:top], map(float, one.probabilities), strict=False))
+            if as_json:
+                shown = [{"class": name, "probability": share} for name, share in guesses]
+                found.append({"picture": one.picture, "guesses": shown, "steps": one.steps})
+                continue
+            say(f"{printable(one.picture)}: {', '.join(f'{name} {share:.1%}' for name, share in guesses)}")
+            say(wrapped(f"  {'; '.join(one.steps)}"))
     if as_json:
         say(json.dumps(found))
+    if failed > LISTED:
+        say(f"error: {failed - LISTED:,} more, in all {failed:,} of {len(pictures):,} pictures can't be read", err=True)
     if failed:
         raise SystemExit(2)

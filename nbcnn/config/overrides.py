@@ -189,7 +189,7 @@ def _set_data(tree: Tree, data: str, place: Place) -> None:
     folder = absolute(data)
     stale: tuple[str, ...]
     if data in DATASETS:
-        new, stale = {"name": data}, ("name", "folder", "size", "grayscale")
+        new, stale = {"name": data}, ("name", "folder", "size", "grayscale", "white_level")
     elif os.path.isdir(folder):
         new, stale = {"folder": folder}, ("name", "folder")
     else:

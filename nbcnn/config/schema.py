@@ -86,14 +86,16 @@ def _known_data_set(name: str) -> str:
 class DataConfig(_Section):
     """Where the images come from: a data set by ``name``, or a ``folder`` of class folders of images.
 
-    ``size`` (height, width) and ``grayscale`` say how a folder's images are read. ``mean`` and ``std`` are those of
-    pixels counted from 0 (black) to 1 (white): one number, or one for each channel.
+    ``size`` (height, width), ``grayscale`` and ``white_level`` (in images of more than 8 bits) say how a folder's
+    images are read. ``mean`` and ``std`` are those of pixels counted from 0 (black) to 1 (white): one number, or one
+    for each channel.
     """
 
     name: Annotated[_Text, AfterValidator(_known_data_set)] | None = None
     folder: _Text | None = None
     size: tuple[_Count, _Count] | None = None
     grayscale: bool = False
+    white_level: _Count | None = None
     data_dir: _Text | None = None
     mean: _Means = (0.0,)
     std: _Deviations = (1.0,)
@@ -110,7 +112,7 @@ class DataConfig(_Section):
         if name is not None and folder is not None:
             words = "name and folder exclude one another; give the name of a data set or a folder of images"
             flaws.append(Flaw((), words, value))
-        for key, unset in (("size", None), ("grayscale", False)):
+        for key, unset in (("size", None), ("grayscale", False), ("white_level", None)):
             if folder is None and value.get(key, unset) is not unset:
                 words = f"{key} is for a folder of images; the data set {name} has its own"
                 flaws.append(Flaw((key,), words, value[key]))

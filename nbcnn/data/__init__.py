@@ -56,6 +56,10 @@ class DataSettings(Protocol):
         """Whether to make a folder's images grey."""
 
     @property
+    def white_level(self) -> int | None:
+        """What becomes white in a folder's images of more than 8 bits; None for what their numbers say."""
+
+    @property
     def data_dir(self) -> str | os.PathLike[str] | None:
         """Where named data sets are looked for first and fetched to."""
 
@@ -133,7 +137,8 @@ def load_dataset(config: DataSettings) -> Dataset:
     """
     if config.folder is not None:
         remedy = "set data.size to the network's input height and width, as in --set data.size=[H,W]"
-        return load_folder(Path(config.folder).expanduser(), config.size, config.grayscale, remedy)
+        folder = Path(config.folder).expanduser()
+        return load_folder(folder, config.size, config.grayscale, remedy, config.white_level)
     if config.name is None:
         raise DataError("no data set is named: set data.name, such as fashion-mnist-mini, or data.folder")
     data_dir = Path(config.data_dir).expanduser() if config.data_dir is not None else None

@@ -63,8 +63,10 @@ class Split:
 class Dataset:
     """Training and test images of one shape (C, H, W), labels 0..K-1 for ``classes`` of length K.
 
-    ``source`` says where the files were found. Raises DataError for labels outside the classes, for splits
-    of different image shapes, and for names of classes that no terminal or picture could show.
+    ``source`` says where the files were found. ``pictures``: they were files of pictures, of which ``done`` says what
+    was done to how many, and ``white_level`` what became white in those of more than 8 bits. Raises DataError for
+    labels outside the classes, for splits of different image shapes, and for names of classes that no terminal or
+    picture could show.
     """
 
     name: str
@@ -72,6 +74,9 @@ class Dataset:
     test: Split
     classes: tuple[str, ...]
     source: str
+    pictures: bool = False
+    done: tuple[str, ...] = ()
+    white_level: int | None = None
 
     def __post_init__(self) -> None:
         if unfit := [name for name in self.classes if not is_printable(name)]:

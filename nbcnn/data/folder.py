@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nbcnn.data.dataset import Dataset, Split, counted
 from nbcnn.data.idx_files import NAMES, IdxFiles, find_file, find_files, read_splits
@@ -29,6 +30,7 @@ def load_folder(
     size: tuple[int, int] | None = None,
     grayscale: bool = False,
     remedy: str = "give a size, as in size=(H, W)",
+    white_level: int | None = None,
 ) -> Dataset:
     """The data set in a folder of the user, named after the folder.
 
@@ -36,14 +38,15 @@ def load_folder(
     ``test``, each with a folder of images for each class; a folder of images for each class, of which every fifth
     image (the 5th, 10th, … in the order of names) is a test image. Classes are in the order of names. Names that
     begin with a dot, and what systems leave behind (Thumbs.db), are passed over. Images are made as ``nbcnn predict``
-    makes a picture (see nbcnn.picture).
+    makes a picture (see nbcnn.picture); ``white_level`` is what becomes white in those of more than 8 bits, and None
+    for what the largest of their numbers says.
 
     Raises DataError naming the file or folder that is wrong; ``remedy`` says what to do about images of several sizes.
     Warns when all training images are the same.
     """
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder" if folder.exists() else f"{folder}: no such folder")
-    dataset = _load(folder, size, grayscale, remedy)
+    dataset = _load(folder, size, grayscale, remedy, white_level)
     images = dataset.train.images
     if len(images) > 1 and all(np.array_equal(image, images[0]) for image in images):
         level = f", every pixel {images[0].flat[0]}" if np.ptp(images[0]) == 0 else ""
@@ -52,7 +55,7 @@ def load_folder(
     return dataset
 
 
-def _load(folder: Path, size: tuple[int, int] | None, grayscale: bool, remedy: str) -> Dataset:
+def _load(folder: Path, size: tuple[int, int] | None, grayscale: bool, remedy: str, white_level: int | None) -> Dataset:
     if files := find_files(folder):
         return refit(_from_idx(folder, files), size, grayscale)
     there = [name for name in NAMES if find_file(folder, name)]
@@ -69,14 +72,16 @@ def _load(folder: Path, size: tuple[int, int] | None, grayscale: bool, remedy: s
         raise DataError(f"{folder} has a folder {has}, but no folder {lacks}; looked for {LOOKED_FOR}")
     else:
         train, test, how = *_two_trees(folder), "folders train and test"
-    like = next(iter(train.values()))[0]
+    paths = [path for classes in (train, test) for images in classes.values() for path in images]
+    images = read_images(paths, size, grayscale, remedy, white_level)
+    first, rest = np.split(images.pixels, [sum(map(len, train.values()))])
+    source = printable(f"{folder} ({how})")
+    splits = Split(first, _labels(train)), Split(rest, _labels(test))
+    return Dataset(_name(folder), *splits, tuple(train), source, True, images.done, images.white_level)
 
-    def read(classes: Classes) -> Split:
-        paths = [path for images in classes.values() for path in images]
-        labels = np.repeat(np.arange(len(classes), dtype=np.int64), [len(images) for images in classes.values()])
-        return Split(read_images(paths, like, size, grayscale, remedy), labels)
 
-    return Dataset(_name(folder), read(train), read(test), tuple(train), printable(f"{folder} ({how})"))
+def _labels(classes: Classes) -> NDArray[np.int64]:
+    return np.repeat(np.arange(len(classes), dtype=np.int64), [len(images) for images in classes.values()])
 
 
 def _name(folder: Path) -> str:

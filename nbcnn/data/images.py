@@ -2,40 +2,148 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import warnings
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nbcnn import imagefile, picture
 from nbcnn.data.dataset import Dataset, Split, counted
-from nbcnn.errors import DataError
+from nbcnn.data.done import Done
+from nbcnn.errors import DataError, printable
+from nbcnn.imagedepth import FULL
+from nbcnn.imagedepth import white_level as white_of
 
 NAMED = 5  # so many stray files are named, the others counted
+LISTED = 10  # so many broken images, a line each
+
+
+class Deep(NamedTuple):
+    """The largest number of a picture of more than 8 bits, and whether its numbers are floating-point ones."""
+
+    largest: float
+    floats: bool
+
+
+class Images(NamedTuple):
+    """Images (N, C, H, W) of picture files, what was done to how many, and the level that became white (or None)."""
+
+    pixels: NDArray[np.uint8]
+    done: tuple[str, ...]
+    white_level: int | None
 
 
 def read_images(
-    paths: Collection[Path], like: Path, size: tuple[int, int] | None, grayscale: bool, remedy: str
-) -> NDArray[np.uint8]:
-    """The images (N, C, H, W), C = 1 if ``grayscale`` else 3, fitted to ``size`` = (H, W) if given.
+    paths: Sequence[Path], size: tuple[int, int] | None, grayscale: bool, remedy: str, white_level: int | None = None
+) -> Images:
+    """The images of all files, training and test images at once: C = 1 if ``grayscale`` else 3, fitted to ``size``.
 
-    Each is prepared as ``nbcnn predict`` prepares a picture, but not inverted. Raises DataError, naming the file, for
-    what cannot be read, and with ``remedy`` for an image that has not the size of the image ``like``.
+    Each is prepared as ``nbcnn predict`` prepares a picture, but not inverted. Those of more than 8 bits have one
+    white: ``white_level``, or that of imagedepth.white_level for the largest of all their numbers. Raises DataError,
+    naming the first LISTED files, for what cannot be read, and with ``remedy`` for images that have not the size of
+    the first. Warns of numbers above the white level.
     """
-    channels = 1 if grayscale else 3
-    shape = picture.read(like, channels, size).shape
-    images = np.empty((len(paths), *shape), dtype=np.uint8)
+    reader = _Reader(len(paths), 1 if grayscale else 3, size)
     for n, path in enumerate(paths):
-        image = picture.read(path, channels, size)
-        if image.shape != shape:
-            raise DataError(
-                f"{path} is {image.shape[1]} x {image.shape[2]} (height x width), but {like} is "
-                f"{shape[1]} x {shape[2]}; {remedy}"
-            )
-        images[n] = image
-    return images
+        reader.read(n, path, white_level)
+    if white_level is None and reader.deep:
+        white_level = _white(paths, reader.deep)
+        for n in reader.deep:
+            reader.read(n, paths[n], white_level)
+    reader.refuse(paths, remedy)
+    for sentence in reader.done.warnings():
+        more = f"; if white is more than {white_level}, set data.white_level, as in --set data.white_level={FULL}"
+        warnings.warn(printable(sentence + more), RuntimeWarning, stacklevel=2)
+    assert reader.pixels is not None
+    done = reader.done.sentences(white_level)
+    low, high = int(reader.pixels.min()), int(reader.pixels.max())
+    if low < high < low + picture.FEW_LEVELS:
+        done = (*done, f"{len(paths):,}: levels from {low} to {high} alone, of 0 to 255")
+    return Images(reader.pixels, done, white_level)
+
+
+class _Reader:
+    """Reads the files into ``pixels``, as soon as the first has said how large they are."""
+
+    def __init__(self, count: int, channels: int, size: tuple[int, int] | None) -> None:
+        self._count, self._channels, self._size = count, channels, size
+        self.pixels: NDArray[np.uint8] | None = None
+        self.done = Done()
+        self.deep: dict[int, Deep] = {}
+        """Range and kind of numbers, by the file's place, where these wait for a white level."""
+        self._like: int | None = None
+        self._broken: list[str] = []
+        self._odd: dict[int, tuple[int, ...]] = {}
+
+    def read(self, n: int, path: Path, white_level: int | None) -> None:
+        """Read file ``n``, unless it is one of more than 8 bits and there is no white level yet."""
+        try:
+            one = picture.opened(path)
+            if white_level is None and one.deep and one.deep.white is None:
+                self.deep[n] = Deep(one.deep.range[1], one.deep.floats)
+                return
+            made = one.make(self._channels, self._size, white_level)
+        except DataError as error:
+            self._broken.append(str(error))
+            return
+        if self.pixels is None:
+            self._like, self.pixels = n, np.empty((self._count, *made.image.shape), np.uint8)
+        if made.image.shape != self.pixels.shape[1:]:
+            self._odd[n] = made.image.shape
+            return
+        self.pixels[n] = made.image
+        self.done.add(made)
+
+    def refuse(self, paths: Sequence[Path], remedy: str) -> None:
+        """Raise DataError for what could not be read, or has another size than the first."""
+        if len(self._broken) == 1:
+            raise DataError(self._broken[0])
+        if self._broken:
+            lines = [f"{len(self._broken):,} of {self._count:,} images can't be read:", *_listed(self._broken)]
+            raise DataError("\n".join(lines))
+        if self._like is None or not self._odd:
+            return
+        assert self.pixels is not None
+        like = f"{paths[self._like]} is {_sized(self.pixels.shape[1:])}"
+        if len(self._odd) == 1:
+            ((n, shape),) = self._odd.items()
+            raise DataError(f"{paths[n]} is {_sized(shape)} (height x width), but {like}; {remedy}")
+        first = (
+            f"{len(self._odd):,} of {self._count:,} images have another size (height x width) than the first, {like}"
+        )
+        others = [f"{paths[n]} is {_sized(shape)}" for n, shape in sorted(self._odd.items())]
+        raise DataError("\n".join([f"{first}:", *_listed(others), remedy]))
+
+
+def _sized(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]} x {shape[2]}"
+
+
+def _listed(sentences: Sequence[str]) -> list[str]:
+    """The first LISTED, a line each, and how many there are besides."""
+    more = [f"  and {len(sentences) - LISTED:,} more"] * (len(sentences) > LISTED)
+    return [f"  {sentence}" for sentence in sentences[:LISTED]] + more
+
+
+def _white(paths: Sequence[Path], deep: Mapping[int, Deep]) -> int:
+    """The white level of pictures with these numbers; raises DataError where none is plain."""
+    largest = max(deep, key=lambda n: deep[n].largest)
+    floats = [n for n in deep if deep[n].floats]
+    remedy = "save all with 8 or 16 bits, or say what is white, as in --set data.white_level=4095"
+    if floats and len(floats) < len(deep):
+        whole = next(n for n in deep if not deep[n].floats)
+        raise DataError(
+            f"{paths[floats[0]]} has floating-point numbers and {paths[whole]} whole ones, so that white is not the "
+            f"same number in both; {remedy}"
+        )
+    found = white_of(deep[largest].largest, bool(floats))
+    if found is None:
+        raise DataError(f"{paths[largest]} has numbers up to {deep[largest].largest:g}, more than 16 bits; {remedy}")
+    return found
 
 
 def refuse_strays(folder: Path, paths: Collection[Path]) -> None:
@@ -69,7 +177,11 @@ def refit(dataset: Dataset, size: tuple[int, int] | None, grayscale: bool) -> Da
         Split(_refitted(split.images, after, size or (height, width)), split.labels)
         for split in (dataset.train, dataset.test)
     )
-    return replace(dataset, train=train, test=test)
+    count = len(train) + len(test)
+    done = [f"{count:,}: colour to grey"] * (channels != after)
+    if size not in (None, (height, width)):
+        done.append(f"{count:,}: resized to {size[1]}×{size[0]} from {width}×{height}")
+    return replace(dataset, train=train, test=test, done=tuple(done))
 
 
 def _refitted(images: NDArray[np.uint8], channels: int, size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from nbcnn.checkpoint import load_weights
 from nbcnn.data import Dataset, epoch_moves
 from nbcnn.engine import Engine
 from nbcnn.evaluation import evaluate_engine
+from nbcnn.prediction import probabilities
 from nbcnn.report.augmented import EPOCHS, IMAGES, draw_augmented
 from nbcnn.report.confusion import draw_confusion
 from nbcnn.report.curves import draw_curves
@@ -39,10 +38,3 @@ def draw_run(run: Run, engine: Engine, data: Dataset) -> None:
         moves = [epoch_moves(len(first), settings.seed, epoch, padding=padding, p=p) for epoch in range(1, EPOCHS + 1)]
         run.check()
         draw_augmented(first, [each for each in moves if each is not None], run.augmented, str(settings.augment))
-
-
-def probabilities(scores: np.ndarray) -> np.ndarray:
-    """Softmax of scores (N, K) along the classes, equation (14)."""
-    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-    result: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
-    return result
