@@ -11,6 +11,8 @@ from queue import SimpleQueue
 
 import numpy as np
 
+from nbcnn.errors import NbcnnError
+
 LOOKS = 400
 """How often to look for a result before sleeping until it is there: some 200 µs."""
 
@@ -42,7 +44,15 @@ class Crew:
         self._jobs: list[SimpleQueue[Callable[[], None] | None]] = [SimpleQueue() for _ in range(self.size - 1)]
         self._done: SimpleQueue[BaseException | None] = SimpleQueue()
         for jobs in self._jobs:
-            threading.Thread(target=_serve, args=(jobs, self._done, self._linger), daemon=True, name="nbcnn").start()
+            thread = threading.Thread(target=_serve, args=(jobs, self._done, self._linger), daemon=True, name="nbcnn")
+            try:
+                thread.start()
+            except RuntimeError:
+                _dismiss(self._jobs)
+                raise NbcnnError(
+                    f"{self.size} threads were asked for, and the system starts no more of them (ulimit -u, a "
+                    "container's limit); use fewer: --threads 1 (in YAML train.threads)"
+                ) from None
         self._end = weakref.finalize(self, _dismiss, self._jobs)
         self._forked = False
 

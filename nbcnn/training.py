@@ -70,7 +70,7 @@ def train(
     config = config_of(source, with_options(overrides, options))
 
     def begin(trainer: Trainer) -> Run:
-        run = Run.create(Path(out) if out is not None else None, config.name)
+        run = Run.create(out, config.name)
         trainer.keep_in(run)
         return run
 

@@ -34,7 +34,7 @@ def command(run: str, pictures: tuple[str, ...], invert: bool | None, top: int, 
     from nbcnn.report.run import probabilities
 
     folder = trained(run)
-    network = load(run)
+    network = load(folder.folder)
     if len(network.out_shape) != 1:
         raise DataError(f"{run}: its network gives {network.out_shape} numbers an image, not one score for each class")
     channels, height, width = network.in_shape

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Protocol
 
 from nbcnn.data.augment import epoch_moves
@@ -14,6 +13,7 @@ from nbcnn.data.idx import read_idx, write_idx
 from nbcnn.data.source import DATASETS, DataSource
 from nbcnn.errors import DataError
 from nbcnn.plugins import remedy
+from nbcnn.userfolders import expanded
 
 __all__ = [
     "DATASETS",
@@ -75,8 +75,8 @@ def load_dataset(config: DataSettings) -> Dataset:
     """
     if config.folder is not None:
         remedy = "set data.size to the network's input height and width, as in --set data.size=[H,W]"
-        return load_folder(Path(config.folder).expanduser(), config.size, config.grayscale, remedy)
+        return load_folder(expanded(config.folder), config.size, config.grayscale, remedy)
     if config.name is None:
         raise DataError("no data set is named: set data.name, such as fashion-mnist-mini, or data.folder")
-    data_dir = Path(config.data_dir).expanduser() if config.data_dir is not None else None
+    data_dir = expanded(config.data_dir) if config.data_dir is not None else None
     return data_source(config.name).load(data_dir)
