@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbcnn.errors import CheckpointError, nearest
 from nbcnn.files import sentence, write_atomic
+from nbcnn.userfolders import expanded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,7 +39,7 @@ def save_tensors(path: str | Path, tensors: Mapping[str, np.ndarray], metadata: 
 
     # The library copies each array's memory as it lies, so a strided view would be saved wrongly without a word.
     dense = {name: np.ascontiguousarray(value).reshape(value.shape) for name, value in tensors.items()}
-    write_atomic(path, _in_order(save(dense, dict(metadata))), CheckpointError)
+    write_atomic(path, _in_order(save(dense, dict(metadata) or None)), CheckpointError)
 
 
 def _in_order(data: bytes) -> bytes:
@@ -62,7 +63,7 @@ def load_tensors(path: str | Path) -> tuple[Tensors, dict[str, str]]:
 
     parse: Callable[[bytes], list[tuple[str, dict[str, Any]]]] = deserialize
     try:
-        data = _read(Path(path))
+        data = _read(expanded(path))
         found = parse(data)
         header = _header(data)
     except SafetensorError as fault:

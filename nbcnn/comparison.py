@@ -28,6 +28,7 @@ from nbcnn.network import Network, views
 from nbcnn.parting import Comparison, Divergence, Variant, largest_difference, part
 from nbcnn.plugins import blamed
 from nbcnn.report.compare import draw_comparison
+from nbcnn.report.figure import attempted
 from nbcnn.report.run import draw_run
 from nbcnn.runs import Run
 from nbcnn.trainer import Trainer, fit, ready
@@ -250,4 +251,5 @@ def _write(comparison: Comparison) -> None:
     text = json.dumps(comparison.to_mapping(), allow_nan=False) + "\n"
     write_atomic(comparison.json, text.encode(), CheckpointError)
     if any(variant.losses for variant in comparison.variants):
-        draw_comparison(comparison, comparison.picture)
+        with attempted(comparison.picture):
+            draw_comparison(comparison, comparison.picture)

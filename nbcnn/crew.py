@@ -13,6 +13,7 @@ from queue import SimpleQueue
 
 import numpy as np
 
+from nbcnn.errors import NbcnnError
 from nbcnn.quota import cpu_quota
 
 LOOKS = 400
@@ -55,7 +56,15 @@ class Crew:
         self._jobs: Jobs = [SimpleQueue() for _ in range(self.size - 1)]
         self._end = weakref.finalize(self, _dismiss, self._jobs)
         for jobs in self._jobs:
-            threading.Thread(target=_serve, args=(jobs, self._linger), daemon=True, name="nbcnn").start()
+            thread = threading.Thread(target=_serve, args=(jobs, self._linger), daemon=True, name="nbcnn")
+            try:
+                thread.start()
+            except RuntimeError:
+                self._end()
+                raise NbcnnError(
+                    f"{self.size} threads were asked for, and the system starts no more of them (ulimit -u, a "
+                    "container's limit); use fewer: --threads 1 (in YAML train.threads)"
+                ) from None
         self._forked = False
 
     def forked(self) -> None:

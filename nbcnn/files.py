@@ -11,6 +11,7 @@ from itertools import count
 from pathlib import Path
 
 from nbcnn.errors import NbcnnError
+from nbcnn.userfolders import expanded
 
 _REMEDIES = {
     errno.ENOSPC: "free some space or choose another folder",
@@ -113,11 +114,15 @@ def claim_folder(out: str | Path | None, parent: str, name: str, error: type[Nbc
     A folder that exists is never used. Raises ``error`` when ``out`` exists or can't be made.
     """
     if out is not None:
-        make_folder(Path(out).parent, error)
-        if not _claim(Path(out), error):
-            more = f", or go on with that training: --resume {out}" if (Path(out) / "config.yaml").exists() else ""
+        folder = expanded(out)
+        if not str(out) or str(folder).startswith("~"):
+            what = "stands for nobody's home here" if str(out) else "is no name of a folder"
+            raise error(f"{str(out)!r} {what}; give the new folder in full (--out)")
+        make_folder(folder.parent, error)
+        if not _claim(folder, error):
+            more = f", or go on with that training: --resume {out}" if (folder / "config.yaml").exists() else ""
             raise error(f"{out} exists already and is never overwritten; choose another --out{more}")
-        return Path(out)
+        return folder
     make_folder(parent, error)
     # The name comes out of a YAML file: it may not lead out of the parent.
     safe = re.sub(r"[^\w.-]+", "-", name).strip(".-")[:80] or "run"

@@ -18,6 +18,7 @@ from nbcnn.network import Network, shapes_of
 from nbcnn.picture import Reading
 from nbcnn.plugins import loaded_plugins
 from nbcnn.runs import Kind, Run
+from nbcnn.userfolders import expanded
 
 LARGEST_INFO = 1 << 24
 """Bytes of a run.json: a few thousand, and a hundred for each class."""
@@ -37,6 +38,7 @@ def load(
     too, and a warning tells where the config's are others. Raises ConfigError, ShapeError, CheckpointError.
     """
     overrides = overrides or Overrides()
+    _warn_of_hidden_run(source)
     run = Run.open(str(source)) if is_run(source) else None
     config = load_config(run.folder if run else source, overrides)
     path = weights or (run.weights_path(which) if run else None)
@@ -70,6 +72,17 @@ def _reading(info: Mapping[str, Any], config: Config, source: str) -> Reading | 
     data = info.get("data")
     how = str(data.get("source", "")) if isinstance(data, dict) else ""
     return replace(found, pictures=config.data.folder is not None and how.endswith(")"))
+
+
+def _warn_of_hidden_run(source: object) -> None:
+    """Say so where a model's name is a run folder's too, whose trained parameters may have been meant."""
+    if isinstance(source, str) and source in model_names() and Run(source).config.is_file():
+        warnings.warn(
+            f"{source} is the model that comes with nbcnn, with initial parameters; the run folder of that name is "
+            f"written ./{source}",
+            RuntimeWarning,
+            stacklevel=3,
+        )
 
 
 def _warn_of_other_plugins(run: Run, info: Mapping[str, Any]) -> None:
@@ -129,11 +142,17 @@ def config_of(source: str | Path | Mapping[str, Any] | Config, overrides: Overri
 
 def trained(source: str | Path) -> Run:
     """The run folder that ``source`` names; raises CheckpointError, also for a model that has yet to be trained."""
-    if is_run(source) or not (str(source) in model_names() or Path(source).suffix in (".yaml", ".yml")):
+    run = Run(source)
+    if run.config.is_file() or not (str(source) in model_names() or run.folder.suffix in (".yaml", ".yml")):
         return Run.open(source)
     raise CheckpointError(f"{source} is not trained yet: train it (nbcnn train {source}) and give its run folder")
 
 
 def is_run(source: object) -> bool:
-    """Whether ``source`` names a folder, which can only be meant as a run folder."""
-    return isinstance(source, (str, Path)) and Path(source).is_dir()
+    """Whether ``source`` names a folder, which can only be meant as a run folder.
+
+    A model's name is the model, here as everywhere; a folder of that name is ``./lenet``, or a Path.
+    """
+    if isinstance(source, str) and source in model_names():
+        return False
+    return isinstance(source, (str, Path)) and expanded(source).is_dir()

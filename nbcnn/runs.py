@@ -27,6 +27,7 @@ from nbcnn.checkpoint import save_tensors
 from nbcnn.errors import CheckpointError, closest, nearest
 from nbcnn.files import append_line, claim_folder, read_file, remove_spares, write_atomic
 from nbcnn.held import HeldFolder
+from nbcnn.userfolders import expanded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,7 +57,7 @@ class Run:
     """A run folder. Use ``Run.create`` for a new one and ``Run.open`` for one that is there."""
 
     def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
+        self.folder = expanded(folder)
         self._held: HeldFolder | None = None
         self.config = self.folder / "config.yaml"
         self.info = self.folder / "run.json"

@@ -84,7 +84,7 @@ def train(
     config = config_of(given.config if given else source, with_options(overrides, options))  # type: ignore[arg-type]
 
     def begin(trainer: Trainer) -> Run:
-        run = Run.create(Path(out) if out is not None else None, config.name)
+        run = Run.create(out, config.name)
         if arrays is not None:
             folder = run.folder.resolve() / "data"
             write_folder(folder, arrays)

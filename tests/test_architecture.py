@@ -71,13 +71,11 @@ def test_an_import_the_other_way_is_found(
 
 @pytest.mark.parametrize("path", KERNELS, ids=named)
 def test_kernels_import_nothing_above_them(path: Path) -> None:
-    outside = {"numpy", "numba", "llvmlite"} | ({"platformdirs"} if path.name == "store.py" else set())
+    outside, below = {"numpy", "numba", "llvmlite"}, ("nbcnn.errors", "nbcnn.locks", "nbcnn.userfolders")
     for module in imported(path):
         top = module.partition(".")[0]
         if top == "nbcnn":
-            assert module in ("nbcnn.errors", "nbcnn.locks") or module.startswith("nbcnn.kernels"), (
-                f"{named(path)} imports {module}"
-            )
+            assert module in below or module.startswith("nbcnn.kernels"), f"{named(path)} imports {module}"
         else:
             assert top in outside or top in sys.stdlib_module_names, f"{named(path)} imports {module}"
 

@@ -7,7 +7,6 @@ import io
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +15,13 @@ from nbcnn.bench.growth_pictures import draw_growth
 from nbcnn.bench.pictures import draw_sweep
 from nbcnn.bench.sweep import Sweep
 from nbcnn.errors import CheckpointError
-from nbcnn.files import make_folder, sentence, write_atomic
+from nbcnn.files import claim_folder, write_atomic
+from nbcnn.report.figure import attempted
 
 
 def new_folder(out: str | None) -> Path:
     """Make ``out``, or the next free ``bench-<k>``; a folder that exists is never used. Raises CheckpointError."""
-    if out is None:
-        return next(path for k in count(1) if _claim(path := Path(f"bench-{k}")))
-    make_folder(Path(out).parent, CheckpointError)
-    if not _claim(Path(out)):
-        raise CheckpointError(f"{out} exists already and is never overwritten; choose another --out")
-    return Path(out)
+    return claim_folder(out, ".", "bench", CheckpointError)
 
 
 @contextmanager
@@ -55,8 +50,9 @@ def save_growths(folder: Path, record: dict[str, Any], growths: Sequence[Growth]
     for growth in growths:
         if growth.points:
             files.append(folder / f"{growth.axis.name}.png")
-            draw_growth(growth, files[-1])
-    return files
+            with attempted(files[-1]):
+                draw_growth(growth, files[-1])
+    return [file for file in files if file.exists()]
 
 
 def _lines(growth: Growth) -> Iterator[list[Any]]:
@@ -77,16 +73,6 @@ def save_sweeps(folder: Path, record: dict[str, Any], sweeps: Sequence[Sweep], t
     files = [_save_json(folder, record)]
     for sweep in sweeps:
         files.append(folder / f"{sweep.axis.name}.png")
-        draw_sweep(sweep, files[-1], threads)
-    return files
-
-
-def _claim(folder: Path) -> bool:
-    """Make the folder; False when something of that name is there already."""
-    try:
-        folder.mkdir()
-    except FileExistsError:
-        return False
-    except OSError as fault:
-        raise CheckpointError(sentence("make the folder", folder, fault)) from fault
-    return True
+        with attempted(files[-1]):
+            draw_sweep(sweep, files[-1], threads)
+    return [file for file in files if file.exists()]

@@ -13,7 +13,7 @@ import click
 from nbcnn import __version__, doing
 from nbcnn.cli import _watched
 from nbcnn.cli._habits import better_words
-from nbcnn.cli._say import say
+from nbcnn.cli._say import OutputLostError, open_closed_streams, say
 from nbcnn.cli._verbs import Verbs
 from nbcnn.errors import NbcnnError
 
@@ -34,6 +34,7 @@ def main(args: list[str] | None = None) -> None:
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
     warnings.showwarning = _show_warning
+    open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without × shows ?
@@ -41,7 +42,8 @@ def main(args: list[str] | None = None) -> None:
         if args is None and _watched.needed(words):
             _watched.watch(words)
         code = nbcnn.main(words, prog_name="nbcnn", standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except click.ClickException as error:
         if isinstance(error, click.UsageError) and (sentence := better_words(error)):
             error = click.UsageError(sentence, error.ctx)
@@ -56,8 +58,8 @@ def main(args: list[str] | None = None) -> None:
         for line in str(error).splitlines():
             say(f"error: {line}", err=True)
         code = _told(2, debug)
-    except BrokenPipeError:
-        sys.stdout = None  # whoever read the output has enough of it
+    except (OutputLostError, BrokenPipeError):
+        sys.stdout = None
         code = 0
     except OSError as error:
         what = f"{error.filename}: " if error.filename else "the output can't be written: "

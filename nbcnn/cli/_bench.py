@@ -95,7 +95,8 @@ def layers_table(name: str, raced: Sequence[Raced], threads: int, rounds: int) -
         for contender, reason in contest.absent.items():
             say(f"  {contender}: {reason}")
     say("\n* the quickest. A pack is 16 images; GFLOP/s count the formula's operations, two a MAC.")
-    sys.stdout.flush()
+    if sys.stdout is not None:
+        sys.stdout.flush()
 
 
 def whole_table(name: str, rows: Sequence[Row], peers: Sequence[str], threads: int, rounds: int) -> None:

@@ -70,7 +70,7 @@ class CompareProgress(Display, Reporter):
 
     def stopped(self) -> None:
         """Say what is left of a comparison that was interrupted."""
-        self._bar.stop()
+        self.close()
         found = self._comparison
         if found is None:
             return
@@ -85,7 +85,7 @@ class CompareProgress(Display, Reporter):
 
     def summary(self, comparison: Comparison) -> None:
         """The table, what it means, and what to do next."""
-        self._bar.stop()
+        self.close()
         self._print("")
         show(_table(comparison))
         for sentence in verdicts(comparison):

@@ -81,7 +81,8 @@ def compiling_is_told() -> Iterator[None]:
             line.say(wrapped(f"auto: {choice.short if choice.remembered else choice}"))
 
     try:
-        with announced(Teller(line.say, line.move if sys.stderr.isatty() else None)), told(Choices()):
+        terminal = sys.stderr is not None and sys.stderr.isatty()  # None where it was closed
+        with announced(Teller(line.say, line.move if terminal else None)), told(Choices()):
             yield
     finally:
         line.move("")

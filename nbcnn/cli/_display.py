@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Self
 
 import click
 from rich import progress
-from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
 from nbcnn.cli._compiling import choosing, compiling, compiling_now, kept
+from nbcnn.cli._console import ProgressConsole
 from nbcnn.cli._options import PLUGINS
 from nbcnn.cli._tables import wrapped
 from nbcnn.errors import printable
@@ -28,7 +29,7 @@ class Display:
     """Draws with rich; on something that is no terminal prints lines alone. ``stderr`` keeps standard output free."""
 
     def __init__(self, stderr: bool = False) -> None:
-        self._console = Console(highlight=False, stderr=stderr)
+        self._console = ProgressConsole(stderr, "training")
         self._bar = progress.Progress(
             progress.TextColumn("{task.description}"),
             progress.BarColumn(bar_width=24),
@@ -44,11 +45,20 @@ class Display:
         self._choosing = False
 
     def __enter__(self) -> Self:
-        self._bar.start()
+        try:
+            self._bar.start()
+        except RuntimeError:  # no thread can be started to move it
+            self.close()
+            self._bar.disable = True
         return self
 
     def __exit__(self, *failure: object) -> None:
-        self._bar.stop()
+        self.close()
+
+    def close(self) -> None:
+        """Take the bar away."""
+        with suppress(OSError):  # the terminal is gone
+            self._bar.stop()
 
     def choosing(self, problem: str) -> None:
         """Called before backends are timed for a problem."""
@@ -88,7 +98,10 @@ class Display:
             self._print(f"training images augmented: {settings.augment}")
 
     def _print(self, text: str) -> None:
-        self._console.print(escape(printable(text, lines=True)), soft_wrap=True)
+        try:
+            self._console.print(escape(printable(text, lines=True)), soft_wrap=True)
+        except OSError as error:
+            self._console.lost(error.strerror or str(error))
 
 
 class _Left(progress.ProgressColumn):

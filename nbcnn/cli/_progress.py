@@ -116,7 +116,7 @@ class Progress(Display, Reporter):
 
     def stopped(self) -> None:
         """Say what is left of a training that was interrupted."""
-        self._bar.stop()
+        self.close()
         if self._run is None or self._saved is None:
             return
         self._print(f"stopped; saved in {self._run.folder} {_place(self._saved)}. To go on:")
@@ -124,7 +124,7 @@ class Progress(Display, Reporter):
 
     def failed(self, error: NbcnnError) -> None:
         """Say what is left of a training that could not go on."""
-        self._bar.stop()
+        self.close()
         if self._run is None or self._saved is None or not self._saved.step or not self._run.optimizer.is_file():
             return
         self._print(f"{self._run.folder} keeps what was saved {_place(self._saved)}. To go on from there:")
@@ -139,8 +139,9 @@ class Progress(Display, Reporter):
             f"\ntest accuracy {last['test_accuracy']:.1%} after epoch {last['epoch']}; "
             f"best {best['test_accuracy']:.1%} (epoch {best['epoch']}), kept in\n{run.folder}/best.safetensors"
         )
-        augmented = f", {run.augmented.name}" if run.augmented.exists() else ""
-        self._print(f"pictures: {run.curves}, {run.confusion.name}, {run.samples.name}{augmented}")
+        drawn = [path.name for path in (run.curves, run.confusion, run.samples, run.augmented) if path.exists()]
+        if drawn:
+            self._print(f"pictures: {run.folder}/{', '.join(drawn)}")
         other = "direct" if "conv2d=fft" in self._backends else "fft"
         folder, config = quote(str(run.folder)), quote(str(run.config))
         hints = (

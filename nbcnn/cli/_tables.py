@@ -6,7 +6,7 @@ import re
 import textwrap
 from typing import TYPE_CHECKING
 
-import click
+from nbcnn.cli._say import echo
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -37,4 +37,4 @@ def show(table: Table) -> None:
     with console.capture() as capture:
         console.print(table)
     for line in capture.get().splitlines():
-        click.echo(line.rstrip())  # names of code alone, and on a terminal rich's own colours
+        echo(line.rstrip())  # names of code alone, and on a terminal rich's own colours

@@ -12,15 +12,27 @@ import click
 
 from nbcnn.cli._options import plugin_option
 from nbcnn.cli._say import say
+from nbcnn.userfolders import expanded
 
 if TYPE_CHECKING:
     from nbcnn.data import Dataset, DataSource
 
 WRAP = 66  # with the names of the facts before it, a line has at most 80 columns
 
+
+def _folder(context: click.Context, option: click.Parameter, text: str | None) -> Path | None:
+    """The folder that is meant, with the home folder for ``~``."""
+    if text is None:
+        return None
+    if not text:
+        raise click.BadParameter("expected a folder, got nothing")
+    return expanded(text)
+
+
 DATA_DIR = click.option(
     "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False),
+    callback=_folder,
+    metavar="FOLDER",
     help="Folder of data sets, looked at before NBCNN_DATA_DIR and the cache, and fetched to.",
 )
 
@@ -71,9 +83,9 @@ def info(what: str, data_dir: Path | None, size: tuple[int, int] | None, graysca
         if source.locate(data_dir) is None:
             raise DataError(f"{what} is not on this machine; fetch it with: nbcnn data fetch {what}")
         show(source.load(data_dir), source)
-    elif Path(what).exists():
+    elif expanded(what).exists():
         remedy = "make them alike with --size H W (height and width), which is data.size in a config"
-        show(load_folder(Path(what), size, grayscale, remedy), None)
+        show(load_folder(expanded(what), size, grayscale, remedy), None)
     else:
         raise DataError(f"{what} is neither a folder nor a named data set: {hint(what, dataset_names())}")
 

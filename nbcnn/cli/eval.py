@@ -26,9 +26,8 @@ def command(run: str, which: str | None, weights: str | None, as_json: bool, **o
     from nbcnn.evaluation import evaluate
     from nbcnn.loading import load, trained
 
-    if weights is None:
-        trained(run)
-    network = load(run, weights=weights, which="last" if which else "best", overrides=overrides(**options))
+    source = run if weights is not None else trained(run).folder
+    network = load(source, weights=weights, which="last" if which else "best", overrides=overrides(**options))
     with compiling_is_told():
         result = evaluate(network)
     data = network.config.data.name or network.config.data.folder

@@ -21,6 +21,7 @@ from nbcnn.errors import ConfigError, nearest
 from nbcnn.layers.base import LayerConfig
 from nbcnn.layers.entries import Loc, kind_of, replacing
 from nbcnn.plugins import load_environment, near
+from nbcnn.userfolders import expanded
 
 _NO_OVERRIDES = Overrides()
 
@@ -62,7 +63,7 @@ def find_model(source: str | Path) -> Path:
         return _models_folder() / f"{source}.yaml"
     if not isinstance(source, (str, Path)):
         raise ConfigError(f"expected a model's name, a path or a mapping, got {type(source).__name__}")
-    path = Path(source).expanduser()
+    path = expanded(source)
     try:
         if path.is_dir():
             if (path / "config.yaml").is_file():

@@ -50,8 +50,7 @@ def apply(overrides: Overrides, tree: Tree) -> list[Problem]:
     if overrides.data is not None:
         changes.append((f"--data {overrides.data}", partial(_set_data, tree, overrides.data)))
     if overrides.data_dir is not None:
-        folder = absolute(overrides.data_dir)
-        changes.append((f"--data-dir {overrides.data_dir}", partial(_set, tree, ("data", "data_dir"), folder)))
+        changes.append((f"--data-dir {overrides.data_dir}", partial(_set_data_dir, tree, overrides.data_dir)))
     problems = []
     for rank, (source, change) in enumerate(changes, start=1):
         place = Place(rank, 0, 0, source)
@@ -182,10 +181,18 @@ def _opened(value: Any, path: KeyPath) -> dict[str, Any]:
     raise _RefusedError(f"{key_path(path)} is {show(value)}; nothing can be set below it")
 
 
+def _set_data_dir(tree: Tree, folder: str, place: Place) -> None:
+    if not folder:
+        raise _RefusedError("expected a folder, got nothing")
+    _set(tree, ("data", "data_dir"), absolute(folder), place)
+
+
 def _set_data(tree: Tree, data: str, place: Place) -> None:
     """Another data set or folder; what else the config says of data stays, but for what only folders have."""
     from nbcnn.data.source import DATASETS  # here, because it imports NumPy and the reading of files
 
+    if not data:
+        raise _RefusedError("expected the name of a data set or a folder, got nothing")
     folder = absolute(data)
     stale: tuple[str, ...]
     if data in DATASETS:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Literal, Protocol, overload
 
 import numpy as np
@@ -17,6 +16,7 @@ from nbcnn.data.idx import read_idx, write_idx
 from nbcnn.data.source import DATASETS, DataSource
 from nbcnn.errors import DataError
 from nbcnn.plugins import remedy
+from nbcnn.userfolders import expanded
 
 __all__ = [
     "DATASETS",
@@ -119,8 +119,8 @@ def load(
     if source in DATASETS:
         if size is not None or grayscale:
             raise DataError(f"size and grayscale are for a folder of pictures; the data set {source} has its own")
-        dataset = data_source(str(source)).load(Path(data_dir).expanduser() if data_dir is not None else None)
-    elif (folder := Path(source).expanduser()).is_dir():
+        dataset = data_source(str(source)).load(expanded(data_dir) if data_dir is not None else None)
+    elif (folder := expanded(source)).is_dir():
         dataset = load_folder(folder, size, grayscale)
     else:
         raise DataError(f"no data set and no folder is called {str(source)!r}; {remedy(str(source), DATASETS)}")
@@ -137,9 +137,8 @@ def load_dataset(config: DataSettings) -> Dataset:
     """
     if config.folder is not None:
         remedy = "set data.size to the network's input height and width, as in --set data.size=[H,W]"
-        folder = Path(config.folder).expanduser()
-        return load_folder(folder, config.size, config.grayscale, remedy, config.white_level)
+        return load_folder(expanded(config.folder), config.size, config.grayscale, remedy, config.white_level)
     if config.name is None:
         raise DataError("no data set is named: set data.name, such as fashion-mnist-mini, or data.folder")
-    data_dir = Path(config.data_dir).expanduser() if config.data_dir is not None else None
+    data_dir = expanded(config.data_dir) if config.data_dir is not None else None
     return data_source(config.name).load(data_dir)

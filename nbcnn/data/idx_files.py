@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from nbcnn.data.dataset import Split
 from nbcnn.data.idx import content_sha256, read_idx
 from nbcnn.errors import DataError
+from nbcnn.userfolders import user_cache, variable_folder
 
 TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
@@ -58,13 +59,30 @@ def find_in(places: Iterable[Path], name: str) -> IdxFiles | None:
 
 
 def user_places(data_dir: Path | None) -> list[Path]:
-    """The folders of the user, nearest first: --data-dir, NBCNN_DATA_DIR, the cache. The first is where to fetch to."""
-    from platformdirs import user_cache_path
+    """The folders of the user, nearest first: --data-dir, NBCNN_DATA_DIR, the cache.
 
+    Raises DataError for a variable that holds no folder's name.
+    """
     places = [data_dir] if data_dir else []
-    if variable := os.environ.get(ENVIRONMENT):
-        places.append(Path(variable).expanduser())
-    return [*places, user_cache_path("nbcnn", appauthor=False) / "data"]
+    try:
+        variable = variable_folder(ENVIRONMENT)
+    except ValueError as problem:
+        raise DataError(f"{problem}; give the folder in full") from None
+    if variable:
+        if variable.exists() and not variable.is_dir():
+            raise DataError(f"{ENVIRONMENT} is {variable}, which is a file; expected a folder of data sets")
+        places.append(variable)
+    with suppress(ValueError):  # a user without a home has no cache
+        places.append(user_cache() / "data")
+    return places
+
+
+def place_to_fetch_to(data_dir: Path | None) -> Path:
+    """The nearest folder of the user; raises DataError where there is none."""
+    places = user_places(data_dir)
+    if not places:
+        raise DataError(f"this user has no home folder to fetch to; give a folder with --data-dir or {ENVIRONMENT}")
+    return places[0]
 
 
 def check_data_dir(data_dir: Path | None) -> None:

@@ -11,7 +11,16 @@ from typing import ClassVar
 
 from nbcnn.data.dataset import Dataset
 from nbcnn.data.fetch import Download, fetch_files
-from nbcnn.data.idx_files import NAMES, IdxFiles, check_data_dir, find_files, find_in, read_splits, user_places
+from nbcnn.data.idx_files import (
+    NAMES,
+    IdxFiles,
+    check_data_dir,
+    find_files,
+    find_in,
+    place_to_fetch_to,
+    read_splits,
+    user_places,
+)
 from nbcnn.errors import DataError
 from nbcnn.registry import Registry
 
@@ -74,7 +83,7 @@ class IdxSource(DataSource):
         here = self._files(data_dir)
         if here and (data_dir is None or here.train_images.is_relative_to(data_dir)) and self._is_right(here):
             return here.train_images.parent
-        folder = user_places(data_dir)[0] / self.name
+        folder = place_to_fetch_to(data_dir) / self.name
         fetch_files(self.downloads, self.mirrors, folder, self.name)
         return folder
 

@@ -18,6 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from nbcnn.locks import module_lock
+from nbcnn.userfolders import user_cache, variable_folder
 
 LARGEST = 512 << 20
 """Bytes that a folder keeps: LeNet's kernels take 2 MB, and every version of every kernel is another entry."""
@@ -36,9 +37,11 @@ def cache_folder(name: str = "kernels", content: str = "compiled kernels") -> Pa
     It is in ``NBCNN_CACHE_DIR``, else the user's cache folder. Its owner must be this user and nobody else may write
     there, because loading a compiled kernel runs what it says. ``content`` is what the warning says is not kept.
     """
-    from platformdirs import user_cache_dir
-
-    folder = Path(os.environ.get("NBCNN_CACHE_DIR") or user_cache_dir("nbcnn", appauthor=False)) / name
+    try:
+        folder = (variable_folder("NBCNN_CACHE_DIR") or user_cache()) / name
+    except ValueError as problem:
+        _warn(Path(name), f"{content} are not kept: {problem}. Set NBCNN_CACHE_DIR to a folder of your own.")
+        return None
     with _lock:
         return _safe_folder(folder, content)
 

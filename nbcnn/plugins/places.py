@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nbcnn.errors import PluginError, closest, nearest, shown
+from nbcnn.userfolders import expanded
 
 GROUP = "nbcnn.plugins"
 """The group of entry points that an installed package offers plugins in."""
@@ -64,7 +65,7 @@ def plugin_files(name: str, folders: list[Path]) -> list[Path]:
 
 
 def _file(text: str) -> Path:
-    path = Path(text).expanduser().resolve()
+    path = expanded(text).resolve()
     if path.is_dir():
         raise PluginError(f"{text} is a folder; a plugin is one .py file")
     if not path.is_file():

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from nbcnn.checkpoint import load_weights
 from nbcnn.data import Dataset, epoch_moves
 from nbcnn.engine import Engine
-from nbcnn.evaluation import evaluate_engine
+from nbcnn.evaluation import Evaluation, evaluate_engine
+from nbcnn.network import Network
 from nbcnn.prediction import probabilities
 from nbcnn.report.augmented import EPOCHS, IMAGES, draw_augmented
 from nbcnn.report.confusion import draw_confusion
 from nbcnn.report.curves import draw_curves
+from nbcnn.report.figure import attempted
 from nbcnn.report.samples import draw_samples
 from nbcnn.runs import Run
 
@@ -17,24 +21,60 @@ from nbcnn.runs import Run
 def draw_run(run: Run, engine: Engine, data: Dataset) -> None:
     """Draw curves.png, confusion.png, samples.png and, where images were augmented, augmented.png.
 
-    The engine's network gets the best checkpoint's weights.
+    The engine's network gets the best checkpoint's weights. What can't be drawn costs a warning, never the training.
     """
     network = engine.network
     weights, metadata = load_weights(run.weights_path("best"), network.shapes)
     network.load_state_dict(weights, str(run.weights_path("best")))
     of = f"best checkpoint (epoch {metadata['epoch']})"
-    run.check()
-    draw_curves(run.metrics(), run.curves, network.config.name, best=int(metadata["epoch"]))
-    tested = evaluate_engine(engine, data)
-    run.check()
-    draw_confusion(tested.confusion, data.classes, run.confusion, of)
-    confidences = probabilities(engine.predict(data.test.images)).max(axis=1)
-    run.check()
-    draw_samples(data.test.images, tested.labels, tested.guesses, confidences, data.classes, run.samples, of)
+    with attempted(run.curves):
+        run.check()
+        draw_curves(run.metrics(), run.curves, network.config.name, best=int(metadata["epoch"]))
+    tested: Evaluation | None = None
+    with attempted(run.confusion, run.samples):
+        tested = evaluate_engine(engine, data)
+    if tested is not None:
+        guesses, names = _all_guessed(network, tested)
+        with attempted(run.confusion):
+            run.check()
+            draw_confusion(_counts(tested.labels, guesses, len(names)), names, run.confusion, of)
+        with attempted(run.samples):
+            confidences = probabilities(engine.predict(data.test.images)).max(axis=1)
+            images = viewable(data.test.images)
+            run.check()
+            draw_samples(images, tested.labels, guesses, confidences, names, run.samples, of)
     settings = network.config.train
     if settings.augment:
         padding, p = settings.augment.random_crop.padding, settings.augment.random_horizontal_flip.p
-        first = data.train.images[:IMAGES]
-        moves = [epoch_moves(len(first), settings.seed, epoch, padding=padding, p=p) for epoch in range(1, EPOCHS + 1)]
-        run.check()
-        draw_augmented(first, [each for each in moves if each is not None], run.augmented, str(settings.augment))
+        with attempted(run.augmented):
+            first = viewable(data.train.images[:IMAGES])
+            epochs = range(1, EPOCHS + 1)
+            moves = [epoch_moves(len(first), settings.seed, epoch, padding=padding, p=p) for epoch in epochs]
+            run.check()
+            draw_augmented(first, [each for each in moves if each is not None], run.augmented, str(settings.augment))
+
+
+def viewable(images: np.ndarray) -> np.ndarray:
+    """Images uint8 (N, C, H, W) as a person can look at them: grey or colour as they are, else the mean of channels."""
+    channels = images.shape[1]
+    if channels in (1, 3):
+        return images
+    mean: np.ndarray = images.sum(axis=1, dtype=np.uint32, keepdims=True) // channels
+    return mean.astype(np.uint8)
+
+
+def _all_guessed(network: Network, tested: Evaluation) -> tuple[np.ndarray, list[str]]:
+    """Guesses (N,) and the names that they count into: of the classes, then of outputs without a class that were
+    guessed all the same, each called by its number.
+    """
+    classes = len(tested.classes)
+    others = np.unique(tested.guesses[tested.guesses >= classes])
+    places = np.where(tested.guesses < classes, tested.guesses, classes + np.searchsorted(others, tested.guesses))
+    return places, [*tested.classes, *(network.class_name(int(k)) for k in others)]
+
+
+def _counts(labels: np.ndarray, guesses: np.ndarray, classes: int) -> np.ndarray:
+    """(K, K) counts of all guesses: row is the true class, column the guess."""
+    matrix = np.zeros((classes, classes), np.int64)
+    np.add.at(matrix, (labels, guesses), 1)
+    return matrix

@@ -1,0 +1,31 @@
+"""The console that progress is shown on: what can't be shown any more must not end the work that it is about."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from nbcnn.cli._say import say
+
+
+class ProgressConsole(Console):
+    """rich's console; once its output can't be written (the reader has gone, the disk is full) it says so and is still.
+
+    ``work`` is what goes on then, for the sentence.
+    """
+
+    def __init__(self, stderr: bool = False, work: str = "the work") -> None:
+        super().__init__(highlight=False, stderr=stderr)
+        self._work = work
+
+    def on_broken_pipe(self) -> None:
+        """Called by rich, which would leave the program."""
+        self.lost("its reader has gone")
+
+    def lost(self, why: str) -> None:
+        """Print nothing from now on."""
+        if not self.quiet:
+            self.quiet = True
+            say(
+                f"warning: the output can't be written any more ({why}); {self._work} goes on, Ctrl-C stops it",
+                err=True,
+            )
