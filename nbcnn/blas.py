@@ -67,8 +67,8 @@ def libraries() -> tuple[list[Any], list[Any]]:
 
 def described() -> str:
     """Each BLAS in use, its version and the kind of processor that it takes this one for: these decide its bits."""
-    found = [library.info() for group in libraries() for library in group]
-    words = ((one.get("internal_api"), one.get("version"), one.get("architecture")) for one in found)
+    known = ("internal_api", "version", "architecture")
+    words = [[getattr(one, name, None) for name in known] for group in libraries() for one in group]
     return "; ".join(dict.fromkeys(" ".join(str(word) for word in own if word) for own in words)) or "none"
 
 
