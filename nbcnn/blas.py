@@ -65,6 +65,13 @@ def libraries() -> tuple[list[Any], list[Any]]:
     return [library for library in found if library not in own], own
 
 
+def described() -> str:
+    """Each BLAS in use, its version and the kind of processor that it takes this one for: these decide its bits."""
+    known = ("internal_api", "version", "architecture")
+    words = [[getattr(one, name, None) for name in known] for group in libraries() for one in group]
+    return "; ".join(dict.fromkeys(" ".join(str(word) for word in own if word) for own in words)) or "none"
+
+
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
     """While inside, matrix products of this thread run in it alone; of another one too, with most libraries.

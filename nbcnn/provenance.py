@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from nbcnn.blas import described
 from nbcnn.data import Dataset
 from nbcnn.engine import Engine
-from nbcnn.kernels.host import target
+from nbcnn.kernels.host import LIBRARY_SETTINGS, NOT_SET, fuses, settings, target
 from nbcnn.network import Network
 from nbcnn.picture import Reading
 from nbcnn.plugins import loaded_plugins
@@ -42,8 +43,11 @@ def description(network: Network, data: Dataset, engine: Engine) -> dict[str, An
     }
 
 
-def made_with() -> dict[str, str]:
-    """All that may decide a last bit, besides the config and the data."""
+def made_with() -> dict[str, Any]:
+    """All that may decide a last bit, besides the config and the data.
+
+    ``fused`` is whether products and sums may be one instruction; ``settings`` are variables of the environment.
+    """
     from nbcnn import __version__
 
     return {
@@ -53,6 +57,9 @@ def made_with() -> dict[str, str]:
         "numba": version("numba"),
         "machine": f"{platform.system()} {platform.machine()}",
         "cpu": target()[0],
+        "fused": "yes" if fuses() else "no",
+        "blas": described(),
+        "settings": settings(),
     }
 
 
@@ -70,17 +77,27 @@ def resumed(info: Mapping[str, Any], position: Mapping[str, Any], threads: int) 
 
 
 def warn_of_others(info: Mapping[str, Any], folder: str) -> None:
-    """Say so where a run goes on with another version or on another CPU: bits are promised for the same alone."""
-    now = made_with()
+    """Say so where a run goes on with another version, on another CPU, or with other settings in the environment.
+
+    Bits are promised for the same alone.
+    """
+    before, now = dict(info), made_with()
+    for known in (before, now):
+        own = known.pop("settings", None)
+        known.update(own if isinstance(own, dict) else {})
+    if "settings" in info:  # what was not set then, or is not set now
+        for variable in LIBRARY_SETTINGS:
+            before.setdefault(variable, NOT_SET)
+            now.setdefault(variable, NOT_SET)
     other = [
-        f"{key} {info[key]} then, {now[key]} now"
+        f"{key} {before[key]} then, {now[key]} now"
         for key in now
-        if key != "python" and info.get(key, now[key]) != now[key]
+        if key != "python" and before.get(key, now[key]) != now[key]
     ]
     if other:
         warnings.warn(
-            f"{folder} goes on in another place than it began ({'; '.join(other)}): its bits may not be those of an "
-            "uninterrupted training",
+            f"{folder} goes on elsewhere or otherwise than it began ({'; '.join(other)}): its bits may not be those of "
+            "an uninterrupted training",
             RuntimeWarning,
             stacklevel=3,
         )

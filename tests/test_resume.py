@@ -8,11 +8,13 @@ import os
 import shutil
 import signal
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 import yaml
@@ -288,9 +290,48 @@ def test_another_version_is_told(cut: Run, monkeypatch: pytest.MonkeyPatch) -> N
     info = json.loads(cut.info.read_text())
     cut.info.write_text(json.dumps(info | {"numba": "0.1", "cpu": "i386"}))
     with pytest.warns(
-        RuntimeWarning, match=r"cut goes on in another place than it began \(numba 0\.1 then, .* now; cpu i"
+        RuntimeWarning, match=r"cut goes on elsewhere or otherwise than it began \(numba 0\.1 then, .* now; cpu i"
     ):
         nbcnn.resume(cut.folder)
+
+
+def told_of(cut: Run, epochs: int) -> list[str]:
+    """What a resumption says is other than when the run began."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        nbcnn.resume(cut.folder, epochs=epochs)
+    return [part for one in caught for part in str(one.message).partition("(")[2].partition(")")[0].split("; ")]
+
+
+def test_other_settings_in_the_environment_are_told_by_name(cut: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert told_of(cut, 2) == []
+    monkeypatch.setattr(numba.config, "BOUNDSCHECK", 1)
+    monkeypatch.setattr(numba.config, "CPU_FEATURES", "+sse2")
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    monkeypatch.setattr("nbcnn.provenance.described", lambda: "otherblas 1")
+    monkeypatch.setattr("nbcnn.provenance.fuses", lambda: False)
+    before = json.loads(cut.info.read_text())
+    assert told_of(cut, 3) == [
+        f"fused {before['fused']} then, no now",
+        f"blas {before['blas']} then, otherblas 1 now",
+        "NUMBA_BOUNDSCHECK not set then, 1 now",
+        "NUMBA_CPU_FEATURES not set then, +sse2 now",
+        "OPENBLAS_CORETYPE not set then, Haswell now",
+    ]
+    info = json.loads(cut.info.read_text())
+    assert info["settings"] == before["settings"]  # what it began with stays
+    assert info["resumed"][-1]["settings"]["NUMBA_BOUNDSCHECK"] == "1"
+    monkeypatch.undo()
+    cut.info.write_text(json.dumps(info | {"settings": info["resumed"][-1]["settings"] | {"NUMBA_OPT": "0"}}))
+    assert told_of(cut, 4) == [
+        "NUMBA_OPT 0 then, 3 now",
+        "NUMBA_BOUNDSCHECK 1 then, not set now",
+        "NUMBA_CPU_FEATURES +sse2 then, not set now",
+        "OPENBLAS_CORETYPE Haswell then, not set now",
+    ]
+    for old in ({}, {"settings": None}, {"settings": 3}):  # of a version that did not know them, or nonsense
+        cut.info.write_text(json.dumps({key: info[key] for key in info if key != "settings"} | old))
+        assert told_of(cut, 4) == []
 
 
 def test_one_training_in_a_folder(cut: Run) -> None:

@@ -1,19 +1,79 @@
-"""What the speed of compiled code depends on besides its source: the compiler, its settings, the CPU as it sees it."""
+"""What compiled code depends on besides its source: the compiler, its settings, the CPU as it sees it."""
 
 from __future__ import annotations
 
+import os
 import platform
 
 import llvmlite
 import numba
 import numpy as np
 from llvmlite import binding
+from numba.core.registry import cpu_target
+
+NUMBA_SETTINGS = {
+    "NUMBA_OPT": "OPT",
+    "NUMBA_LOOP_VECTORIZE": "LOOP_VECTORIZE",
+    "NUMBA_SLP_VECTORIZE": "SLP_VECTORIZE",
+    "NUMBA_BOUNDSCHECK": "BOUNDSCHECK",
+    "NUMBA_DEBUGINFO": "DEBUGINFO_DEFAULT",
+    "NUMBA_DISABLE_JIT": "DISABLE_JIT",
+    "NUMBA_CPU_NAME": "CPU_NAME",
+    "NUMBA_CPU_FEATURES": "CPU_FEATURES",
+    "NUMBA_ENABLE_AVX": "ENABLE_AVX",
+    "NUMBA_DISABLE_INTEL_SVML": "DISABLE_INTEL_SVML",
+}
+"""Those of Numba's variables that decide which code it makes, and what each is called in ``numba.config``."""
+
+LIBRARY_SETTINGS = (
+    "OPENBLAS_CORETYPE",
+    "BLIS_ARCH_TYPE",
+    "MKL_CBWR",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "NPY_DISABLE_CPU_FEATURES",
+    "NPY_ENABLE_CPU_FEATURES",
+)
+"""By these BLAS, which im2col calls, and NumPy, which makes the tables of fft, take other code than the CPU's own."""
+
+NOT_SET = "not set"
+
+_MULTIPLY_ADD = """
+declare float @llvm.fmuladd.f32(float, float, float)
+define float @sum(float %a, float %b, float %c) {
+  %s = call float @llvm.fmuladd.f32(float %a, float %b, float %c)
+  ret float %s
+}
+"""
 
 
 def compiler() -> dict[str, str | bool]:
     """Versions of Numba, llvmlite and NumPy (whose matrix product some backends call), and Numba's settings."""
     versions = {"numba": numba.__version__, "llvmlite": llvmlite.__version__, "numpy": np.__version__}
-    return versions | {"compiled": not numba.config.DISABLE_JIT, "bounds checked": bool(numba.config.BOUNDSCHECK)}
+    known = {"compiled": not numba.config.DISABLE_JIT, "bounds checked": bool(numba.config.BOUNDSCHECK)}
+    return versions | known | settings()
+
+
+def settings() -> dict[str, str]:
+    """What of the environment decides code, and so may decide a bit, as it is in force: variable → value.
+
+    Numba's may come from its configuration file too, and all of them are here; of the others those that are set.
+    """
+    found = {name: _shown(getattr(numba.config, own, None)) for name, own in NUMBA_SETTINGS.items()}
+    return found | {name: os.environ[name] for name in LIBRARY_SETTINGS if name in os.environ}
+
+
+def _shown(value: object) -> str:
+    if value is None or value == "":
+        return NOT_SET
+    if isinstance(value, int):  # a level of optimisation knows what was written: "max" is not 3
+        return str(getattr(value, "_raw_value", int(value)))
+    return str(value)
+
+
+def fuses() -> bool:
+    """Whether a product and a sum may become one instruction (FMA), which rounds once and not twice; by asking LLVM."""
+    machine = cpu_target.target_context.codegen()._tm
+    return "fma" in machine.emit_assembly(binding.parse_assembly(_MULTIPLY_ADD))
 
 
 def target() -> tuple[str, list[str]]:

@@ -48,6 +48,60 @@ def test_a_call_can_be_replaced_by_its_like(function):
 
 
 @kernel
+def copy_rows(x, y):
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            y[i, j] = x[i, j]
+
+
+def laid_out() -> dict[str, np.ndarray]:
+    """The numbers 0 to 11 as (3, 4) arrays that differ in one thing each; reading one as another gives others."""
+    rows = np.arange(12.0).reshape(3, 4)
+    wide, odd, locked = np.full((3, 8), -1.0), np.zeros(97, np.uint8), rows.copy()
+    wide[:, ::2] = rows
+    unaligned = odd[1:].view(np.float64).reshape(3, 4)
+    unaligned[...] = rows
+    locked.flags.writeable = False
+    backwards = np.ascontiguousarray(rows[::-1])[::-1]
+    return {
+        "as usual": rows,
+        "elsewhere": rows.copy(),
+        "column by column": np.asfortranarray(rows),
+        "with gaps": wide[:, ::2],
+        "backwards": backwards,
+        "not aligned": unaligned,
+        "locked": locked,
+        "float32": rows.astype(np.float32),
+        "int64": rows.astype(np.int64),
+    }
+
+
+@pytest.mark.parametrize("before", laid_out())
+def test_an_array_of_another_layout_or_type_is_not_read_as_the_one_before(before):
+    arrays = laid_out()
+    for name, array in arrays.items():
+        y = np.zeros((3, 4))
+        played = Tape([(copy_rows, (arrays[before], y))])
+        played()
+        assert np.array_equal(y, np.arange(12.0).reshape(3, 4))
+        y[:] = 0
+        played.replace(0, (copy_rows, (array, y)))
+        played()
+        assert np.array_equal(y, np.arange(12.0).reshape(3, 4)), name
+
+
+def test_a_replaced_array_may_be_of_another_size():
+    for before, after in ((12, 20), (20, 12)):
+        x, y = np.arange(before * 1.0).reshape(-1, 4), np.zeros((before // 4, 4))
+        played = Tape([(copy_rows, (x, y))])
+        played()
+        x, y = np.arange(after * 1.0).reshape(-1, 4)[::-1], np.full((5, 4), -1.0)
+        played.replace(0, (copy_rows, (np.ascontiguousarray(x), y)))
+        played()
+        assert np.array_equal(y, [*x, *[[-1.0] * 4] * (5 - len(x))])
+
+
+@kernel
 def copy(x, y):
     for i in range(x.size):
         y[i] = x[i]
