@@ -132,11 +132,11 @@ def _tried(pair: Pair, kernel: str, number: int) -> list[str]:
         got = ran.out[name]
         wrong = compare(got, wanted[name], 0.0).wrong
         if wrong.any():
-            hint = (
-                strange[name][0]
-                if name in strange
-                else cause(rig, cast(task.problem, inputs), name, got, wanted[name], 0.0)
-            )
+            hint = strange[name][0] if name in strange else ""
+            if not hint and not got.any():
+                hint = f"all of {name} is 0: do the loops write it, and is the line out that clears it?"
+            elif not hint and (number or name == "y"):  # elsewhere one image alone counts, and all would lie in it
+                hint = cause(rig, cast(task.problem, inputs), name, got, wanted[name], 0.0)
             return _explained(task, inputs, name, (got, wanted[name], wrong), hint)
     return []
 

@@ -13,6 +13,7 @@ from nbcnn.check.fence import Fence, holds
 from nbcnn.check.grid import Case
 from nbcnn.check.words import described
 from nbcnn.kernels.contract import Backend
+from nbcnn.kernels.obligations import MOST_SCRATCH
 from nbcnn.plugins.callgraph import recursion
 
 Fill = Callable[[str, Array], None]
@@ -41,6 +42,8 @@ class Rig:
         self.workspace = _called("workspace", backend.workspace, problem)
         if isinstance(self.workspace, bool) or not isinstance(self.workspace, int | np.integer) or self.workspace < 0:
             raise BrokenError(f"workspace() must return a whole number, 0 or more, got {self.workspace!r}")
+        if self.workspace > MOST_SCRATCH:
+            raise BrokenError(f"workspace() must return at most {MOST_SCRATCH:,} numbers, got {self.workspace:,}")
         if doing.is_watched():
             doing.tell(recursion=next(filter(None, map(recursion, self.kernels)), ""))
 

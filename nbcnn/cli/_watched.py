@@ -107,6 +107,8 @@ class _Watch:
             return ""
         if not state.get("may_last"):
             return "late"
+        if self._stops:
+            return "stopped"
         if self._warned != state["now"]:
             self._warned = state["now"]
             say(

@@ -29,6 +29,9 @@ ARGUMENTS: dict[type, dict[str, tuple[str, ...]]] = {
 }
 """What each kernel of a tuple is called with, as contract.py says."""
 
+MOST_SCRATCH = 2**33
+"""Numbers of scratch, for one pack of 16 images; more is a mistake, and no machine's memory."""
+
 _OWED = {"supports": "None or a reason", "workspace": "a number", "build": "the kernels"}
 _MAY_HAVE = ("cost", "tolerance", "single")
 
@@ -60,7 +63,10 @@ def refusal(backend: Any, problem: Any) -> str | None:
 
 def scratch(backend: Any, problem: Any) -> int:
     """How many numbers of scratch a backend needs for a problem."""
-    return _count(backend, "workspace", "a whole number", _ask(backend.workspace, "workspace", backend, problem))
+    count = _count(backend, "workspace", "a whole number", _ask(backend.workspace, "workspace", backend, problem))
+    if count > MOST_SCRATCH:
+        raise _breach(backend, "workspace", f"a number that memory can hold (at most {MOST_SCRATCH:,})", count)
+    return count
 
 
 def _count(backend: Any, name: str, what: str, answer: Any) -> int:

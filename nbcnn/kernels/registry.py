@@ -69,9 +69,9 @@ def register(op: str, name: str | None = None) -> Callable[[type[T]], type[T]]:
         called = name or module.rpartition(".")[2]
         if called == AUTO:
             raise KernelError(f"{shown(file)}: no backend may be called {AUTO}; choose another name")
-        for word, what in ((op, "op"), (called, "backend")):
+        for word, what in ((op, "an op"), (called, "a backend")):
             if reason := unfit_name(word):
-                raise KernelError(f"{shown(file)}:{caller.f_lineno}: {word!r} can't be the name of a {what}: {reason}")
+                raise KernelError(f"{shown(file)}:{caller.f_lineno}: {word!r} can't be the name of {what}: {reason}")
         if near := _meant(op):
             raise KernelError(f"{shown(file)}:{caller.f_lineno}: there is no op {op!r}; did you mean {near}?")
         own = called in _built_in().get(op, ())  # it may not have been imported yet

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Iterator
+import dis
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from nbcnn.kernels.contract import Fixed
 from nbcnn.kernels.obligations import where
+
+GLOBAL, ATTRIBUTE = ("LOAD_GLOBAL", "LOAD_NAME"), ("LOAD_ATTR", "LOAD_METHOD")
 
 
 def recursion(kernel: Any) -> str:
@@ -31,7 +36,11 @@ def _recursion(function: FunctionType | None) -> str:
 def printing(kernel: Any) -> str:
     """The place of a function that prints, ``mine.py:14``, among those that a kernel calls, itself included; or ""."""
     for function in _reached(_function(kernel), []):
-        named = any("print" in code.co_names for code in _codes(function.__code__))
+        named = any(
+            one.opname in GLOBAL and one.argval == "print"
+            for code in _codes(function.__code__)
+            for one in dis.get_instructions(code)
+        )
         if named and function.__globals__.get("print", builtins.print) is builtins.print:
             return where(function)
     return ""
@@ -70,28 +79,26 @@ def _reached(function: FunctionType | None, known: list[CodeType]) -> Iterator[F
 
 def _ours(function: FunctionType) -> bool:
     """Of nbcnn or of a library; a plugin's file has a name of its own, a class in a test has the test's."""
-    return function.__module__.partition(".")[0] in ("nbcnn", "numba", "numpy", "llvmlite")
+    top = function.__module__.partition(".")[0]
+    return top in ("nbcnn", "numba", "numpy", "llvmlite") or top in sys.stdlib_module_names
 
 
 def _calls(function: FunctionType) -> Iterator[FunctionType]:
     """The functions that a function's code names: globals, those around it, and what it takes out of modules."""
-    around: dict[str, Callable[[], Any]] = {}
-    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        around[name] = lambda cell=cell: cell.cell_contents  # type: ignore[misc]
-    names = {name for code in _codes(function.__code__) for name in (*code.co_names, *code.co_freevars)}
-    modules = []
-    for name in sorted(names):
-        try:
-            thing = around[name]() if name in around else function.__globals__.get(name)
-        except ValueError:  # not bound yet
-            continue
-        if isinstance(thing, ModuleType):
-            modules.append(thing)
-        elif found := _function(thing):
-            yield found
-    for module in modules:
-        for name in sorted(names):
-            if found := _function(vars(module).get(name)):
+    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
+    for code in _codes(function.__code__):
+        module: ModuleType | None = None
+        for one in dis.get_instructions(code):
+            thing: Any = None
+            if one.opname in GLOBAL:
+                thing = function.__globals__.get(one.argval)
+            elif one.opname == "LOAD_DEREF" and one.argval in cells:
+                with suppress(ValueError):  # not bound yet
+                    thing = cells[one.argval].cell_contents
+            elif one.opname in ATTRIBUTE and module is not None:
+                thing = vars(module).get(one.argval)
+            module = thing if isinstance(thing, ModuleType) else None
+            if found := _function(thing):
                 yield found
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from nbcnn.check.apart import apart
 from nbcnn.check.choice import chosen
 from nbcnn.check.odd import busy
 from nbcnn.check.outofbounds import check_bounds
@@ -50,12 +51,23 @@ WORDS = {
         "FAILED out of bounds: forward raised IndexError: index is out of bounds, for ",
         r"checks of 1 backend passed, 0 refused with a reason, \d+ failed$",
     ],
+    "never_returns": [
+        "conv2d=never_returns: 0 problems, the grid was left out check passed failed worst error seconds contract",
+        "FAILED contract: conv2d=never_returns: forward has not come back within 8 s, for 1×1 stride 1 padding 0 .* "
+        r"is there a loop that never ends\? \(--patience, or NBCNN_PATIENCE, allows more seconds\)",
+        "all other checks were left out until `contract` passes: they could end the program",
+    ],
+    "recursion": [
+        "FAILED out of bounds: conv2d=recursion: its process ended with SIGSEGV in grad_input: halves calls itself "
+        r"\(\S*recursion.py:14\) without an end, and the stack overflowed, for 1×1 stride 1 padding 0",
+    ],
     "crash": [
         "FAILED out of bounds: conv2d=crash: its process ended with SIGABRT in forward: it writes out of its arrays, or aborts",
         r"linear=crash: 0 problems, refuses all of them .* refused 15: it has 1 features, it can only do none",
         r"checks of 2 backends passed, 15 refused with a reason, 1 failed$",
     ],
 }
+PATIENCE = {"never_returns": ("--patience", "8")}
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +77,7 @@ def outputs() -> dict[str, tuple[int, str]]:
     command = [sys.executable, "-m", "nbcnn", "kernels", "check", "--quick", "--dtype", "float32"]
     running = {
         name: subprocess.Popen(
-            [*command, str(WRONG / f"{name}.py")],
+            [*command, *PATIENCE.get(name, ()), str(WRONG / f"{name}.py")],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -93,6 +105,70 @@ def test_a_plugin_that_takes_the_other_process_down_while_it_is_loaded(tmp_path:
         sentence = "out of bounds: its process ended with SIGABRT while the plugin was loaded"
         assert [str(failure) for failure in report.failures] == [sentence]
     assert reports[-1].tally("out of bounds").passed == 9
+
+
+LOST = """\
+import os, sys, time
+
+from nbcnn import register
+from nbcnn.kernels.conv2d.naive import Naive
+
+
+def broken(name, grad_input):
+    class Broken(Naive):
+        def supports(self, problem):
+            while name == "hangs" and problem.height > 7:  # not with the small problems of loading
+                time.sleep(1)
+
+        def build(self, problem):
+            return super().build(problem)._replace(grad_input=grad_input)
+
+    register.backend("conv2d", name)(Broken)
+
+
+def prints(dy, w, dx, work):
+    if dy.any():
+        print("dx is", dx.shape)
+    dx[:] = 0
+
+
+def at_work(action):
+    def grad_input(dy, w, dx, work):
+        if dy.any():  # not with the zeros that it is tried with when it is loaded
+            action()
+
+    return grad_input
+
+
+broken("exits", at_work(lambda: sys.exit(0)))
+broken("ends", at_work(lambda: os._exit(0)))
+broken("killed", at_work(lambda: os.kill(os.getpid(), 9)))
+broken("hangs", at_work(lambda: None))
+broken("prints", prints)
+"""
+
+
+def test_what_a_backend_does_to_its_process(tmp_path: Path) -> None:
+    """Each costs itself its checks, and no other; what is left out of the process afterwards is nothing."""
+    file = tmp_path / "lost.py"
+    file.write_text(LOST, encoding="utf-8")
+    with pytest.warns(UserWarning, match="grad_input prints"):
+        plugin = load_plugin(file)
+    reports = [Report(op, name, str(file)) for op, name in plugin.backends]
+    lines = list(apart("nbcnn.check.outofbounds", reports, {"seed": 0}, {}, 4.0))
+    loading._take_back(loading._loaded.pop(plugin.file).things)
+    told = {line["pair"][1]: line for line in lines if "failure" in line or "printed" in line}
+    assert told["exits"]["failure"] == "grad_input raised SystemExit: 0"
+    assert told["ends"]["failure"] == (
+        "conv2d=ends: its process ended with exit code 0 in grad_input: it ends the program; a kernel only computes"
+    )
+    assert told["killed"]["failure"] == (
+        "conv2d=killed: its process ended with SIGKILL in grad_input: the system does so when memory runs out; does it "
+        "allocate without a bound?"
+    )
+    assert told["hangs"]["failure"] == "conv2d=hangs: supports has not come back within 4 s"
+    assert told["prints"]["printed"] == 34 and told["prints"]["first"] == "dx is (3, 7, 9, 16)"
+    assert {line["pair"][1] for line in lines if line.get("done")} == {"exits", "prints"}
 
 
 @pytest.mark.parametrize("what", ["winograd", "conv2d=winograd"])
