@@ -16,6 +16,7 @@ from PIL import Image
 import nbcnn
 from nbcnn.checkpoint import load_tensors, save_tensors
 from nbcnn.cli.predict import command
+from nbcnn.config import load_config
 from nbcnn.data import data_source, load_dataset, write_idx
 from nbcnn.errors import CheckpointError, DataError, ShapeError
 from nbcnn.picture import Reading, prepare
@@ -163,7 +164,9 @@ def test_a_resumed_run_keeps_its_white(tmp_path: Path) -> None:
     write(tmp_path / "set", shapes(np.uint16, 16))
     mapping = config(tmp_path / "set", grayscale=True)
     run = nbcnn.train(mapping, out=tmp_path / "run", epochs=1)
+    assert load_config(run.config).data.white_level == 4095
     nbcnn.resume(run.folder, source=mapping, epochs=2)  # this source has no white level
+    assert load_config(run.config).data.white_level == 4095
     assert nbcnn.load(run.folder, which="last").config.data.white_level == 4095
 
 
@@ -195,7 +198,7 @@ def test_an_older_run_has_it_in_run_json_alone(mixed: Path, tmp_path: Path) -> N
     old = json.loads((mixed / "run.json").read_text())
     del old["pictures"], old["white_level"]
     (tmp_path / "run.json").write_text(json.dumps({**old, "dark_background": True}))
-    files = test_files(mixed.parent / "set")
+    files = sorted((mixed.parent / "set").glob("*/*"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert not any("inverted: " in step for one in nbcnn.predict(tmp_path, files) for step in one.steps)
