@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import struct
 from pathlib import Path
 
@@ -147,6 +148,26 @@ def test_info_of_a_folder(tmp_path: Path) -> None:
     assert table["shape"][:5] == ["1", "x", "2", "x", "3"] and table["mean"][0] == "0.3000"
     assert table["0"] == ["[b]ant", "4", "1"]
     assert rows(run("info", str(tmp_path)).output)["mean"][:3] == ["0.3000"] * 3
+
+
+def test_info_says_what_was_done_to_pictures_also_as_json(tmp_path: Path) -> None:
+    (tmp_path / "ant").mkdir()
+    for k in range(5):
+        Image.fromarray(np.array([[0, 100 * k + 616]], np.uint16)).save(tmp_path / "ant" / f"{k}.png")
+    lines = run("info", str(tmp_path), "--grayscale").output.splitlines()
+    assert "pictures  5: 16 bits to 8, darkest 0, lightest 1016, 1023 is white" in lines
+    facts = json.loads(run("info", str(tmp_path), "--grayscale", "--json").output)
+    assert facts["pictures"] == ["5: 16 bits to 8, darkest 0, lightest 1016, 1023 is white"]
+    assert facts["white_level"] == 1023 and facts["images"] == {"train": 4, "test": 1}
+    assert facts["shape"] == [1, 1, 2] and facts["classes"] == [{"name": "ant", "train": 4, "test": 1}]
+    assert facts["mean"] == [pytest.approx(np.mean([0, 154, 0, 178, 0, 203, 0, 228]) / 255, abs=1e-9)]
+
+
+def test_info_of_a_named_data_set_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_tiny(tmp_path / "tiny", monkeypatch)
+    facts = json.loads(run("info", "tiny", "--data-dir", str(tmp_path), "--json").output)
+    assert facts["pictures"] == [] and facts["licence"] == "public domain"
+    assert [one["train"] for one in facts["classes"]] == [1, 2]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import os
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -257,6 +258,125 @@ def test_a_broken_image_is_named(tmp_path: Path) -> None:
     (tmp_path / "ant" / "02.png").write_bytes(png()[:1000])
     with pytest.raises(DataError, match=r"ant/02\.png is a broken image \(image file is truncated.*\); save it anew$"):
         load_folder(tmp_path)
+
+
+def test_all_broken_images_are_counted_and_the_first_ten_named(tmp_path: Path) -> None:
+    tree(tmp_path, {"ant": 20, "bee": 5})
+    for k in range(2, 14):
+        (tmp_path / "ant" / f"{k:02}.png").write_bytes(png()[:1000])
+    with pytest.raises(DataError, match=r"^12 of 25 images can't be read:\n") as caught:
+        load_folder(tmp_path)
+    _, *named, last = str(caught.value).splitlines()
+    assert len(named) == 10 and last == "  and 2 more"
+    assert all("is a broken image" in line and line.startswith("  ") for line in named)
+    for k in range(5, 14):
+        (tmp_path / "ant" / f"{k:02}.png").unlink()
+    with pytest.raises(DataError, match=r"^3 of 16 images can't be read:\n.*02\.png.*\n.*03\.png.*\n.*04\.png.*anew$"):
+        load_folder(tmp_path)
+
+
+def test_images_of_several_sizes_are_all_named(tmp_path: Path) -> None:
+    tree(tmp_path, {"ant": 5})
+    for k in (2, 4):
+        Image.fromarray(np.zeros((k, 6), np.uint8)).save(tmp_path / "ant" / f"{k:02}.png")
+    Image.fromarray(np.zeros((9, 9), np.uint8)).save(tmp_path / "ant" / "00.png")
+    with pytest.raises(DataError) as caught:
+        load_folder(tmp_path, remedy="do this")
+    ant = tmp_path / "ant"
+    assert str(caught.value).splitlines() == [
+        f"4 of 5 images have another size (height x width) than the first, {ant / '00.png'} is 9 x 9:",
+        f"  {ant / '01.png'} is 4 x 6",
+        f"  {ant / '02.png'} is 2 x 6",
+        f"  {ant / '03.png'} is 4 x 6",
+        f"  {ant / '04.png'} is 4 x 6",
+        "do this",
+    ]
+
+
+def deep(folder: Path, *pictures: NDArray[Any], suffix: str = "png") -> Path:
+    (folder / "ant").mkdir(parents=True)
+    for k, picture in enumerate(pictures):
+        Image.fromarray(picture).save(folder / "ant" / f"{k}.{suffix}")
+    return folder
+
+
+def ramp(largest: float, dtype: type) -> NDArray[Any]:
+    return np.array([[0, largest / 2], [largest / 4, largest]]).astype(dtype)
+
+
+def ramps(largest: float, dtype: type) -> list[NDArray[Any]]:
+    """Five that are not all the same."""
+    return [*[ramp(largest, dtype)] * 4, np.zeros((2, 2), dtype)][::-1]
+
+
+@pytest.mark.parametrize(
+    ("largest", "white"), [(216, 255), (900, 1023), (4000, 4095), (16_000, 16_383), (40_000, 65_535)]
+)
+def test_the_largest_number_of_all_images_decides_their_white(tmp_path: Path, largest: int, white: int) -> None:
+    """The brightest one is a test image."""
+    images = [ramp(100, np.uint16)] * 4 + [ramp(largest, np.uint16), np.full((2, 2), 77, np.uint8)]
+    dataset = load_folder(deep(tmp_path / "set", *images), grayscale=True)
+    assert dataset.white_level == white
+    assert dataset.test.images[0, 0].tolist() == np.floor(images[4] * 255.0 / white + 0.5).tolist()
+    assert dataset.train.images[0, 0, 1, 1] == np.floor(100 * 255 / white + 0.5)
+    assert (dataset.train.images[4] == 77).all()
+    assert f"5: 16 bits to 8, darkest 0, lightest {largest}, {white} is white" in dataset.done
+    assert ("4: nearly black" in dataset.done) == (white > 1023)
+
+
+def test_a_white_level_that_is_given_is_used_and_what_exceeds_it_is_told(tmp_path: Path) -> None:
+    folder = deep(tmp_path / "set", *[ramp(1000, np.uint16)] * 3, *[ramp(2000, np.uint16)] * 2)
+    assert load_folder(folder, white_level=4095).train.images[0, 0, 1, 1] == 62  # 62.3
+    sentence = (
+        r"^2 pictures have numbers above the white level 1023 became white; if white is more than 1023, set "
+        r"data\.white_level, as in --set data\.white_level=65535$"
+    )
+    with pytest.warns(RuntimeWarning, match=sentence):
+        dataset = load_folder(folder, white_level=1023)
+    assert dataset.train.images[0, 0, 1, 1] == 249 and dataset.train.images[3, 0, 1, 1] == 255
+
+
+def test_floating_point_images_have_one_white_too(tmp_path: Path) -> None:
+    dataset = load_folder(deep(tmp_path / "ones", *ramps(0.8, np.float32), suffix="tiff"))
+    assert dataset.white_level == 1 and dataset.train.images[1, 0].tolist() == [[0, 102], [51, 204]]
+    assert "5: floating-point numbers to 8, darkest 0, lightest 0.8, 1 is white" in dataset.done
+    dataset = load_folder(deep(tmp_path / "bytes", *ramps(200, np.float32), suffix="tiff"))
+    assert dataset.white_level == 255 and dataset.train.images[1, 0].tolist() == [[0, 100], [50, 200]]
+    mixed = deep(tmp_path / "mixed", *ramps(0.8, np.float32)[1:], ramp(900, np.uint16), suffix="tiff")
+    with pytest.raises(
+        DataError, match=r"0\.tiff has floating-point numbers and .*4\.tiff whole ones, so that white is"
+    ):
+        load_folder(mixed)
+    with pytest.raises(
+        DataError, match=r"4\.tiff has numbers up to 70000, more than 16 bits; save all with 8 or 16 bit"
+    ):
+        load_folder(deep(tmp_path / "wide", *ramps(900, np.int32)[:4], ramp(70_000, np.int32), suffix="tiff"))
+    dataset = load_folder(tmp_path / "wide", white_level=140_000)
+    assert dataset.test.images[0, 0].tolist() == [[0, 64], [32, 128]]
+
+
+def test_says_what_was_done_to_how_many(tmp_path: Path) -> None:
+    images = [
+        Image.fromarray(np.full((h, w, 3), (h, w, 0), np.uint8)) for h, w in ((4, 6), (8, 6), (4, 6), (9, 3), (6, 4))
+    ]
+    (tmp_path / "ant").mkdir()
+    for k, image in enumerate(images):
+        image.putpixel((0, 0), (200, 0, 0))
+        exif = Image.Exif()
+        exif[0x0112] = 6 if k == 4 else 1
+        image.save(tmp_path / "ant" / f"{k}.png", exif=exif)
+    images[0].convert("RGBA").save(tmp_path / "ant" / "5.png")
+    assert load_folder(tmp_path, (4, 6), grayscale=True).done == (
+        "6: colour to grey",
+        "2: resized to 6×4 from 6×8 … 3×9 (2 sizes)",
+        "1: turned upright, as its EXIF data say",
+    )
+
+
+def test_images_that_use_few_levels_are_told(tmp_path: Path) -> None:
+    for k in range(5):
+        save(tmp_path / "ant" / f"{k}.png", k)
+    assert load_folder(tmp_path).done[-1] == "5: levels from 0 to 4 alone, of 0 to 255"
 
 
 def test_images_of_sixteen_bits_keep_their_scale_and_floats_are_refused(tmp_path: Path) -> None:

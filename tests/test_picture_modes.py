@@ -162,7 +162,6 @@ DEFLATED = {259: 8}
         (16, 2, "6H 2048 2048 2048 4095 0 0", DEFLATED, [*plain(128), RED]),
         (16, 2, "8H 2048 2048 2048 65535 4095 0 0 0", {338: 2}, plain(128, 255)),
         (16, 2, "8H 2048 2048 2048 0 4095 0 0 0", {338: 0}, [*plain(128), RED]),
-        (16, 5, "8H 0 65535 65535 0 0 0 0 0", {}, [RED, *plain(255)]),
     ],
 )
 def test_tiffs_of_more_than_eight_bits(
@@ -171,6 +170,11 @@ def test_tiffs_of_more_than_eight_bits(
     kind, *values = numbers.split()
     data = struct.pack(order + kind, *(float(v) if "f" in kind else int(v) for v in values))
     held(tiff(tmp_path / "x.tif", order, bits, photometric, int(kind[0]) // 2, data, more), pixels, white=4095)
+
+
+def test_a_tiff_of_inks_of_sixteen_bits(tmp_path: Path) -> None:
+    data = struct.pack("<8H", 0, 65535, 65535, 0, 0, 0, 0, 0)
+    held(tiff(tmp_path / "x.tif", "<", 16, 5, 4, data, {}), [RED, *plain(255)])
 
 
 @pytest.mark.parametrize("more", [{}, DEFLATED], ids=["plain", "deflated"])

@@ -5,12 +5,15 @@ from __future__ import annotations
 import gzip
 import io
 import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 import nbcnn
+from nbcnn.facts import Facts
+from nbcnn.picture import Reading
 from trust.targets import FILES, SHAPES, TINY
 
 MODELS = Path(__file__).parents[2] / "models"
@@ -43,7 +46,8 @@ def checkpoint_seeds() -> list[bytes]:
     rng = np.random.default_rng(0)
     weights = {name: rng.standard_normal(shape).astype(np.float32) for name, shape in SHAPES.items()}
     halves = {name: tensor.astype(np.float16) for name, tensor in weights.items()}
-    return [save(weights, {"epoch": "1"}), save(halves), save({"count": np.zeros(3, np.int64)})]
+    facts = Facts(("ant", "bee"), size=(8, 8), reading=Reading(True, None, 4095)).to_metadata()
+    return [save(weights, {"epoch": "1", **facts}), save(halves), save({"count": np.zeros(3, np.int64)})]
 
 
 def image_seeds() -> list[bytes]:
@@ -54,12 +58,25 @@ def image_seeds() -> list[bytes]:
         found.append(_saved(picture, form))
     found.append(_saved(picture.quantize(16), "PNG"))
     found.append(_saved(Image.fromarray(rng.integers(0, 65536, (5, 6)).astype(np.uint16)), "PNG"))
+    found.append(deep_colour(rng.integers(0, 65536, (5, 6, 3))))
     exif = Image.Exif()
     exif[0x0112] = 6
     found.append(_saved(picture, "JPEG", exif=exif))
     frames = io.BytesIO()
     picture.save(frames, "GIF", save_all=True, append_images=[picture.rotate(90)])
     return [*found, frames.getvalue()]
+
+
+def deep_colour(pixels: np.ndarray) -> bytes:
+    """A PNG of 16 bits a channel, which Pillow does not write."""
+
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    head = struct.pack(">IIBBBBB", pixels.shape[1], pixels.shape[0], 16, 2, 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    parts = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + parts
 
 
 def _saved(picture: Image.Image, form: str, **options: object) -> bytes:

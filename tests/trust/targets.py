@@ -16,9 +16,10 @@ import numpy as np
 import nbcnn
 from nbcnn.changes import refuse_changes
 from nbcnn.checkpoint import load_tensors, load_weights
-from nbcnn.config import load_config
+from nbcnn.config import Overrides, load_config
 from nbcnn.data import load_folder, read_idx
 from nbcnn.errors import NbcnnError
+from nbcnn.facts import read_facts
 from nbcnn.loading import read_info
 from nbcnn.network import layers_of
 from nbcnn.picture import prepare
@@ -31,6 +32,11 @@ input: {channels: 1, height: 8, width: 8}
 layers: [conv2d: {out_channels: 2, kernel_size: 3}, relu, max_pool2d: {kernel_size: 2}, flatten, linear: {out_features: 2}]
 train: {epochs: 1, batch_size: 4, optimizer: {sgd: {lr: 0.1, momentum: 0.9}}}
 """
+CONFIG = {
+    "name": "tiny",
+    "input": {"channels": 1, "height": 8, "width": 8},
+    "layers": ["flatten", {"linear": {"out_features": 2}}],
+}
 SHAPES = {"0.weight": (2, 1, 3, 3), "0.bias": (2,), "4.weight": (2, 18), "4.bias": (2,)}
 """TINY's tensors, 58 numbers."""
 
@@ -105,6 +111,10 @@ def checkpoint(data: bytes, folder: Path) -> NbcnnError | None:
     def act() -> None:
         found, metadata = load_tensors(file)
         assert all(isinstance(name, str) for name in (*found, *metadata, *metadata.values()))
+        if facts := read_facts(metadata, "x"):
+            for name in facts.classes:
+                assert_fit(name)
+            facts.onto(load_config(CONFIG), Overrides())
         assert sum(tensor.nbytes for tensor in found.values()) <= len(data)
         weights, _ = load_weights(file, SHAPES)
         assert all(weights[name].shape == shape and weights[name].dtype == np.float32 for name, shape in SHAPES.items())

@@ -16,6 +16,7 @@ import pytest
 import yaml
 from hypothesis import strategies as st
 
+from nbcnn.facts import KEY
 from trust import seeds, targets
 from trust.mutations import CHANGES, changed, corrupted, fuzz, json_bytes
 from trust.watch import memory_below, watched
@@ -54,6 +55,15 @@ def with_header(seed: bytes, changes: list[tuple[str, int, Any]]) -> bytes:
     return seeds.safetensors(json_bytes(changed(json.loads(seed[8 : 8 + length]), changes)), seed[8 + length :])
 
 
+def with_facts(seed: bytes, changes: list[tuple[str, int, Any]]) -> bytes:
+    """A checkpoint of nbcnn's whose facts, JSON within the header's JSON, were changed."""
+    length = int.from_bytes(seed[:8], "little")
+    header = json.loads(seed[8 : 8 + length])
+    metadata = header["__metadata__"]
+    metadata[KEY] = json.dumps(changed(json.loads(metadata[KEY]), changes))
+    return seeds.safetensors(json_bytes(header), seed[8 + length :])
+
+
 def sizes(seed: bytes, numbers: list[int]) -> bytes:
     """An IDX file whose header declares other sizes."""
     return seed[:4] + struct.pack(f">{seed[3]}I", *(numbers * 4)[: seed[3]]) + seed[4 + 4 * seed[3] :]
@@ -84,7 +94,8 @@ def strategies(kind: str) -> list[tuple[st.SearchStrategy[bytes], int]]:
         ]
     if kind == "checkpoint":
         files = seeds.checkpoint_seeds()
-        return [(corrupted(files), 300), (st.builds(with_header, st.sampled_from(files), CHANGES), 500)]
+        facts = st.builds(with_facts, st.just(files[0]), CHANGES)
+        return [(corrupted(files), 300), (st.builds(with_header, st.sampled_from(files), CHANGES), 500), (facts, 200)]
     return [(corrupted(seeds.image_seeds()), 600)]
 
 
