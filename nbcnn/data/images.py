@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from nbcnn import imagefile, picture
 from nbcnn.data.dataset import Dataset, Split, counted
 from nbcnn.errors import DataError
+from nbcnn.memory import gigabytes, memory
 
 NAMED = 5  # so many stray files are named, the others counted
 
@@ -25,8 +27,8 @@ def read_images(
     what cannot be read, and with ``remedy`` for an image that has not the size of the image ``like``.
     """
     channels = 1 if grayscale else 3
-    shape = picture.read(like, channels, size).shape
-    images = np.empty((len(paths), *shape), dtype=np.uint8)
+    shape = (channels, *size) if size else picture.read(like, channels).shape
+    images = _empty((len(paths), *shape))
     for n, path in enumerate(paths):
         image = picture.read(path, channels, size)
         if image.shape != shape:
@@ -36,6 +38,21 @@ def read_images(
             )
         images[n] = image
     return images
+
+
+def _empty(shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Pixels (N, C, H, W) to be filled; raises DataError where they do not fit into memory."""
+    has, needed = memory(), prod(shape)
+    what = f"{shape[0]:,} images of {shape[2]:,}×{shape[3]:,} pixels"
+    if shape[2] * shape[3] > imagefile.MAX_PIXELS:
+        raise DataError(f"{what} are too large; data.size may be {imagefile.MAX_PIXELS:,} pixels at most")
+    sentence = f"{what} take {gigabytes(needed)}, and {has}: set a smaller data.size"
+    if needed > has.bytes:
+        raise DataError(sentence)
+    try:
+        return np.empty(shape, np.uint8)
+    except MemoryError:
+        raise DataError(sentence) from None
 
 
 def refuse_strays(folder: Path, paths: Collection[Path]) -> None:
@@ -73,7 +90,7 @@ def refit(dataset: Dataset, size: tuple[int, int] | None, grayscale: bool) -> Da
 
 
 def _refitted(images: NDArray[np.uint8], channels: int, size: tuple[int, int]) -> NDArray[np.uint8]:
-    fitted = np.empty((len(images), channels, *size), dtype=np.uint8)
+    fitted = _empty((len(images), channels, *size))
     for n, image in enumerate(images):
         fitted[n] = picture.refit(image, channels, size)
     return fitted
