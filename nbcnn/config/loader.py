@@ -139,7 +139,12 @@ def _check_written(config: Config) -> None:
 
 
 def _plain(value: Any, path: KeyPath) -> Any:
-    """A copy of a mapping made in Python, with lists for tuples and text for paths, held to a file's limits."""
+    """A copy of a mapping made in Python, held to a file's limits: lists for tuples and arrays, text for paths.
+
+    A number of NumPy's becomes Python's: sizes that come out of arithmetic on arrays are such.
+    """
+    if callable(listed := getattr(value, "tolist", None)):
+        value = listed()
     if len(path) >= MAX_DEPTH and isinstance(value, (Mapping, list, tuple)):
         raise ConfigError(f"{key_path(path[:3])}: nested deeper than {MAX_DEPTH} levels")
     if isinstance(value, Mapping):
