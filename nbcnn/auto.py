@@ -134,7 +134,7 @@ def _without_the_largest(choice: Choice) -> Choice:
     name = max(choice.candidates, key=lambda name: int(backend(choice.problem.op, name).workspace(choice.problem)))
     if len(choice.candidates) == 1:
         raise MemoryError
-    return replace(choice, refused={**choice.refused, name: "its scratch of some GB does not fit into memory"})
+    return replace(choice, refused={**choice.refused, name: "its scratch did not fit into memory when it was timed"})
 
 
 def _compared(

@@ -81,7 +81,7 @@ class Choice:
         return replace(self, name=answer["name"], seconds=timed, slow=slow, steps=stepped, remembered=True)
 
 
-_SCRATCH = "its scratch of"
+_SCRATCH = "its scratch "
 
 
 def _too_large(reason: str) -> bool:
@@ -93,7 +93,7 @@ def scratch_flaw(problem: Any, name: str, threads: int, footprint: int) -> str |
     scratch, has = backend(problem.op, name).workspace(problem) * np.dtype(problem.dtype).itemsize, memory()
     if threads * (scratch + footprint) + footprint <= has.bytes:
         return None
-    return f"{_SCRATCH} {gigabytes(scratch)} for each of {threads} threads does not fit, {has}"
+    return f"{_SCRATCH}of {gigabytes(scratch)} for each of {threads} threads does not fit, {has}"
 
 
 def refusals(problem: Any, threads: int = 1, footprint: int = 0) -> dict[str, str]:

@@ -84,7 +84,7 @@ def _common(network: Network, training: bool) -> int:
 
 
 def _too_large(needed: Footprint, has: str) -> str:
-    part = max(needed.parts)
+    part = max(needed.parts, key=lambda part: part.bytes)
     each = f" on each of {needed.threads} threads" if needed.threads > 1 else ""
     fewer = ", or fewer threads" if needed.threads > 1 else ""
     return (

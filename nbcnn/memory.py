@@ -17,6 +17,8 @@ from nbcnn.errors import ShapeError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_GROUPS, _OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+
 
 class Memory(NamedTuple):
     """Bytes that this process may have, without end where the system does not say, and in words what sets them."""
@@ -36,7 +38,9 @@ def memory() -> Memory:
 
 
 def gigabytes(count: float) -> str:
-    """``25.1 GB``; of what no memory ever has about how much: ``1e+31 GB``."""
+    """``25.1 GB``, ``3.2 MB``; of what no memory ever has about how much: ``1e+31 GB``."""
+    if count < 1e8:
+        return f"{count / 1e6:,.1f} MB"
     return f"{count / 1e9:,.1f} GB" if count < 1e17 else f"{count / 1e9:.0e} GB"
 
 
@@ -75,12 +79,22 @@ def _machine() -> Memory:
 
 
 def _containers() -> Iterator[Memory]:
-    """What Linux's control groups allow, version 2 and version 1."""
-    for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        try:
-            yield Memory(float(Path(file).read_text(encoding="ascii")), "this container may have")
-        except (OSError, ValueError):  # not there, or the word max
+    """What Linux's control groups allow, this process's own and those above it, version 2 and version 1."""
+    try:
+        lines = _OWN.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, kinds, path = line.split(":", 2)
+        if kinds not in ("", "memory"):
             continue
+        root, name = ("", "memory.max") if kinds == "" else ("memory", "memory.limit_in_bytes")
+        for folder in (Path(path.lstrip("/")), *Path(path.lstrip("/")).parents):
+            try:
+                text = (_GROUPS / root / folder / name).read_text(encoding="ascii")
+                yield Memory(float(text), "this container may have")
+            except (OSError, ValueError):  # not there, or the word max
+                continue
 
 
 def _left_of_the_limit() -> Memory:
