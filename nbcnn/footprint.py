@@ -9,7 +9,7 @@ from typing import NamedTuple
 from nbcnn.crew import available_threads
 from nbcnn.errors import NbcnnError, ShapeError
 from nbcnn.kernels.contract import LANES
-from nbcnn.kernels.registry import AUTO, prepare
+from nbcnn.kernels.registry import AUTO, scratch
 from nbcnn.memory import gigabytes, memory
 from nbcnn.network import Network
 
@@ -64,8 +64,8 @@ def _parts(network: Network, training: bool) -> Iterator[Part]:
         words = f"{layer.where}: its outputs{gradients} ({shape} for each of 16 images) take"
         yield Part((1 + training) * size * LANES * prod(layer.out_shape), words)
         if layer.backend != AUTO and layer.problem is not None:
-            scratch = size * _scratch(layer.problem, layer.backend or "")
-            largest = max(largest, Part(scratch, f"{layer.where}: the scratch of backend {layer.backend} takes"))
+            needed = size * _scratch(layer.problem, layer.backend or "")
+            largest = max(largest, Part(needed, f"{layer.where}: the scratch of backend {layer.backend} takes"))
     yield largest
     if training:
         yield Part(network.parameters.nbytes, "the gradients of all parameters take")
@@ -73,7 +73,7 @@ def _parts(network: Network, training: bool) -> Iterator[Part]:
 
 def _scratch(problem: object, name: str) -> int:
     try:
-        return prepare(problem, name).workspace
+        return scratch(problem, name)
     except NbcnnError:  # a refusal, or what a plugin raises: told where the layer is bound
         return 0
 

@@ -12,7 +12,7 @@ from nbcnn.arrays import Ints, check_largest, in_short, is_count, padding_of, pa
 from nbcnn.buffers import zeros
 from nbcnn.errors import KernelError, ShapeError
 from nbcnn.kernels.contract import LANES, Conv2dProblem, LossProblem, Pool2dProblem
-from nbcnn.kernels.registry import prepare
+from nbcnn.kernels.registry import prepare, scratch
 from nbcnn.kernels.shapes import LARGEST, four_sides, groups_flaw, padded, pooling_padding_flaw, window_flaw
 from nbcnn.memory import claim
 
@@ -25,12 +25,17 @@ def ready(problem: Any, backend: str, images: int) -> tuple[Any, np.ndarray]:
     """
     if not isinstance(backend, str) or len(backend) > 80:
         raise KernelError(f"{problem.op}: backend must be a name such as 'direct', got {in_short(backend)}")
-    kernels, floats = prepare(problem, backend)
+    floats = scratch(problem, backend)
     size, packs = np.dtype(problem.dtype).itemsize, -(-images // LANES)
     if not isinstance(problem, LossProblem):
         numbers = packs * LANES * (prod(problem.x_shape) + prod(problem.y_shape))
-        claim(f"{problem.op} of {images:,} images", numbers * size, "use smaller arrays, or fewer images at a time")
+        claim(
+            f"{problem.op} of {images:,} image{'s' * (images != 1)}",
+            numbers * size,
+            "use smaller arrays, or fewer images at a time",
+        )
     claim(f"{problem.op}: the scratch of backend {backend}", floats * size, "use smaller arrays, or another backend")
+    kernels, floats = prepare(problem, backend)
     return kernels, zeros((floats,), np.dtype(problem.dtype))
 
 

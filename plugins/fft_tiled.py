@@ -68,6 +68,11 @@ def tiles(shape: tuple[int, ...], tile: Pair) -> list[Pair]:
     return list(combinations(range(0, shape[-2], tile[0]), range(0, shape[-1], tile[1])))
 
 
+def count(shape: tuple[int, ...], tile: Pair) -> int:
+    """How many tiles that are."""
+    return ceil(shape[-2] / tile[0]) * ceil(shape[-1] / tile[1])
+
+
 def in_frame(problem: Conv2dProblem, frame: Pair) -> Conv2dProblem:
     """The problem that one frame solves, for one group."""
     C, O, G = problem.in_channels, problem.out_channels, problem.groups
@@ -78,7 +83,7 @@ def in_frame(problem: Conv2dProblem, frame: Pair) -> Conv2dProblem:
 def cost_in_frames(problem: Conv2dProblem, frame: Pair) -> Cost:
     """Each frame's work, those of kernels included, as often as there are tiles and groups."""
     one, (of_y, of_x) = fft_cost(in_frame(problem, frame)), kept(problem, frame)
-    on_y, on_x = (problem.groups * len(tiles(s, t)) for s, t in ((problem.y_shape, of_y), (problem.x_shape, of_x)))
+    on_y, on_x = (problem.groups * count(s, t) for s, t in ((problem.y_shape, of_y), (problem.x_shape, of_x)))
     times = (on_y, on_x, on_y)
     return Cost(*(Work(n * work.macs, n * work.numbers) for n, work in zip(times, one, strict=True)))
 
@@ -111,7 +116,7 @@ class FFTTiled(SimpleBackend):
         """Equation (33)."""
         frame = best_frame(problem)
         one, (of_y, _) = in_frame(problem, frame), kept(problem, frame)
-        summed = max(one.in_channels, one.out_channels, 4 + len(tiles(problem.y_shape, of_y)))
+        summed = max(one.in_channels, one.out_channels, 4 + count(problem.y_shape, of_y))
         terms = max(prod(problem.kernel_size), prod(of_y))
         return float(2**-23 * np.sqrt((21 * np.log2(prod(frame)) + summed + 1) * terms))
 

@@ -119,9 +119,16 @@ def tables_of(problem: Conv2dProblem) -> tuple[np.ndarray, ...]:
         angles = 2 * np.pi * np.arange(max(n // 2, 1)) / n
         circle += [np.cos(angles).astype(problem.dtype), np.sin(angles).astype(problem.dtype)]
     n = frame_size(problem)[1]
-    place = np.array([int(f"{p:0{n.bit_length() - 1}b}"[::-1], 2) if n > 1 else 0 for p in range(n)])
     frequencies = np.arange(n // 2 + 1) % n
-    return (*circle, place[frequencies], place[-frequencies % n])
+    return (*circle, _reversed_bits(frequencies, n), _reversed_bits(-frequencies % n, n))
+
+
+def _reversed_bits(numbers: np.ndarray, n: int) -> np.ndarray:
+    """Below n, a power of two: 0b0011 becomes 0b1100 for n = 16."""
+    found = np.zeros_like(numbers)
+    for bit in range(n.bit_length() - 1):
+        found = 2 * found + (numbers >> bit & 1)
+    return found
 
 
 def fft_tolerance(problem: Conv2dProblem) -> float:
