@@ -9,7 +9,7 @@ import numpy as np
 
 from nbcnn.errors import ShapeError
 from nbcnn.kernels.contract import LANES
-from nbcnn.kernels.shapes import Padding
+from nbcnn.kernels.shapes import LARGEST, Padding, shortened
 
 Ints = int | Sequence[int]
 
@@ -92,18 +92,46 @@ def check_alike(**arrays: np.ndarray) -> None:
 
 def pair(name: str, value: Ints, least: int) -> tuple[int, int]:
     """Rows and columns from one number, alone or in a sequence, or two."""
-    both = tuple(value) if isinstance(value, (tuple, list, np.ndarray)) else (value,)
+    both = _items(value)
     both = both * 2 if len(both) == 1 else both
     if len(both) != 2 or not all(is_count(v, least) for v in both):
-        raise ShapeError(f"{name} must be one whole number of at least {least}, or two, got {value!r}")
+        raise ShapeError(f"{name} must be one whole number of at least {least}, or two, got {in_short(value)}")
+    check_largest(name, both)
     return int(both[0]), int(both[1])
+
+
+def check_largest(name: str, numbers: Sequence[int]) -> None:
+    """Raise ShapeError for a number that kernels can't count with."""
+    if max(numbers) > LARGEST:
+        raise ShapeError(f"{name} {shortened(int(max(numbers)))} is too large; the largest is {LARGEST:,}")
+
+
+def _items(value: Any) -> tuple[Any, ...]:
+    """What a sequence holds; one value alone, an array without axes too, is the only item."""
+    axes = getattr(value, "ndim", 1)
+    return tuple(value) if isinstance(value, (tuple, list, np.ndarray)) and axes > 0 else (value,)
+
+
+def in_short(value: object) -> str:
+    """A value for a message: in one line, and not all of a long one."""
+    if isinstance(value, np.ndarray) and value.ndim:
+        return f"an array of {value.dtype} of shape {value.shape}" if value.size > 4 else repr(value.tolist())
+    if isinstance(value, int) and abs(value) >= 10**15:
+        return shortened(value)
+    if isinstance(value, (tuple, list)) and len(value) > 8:
+        return f"{in_short(value[:4])} and {len(value) - 4:,} more"
+    try:
+        text = " ".join(repr(value[:200] if isinstance(value, (str, bytes)) else value).split())
+    except ValueError:  # a whole number inside it with thousands of digits
+        text = type(value).__name__
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def padding_of(value: Ints | str, words: Sequence[str] = ()) -> Padding:
     """Padding from one number, two, four, or one of ``words``."""
     if isinstance(value, str) and value in words:
         return value
-    sides = tuple(value) if isinstance(value, (tuple, list, np.ndarray)) else (value,)
+    sides = _items(value)
     if len(sides) not in (1, 2, 4) or not all(is_count(v, 0) for v in sides):
         kinds = [
             "one whole number of at least 0",
@@ -111,7 +139,8 @@ def padding_of(value: Ints | str, words: Sequence[str] = ()) -> Padding:
             "four (top, bottom, left, right)",
             *map(repr, words),
         ]
-        raise ShapeError(f"padding must be {', '.join(kinds[:-1])} or {kinds[-1]}, got {value!r}")
+        raise ShapeError(f"padding must be {', '.join(kinds[:-1])} or {kinds[-1]}, got {in_short(value)}")
+    check_largest("padding", sides)
     if len(sides) == 4:
         top, bottom, left, right = map(int, sides)
         return (top, bottom, left, right)
@@ -121,12 +150,14 @@ def padding_of(value: Ints | str, words: Sequence[str] = ()) -> Padding:
 def truth(name: str, value: object) -> bool:
     """True or False, Python's or NumPy's; a word such as "no" is neither."""
     if not isinstance(value, (bool, np.bool_)):
-        raise ShapeError(f"{name} must be True or False, got {value!r}")
+        raise ShapeError(f"{name} must be True or False, got {in_short(value)}")
     return bool(value)
 
 
 def is_count(value: object, least: int) -> bool:
     """Whether this is a whole number (Python's or NumPy's, no bool) of at least ``least``."""
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and bool(value >= least)
 
 
@@ -137,10 +168,12 @@ def sizes(name: str, value: Sequence[int], axes: str, one_less: str = "") -> tup
     """
     wanted = axes.count(",") + 1
     lengths = (wanted, wanted - 1) if one_less else (wanted,)
-    if not isinstance(value, (tuple, list)) or len(value) not in lengths or not all(is_count(v, 0) for v in value):
+    numbers = _items(value)
+    if len(numbers) not in lengths or not all(is_count(v, 0) for v in numbers):
         more = f", or {wanted - 1} for {one_less}" if one_less else ""
-        raise ShapeError(f"{name} must be {wanted} whole numbers {axes}{more}, got {value!r}")
-    return tuple(int(v) for v in value)
+        raise ShapeError(f"{name} must be {wanted} whole numbers {axes}{more}, got {in_short(value)}")
+    check_largest(name, numbers)
+    return tuple(int(v) for v in numbers)
 
 
 def to_packs(x: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from typing import Any
 
 from nbcnn.choices import Choice, question, refusals
 from nbcnn.errors import KernelError
-from nbcnn.kernels.registry import AUTO
+from nbcnn.kernels.registry import AUTO, backend
 from nbcnn.kernels.store import cache_folder
 from nbcnn.network import Network
 from nbcnn.race import Seconds, race
@@ -83,7 +83,7 @@ def settle(
     stage = Rehearsal(network, training)
     notes = Notes(*_NOTES)
     choices = []
-    for choice in _open_choices(network, stage):
+    for choice in _open_choices(network, stage, threads):
         if len(choice.candidates) == 1:
             choices.append(replace(choice, name=choice.candidates[0], remembered=True))
             continue
@@ -99,7 +99,7 @@ def settle(
     return tuple(choices)
 
 
-def _open_choices(network: Network, stage: Rehearsal) -> list[Choice]:
+def _open_choices(network: Network, stage: Rehearsal, threads: int) -> list[Choice]:
     """One for all layers with ``auto`` that have the same problem and are asked for the same."""
     groups: dict[tuple[Any, tuple[str, ...]], list[str]] = {}
     for layer in network.layers():
@@ -108,7 +108,7 @@ def _open_choices(network: Network, stage: Rehearsal) -> list[Choice]:
     places = {layer.path: layer.where for layer in network.layers()}
     found = []
     for (problem, directions), paths in groups.items():
-        choice = Choice(problem, directions, tuple(paths), refusals(problem))
+        choice = Choice(problem, directions, tuple(paths), refusals(problem, threads, stage.footprint))
         if not choice.candidates:
             reasons = "; ".join(f"{name}: {reason}" for name, reason in choice.refused.items())
             raise KernelError(f"{places[paths[0]]}: auto finds no backend for {in_words(problem)}: {reasons}")
@@ -120,11 +120,22 @@ def _raced(choice: Choice, threads: int, footprint: int, timer: Timer) -> Choice
     """The choice by the candidates' own times."""
     for listener in _here.listeners:
         listener.choosing(in_words(choice.problem))
-    names, directions = choice.candidates, choice.directions
-    times = timer(choice.problem, names, threads, directions=directions, footprint=footprint, slowest=SLOWEST)
+    try:
+        names, directions = choice.candidates, choice.directions
+        times = timer(choice.problem, names, threads, directions=directions, footprint=footprint, slowest=SLOWEST)
+    except MemoryError:
+        return _raced(_without_the_largest(choice), threads, footprint, timer)
     sums = {name: sum(by_direction.values()) for name, by_direction in times.items()}
     slow = tuple(name for name in names if name not in sums)
     return replace(choice, name=min(sums, key=sums.__getitem__), seconds=sums, slow=slow)
+
+
+def _without_the_largest(choice: Choice) -> Choice:
+    """Without the candidate that has the most scratch; raises MemoryError where it is the only one."""
+    name = max(choice.candidates, key=lambda name: int(backend(choice.problem.op, name).workspace(choice.problem)))
+    if len(choice.candidates) == 1:
+        raise MemoryError
+    return replace(choice, refused={**choice.refused, name: "its scratch did not fit into memory when it was timed"})
 
 
 def _compared(
@@ -140,7 +151,10 @@ def _compared(
         near = [name for name, time in choice.seconds.items() if time <= NEAR * choice.seconds[choice.name]]
         if choice.remembered or len(near) < 2:
             continue
-        steps = stepper(network, training, threads, [names | dict.fromkeys(choice.layers, name) for name in near])
+        try:
+            steps = stepper(network, training, threads, [names | dict.fromkeys(choice.layers, name) for name in near])
+        except MemoryError:  # all of them at once do not fit; their own times decide
+            continue
         seconds = dict(zip(near, steps, strict=True))
         found[index] = replace(choice, name=min(seconds, key=seconds.__getitem__), steps=seconds)
         names |= dict.fromkeys(choice.layers, found[index].name)

@@ -12,8 +12,14 @@ LINE = 64
 
 
 def zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
-    """As ``np.zeros``, which begins at any multiple of 16 bytes; so the same run was up to 8 % slower by bad luck."""
+    """As ``np.zeros``, which begins at any multiple of 16 bytes; so the same run was up to 8 % slower by bad luck.
+
+    Raises MemoryError for any array that is too large.
+    """
     size = prod(shape) * dtype.itemsize
-    raw = np.zeros(size + LINE, np.uint8)
+    try:
+        raw = np.zeros(size + LINE, np.uint8)
+    except (ValueError, OverflowError):  # more than an address can count
+        raise MemoryError(f"an array of shape {shape} takes {size:.1e} bytes") from None
     first = -raw.ctypes.data % LINE
     return raw[first : first + size].view(dtype).reshape(shape)

@@ -10,10 +10,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nbcnn.kernels.host import compiler
 from nbcnn.kernels.registry import MOST_ERROR, backend, backend_names, tolerance
 from nbcnn.kernels.sources import texts
 from nbcnn.machine import cpu
+from nbcnn.memory import gigabytes, memory
 from nbcnn.words import in_words, milliseconds
 
 
@@ -48,11 +51,13 @@ class Choice:
 
     def __str__(self) -> str:
         """``conv2d 5×5, 6→16 on 14×14: direct 0.41 ms, im2col 0.78 ms; far slower: naive → direct``."""
-        able = [name for name in self.refused if backend(self.problem.op, name).supports(self.problem) is None]
         parts = [_times(self.seconds) or "the only one"]
         if self.steps:
             parts.append(f"near, so in whole steps {_times(self.steps)}")
-        lists = {"far slower": self.slow, "too inexact": able}  # those that can't do it were never in question
+        # Those that can't do it were never in question.
+        able = {n: why for n, why in self.refused.items() if backend(self.problem.op, n).supports(self.problem) is None}
+        lists = {"far slower": self.slow, "too inexact": [name for name in able if not _too_large(able[name])]}
+        lists["too large for memory"] = [name for name in able if _too_large(able[name])]
         parts += [f"{why}: {', '.join(sorted(names))}" for why, names in lists.items() if names]
         found = "; ".join(parts)
         error = tolerance(self.problem, self.name)
@@ -77,11 +82,26 @@ class Choice:
         return replace(self, name=answer["name"], seconds=timed, slow=slow, steps=stepped, remembered=True)
 
 
-def refusals(problem: Any) -> dict[str, str]:
+_SCRATCH = "its scratch "
+
+
+def _too_large(reason: str) -> bool:
+    return reason.startswith(_SCRATCH)
+
+
+def scratch_flaw(problem: Any, name: str, threads: int, footprint: int) -> str | None:
+    """Why there is no memory for a backend's scratch, where a step of a thread takes ``footprint`` bytes besides."""
+    scratch, has = backend(problem.op, name).workspace(problem) * np.dtype(problem.dtype).itemsize, memory()
+    if threads * (scratch + footprint) + footprint <= has.bytes:
+        return None
+    return f"{_SCRATCH}of {gigabytes(scratch)} for each of {threads} threads does not fit, {has}"
+
+
+def refusals(problem: Any, threads: int = 1, footprint: int = 0) -> dict[str, str]:
     """The backends that can't be chosen for a problem, and why; one above MOST_ERROR can still be named."""
     found = {}
     for name in backend_names(problem.op):
-        reason = backend(problem.op, name).supports(problem)
+        reason = backend(problem.op, name).supports(problem) or scratch_flaw(problem, name, threads, footprint)
         if reason is None and tolerance(problem, name) > MOST_ERROR:
             reason = f"its error bound {tolerance(problem, name):.2g} is above auto's {MOST_ERROR:g}"
         if reason is not None:

@@ -19,9 +19,11 @@ from nbcnn import single
 from nbcnn.auto import settle
 from nbcnn.blas import one_blas_thread
 from nbcnn.crew import Crew, available_threads
+from nbcnn.footprint import threads_that_fit
 from nbcnn.kernels import turns
 from nbcnn.kernels.contract import LANES
 from nbcnn.kernels.tape import expect_calls
+from nbcnn.memory import no_memory_error
 from nbcnn.network import Network
 from nbcnn.worker import Batch, Task, Worker
 
@@ -55,12 +57,16 @@ class Engine:
 
     def __init__(self, network: Network, training: bool = True, threads: int | None = None) -> None:
         self.network = network
-        threads = threads or available_threads()
-        self.choices = settle(network, training, threads)
+        threads = threads_that_fit(network, training, threads)
+        with no_memory_error("backend: auto", "name a backend, or use smaller images or fewer threads"):
+            self.choices = settle(network, training, threads)
+        if self.choices:
+            threads = threads_that_fit(network, training, threads)
         # Where each thread has a processor, a helper waits for the next batch awake: to wake it up took 50 µs and more.
         self._next = Next()
         self.crew = Crew(threads, self._next.linger if threads <= available_threads() else None)
-        self.workers = [Worker(network, training) for _ in range(self.crew.size)]
+        with no_memory_error(f"the buffers of {network.config.name}", "use smaller images, or fewer threads"):
+            self.workers = [Worker(network, training) for _ in range(self.crew.size)]
         self.gradient = np.zeros(network.parameters.size if training else 0, network.dtype)
         data = network.config.data
         mean, std = (np.broadcast_to(np.array(v), network.in_shape[0]) for v in (data.mean, data.std))
@@ -97,7 +103,10 @@ class Engine:
     @cached_property
     def _single(self) -> single.Single | None:
         """The way of one image through the network, where all its layers have one."""
-        return single.Single(self.network) if single.can_go_alone(self.network) else None
+        try:
+            return single.Single(self.network) if single.can_go_alone(self.network) else None
+        except MemoryError:  # its layout of wide windows may be larger than a pack
+            return None
 
     def warm(self, images: np.ndarray, labels: np.ndarray, moves: np.ndarray | None = None) -> None:
         """Run one pack on every worker in this thread, so that all kernels are compiled; no parameter is changed."""
@@ -148,7 +157,8 @@ class Engine:
             worker.begin(wanted, self._batch, task, order.size)
 
     def _new_batch(self, size: int) -> Batch:
-        return Batch(size, prod(self.network.out_shape), self.gradient)
+        with no_memory_error(f"the outputs of {size:,} images", "use smaller batches, or give fewer at a time"):
+            return Batch(size, prod(self.network.out_shape), self.gradient)
 
     def _labelled(self, images: np.ndarray, labels: np.ndarray, moves: np.ndarray | None = None) -> Task:
         """The same one for the same arrays: workers stay as they are."""

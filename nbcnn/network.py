@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from nbcnn.layers import Layer
 from nbcnn.layers.base import LayerConfig
 from nbcnn.layers.composite import Sequential, SequentialConfig, all_parameters
 from nbcnn.locks import module_lock
+from nbcnn.memory import gigabytes, memory, no_memory_error
 from nbcnn.picture import Reading
 
 if TYPE_CHECKING:
@@ -40,13 +40,13 @@ class Network:
         self.root = layers_of(config)
         parameters = all_parameters(self.root)
         self.shapes = {name: parameter.shape for name, parameter in parameters.items()}
-        if sum(prod(shape) for shape in self.shapes.values()) * self.dtype.itemsize > _memory():
+        if sum(prod(shape) for shape in self.shapes.values()) * self.dtype.itemsize > memory().bytes:
             raise ShapeError(_too_large(self.shapes))  # some systems promise more than they have
         try:
             self.parameters = np.zeros(sum(prod(shape) for shape in self.shapes.values()), self.dtype)
             self.tensors = views(self.parameters, self.shapes)
             self.load_state_dict(initial(parameters, config.train.init, config.train.seed), "initialisation")
-        except MemoryError:
+        except (MemoryError, ValueError):
             raise ShapeError(_too_large(self.shapes)) from None
         self.classes: tuple[str, ...] = ()
         self.reading: Reading | None = None
@@ -94,16 +94,19 @@ class Network:
         A float64 x is rounded to float32. Raises ShapeError for another shape, also where the channels come last.
         """
         self.check_input(x)
-        return self.scores(np.ascontiguousarray(x, self.dtype))
+        with no_memory_error(f"{len(x):,} images at once", "give fewer at a time"):
+            return self.scores(np.ascontiguousarray(x, self.dtype))
 
     def scores(self, images: np.ndarray) -> np.ndarray:
         """As calling the network, for images (N, C, H, W) of any kind: bytes are scaled as in training.
 
         Threads may call at once: they take turns.
         """
-        engine, images = self._engine or self._make_engine(), np.ascontiguousarray(images)
-        # Numba would compile anew for an array that can't be written to, as pictures that were read can't.
-        return engine.predict(images if images.flags.writeable else images.copy())
+        engine = self._engine or self._make_engine()
+        with no_memory_error(f"{len(images):,} images at once", "give fewer at a time"):
+            images = np.ascontiguousarray(images)
+            # Numba would compile anew for an array that can't be written to, as pictures that were read can't.
+            return engine.predict(images if images.flags.writeable else images.copy())
 
     def _make_engine(self) -> Engine:
         from nbcnn.engine import Engine
@@ -193,18 +196,10 @@ def leaves(layer: Layer) -> Iterator[Layer]:
         yield from leaves(child)
 
 
-def _memory() -> float:
-    """Bytes of this machine's memory; without end where the system does not say."""
-    try:
-        return float(os.sysconf("SC_PHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return float("inf")
-
-
 def _too_large(shapes: Mapping[str, tuple[int, ...]]) -> str:
     name, shape = max(shapes.items(), key=lambda item: prod(item[1]))
-    gigabytes = 4 * sum(prod(shape) for shape in shapes.values()) / 1e9
+    size = gigabytes(4 * sum(prod(shape) for shape in shapes.values()))
     return (
-        f"the parameters take {gigabytes:,.1f} GB, more than there is; the largest is {name} {shape}: "
+        f"the parameters take {size}, more than there is ({memory()}); the largest is {name} {shape}: "
         "use fewer channels or features, or shrink the image before the first linear layer"
     )

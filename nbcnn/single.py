@@ -20,6 +20,7 @@ from nbcnn.kernels.registry import Prepared, prepare_single
 from nbcnn.kernels.tape import Tape
 from nbcnn.layers import Layer
 from nbcnn.layers.base import serves_one_image
+from nbcnn.memory import memory
 from nbcnn.network import Network
 
 FEW = 7
@@ -27,8 +28,12 @@ FEW = 7
 
 
 def can_go_alone(network: Network) -> bool:
-    """Whether every layer has kernels for one image."""
-    return _all_serve(network.root) and all(_prepared(network, layer) for layer in network.layers() if layer.op)
+    """Whether every layer has kernels for one image, and memory their scratch."""
+    if not _all_serve(network.root):
+        return False
+    found = [_prepared(network, layer) for layer in network.layers() if layer.op]
+    largest = max((one.workspace for one in found if one), default=0)
+    return all(found) and largest * network.dtype.itemsize < memory().bytes / 2
 
 
 class Single:

@@ -19,6 +19,7 @@ from nbcnn.evidence import Finding
 from nbcnn.facts import Facts
 from nbcnn.kernels.ledger import announced, since, total
 from nbcnn.loading import read_info
+from nbcnn.memory import no_memory_error
 from nbcnn.network import Network
 from nbcnn.optim import OPTIMIZERS
 from nbcnn.picture import Reading
@@ -52,7 +53,8 @@ class Trainer:
         self.settings = network.config.train
         self.engine = Engine(network, training=True, threads=self.settings.threads)
         optimizer = self.settings.optimizer
-        self.optimizer = OPTIMIZERS.get(optimizer.name)(optimizer.config, network.parameters.size)
+        with no_memory_error(f"the state of {optimizer.name}", "use a smaller network, or sgd without momentum"):
+            self.optimizer = OPTIMIZERS.get(optimizer.name)(optimizer.config, network.parameters.size)
         self.position = Position()
         self._saved = Position()
         self.tested: Evaluation | None = None

@@ -11,14 +11,14 @@ Transforms, products and the layout of spectra are those of nbcnn/kernels/conv2d
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import product
+from itertools import product as combinations
 from math import ceil, prod
 
 import numpy as np
 
 from nbcnn import register
 from nbcnn.kernels.contract import LANES, Conv2dProblem, SimpleBackend, WeightedKernels
-from nbcnn.kernels.conv2d._fourier import fft_cost, tables_of
+from nbcnn.kernels.conv2d._fourier import fft_cost, plane_shape, spectrum_shape, tables_of
 from nbcnn.kernels.conv2d._shared import bias_gradient
 from nbcnn.kernels.conv2d.fft import add_weight_products, planes, spectra, weight_spectra, weights_from_spectra
 from nbcnn.kernels.cost import Cost, Work
@@ -65,7 +65,12 @@ def kept(problem: Conv2dProblem, frame: Pair) -> tuple[Pair, Pair]:
 
 def tiles(shape: tuple[int, ...], tile: Pair) -> list[Pair]:
     """Where the tiles of a plane (..., H, W) begin."""
-    return list(product(range(0, shape[-2], tile[0]), range(0, shape[-1], tile[1])))
+    return list(combinations(range(0, shape[-2], tile[0]), range(0, shape[-1], tile[1])))
+
+
+def count(shape: tuple[int, ...], tile: Pair) -> int:
+    """How many tiles that are."""
+    return ceil(shape[-2] / tile[0]) * ceil(shape[-1] / tile[1])
 
 
 def in_frame(problem: Conv2dProblem, frame: Pair) -> Conv2dProblem:
@@ -78,7 +83,7 @@ def in_frame(problem: Conv2dProblem, frame: Pair) -> Conv2dProblem:
 def cost_in_frames(problem: Conv2dProblem, frame: Pair) -> Cost:
     """Each frame's work, those of kernels included, as often as there are tiles and groups."""
     one, (of_y, of_x) = fft_cost(in_frame(problem, frame)), kept(problem, frame)
-    on_y, on_x = (problem.groups * len(tiles(s, t)) for s, t in ((problem.y_shape, of_y), (problem.x_shape, of_x)))
+    on_y, on_x = (problem.groups * count(s, t) for s, t in ((problem.y_shape, of_y), (problem.x_shape, of_x)))
     times = (on_y, on_x, on_y)
     return Cost(*(Work(n * work.macs, n * work.numbers) for n, work in zip(times, one, strict=True)))
 
@@ -96,7 +101,7 @@ def best_frame(problem: Conv2dProblem) -> Pair:
         macs = sum(work.macs for work in cost_in_frames(problem, frame))
         return 2 * macs if prod(frame) > IN_CACHE else macs
 
-    return min(product(*sides), key=work)
+    return min(combinations(*sides), key=work)
 
 
 @register.backend("conv2d")
@@ -104,14 +109,14 @@ class FFTTiled(SimpleBackend):
     """product of spectra of small frames (overlap-save); for large images"""
 
     def workspace(self, problem: Conv2dProblem) -> int:
-        """A window and its spectra, the spectra of a group's kernels and of one pair of planes, a tile."""
+        """A window and its spectra, the spectra of a group's kernels, a product of spectra, a plane, a tile."""
         return sum(prod(shape) for shape in self._shapes(problem))
 
     def tolerance(self, problem: Conv2dProblem) -> float:
         """Equation (33)."""
         frame = best_frame(problem)
         one, (of_y, _) = in_frame(problem, frame), kept(problem, frame)
-        summed = max(one.in_channels, one.out_channels, 4 + len(tiles(problem.y_shape, of_y)))
+        summed = max(one.in_channels, one.out_channels, 4 + count(problem.y_shape, of_y))
         terms = max(prod(problem.kernel_size), prod(of_y))
         return float(2**-23 * np.sqrt((21 * np.log2(prod(frame)) + summed + 1) * terms))
 
@@ -138,38 +143,38 @@ class FFTTiled(SimpleBackend):
             return views
 
         def forward(x, w, b, y, work):
-            window, z, v, pair, tile = split(work)
+            window, z, v, product, plane, tile = split(work)
             for c, o in groups:
-                weight_spectra(w[o], v, real(-1), p.dilation, tables)
+                weight_spectra(w[o], v, plane, p.dilation, tables)
                 for i, j in tiles(p.y_shape, of_y):  # equation (31)
                     cut(x[c], window[:C], (i * SH - top, j * SW - left), (1, 1))
-                    spectra(window[:C], z[:C], (0, 0), (1, 1), tables)
+                    spectra(window[:C], z[:C], plane, (0, 0), (1, 1), tables)
                     part = tile[: O * prod(of_y)].reshape(O, *of_y, LANES)
-                    planes(z[:C], v, pair, part, b[o], keep_y)
+                    planes(z[:C], v, (product, plane), part, b[o], keep_y)
                     paste(part, y[o], (i, j))
 
         def grad_input(dy, w, dx, work):
-            window, z, v, pair, tile = split(work)
+            window, z, v, product, plane, tile = split(work)
             for c, o in groups:
-                weight_spectra(np.ascontiguousarray(w[o].transpose(1, 0, 2, 3)), v, real(1), p.dilation, tables)
+                weight_spectra(np.ascontiguousarray(w[o].transpose(1, 0, 2, 3)), v, plane, p.dilation, tables)
                 for r, q in tiles(p.x_shape, of_x):  # equation (32)
                     cut(dy[o], window[:O], (r + top - span[0] + 1, q + left - span[1] + 1), p.stride)
-                    spectra(window[:O], z[:O], (0, 0), (1, 1), tables)
+                    spectra(window[:O], z[:O], plane, (0, 0), (1, 1), tables)
                     part = tile[: C * prod(of_x)].reshape(C, *of_x, LANES)
-                    planes(z[:O], v, pair, part, zeros, keep_x)
+                    planes(z[:O], v, (product, plane), part, zeros, keep_x)
                     paste(part, dx[c], (r, q))
 
         def grad_weight(x, dy, dw, db, work):
-            window, z, v, pair, tile = split(work)
+            window, z, v, product, plane, tile = split(work)
             for c, o in groups:
                 v[:] = 0
                 for i, j in tiles(p.y_shape, of_y):
                     cut(x[c], window[:C], (i * SH - top, j * SW - left), (1, 1))
-                    spectra(window[:C], z[:C], (0, 0), (1, 1), tables)
+                    spectra(window[:C], z[:C], plane, (0, 0), (1, 1), tables)
                     part = tile[: O * prod(of_y)].reshape(O, *of_y, LANES)
                     cut(dy[o], part, (i, j), (1, 1))
-                    add_weight_products(z[:C], part, pair, v, p.stride, tables)
-                weights_from_spectra(v, dw[o], p.dilation, scale, tables)
+                    add_weight_products(z[:C], part, (product, plane), v, p.stride, tables)
+                weights_from_spectra(v, dw[o], plane, p.dilation, scale, tables)
             bias_gradient(dy, db)
 
         return WeightedKernels(forward, grad_input, grad_weight)
@@ -178,7 +183,7 @@ class FFTTiled(SimpleBackend):
         frame = best_frame(problem)
         one, (of_y, of_x) = in_frame(problem, frame), kept(problem, frame)
         C, O, most = one.in_channels, one.out_channels, max(one.in_channels, one.out_channels)
-        pairs = max(ceil(O / 2) * C, ceil(C / 2) * O)
-        spectrum = (2, *frame, LANES)
+        spectrum, blocks = spectrum_shape(frame), ceil(C * O / LANES)
         tile = max(O * prod(of_y), C * prod(of_x))
-        return (most, *frame, LANES), (most, *spectrum), (ceil(pairs / LANES), *spectrum), spectrum, (tile, LANES)
+        own = (most, *spectrum), (blocks, *spectrum), spectrum, plane_shape(frame)
+        return (most, *frame, LANES), *own, (tile, LANES)

@@ -77,32 +77,43 @@ class Toeplitz:
         return prod(problem.y_shape) * prod(problem.x_shape)
 
     def cost(self, problem: Conv2dProblem) -> Cost:
-        """Every number of the matrix is written once, and then met by all 16 images."""
+        """Every number of the matrix is written once; those of the groups' blocks are then met by all 16 images."""
         matrix = self.workspace(problem)
         images = LANES * (prod(problem.x_shape) + prod(problem.y_shape))
-        return Cost(*(Work(LANES * matrix, 2 * matrix + images + prod(problem.w_shape)) for _ in Cost._fields))
+        macs, numbers = LANES * matrix // problem.groups, 2 * matrix + images + prod(problem.w_shape)
+        return Cost(*(Work(macs, numbers) for _ in Cost._fields))
 
     def build(self, problem: Conv2dProblem) -> WeightedKernels:
-        """The matrix products are NumPy's; x and y are columns of numbers, one column for each image."""
-        rows, columns, size = prod(problem.y_shape), prod(problem.x_shape), self.workspace(problem)
+        """The matrix products are NumPy's; x and y are columns of numbers, one column for each image.
+
+        Between channels of different groups the matrix is 0 throughout. These blocks are left out: 0 times a NaN of
+        another group would be NaN.
+        """
+        rows, columns, size, G = prod(problem.y_shape), prod(problem.x_shape), self.workspace(problem), problem.groups
         shape = (*problem.y_shape, *problem.x_shape)
         where = (problem.stride, problem.padding[::2], problem.dilation)
 
+        def in_groups(work, *packs):
+            """Of each group its block of the matrix, and its part of each pack as columns."""
+            blocks = work[:size].reshape(G, rows // G, G, columns // G)
+            for g in range(G):
+                yield blocks[g, :, g], *(pack.reshape(G, -1, LANES)[g] for pack in packs)
+
         def forward(x, w, b, y, work):
-            T = work[:size].reshape(shape)
-            write(w, T, *where)
-            np.matmul(T.reshape(rows, columns), x.reshape(columns, LANES), out=y.reshape(rows, LANES))
+            write(w, work[:size].reshape(shape), *where)
+            for T, of_x, of_y in in_groups(work, x, y):
+                np.matmul(T, of_x, out=of_y)
             y += b[:, None, None, None]
 
         def grad_input(dy, w, dx, work):
-            T = work[:size].reshape(shape)
-            write(w, T, *where)
-            np.matmul(T.reshape(rows, columns).T, dy.reshape(rows, LANES), out=dx.reshape(columns, LANES))
+            write(w, work[:size].reshape(shape), *where)
+            for T, of_dy, of_dx in in_groups(work, dy, dx):
+                np.matmul(T.T, of_dy, out=of_dx)
 
         def grad_weight(x, dy, dw, db, work):
-            P = work[:size].reshape(shape)
-            np.matmul(dy.reshape(rows, LANES), x.reshape(columns, LANES).T, out=P.reshape(rows, columns))
-            collect(P, dw, *where)
+            for P, of_x, of_dy in in_groups(work, x, dy):
+                np.matmul(of_dy, of_x.T, out=P)
+            collect(work[:size].reshape(shape), dw, *where)
             bias_gradient(dy, db)
 
         return WeightedKernels(forward, grad_input, grad_weight)

@@ -58,7 +58,7 @@ def test_an_import_the_other_way_is_found(
         (ROOT / "pyproject.toml")
         .read_text(encoding="utf-8")
         .replace(
-            '"engine",\n    "worker",\n    "auto | single",\n    "rehearsal",\n    "facts",\n    "network",',
+            '"engine",\n    "worker",\n    "auto | single",\n    "rehearsal",\n    "facts | footprint",\n    "network",',
             '"network | engine",\n    "auto | single",',
         )
     )

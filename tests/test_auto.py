@@ -342,3 +342,51 @@ def test_a_comparison_says_what_auto_stood_for(data: Path, tmp_path: Path, capsy
         assert '"auto"' not in json.dumps(
             json.loads((tmp_path / folder / "compare.json").read_text())["variants"][1]["backends"]
         )
+
+
+def test_a_candidate_whose_scratch_does_not_fit_into_memory_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    fft = type(backend("conv2d", "fft"))
+    monkeypatch.setattr(fft, "workspace", lambda self, problem: 10**15)
+    clock, net = Clock(direct=3.0, fft=1.0), network()
+    first, _ = clock.settle(net)
+    assert first.name == "direct"
+    assert not any("fft" in names for _, names, _ in clock.races)
+    assert first.refused["fft"].startswith("its scratch of 4,000,000.0 GB for each of 2 threads does not fit, this ")
+    assert "; too large for memory: fft → direct" in str(first) and "too inexact" not in str(first)
+    for name in ("direct", "im2col", "naive"):
+        monkeypatch.setattr(type(backend("conv2d", name)), "workspace", lambda self, problem: 10**15)
+    with pytest.raises(KernelError, match=r"layers\[0\].conv2d: auto finds no backend for .*; fft: its scratch of"):
+        clock.settle(network())
+
+
+def test_memory_that_runs_out_in_a_race_costs_the_largest_candidate_only() -> None:
+    problem = Conv2dProblem(2, 2, 6, 6, (3, 3), padding=(1, 1, 1, 1))
+    names = ("direct", "fft", "im2col", "naive")
+    largest = max(names, key=lambda name: backend("conv2d", name).workspace(problem))
+
+    class Full(Clock):
+        def race(self, problem: Any, names: Sequence[str], threads: int, **more: Any) -> Seconds:
+            if largest in names:
+                raise MemoryError
+            return super().race(problem, names, threads, **more)
+
+    assert largest != "direct"
+    first, second = Full(**{"direct": 2.0, "naive": 3.0, largest: 1.0}).settle(network())
+    assert (first.name, second.name) == ("direct", "direct")
+    assert first.refused[largest] == "its scratch did not fit into memory when it was timed"
+
+    class Empty(Clock):
+        def race(self, problem: Any, names: Sequence[str], threads: int, **more: Any) -> Seconds:
+            raise MemoryError
+
+    with pytest.raises(MemoryError):
+        Empty().settle(network())
+
+
+def test_steps_that_do_not_fit_side_by_side_leave_the_choice_to_the_kernels_own_times() -> None:
+    class Full(Clock):
+        def steps(self, *given: Any) -> list[float]:
+            raise MemoryError
+
+    first, _ = Full(direct=2.0, im2col=2.0 * NEAR - 0.01).settle(network())
+    assert first.name == "direct" and not first.steps

@@ -193,3 +193,11 @@ def test_a_real_one_from_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixtur
     )
     for candidate in candidates[:4]:
         assert candidate["measured"] > 0 and candidate["predicted"] > 0
+
+
+def test_a_backend_whose_scratch_does_not_fit_into_memory_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(backend("conv2d", "im2col")), "workspace", lambda self, problem: 10**15)
+    im2col = explained().layers[0].candidates[2]
+    assert im2col.reason is not None
+    assert im2col.reason.startswith("its scratch of 4,000,000.0 GB for each of 3 threads does not fit, this ")
+    assert im2col.passes == {}

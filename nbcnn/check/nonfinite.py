@@ -1,8 +1,8 @@
 """A number that is none must not get lost: NaN and infinity show wherever the formula takes them, and nowhere else.
 
-Where the formula takes a number is found by the oracle on zeros with a single one. Within an image NaN may spread
-further, as it does where a number is multiplied by zeros on the way, which is noted; it may never vanish, nor reach
-another image.
+Where the formula takes a number is found by the oracle on zeros with a single one. Within a plane that it has a part
+in (an image's channel, a kernel) NaN may spread further, as it does where a number is multiplied by zeros on the way,
+which is noted; it may never vanish, nor reach another plane: another image, group, output channel or kernel.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from nbcnn.check.calls import PACKS, Array, Arrays, given
 from nbcnn.check.data import cast, rounded
 from nbcnn.check.grid import Case
-from nbcnn.check.oracle import ORACLES
+from nbcnn.check.oracle import ORACLES, by_plane
 from nbcnn.check.report import Report
 from nbcnn.check.rig import BrokenError, Rig
 from nbcnn.check.words import described, figure, place
@@ -29,6 +29,8 @@ SPREADS = "NaN spreads within its image, to numbers that it has no part in"
 MADE_NAN = "by 0·∞ or ∞−∞: is something multiplied by zero instead of being left out?"
 REACHES = {"x": ("y", "dw", "losses"), "w": ("y", "dx"), "b": ("y",), "dy": ("dx", "dw", "db")}
 """Where a NaN in an input has to show. (dx of max pooling and relu looks at x, but its gradient only passes by.)"""
+
+WHERE = {"y": "output channel", "dx": "input channel", "dw": "kernel", "db": "channel", "losses": "image"}
 
 
 def check_nonfinite(backend: Backend, problem: Any, exact: bool, report: Report) -> None:
@@ -107,13 +109,11 @@ def _wrong(
         if np.isinf(value) and np.isnan(got[index]):
             return f"became NaN: {there}, wanted {figure(wanted[index])}", MADE_NAN
         return f"is lost: {there}", ""
-    if source not in ("x", "dy") or name not in PACKS:
-        return "", ""
-    stray = ~np.isfinite(got)
-    stray[..., IMAGE] = False
+    stray = ~np.isfinite(got) & ~(by_plane(np.any, name, reach) if got.ndim == 4 else reach)
     if stray.any():
         index = tuple(int(i) for i in np.argwhere(stray)[0])
-        return f"reaches another image: {name} at {place(name, index)} is {figure(got[index])}", ""
+        another = "image" if source in PACKS and name in PACKS and index[-1] != IMAGE else WHERE.get(name, "number")
+        return f"reaches another {another}: {name} at {place(name, index)} is {figure(got[index])}", ""
     return "", ""
 
 

@@ -3,7 +3,8 @@
 A sum of n products, in any order, fused or not, is off by at most gamma(n) = n u / (1 - n u) times the sum of the
 absolute products, where u is half of eps (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1). On
 small whole numbers it is not off at all. A backend whose sums are not of the formula's products states a tolerance:
-its float32 error as a share of the largest sum of absolute products.
+its float32 error as a share of the largest sum of absolute products in the same plane, that is of one image and
+channel, or of one kernel.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nbcnn.check.calls import Array, Arrays, images, pack
+from nbcnn.check.calls import PACKS, Array, Arrays, images, pack
 from nbcnn.kernels import reference
 from nbcnn.kernels.contract import LANES, Conv2dProblem, LinearProblem, LossProblem, Pool2dProblem
 
@@ -54,7 +55,7 @@ def bounds(problem: Any, inputs: Arrays, expected: Expected, whole: bool, tolera
     if tolerance:
         tolerance *= eps / float(np.finfo("float32").eps)
         return {
-            name: 0.0 if name == "guesses" else tolerance * float(size.max(initial=0))
+            name: 0.0 if name == "guesses" else tolerance * by_plane(np.max, name, size)
             for name, size in expected.sizes.items()
         }
     terms = ORACLES[problem.op].terms
@@ -67,6 +68,16 @@ def bounds(problem: Any, inputs: Arrays, expected: Expected, whole: bool, tolera
         name: 0.0 if count < 2 else (_gamma(count, eps) + _gamma(count, double)) * expected.sizes[name]
         for name, count in terms(problem).items()
     }
+
+
+def by_plane(function: Callable[..., Any], name: str, array: Array) -> Array:
+    """``function`` (such as np.max) of each plane: of y and dx one image's channel, of dw one kernel; keeps all axes.
+
+    Arrays without rows and columns have no planes: then it is of each image, or of the whole array.
+    """
+    axes = {(True, 4): (1, 2), (False, 4): (2, 3), (True, 2): (0,)}.get((name in PACKS, array.ndim))
+    found: Array = function(array, axis=axes, keepdims=True)
+    return found
 
 
 def _gamma(count: int, eps: float) -> float:

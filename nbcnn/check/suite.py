@@ -28,6 +28,8 @@ from nbcnn.check.outofbounds import check_bounds
 from nbcnn.check.plugged import check_plugins
 from nbcnn.check.report import Report
 from nbcnn.check.rig import BrokenError, Rig
+from nbcnn.check.scales import CHECK as SCALES
+from nbcnn.check.scales import check_scales
 from nbcnn.check.threads import check_threads
 from nbcnn.check.values import Sample, check_case, samples
 from nbcnn.check.words import described
@@ -176,6 +178,11 @@ def _check_more(report: Report, taken: list[Any], options: Options) -> None:
     with report.timed("jacobian"):
         for problem in some(tiny(report.op), "float64", 8):
             check_jacobian(backend, problem, report)
+    if ORACLES[report.op].terms:
+        with report.timed(SCALES):
+            for dtype in options.dtypes:
+                for problem in some(tiny(report.op), dtype, 8):
+                    check_scales(backend, problem, stated(report, Case(problem)), report)
     with report.timed("not a number"):
         for dtype in options.dtypes:
             for problem in some(tiny(report.op), dtype, 8):
@@ -190,12 +197,13 @@ def _check_more(report: Report, taken: list[Any], options: Options) -> None:
 
 def _left_out(op: str, backend: Any) -> str:
     one = [ONE_IMAGE] if hasattr(backend, "single") else []
-    weighted = ["adjoint"] if op in ("conv2d", "linear") else []
+    weighted, scales = ["adjoint"] * (op in ("conv2d", "linear")), [SCALES] * bool(ORACLES[op].terms)
     later = [
         "repeats",
         *one,
         *weighted,
         "jacobian",
+        *scales,
         "not a number",
         "threads",
         *(["network"] if op in networks() else []),

@@ -58,6 +58,9 @@ def main(args: list[str] | None = None) -> None:
         for line in str(error).splitlines():
             say(f"error: {line}", err=True)
         code = _told(2, debug)
+    except MemoryError:
+        say("error: there is not enough memory; use smaller images, batches or networks, or fewer threads", err=True)
+        code = _told(2, debug)
     except (OutputLostError, BrokenPipeError):
         sys.stdout = None
         code = 0

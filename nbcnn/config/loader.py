@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from nbcnn.config.backends import choose_backends, replaced_ops
 from nbcnn.config.messages import Problem, explain, find, raise_all
-from nbcnn.config.overrides import Overrides, absolute_folders, apply
+from nbcnn.config.overrides import Overrides, absolute_folders, apply, plain_number
 from nbcnn.config.schema import Config
 from nbcnn.config.yaml_tree import LARGEST, MAX_BYTES, MAX_DEPTH, KeyPath, Tree, key_path, read_yaml, show
 from nbcnn.errors import ConfigError, nearest
@@ -140,7 +140,8 @@ def _check_written(config: Config) -> None:
 
 
 def _plain(value: Any, path: KeyPath) -> Any:
-    """A copy of a mapping made in Python, with lists for tuples and text for paths, held to a file's limits."""
+    """A copy of a mapping made in Python, held to a file's limits: lists for tuples and arrays, text for paths."""
+    value = plain_number(value)
     if len(path) >= MAX_DEPTH and isinstance(value, (Mapping, list, tuple)):
         raise ConfigError(f"{key_path(path[:3])}: nested deeper than {MAX_DEPTH} levels")
     if isinstance(value, Mapping):

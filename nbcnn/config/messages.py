@@ -106,6 +106,11 @@ def expected(model: type[BaseModel], name: str) -> str:
     return describe(_schema(model, name))
 
 
+def constraints(model: BaseModel, name: str, rest: Loc = ()) -> dict[str, Any]:
+    """The JSON Schema of a field's value, or of the part of it that ``rest`` leads to."""
+    return _inside(_schema(type(model), name), rest)
+
+
 def _problems(group: list[tuple[Loc, Complaint]], tree: Tree) -> list[Problem]:
     loc, complaint = group[0]
     model, name, rest = _field(complaint)

@@ -45,8 +45,9 @@ def apply(overrides: Overrides, tree: Tree) -> list[Problem]:
     for text in overrides.sets:
         changes.append((f"--set {text}", partial(_set_text, tree, text)))
     for key in ("epochs", "batch_size", "seed", "threads"):
-        if (number := getattr(overrides, key)) is not None:
-            changes.append((f"--{key.replace('_', '-')} {number}", partial(_set_number, tree, key, number)))
+        if (number := plain_number(getattr(overrides, key))) is not None:
+            written = number if not isinstance(number, int) or abs(number) < 10**100 else "…"
+            changes.append((f"--{key.replace('_', '-')} {written}", partial(_set_number, tree, key, number)))
     if overrides.data is not None:
         changes.append((f"--data {overrides.data}", partial(_set_data, tree, overrides.data)))
     if overrides.data_dir is not None:
@@ -61,6 +62,12 @@ def apply(overrides: Overrides, tree: Tree) -> list[Problem]:
         except ConfigError as error:  # from the YAML reader, which has put the place in front already
             problems.append(Problem(place, (), str(error).removeprefix(f"{source}: ")))
     return problems + _two_sources(tree)
+
+
+def plain_number(value: Any) -> Any:
+    """Python's number or list where NumPy's was given: sizes that come out of arithmetic on arrays are such."""
+    listed = getattr(value, "tolist", None)
+    return listed() if callable(listed) else value
 
 
 def absolute(folder: str, base: str = "") -> str:

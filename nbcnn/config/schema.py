@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from nbcnn.config.augment import AugmentConfig
+from nbcnn.config.precision import precision_flaws, scaling_flaws
 from nbcnn.config.writer import to_yaml
 from nbcnn.errors import nearest
 from nbcnn.kernels.registry import op_names
@@ -229,6 +230,12 @@ class Config(_Section):
         if padding > (most := min(height, width) - 1):
             sentence = f"expected at most {most}, so that something is left of images of {height}×{width}"
             flaws.append(Flaw(("train", "augment", "random_crop", "padding"), sentence, padding, about="got"))
+        flaws += [flaw for flaw in precision_flaws(self, ()) if flaw.loc[0] == "layers"]
+        flaws += precision_flaws(self.data, ("data",))
+        optimizer = self.train.optimizer
+        flaws += precision_flaws(optimizer.config, ("train", "optimizer", optimizer.name))
+        if not flaws:
+            flaws += [f._replace(loc=("data", *f.loc)) for f in scaling_flaws(self.data.mean, self.data.std)]
         if flaws:
             refuse(*flaws)
         return self

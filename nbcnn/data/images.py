@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from math import prod
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from nbcnn.data.done import Done
 from nbcnn.errors import DataError, printable
 from nbcnn.imagedepth import FULL
 from nbcnn.imagedepth import white_level as white_of
+from nbcnn.memory import gigabytes, memory
 
 NAMED = 5  # so many stray files are named, the others counted
 LISTED = 10  # so many broken images, a line each
@@ -91,7 +93,7 @@ class _Reader:
             self._broken.append(str(error))
             return
         if self.pixels is None:
-            self._like, self.pixels = n, np.empty((self._count, *made.image.shape), np.uint8)
+            self._like, self.pixels = n, _empty((self._count, *made.image.shape))
         if made.image.shape != self.pixels.shape[1:]:
             self._odd[n] = made.image.shape
             return
@@ -146,6 +148,21 @@ def _white(paths: Sequence[Path], deep: Mapping[int, Deep]) -> int:
     return found
 
 
+def _empty(shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Pixels (N, C, H, W) to be filled; raises DataError where they do not fit into memory."""
+    has, needed = memory(), prod(shape)
+    what = f"{shape[0]:,} images of {shape[2]:,}×{shape[3]:,} pixels"
+    if shape[2] * shape[3] > imagefile.MAX_PIXELS:
+        raise DataError(f"{what} are too large; data.size may be {imagefile.MAX_PIXELS:,} pixels at most")
+    sentence = f"{what} take {gigabytes(needed)}, and {has}: set a smaller data.size"
+    if needed > has.bytes:
+        raise DataError(sentence)
+    try:
+        return np.empty(shape, np.uint8)
+    except MemoryError:
+        raise DataError(sentence) from None
+
+
 def refuse_strays(folder: Path, paths: Collection[Path]) -> None:
     """Raise DataError, naming them, if there are files that are not images."""
     strays = [path for path in paths if not imagefile.is_picture(path)]
@@ -185,7 +202,7 @@ def refit(dataset: Dataset, size: tuple[int, int] | None, grayscale: bool) -> Da
 
 
 def _refitted(images: NDArray[np.uint8], channels: int, size: tuple[int, int]) -> NDArray[np.uint8]:
-    fitted = np.empty((len(images), channels, *size), dtype=np.uint8)
+    fitted = _empty((len(images), channels, *size))
     for n, image in enumerate(images):
         fitted[n] = picture.refit(image, channels, size)
     return fitted

@@ -13,10 +13,11 @@ import numpy as np
 from nbcnn.arrays import Ints, check_alike, check_shape, empty_packs, float_array, from_packs, images, sizes, to_packs
 from nbcnn.blas import one_blas_thread
 from nbcnn.errors import ShapeError
-from nbcnn.kernels.registry import prepare
-from nbcnn.problems import conv2d_problem
+from nbcnn.memory import within_memory
+from nbcnn.problems import conv2d_problem, ready
 
 
+@within_memory
 def conv2d(
     x: np.ndarray,
     w: np.ndarray,
@@ -40,14 +41,15 @@ def conv2d(
             f"conv2d: b must have one number for each of the {len(w)} output channels, got shape {b.shape}"
         )
     problem = conv2d_problem(batch.shape, w.shape, stride, padding, dilation, groups, w.dtype)
-    kernels, floats = prepare(problem, backend)
-    work, y = np.zeros(floats, w.dtype), empty_packs(len(batch), problem.y_shape, w.dtype)
+    kernels, work = ready(problem, backend, len(batch))
+    y = empty_packs(len(batch), problem.y_shape, w.dtype)
     with one_blas_thread():
         for pack, result in zip(to_packs(batch), y, strict=True):
             kernels.forward(pack, w, b, result, work)
     return from_packs(y, len(batch)).reshape(*x.shape[:-3], *problem.y_shape)
 
 
+@within_memory
 def conv2d_grad_input(
     input_size: Sequence[int],
     weight: np.ndarray,
@@ -68,15 +70,16 @@ def conv2d_grad_input(
     shape = sizes("input_size", input_size, "(N, C, H, W)", "one image")
     problem = conv2d_problem((1, *shape[-3:]), w.shape, stride, padding, dilation, groups, w.dtype)
     check_shape("conv2d_grad_input: grad_output", dy.shape, (*shape[:-3], *problem.y_shape))
-    kernels, floats = prepare(problem, backend)
     batch = images("grad_output", dy)
-    work, dx = np.zeros(floats, w.dtype), empty_packs(len(batch), problem.x_shape, w.dtype)
+    kernels, work = ready(problem, backend, len(batch))
+    dx = empty_packs(len(batch), problem.x_shape, w.dtype)
     with one_blas_thread():
         for pack, result in zip(to_packs(batch), dx, strict=True):
             kernels.grad_input(pack, w, result, work)
     return from_packs(dx, len(batch)).reshape(shape)
 
 
+@within_memory
 def conv2d_grad_weight(
     input: np.ndarray,
     weight_size: Sequence[int],
@@ -97,9 +100,8 @@ def conv2d_grad_weight(
     shape = sizes("weight_size", weight_size, "(O, C/groups, KH, KW)")
     problem = conv2d_problem(x.shape, shape, stride, padding, dilation, groups, x.dtype)
     check_shape("conv2d_grad_weight: grad_output", dy.shape, (*input.shape[:-3], *problem.y_shape))
-    kernels, floats = prepare(problem, backend)
+    kernels, work = ready(problem, backend, len(x))
     total, dw, db = np.zeros(shape, x.dtype), np.zeros(shape, x.dtype), np.zeros(shape[0], x.dtype)
-    work = np.zeros(floats, x.dtype)
     with one_blas_thread():
         for pack, gradient in zip(to_packs(x), to_packs(images("grad_output", dy)), strict=True):
             kernels.grad_weight(pack, gradient, dw, db, work)

@@ -8,9 +8,11 @@ from nbcnn.arrays import check_alike, check_shape, empty_packs, float_array, fro
 from nbcnn.blas import one_blas_thread
 from nbcnn.errors import ShapeError
 from nbcnn.kernels.contract import LANES, ElementwiseProblem, LinearProblem
-from nbcnn.kernels.registry import prepare
+from nbcnn.memory import within_memory
+from nbcnn.problems import ready
 
 
+@within_memory
 def linear(x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None, *, backend: str = "direct") -> np.ndarray:
     """Equation (8): x (N, F), w (O, F), b (O,) or None -> (N, O)."""
     x, w = float_array("x", x, 2), float_array("w", w, 2)
@@ -19,24 +21,27 @@ def linear(x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None, *, backend
     if x.shape[1] != w.shape[1]:
         raise ShapeError(f"linear: x {x.shape} has {x.shape[1]} features and w {w.shape} takes {w.shape[1]}")
     check_shape("linear: b", b.shape, w.shape[:1])
-    kernels, floats = prepare(LinearProblem(x.shape[1], len(w), x.dtype.name), backend)
-    work, y = np.zeros(floats, x.dtype), empty_packs(len(x), (len(w),), x.dtype)
+    kernels, work = ready(LinearProblem(x.shape[1], len(w), x.dtype.name), backend, len(x))
+    y = empty_packs(len(x), (len(w),), x.dtype)
     with one_blas_thread():
         for pack, result in zip(to_packs(x), y, strict=True):
             kernels.forward(pack, w, b, result, work)
     return from_packs(y, len(x))
 
 
+@within_memory
 def relu(x: np.ndarray, *, backend: str = "direct") -> np.ndarray:
     """max(x, 0) of an array of any shape, equation (11); NaN stays NaN."""
     return _elementwise("relu", x, backend)
 
 
+@within_memory
 def sigmoid(x: np.ndarray, *, backend: str = "direct") -> np.ndarray:
     """1 / (1 + e**-x) of an array of any shape, equation (12)."""
     return _elementwise("sigmoid", x, backend)
 
 
+@within_memory
 def tanh(x: np.ndarray, *, backend: str = "direct") -> np.ndarray:
     """The hyperbolic tangent of an array of any shape, equation (13)."""
     return _elementwise("tanh", x, backend)
@@ -48,7 +53,7 @@ def _elementwise(op: str, x: np.ndarray, backend: str) -> np.ndarray:
     rows = -(-x.size // LANES)
     packs = np.zeros((rows, LANES), x.dtype)
     packs.reshape(-1)[: x.size] = x.reshape(-1)
-    kernels, floats = prepare(ElementwiseProblem(op, rows, x.dtype.name), backend)
+    kernels, work = ready(ElementwiseProblem(op, rows, x.dtype.name), backend, 1)
     y = np.zeros_like(packs)
-    kernels.forward(packs, y, np.zeros(floats, x.dtype))
+    kernels.forward(packs, y, work)
     return y.reshape(-1)[: x.size].reshape(x.shape).copy()

@@ -10,10 +10,11 @@ import numpy as np
 
 from nbcnn.arrays import Ints, empty_packs, from_packs, images, to_packs
 from nbcnn.kernels.contract import Pool2dProblem
-from nbcnn.kernels.registry import prepare
-from nbcnn.problems import pool2d_problem
+from nbcnn.memory import within_memory
+from nbcnn.problems import pool2d_problem, ready
 
 
+@within_memory
 def max_pool2d(
     x: np.ndarray,
     kernel_size: Ints,
@@ -36,6 +37,7 @@ def max_pool2d(
     return _pool(problem, batch, backend).reshape(*x.shape[:-3], *problem.y_shape)
 
 
+@within_memory
 def avg_pool2d(
     x: np.ndarray,
     kernel_size: Ints,
@@ -67,11 +69,13 @@ def avg_pool2d(
     return _pool(problem, batch, backend).reshape(*x.shape[:-3], *problem.y_shape)
 
 
+@within_memory
 def global_max_pool2d(x: np.ndarray, *, backend: str = "direct") -> np.ndarray:
     """The largest pixel of each channel, equation (6): (N, C, H, W) -> (N, C, 1, 1), or (C, H, W) -> (C, 1, 1)."""
     return max_pool2d(x, images("x", x).shape[2:], backend=backend)
 
 
+@within_memory
 def global_avg_pool2d(x: np.ndarray, *, backend: str = "direct") -> np.ndarray:
     """The mean of each channel, equation (7): (N, C, H, W) -> (N, C, 1, 1), or (C, H, W) -> (C, 1, 1).
 
@@ -82,8 +86,8 @@ def global_avg_pool2d(x: np.ndarray, *, backend: str = "direct") -> np.ndarray:
 
 
 def _pool(problem: Pool2dProblem, batch: np.ndarray, backend: str) -> np.ndarray:
-    kernels, floats = prepare(problem, backend)
-    work, y = np.zeros(floats, batch.dtype), empty_packs(len(batch), problem.y_shape, batch.dtype)
+    kernels, work = ready(problem, backend, len(batch))
+    y = empty_packs(len(batch), problem.y_shape, batch.dtype)
     for pack, result in zip(to_packs(batch), y, strict=True):
         kernels.forward(pack, result, work)
     return from_packs(y, len(batch))

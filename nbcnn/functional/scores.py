@@ -6,22 +6,27 @@ from typing import Any
 
 import numpy as np
 
-from nbcnn.arrays import empty_packs, float_array, from_packs, to_packs
+from nbcnn.arrays import empty_packs, float_array, from_packs, in_short, is_count, to_packs
 from nbcnn.errors import ShapeError
 from nbcnn.kernels.contract import LANES, ElementwiseProblem, LossProblem
-from nbcnn.kernels.registry import prepare
+from nbcnn.kernels.shapes import LARGEST
+from nbcnn.memory import within_memory
+from nbcnn.problems import ready
 
 
+@within_memory
 def softmax(x: np.ndarray, dim: int = 1, *, backend: str = "direct") -> np.ndarray:
     """Probabilities along axis ``dim``, equation (14): the same shape as x."""
     return _along("softmax", x, dim, backend)
 
 
+@within_memory
 def log_softmax(x: np.ndarray, dim: int = 1, *, backend: str = "direct") -> np.ndarray:
     """Logarithms of the probabilities along axis ``dim``, equation (28): the same shape as x."""
     return _along("log_softmax", x, dim, backend)
 
 
+@within_memory
 def cross_entropy(
     x: np.ndarray, target: np.ndarray, *, reduction: str = "mean", backend: str = "direct"
 ) -> np.ndarray | np.floating[Any]:
@@ -33,12 +38,12 @@ def cross_entropy(
         )
     if target.size and not 0 <= target.min() <= target.max() < x.shape[1]:
         raise ShapeError(f"cross_entropy: targets go from {target.min()} to {target.max()}, x has {x.shape[1]} classes")
-    if reduction not in ("mean", "sum", "none"):
-        raise ShapeError(f"cross_entropy: reduction must be mean, sum or none, got {reduction!r}")
+    if not isinstance(reduction, str) or reduction not in ("mean", "sum", "none"):
+        raise ShapeError(f"cross_entropy: reduction must be mean, sum or none, got {in_short(reduction)}")
     if reduction == "mean" and not len(x):
         raise ShapeError("cross_entropy: there is no mean of no images; use reduction='sum' or 'none'")
-    kernels, floats = prepare(LossProblem(x.shape[1], x.dtype.name), backend)
-    work, packs = np.zeros(floats, x.dtype), to_packs(x)
+    kernels, work = ready(LossProblem(x.shape[1], x.dtype.name), backend, len(x))
+    packs = to_packs(x)
     losses, guesses = np.zeros((len(packs), LANES), x.dtype), np.zeros(LANES, np.int64)
     labels = np.zeros((len(packs), LANES), np.int64)
     labels.reshape(-1)[: len(x)] = target
@@ -54,14 +59,16 @@ def cross_entropy(
 def _along(op: str, x: np.ndarray, dim: int, backend: str) -> np.ndarray:
     """An op whose images are the rows of x along an axis."""
     x = float_array("x", x)
+    if not is_count(dim, -LARGEST) or not dim <= LARGEST:
+        raise ShapeError(f"{op}: dim must be a whole number from {-x.ndim} to {x.ndim - 1}, got {in_short(dim)}")
     if not -x.ndim <= dim < x.ndim:
         raise ShapeError(f"{op}: dim {dim} does not exist in an array of shape {x.shape}")
     if x.size == 0:
         return x.copy()
     moved = np.moveaxis(x, dim, -1)
     rows = np.ascontiguousarray(moved.reshape(-1, moved.shape[-1]))
-    kernels, floats = prepare(ElementwiseProblem(op, rows.shape[1], x.dtype.name), backend)
-    work, y = np.zeros(floats, x.dtype), empty_packs(len(rows), rows.shape[1:], x.dtype)
+    kernels, work = ready(ElementwiseProblem(op, rows.shape[1], x.dtype.name), backend, len(rows))
+    y = empty_packs(len(rows), rows.shape[1:], x.dtype)
     for pack, result in zip(to_packs(rows), y, strict=True):
         kernels.forward(pack, result, work)
     return np.ascontiguousarray(np.moveaxis(from_packs(y, len(rows)).reshape(moved.shape), -1, dim))

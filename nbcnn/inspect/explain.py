@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from nbcnn.auto import Timer, settle
-from nbcnn.choices import refusals
+from nbcnn.choices import refusals, scratch_flaw
 from nbcnn.config import Config
-from nbcnn.crew import available_threads
+from nbcnn.footprint import threads_that_fit
 from nbcnn.kernels.contract import LANES
 from nbcnn.kernels.registry import backend, backend_names, cost, tolerance
 from nbcnn.machine import Peak, measured_peak
@@ -96,7 +96,7 @@ def explain(
     """
     timer, peak_of = timer or race, peak_of or measured_peak
     network = Network(config)
-    threads = config.train.threads or available_threads()
+    threads = threads_that_fit(network, True, config.train.threads)
     settle(network, True, threads)
     stage = Rehearsal(network, True)
     peak = peak_of(threads, network.dtype.name)
@@ -106,13 +106,17 @@ def explain(
         if layer.op is None or len(backend_names(layer.op)) < 2:
             continue
         problem, directions = stage.problems[layer.path], stage.directions(layer.path)
-        names = eligible(problem, backend_names(layer.op))
+        names = [
+            name
+            for name in eligible(problem, backend_names(layer.op))
+            if not scratch_flaw(problem, name, threads, stage.footprint)
+        ]
         if (problem, directions) not in measured:
             found = timer(problem, names, threads, directions=directions, footprint=stage.footprint)
             measured[problem, directions] = found
         times = measured[problem, directions]
         candidates = [
-            _candidate(problem, name, layer.backend == name, times.get(name, {}), peak, stage.footprint)
+            _candidate(problem, name, layer.backend == name, times.get(name, {}), peak, (threads, stage.footprint))
             for name in backend_names(layer.op)
         ]
         best = min((c.measured for c in candidates if c.reason is None), default=None)
@@ -123,10 +127,11 @@ def explain(
 
 
 def _candidate(
-    problem: Any, name: str, configured: bool, times: Mapping[str, float], peak: Peak, touched: int
+    problem: Any, name: str, configured: bool, times: Mapping[str, float], peak: Peak, room: tuple[int, int]
 ) -> Candidate:
-    chosen = backend(problem.op, name)
-    reason = chosen.supports(problem)
+    """``room``: on how many threads, and how many bytes a step touches."""
+    chosen, (threads, touched) = backend(problem.op, name), room
+    reason = chosen.supports(problem) or scratch_flaw(problem, name, threads, touched)
     if reason is not None:
         return Candidate(name, reason, reason, configured)
     size, work = np.dtype(problem.dtype).itemsize, cost(problem, name)

@@ -235,8 +235,8 @@ class Backend(Protocol):
     """One way to compute an op. Its name is its file's name; the first line of its docstring is what listings show.
 
     It may also have ``cost(problem)``, a Cost (cost.py), where it does not do the formula's sums;
-    ``tolerance(problem)``, the bound of its float32 error as a share of the largest sum of absolute products, where its
-    sums are not of the formula's (else exact on small whole numbers); ``single(problem)``, see one_image.py.
+    ``tolerance(problem)``, the bound of its float32 error as a share of the plane's (one image's channel, one kernel)
+    largest sum of absolute products, where its sums are not the formula's (else exact); ``single``, see one_image.py.
     """
 
     def supports(self, problem: Any) -> str | None:

@@ -33,5 +33,8 @@ def formula_cost(problem: Any) -> Cost:
 
 def met_taps(size: int, kernel_size: int, stride: int, before: int, dilation: int, out_size: int) -> int:
     """Along one axis, how often an output meets a pixel of the image, not of its padding."""
-    taps = range(-before, -before + dilation * kernel_size, dilation)
-    return sum(0 <= i * stride + tap < size for i in range(out_size) for tap in taps)
+    met = 0
+    for tap in range(-before, -before + dilation * kernel_size, dilation):
+        first, last = max(0, -(tap // stride)), min(out_size - 1, (size - 1 - tap) // stride)
+        met += max(0, last - first + 1)
+    return met

@@ -181,6 +181,12 @@ class Prepared(NamedTuple):
     workspace: int
 
 
+def scratch(problem: Any, name: str = DEFAULT) -> int:
+    """How many numbers of scratch a backend needs, asked before anything is built; 0 where it can't do the problem."""
+    chosen = backend(problem.op, name)
+    return 0 if obligations.refusal(chosen, problem) is not None else obligations.scratch(chosen, problem)
+
+
 @cache
 def prepare(problem: Any, name: str = DEFAULT) -> Prepared:
     """Check and build. Raises KernelError with the backend's own reason where it can't do the problem."""

@@ -9,6 +9,63 @@ Sides = tuple[int, int, int, int]
 Padding = str | Pair | Sides
 """As people give it: ``same``, ``valid``, rows and columns, or four sides."""
 
+LARGEST = 2**31 - 1
+"""The most rows or columns of an image with its padding, and the largest number of a window. Kernels multiply two such
+numbers, and 64 bits hold the product."""
+
+
+def window_flaw(size: Pair, kernel_size: Pair, stride: Pair, padding: Sides, dilation: Pair) -> str | None:
+    """Why a window's numbers are too large to count with; None where they aren't."""
+    named = {"kernel_size": kernel_size, "stride": stride, "padding": padding, "dilation": dilation}
+    for name, numbers in named.items():
+        if max(numbers) > LARGEST:
+            return f"{name} {shortened(max(numbers))} is too large; the largest is {LARGEST:,}"
+    for axis, n in enumerate(size):
+        before, after = padding[2 * axis : 2 * axis + 2]
+        if n + before + after > LARGEST:
+            what = ("rows", "columns")[axis]
+            return f"the image has {n + before + after:,} {what} with its padding; it may have {LARGEST:,}"
+    return None
+
+
+def shortened(number: int) -> str:
+    """A whole number, of a long one what it is about: ``1.2e+21``."""
+    if abs(number) < 10**15:
+        return f"{number:,}"
+    digits = len(str(abs(number))) - 1 if abs(number) < 10**300 else int(abs(number).bit_length() * 0.30103)
+    return f"about {'-' * (number < 0)}1e+{digits}"
+
+
+def first_multiple(step: int, modulus: int, low: int, high: int) -> int | None:
+    """The smallest i >= 0 with low <= step·i mod modulus <= high, where 0 <= low <= high < modulus; None if none has.
+
+    As Euclid's algorithm, in as few rounds: counting up could take 2³¹ of them.
+    """
+    step %= modulus
+    if low == 0:
+        return 0
+    if step == 0:
+        return None
+    count = -(-low // step)
+    if count * step <= high:
+        return count
+    wraps = first_multiple(modulus, step, -high % step, -low % step)
+    return None if wraps is None else -(-(low + modulus * wraps) // step)
+
+
+def first_blind(size: int, kernel_size: int, stride: int, before: int, dilation: int, count: int) -> int | None:
+    """Along one axis the first of ``count`` windows none of whose taps meets the image; None where each meets a pixel.
+
+    Only dilated windows can step over an image, and only those that begin in the padding before it: such a window's
+    first tap at or behind the image's beginning is (i·stride - before) mod dilation.
+    """
+    beginning_outside = min(count, -(-before // stride))
+    if dilation <= size or beginning_outside < 1:
+        return None
+    low, high = (size + before) % dilation, (dilation - 1 + before) % dilation
+    found = 0 if low > high else first_multiple(stride, dilation, low, high)
+    return found if found is not None and found < beginning_outside else None
+
 
 def output_size(
     size: int, kernel_size: int, stride: int, before: int, after: int, dilation: int = 1, ceil_mode: bool = False

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from nbcnn.layers.base import LAYERS, Bound, Call, Layer, LayerConfig, Parameter, Room, Shape, for_one_image
 from nbcnn.layers.entries import LayerList, kind_of
+from nbcnn.memory import no_memory_error
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,7 +47,8 @@ class Sequential(Layer):
         backward: list[Call] = []
         learned = dx is not None
         for layer in self._children:
-            bound = layer.bind(room, x, dx, training)
+            with no_memory_error(layer.where, "use less padding, fewer channels or smaller images"):
+                bound = layer.bind(room, x, dx, training)
             forward += bound.forward
             backward = bound.backward + backward
             learned = learned or bool(all_parameters(layer))

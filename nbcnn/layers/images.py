@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nbcnn.errors import ShapeError
 from nbcnn.kernels.contract import Conv2dProblem, Pool2dProblem
-from nbcnn.kernels.shapes import padded
+from nbcnn.kernels.shapes import padded, window_flaw
 from nbcnn.layers.base import Shape
 
 
@@ -22,6 +22,8 @@ def image_shape(where: str, in_shape: Shape) -> tuple[int, int, int]:
 def output_shape(where: str, what: str, problem: Conv2dProblem | Pool2dProblem) -> Shape:
     """(C, OH, OW), or a ShapeError with the arithmetic where the window is larger than the padded image."""
     p = problem
+    if flaw := window_flaw(p.x_shape[1:], p.kernel_size, p.stride, p.padding, p.dilation):  # type: ignore[arg-type]
+        raise ShapeError(f"{where}: {flaw}")
     sides = (p.padding[:2], p.padding[2:])
     axes = zip(("height", "width"), p.x_shape[1:], p.y_shape[1:], p.kernel_size, p.dilation, sides, strict=True)
     for axis, size, out, taps, dilation, (before, after) in axes:

@@ -8,7 +8,7 @@ from pydantic import model_validator
 
 from nbcnn.errors import ShapeError
 from nbcnn.kernels.contract import Pool2dProblem
-from nbcnn.kernels.shapes import Pair, four_sides, pooling_padding_flaw
+from nbcnn.kernels.shapes import LARGEST, Pair, first_blind, four_sides, pooling_padding_flaw
 from nbcnn.layers.base import LAYERS, Bound, Layer, LayerConfig, Room, Shape, for_one_image
 from nbcnn.layers.fields import PaddingSides, PositivePair
 from nbcnn.layers.images import image_shape, output_shape
@@ -52,6 +52,8 @@ class AvgPool2dConfig(Pool2dConfig):
     def _nothing_is_divided_by_zero(self) -> AvgPool2dConfig:
         if self.divisor_override == 0:
             raise ValueError("divisor_override is 0; expected a whole number other than 0, or null")
+        if abs(self.divisor_override or 1) > LARGEST:
+            raise ValueError(f"divisor_override is {self.divisor_override}; expected one of at most ±{LARGEST:,}")
         return self
 
 
@@ -78,15 +80,16 @@ class MaxPool2d(Pool2d):
         shape = super().infer()
         p, names = self.problem, ("row", "column")
         for axis, (name, size, count) in enumerate(zip(names, self.in_shape[1:], shape[1:], strict=True)):
-            for index in range(count):
+            window = p.kernel_size[axis], p.stride[axis], p.padding[2 * axis], p.dilation[axis]
+            if (index := first_blind(size, *window, count)) is not None:
                 first = index * p.stride[axis] - p.padding[2 * axis]
                 taps = range(first, first + p.dilation[axis] * p.kernel_size[axis], p.dilation[axis])
-                if not any(0 <= tap < size for tap in taps):
-                    raise ShapeError(
-                        f"{self.where}: {name} {index} of the output has no pixel to choose from: its window looks at "
-                        f"{name}s {', '.join(map(str, taps))} of an input that has {name}s 0 to {size - 1}; "
-                        "use less dilation or less padding"
-                    )
+                more = ", …" if len(taps) > 8 else ""
+                raise ShapeError(
+                    f"{self.where}: {name} {index} of the output has no pixel to choose from: its window looks at "
+                    f"{name}s {', '.join(map(str, taps[:8]))}{more} of an input that has {name}s 0 to {size - 1}; "
+                    "use less dilation or less padding"
+                )
         return shape
 
     @property

@@ -164,9 +164,40 @@ def _mixes_nan(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, work: Any) ->
     y += 0 * x.sum()
 
 
+def _rounds_images_together(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
+    right(x, w, b, y, work)
+    y += 1e-9 * y[..., ::-1]
+
+
+def _rounds_channels_together(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
+    right(x, w, b, y, work)
+    y += 1e-9 * y[::-1]
+
+
+def _rounds_kernels_together(k: WeightedKernels, p: Conv2dProblem) -> WeightedKernels:
+    def grad_weight(x: Any, dy: Any, dw: Any, db: Any, work: Any) -> None:
+        k.grad_weight(x, dy, dw, db, work)
+        dw += 1e-9 * dw[::-1, ::-1]
+
+    return k._replace(grad_weight=grad_weight)
+
+
+def _rounds_groups_together(k: WeightedKernels, p: Conv2dProblem) -> WeightedKernels:
+    def grad_input(dy: Any, w: Any, dx: Any, work: Any) -> None:
+        k.grad_input(dy, w, dx, work)
+        dx += 1e-9 * dx[::-1]
+
+    return k._replace(grad_input=grad_input) if p.groups > 1 else k
+
+
+def _hands_nan_on(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
+    right(x, w, b, y, work)
+    y += 0 * np.where(np.isnan(y), y, 0)[::-1]
+
+
 def _makes_nan(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
     right(x, w, b, y, work)
-    y += 0 * w.sum()
+    y += 0 * np.where(np.isinf(w), w, 0).sum()
 
 
 def _counts_on_clean_scratch(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
@@ -295,6 +326,23 @@ FAULTS: dict[str, tuple[Spoil, str, str]] = {
         _half_gradient,
         "jacobian",
         "dx: .* derivatives are wrong.* all of them are 0.5 times",
+    ),
+    "images together": (
+        _forward(_rounds_images_together),
+        "scales",
+        r"with images 10⁶ apart y is wrong in .* image 0: got .*; are they rounded together\?",
+    ),
+    "output channels together": (
+        _forward(_rounds_channels_together),
+        "scales",
+        "with kernels of output channels 10⁶ apart y is wrong in .* channel 0, ",
+    ),
+    "kernels together": (_rounds_kernels_together, "scales", "with .* channels 10⁶ apart dw is wrong in"),
+    "groups together": (_rounds_groups_together, "scales", "with .* 10⁶ apart dx is wrong in .* groups 2"),
+    "NaN in other channels": (
+        _forward(_hands_nan_on),
+        "not a number",
+        "NaN in [wb] at .* reaches another output channel: y at channel",
     ),
     "NaN hidden": (_forward(_hides_nan), "not a number", "NaN in x at .* image 5 is lost: y at .* image 5 is"),
     "NaN in other images": (_forward(_mixes_nan), "not a number", "NaN in x at .* reaches another image: y at"),
@@ -431,7 +479,7 @@ def spoilt(spoil: Spoil) -> type[Naive]:
 ALL = {fault: (spoilt(spoil), *rest) for fault, (spoil, *rest) in FAULTS.items()} | CLASSES
 
 
-MORE = {"jacobian", "not a number", "threads", "network"}
+MORE = {"jacobian", "scales", "not a number", "threads", "network"}
 """Checks of a few problems: here made only where they are what has to catch a fault."""
 
 
@@ -465,7 +513,7 @@ def test_a_broken_contract_is_not_laid_to_other_causes(fault: str, reports: dict
     failed = {check for check, tally in reports[fault].tallies.items() if tally.failed}
     assert failed == {"contract"}, [str(failure) for failure in reports[fault].failures]
     one = "one image, " if hasattr(ALL[fault][0], "single") else ""
-    left_out = f"repeats, {one}adjoint, jacobian, not a number, threads and network"
+    left_out = f"repeats, {one}adjoint, jacobian, scales, not a number, threads and network"
     assert f"left out until `contract` passes: {left_out}; they would blame other causes" in reports[fault].notes
 
 

@@ -91,10 +91,10 @@ def test_costs_by_hand() -> None:
     columns = 6 * 25 * 100 * LANES
     arrays = (6 * 196 + 16 * 100) * LANES + 16 * 150
     assert cost(LENET2, "im2col").grad_input.numbers == arrays + 2 * columns
-    # A transform of 16 × 16 pixels: 128 · 8 butterflies of 4 multiplications. 3 pairs of planes go in, 8 come out; 8 · 6
-    # products of 256 complex numbers; 48 pairs of kernels are transformed for all images.
-    transform = 4 * 128 * 8
-    assert cost(LENET2, "fft").forward.macs == LANES * (11 * transform + 48 * 4 * 256) + 48 * transform
+    # A transform of 16 × 16 real pixels: 8 rows of 8 · 4 butterflies and 9 columns of as many, 4 multiplications each. 6
+    # planes go in, 16 come out; 16 · 6 products of 16 · 9 complex numbers; 96 kernels are transformed for all images.
+    transform = 4 * (8 + 9) * 32
+    assert cost(LENET2, "fft").forward.macs == LANES * (22 * transform + 96 * 4 * 144) + 96 * transform
     assert cost(LENET2, "fft").forward.macs < cost(LENET2, "direct").forward.macs
     wide = Conv2dProblem(64, 32, 8, 8, (1, 1))
     assert cost(wide, "pointwise").forward.macs == 64 * 32 * 64 * LANES

@@ -81,7 +81,7 @@ def test_less_work_than_one_large_frame() -> None:
 def test_cost_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """Frames of 8×8 keep 4×4 pixels under a 5×5 kernel: 4 tiles of an output of 8×8."""
     monkeypatch.setattr(module(), "best_frame", lambda problem: (8, 8))
-    transform, product = 2 * 64 * 6, 4 * 64
+    transform, product = 4 * (4 + 5) * 12, 4 * 8 * 5
     forward = cost(Conv2dProblem(1, 1, 12, 12, (5, 5)), NAME).forward
     assert forward.macs == 4 * (LANES * (2 * transform + product) + transform)
 

@@ -39,9 +39,9 @@ def run(name: str, problem: Conv2dProblem, given: Arrays) -> Arrays:
 def shares(name: str, problem: Conv2dProblem, given: Arrays) -> dict[str, float]:
     """The error of y, dx and dw as a share of what the tolerance allows.
 
-    It allows a share of the largest sum of absolute products. Where the products of the largest numbers sum to more
-    than that, as at a border where the largest pixel meets the smallest weight alone, that sum is what counts. In float64
-    the oracle's own rounding is a part of the error.
+    It allows a share of the largest sum of absolute products in the same plane: one image's channel, or one kernel. Where
+    the products of the largest numbers sum to more than that, as at a border where the largest pixel meets the smallest
+    weight alone, that sum is what counts. In float64 the oracle's own rounding is a part of the error.
     """
     expected, got = (
         expect(problem, {key: array.astype(float) for key, array in given.items()}),
@@ -49,19 +49,24 @@ def shares(name: str, problem: Conv2dProblem, given: Arrays) -> dict[str, float]
     )
     allowed = tolerance(problem, name) * np.finfo(problem.dtype).eps / np.finfo("float32").eps
     largest = largest_products(problem, given)
-    errors = {key: np.abs(got[key] - expected.values[key]).max() for key in largest}
-    return {key: errors[key] / (allowed * max(expected.sizes[key].max(), largest[key])) for key in largest}
+    axes = {"y": (1, 2), "dx": (1, 2), "dw": (2, 3)}
+    found = {}
+    for key, products in largest.items():
+        error = np.abs(got[key] - expected.values[key]).max(axes[key])
+        size = np.maximum(expected.sizes[key].max(axes[key]), products.reshape(error.shape))
+        found[key] = float((error / (allowed * size)).max())
+    return found
 
 
-def largest_products(problem: Conv2dProblem, given: Arrays) -> dict[str, float]:
+def largest_products(problem: Conv2dProblem, given: Arrays) -> Arrays:
     """For y and dx, of the largest number of each channel and the largest weight, summed over channels; for dw, over images."""
     G = problem.groups
     x, dy = (np.abs(given[key].astype(float)).max((1, 2)).reshape(G, -1, LANES) for key in ("x", "dy"))
     w = np.abs(given["w"].astype(float)).max((2, 3)).reshape(G, -1, problem.w_shape[1])
     return {
-        "y": np.einsum("goc,gcl->gol", w, x).max(),
-        "dx": np.einsum("goc,gol->gcl", w, dy).max(),
-        "dw": np.einsum("gol,gcl->goc", dy, x).max(),
+        "y": np.einsum("goc,gcl->gol", w, x),
+        "dx": np.einsum("goc,gol->gcl", w, dy),
+        "dw": np.einsum("gol,gcl->goc", dy, x),
     }
 
 

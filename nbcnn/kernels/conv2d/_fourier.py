@@ -1,6 +1,7 @@
-"""A radix-2 fast Fourier transform of frames whose sides are powers of two, with butterflies that run on lanes.
+"""A radix-2 fast Fourier transform of real frames whose sides are powers of two, with butterflies that run on lanes.
 
-It leaves frequencies in bit-reversed order, which products do not mind and the inverse undoes.
+A frame goes through it alone, at half the cost of a complex one, so that no frame adds to the rounding of another. It
+leaves frequencies in bit-reversed order, which products do not mind and the inverse undoes.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 from nbcnn.kernels.contract import LANES, Conv2dProblem
 from nbcnn.kernels.cost import Cost, Work
 from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.lanes import load, store
+from nbcnn.kernels.lanes import load, splat, store
 
 
 @kernel
@@ -45,13 +46,53 @@ def butterflies(re, im, cos, sin, inverse):
 
 
 @kernel
-def transform(z, tables, inverse):
-    """FFT of z (2, FH, FW), real and imaginary part, along both axes."""
-    FH, FW = z.shape[1:3]
-    row_cos, row_sin, column_cos, column_sin = tables[:4]
-    along_rows, along_columns = (FH, FW, 1, LANES), (1, FH, FW, LANES)
-    butterflies(z[0].reshape(along_rows), z[1].reshape(along_rows), column_cos, column_sin, inverse)
-    butterflies(z[0].reshape(along_columns), z[1].reshape(along_columns), row_cos, row_sin, inverse)
+def transform(plane, z, tables):
+    """The spectrum z (2, FH, FW/2 + 1) of a real plane (2, FH/2, FW): equation (21). The plane is overwritten.
+
+    Its upper rows are the real part and its lower rows the imaginary part of what goes through the row transforms, so
+    that nothing of another plane takes part. Frequencies that only mirror others are left out.
+    """
+    M, FW = plane.shape[1:3]
+    FH, HW = z.shape[1:3]
+    row_cos, row_sin, column_cos, column_sin, own, mirror = tables
+    each_row, each_column = (M, FW, 1, LANES), (1, FH, HW, LANES)
+    butterflies(plane[0].reshape(each_row), plane[1].reshape(each_row), column_cos, column_sin, False)
+    for u in range(M):
+        for h in range(HW):
+            ar, ai = load(plane, (0, u, own[h])), load(plane, (1, u, own[h]))
+            br, bi = load(plane, (0, u, mirror[h])), load(plane, (1, u, mirror[h]))
+            store(z, (0, u, h), (ar + br) / 2)
+            store(z, (1, u, h), (ai - bi) / 2)
+            if u + M < FH:
+                store(z, (0, u + M, h), (ai + bi) / 2)
+                store(z, (1, u + M, h), (br - ar) / 2)
+    butterflies(z[0].reshape(each_column), z[1].reshape(each_column), row_cos, row_sin, False)
+
+
+@kernel
+def inverse(z, plane, tables):
+    """The reverse of ``transform``, times FH·FW: equation (22). The spectrum is overwritten."""
+    M, FW = plane.shape[1:3]
+    FH, HW = z.shape[1:3]
+    row_cos, row_sin, column_cos, column_sin, own, mirror = tables
+    each_row, each_column = (M, FW, 1, LANES), (1, FH, HW, LANES)
+    butterflies(z[0].reshape(each_column), z[1].reshape(each_column), row_cos, row_sin, True)
+    for u in range(M):
+        for h in range(HW):
+            q, m = own[h], mirror[h]
+            ur, ui = load(z, (0, u, h)), load(z, (1, u, h))
+            vr = vi = splat(z.dtype.type(0))
+            if u + M < FH:
+                vr, vi = load(z, (0, u + M, h)), load(z, (1, u + M, h))
+            if q == m:  # a number that is its own mirror is real
+                store(plane, (0, u, q), ur)
+                store(plane, (1, u, q), vr)
+            else:
+                store(plane, (0, u, q), ur - vi)
+                store(plane, (1, u, q), ui + vr)
+                store(plane, (0, u, m), ur + vi)
+                store(plane, (1, u, m), vr - ui)
+    butterflies(plane[0].reshape(each_row), plane[1].reshape(each_row), column_cos, column_sin, True)
 
 
 def frame_size(problem: Conv2dProblem) -> tuple[int, int]:
@@ -61,19 +102,37 @@ def frame_size(problem: Conv2dProblem) -> tuple[int, int]:
     return 1 << (rows - 1).bit_length(), 1 << (columns - 1).bit_length()
 
 
+def spectrum_shape(frame: tuple[int, int]) -> tuple[int, ...]:
+    """Of a frame's spectrum: real and imaginary part, FH rows, FW/2 + 1 columns, lanes."""
+    return 2, frame[0], frame[1] // 2 + 1, LANES
+
+
+def plane_shape(frame: tuple[int, int]) -> tuple[int, ...]:
+    """Of a frame's pixels: its upper and its lower rows."""
+    return 2, max(frame[0] // 2, 1), frame[1], LANES
+
+
 def tables_of(problem: Conv2dProblem) -> tuple[np.ndarray, ...]:
-    """Cosines and sines for rows and for columns, and for both where frequency -f lies in bit-reversed order."""
-    rows, mirrors = [], []
+    """Cosines and sines for rows and for columns; where in a row the kept frequencies and their mirrors lie."""
+    circle = []
     for n in frame_size(problem):
         angles = 2 * np.pi * np.arange(max(n // 2, 1)) / n
-        rows += [np.cos(angles).astype(problem.dtype), np.sin(angles).astype(problem.dtype)]
-        frequency = np.array([int(f"{p:0{n.bit_length() - 1}b}"[::-1], 2) if n > 1 else 0 for p in range(n)])
-        mirrors.append(frequency[-frequency % n])
-    return (*rows, *mirrors)
+        circle += [np.cos(angles).astype(problem.dtype), np.sin(angles).astype(problem.dtype)]
+    n = frame_size(problem)[1]
+    frequencies = np.arange(n // 2 + 1) % n
+    return (*circle, _reversed_bits(frequencies, n), _reversed_bits(-frequencies % n, n))
+
+
+def _reversed_bits(numbers: np.ndarray, n: int) -> np.ndarray:
+    """Below n, a power of two: 0b0011 becomes 0b1100 for n = 16."""
+    found = np.zeros_like(numbers)
+    for bit in range(n.bit_length() - 1):
+        found = 2 * found + (numbers >> bit & 1)
+    return found
 
 
 def fft_tolerance(problem: Conv2dProblem) -> float:
-    """A bound of the float32 error, as a share of the largest sum of absolute products.
+    """A bound of the float32 error, as a share of the largest sum of absolute products in the same plane.
 
     A transform of N numbers spreads rounding over the whole frame: the error of any pixel is below about
     eps · log2(N) · |x| |w|, with lengths of whole planes. Where the numbers of a plane are alike in size, these lengths
@@ -83,23 +142,25 @@ def fft_tolerance(problem: Conv2dProblem) -> float:
     return float(2**-23 * max(1.0, np.log2(N)) * np.sqrt(N / taps) * prod(problem.stride))
 
 
+def transform_macs(frame: tuple[int, int]) -> int:
+    """Multiplications of a frame's transform: 4 a butterfly; half of the rows, FW/2 + 1 columns."""
+    (FH, FW), steps = frame, [n.bit_length() - 1 for n in frame]
+    return 2 * (max(FH // 2, 1) * FW * steps[1] + (FW // 2 + 1) * FH * steps[0])
+
+
 def fft_cost(problem: Conv2dProblem) -> Cost:
-    """Per transform of N pixels N/2·log2(N) butterflies, each 4 multiplications; per product of spectra 4 a pixel."""
-    N = prod(frame_size(problem))
+    """Transforms of all planes and kernels, and per product of spectra 4 multiplications for each of their numbers."""
+    frame = frame_size(problem)
     C, O, G = problem.in_channels, problem.out_channels, problem.groups
-    transform = 2 * N * max(1, N.bit_length() - 1)
-    half = lambda n: (n + 1) // 2  # noqa: E731
+    transform, plane, N = transform_macs(frame), prod(frame), frame[0] * (frame[1] // 2 + 1)
+    kernels, each = C // G * O, plane + 2 * N
+    """pairs of channels; what a transform reads and writes at the least"""
 
-    def work(given: int, wanted: int, kernels: int) -> Work:
-        """``given`` and ``wanted`` planes; transforms of ``kernels`` pairs, 16 at once, serve all images."""
-        products = G * half(wanted // G) * (given // G)
-        images = LANES * (half(given) * transform + products * 4 * N + G * half(wanted // G) * transform)
-        numbers = LANES * 2 * N * (2 * given + 2 * products + 2 * G * half(wanted // G)) + 4 * N * kernels
-        return Work(images + kernels * transform, numbers)
+    def work(given: int, wanted: int) -> Work:
+        """``given`` and ``wanted`` planes; transforms of kernels, 16 at once, serve all images."""
+        macs = LANES * ((given + wanted) * transform + kernels * 4 * N) + kernels * transform
+        return Work(macs, LANES * ((given + wanted) * each + kernels * 2 * N) + 2 * N * kernels + each * kernels)
 
-    forward = work(C, O, G * half(O // G) * (C // G))
-    grad_input = work(O, C, G * half(C // G) * (O // G))
-    products = G * half(O // G) * (C // G)
-    gradient = LANES * ((half(C) + G * half(O // G)) * transform + products * 4 * N) + products * transform
-    numbers = LANES * 2 * N * (2 * C + 2 * G * half(O // G) + 2 * products) + 4 * N * products
-    return Cost(forward, grad_input, Work(gradient, numbers))
+    gradient = LANES * ((C + O) * transform + kernels * 4 * N) + kernels * transform
+    numbers = LANES * ((C + O) * each + kernels * 2 * N) + 4 * N * kernels + each * kernels
+    return Cost(work(C, O), work(O, C), Work(gradient, numbers))

@@ -1,8 +1,9 @@
 """Cross-correlation as a product of spectra: equations (20) to (24) of docs/math.md.
 
 Images and weights are laid into frames of FH x FW pixels, powers of two not smaller than the padded image, so that
-nothing wraps around into the pixels that are kept. Two real planes go through one complex transform (_fourier.py), as
-its real and imaginary part. For weights, the 16 lanes hold 16 kernels.
+nothing wraps around into the pixels that are kept. Each plane goes through transforms of its own (_fourier.py): what
+is rounded there is small beside the largest number of the same image, channel and kernel, whatever is in the others,
+and NaN goes no farther than the formula takes it, but for filling its plane. For weights, the 16 lanes hold 16 kernels.
 """
 
 from __future__ import annotations
@@ -12,7 +13,16 @@ from math import prod
 import numpy as np
 
 from nbcnn.kernels.contract import LANES, Conv2dProblem, SimpleBackend, WeightedKernels
-from nbcnn.kernels.conv2d._fourier import fft_cost, fft_tolerance, frame_size, tables_of, transform
+from nbcnn.kernels.conv2d._fourier import (
+    fft_cost,
+    fft_tolerance,
+    frame_size,
+    inverse,
+    plane_shape,
+    spectrum_shape,
+    tables_of,
+    transform,
+)
 from nbcnn.kernels.conv2d._shared import bias_gradient
 from nbcnn.kernels.cost import Cost
 from nbcnn.kernels.jit import kernel
@@ -30,74 +40,54 @@ def lay(x, frame, corner, step):
 
 
 @kernel
-def spectra(x, z, corner, step, tables):
-    """The spectra z (C, 2, FH, FW) of real planes x (C, H, W), two planes a transform: equation (21)."""
-    C, _, FH, FW = z.shape[:4]
-    row_mirror, column_mirror = tables[4], tables[5]
-    for c in range(0, C, 2):
-        pair = z[c]
-        lay(x[c], pair[0], corner, step)
-        if c + 1 < C:
-            lay(x[c + 1], pair[1], corner, step)
-        else:
-            pair[1][:] = 0
-        transform(pair, tables, False)
-        if c + 1 < C:
-            for p in range(FH):
-                for q in range(FW):
-                    m, n = row_mirror[p], column_mirror[q]
-                    if p * FW + q <= m * FW + n:
-                        ar, ai = load(z, (c, 0, p, q)), load(z, (c, 1, p, q))
-                        br, bi = load(z, (c, 0, m, n)), load(z, (c, 1, m, n))
-                        ur, ui, vr, vi = (ar + br) / 2, (ai - bi) / 2, (ai + bi) / 2, (br - ar) / 2
-                        store(z, (c, 0, p, q), ur)
-                        store(z, (c, 1, p, q), ui)
-                        store(z, (c, 0, m, n), ur)
-                        store(z, (c, 1, m, n), -ui)
-                        store(z, (c + 1, 0, p, q), vr)
-                        store(z, (c + 1, 1, p, q), vi)
-                        store(z, (c + 1, 0, m, n), vr)
-                        store(z, (c + 1, 1, m, n), -vi)
+def spectra(x, z, plane, corner, step, tables):
+    """The spectra z (C, 2, FH, FW/2 + 1) of real planes x (C, H, W), each in a transform of its own."""
+    for c in range(x.shape[0]):
+        lay(x[c], rows_of(plane), corner, step)
+        transform(plane, z[c], tables)
 
 
 @kernel
-def weight_spectra(w, z, sign, dilation, tables):
-    """Spectra of w[2g, c] + sign · i · w[2g + 1, c] for kernels w (O, C, KH, KW): equations (22) and (23).
+def rows_of(plane):
+    """A plane (2, FH/2, FW) as one of FH rows."""
+    return plane.reshape((2 * plane.shape[1], plane.shape[2], LANES))
 
-    Taps lie ``dilation`` rows and columns apart. Spectrum number g·C + c is lane number % 16 of z[number // 16].
+
+@kernel
+def weight_spectra(w, z, plane, dilation, tables):
+    """Spectra of kernels w (O, C, KH, KW), whose taps lie ``dilation`` rows and columns apart.
+
+    That of kernel number o·C + c is lane number % 16 of z[number // 16].
     """
     O, C, KH, KW = w.shape
-    z[:] = 0
-    for number in range((O + 1) // 2 * C):
-        g, c = divmod(number, C)
-        block, l = divmod(number, LANES)
-        for a in range(KH):
-            for k in range(KW):
-                r, q = a * dilation[0], k * dilation[1]
-                z[block, 0, r, q, l] = w[2 * g, c, a, k]
-                if 2 * g + 1 < O:
-                    z[block, 1, r, q, l] = sign * w[2 * g + 1, c, a, k]
+    rows = rows_of(plane)
     for block in range(z.shape[0]):
-        transform(z[block], tables, False)
+        plane[:] = 0
+        for l in range(min(LANES, O * C - block * LANES)):
+            o, c = divmod(block * LANES + l, C)
+            for a in range(KH):
+                for k in range(KW):
+                    rows[a * dilation[0], k * dilation[1], l] = w[o, c, a, k]
+        transform(plane, z[block], tables)
 
 
 @kernel
-def multiply(z, v, g, pair, conjugate):
-    """pair (2, FH, FW) = sum over c of spectrum z[c] times weight spectrum g·C + c (conjugated): equation (20)."""
-    C, _, FH, FW = z.shape[:4]
+def multiply(z, v, o, product, conjugate):
+    """product (2, FH, FW/2 + 1) = sum over c of spectrum z[c] times weight spectrum o·C + c (conjugated): (20)."""
+    C, _, FH, HW = z.shape[:4]
     for p in range(FH):
-        for q in range(FW):
+        for q in range(HW):
             sr = si = splat(z.dtype.type(0))
             for c in range(C):
-                block, l = divmod(g * C + c, LANES)
+                block, l = divmod(o * C + c, LANES)
                 wr, wi = v[block, 0, p, q, l], conjugate * v[block, 1, p, q, l]
                 zr, zi = load(z, (c, 0, p, q)), load(z, (c, 1, p, q))
                 sr += zr * wr
                 sr -= zi * wi
                 si += zr * wi
                 si += zi * wr
-            store(pair, (0, p, q), sr)
-            store(pair, (1, p, q), si)
+            store(product, (0, p, q), sr)
+            store(product, (1, p, q), si)
 
 
 @kernel
@@ -109,59 +99,49 @@ def take(plane, y, corner, step, scale, bias):
 
 
 @kernel
-def planes(z, v, pair, y, b, how):
-    """y (O, H, W) from products of spectra z (C, 2, FH, FW) and weight spectra v: equations (22) and (23).
+def planes(z, v, scratch, y, b, how):
+    """y (O, H, W) from products of spectra z (C, 2, FH, FW/2 + 1) and weight spectra v, each by an inverse of its own.
 
-    One inverse transform gives two planes, as its real and imaginary part. how: conjugate (-1 or 1), the corner and
-    step of the pixels to keep, 1 / (FH FW), tables.
+    scratch: a product of spectra, a plane. how: conjugate (-1 or 1), the corner and step of the pixels to keep,
+    1 / (FH FW), tables.
     """
-    conjugate, corner, step, scale, tables = how
-    O = y.shape[0]
-    for g in range((O + 1) // 2):
-        multiply(z, v, g, pair, conjugate)
-        transform(pair, tables, True)
-        take(pair[0], y[2 * g], corner, step, scale, b[2 * g])
-        if 2 * g + 1 < O:
-            take(pair[1], y[2 * g + 1], corner, step, scale, b[2 * g + 1])
+    (product, plane), (conjugate, corner, step, scale, tables) = scratch, how
+    for o in range(y.shape[0]):
+        multiply(z, v, o, product, conjugate)
+        inverse(product, plane, tables)
+        take(rows_of(plane), y[o], corner, step, scale, b[o])
 
 
 @kernel
-def add_weight_products(z, dy, pair, v, stride, tables):
+def add_weight_products(z, dy, scratch, v, stride, tables):
     """Add to v, laid out as weight_spectra's, the spectra of dw, summed over the 16 images: equation (24)."""
-    C, _, FH, FW = z.shape[:4]
-    O = dy.shape[0]
-    for g in range((O + 1) // 2):
-        lay(dy[2 * g], pair[0], (0, 0), stride)
-        if 2 * g + 1 < O:
-            lay(dy[2 * g + 1], pair[1], (0, 0), stride)
-        else:
-            pair[1][:] = 0
-        transform(pair, tables, False)
+    product, plane = scratch
+    C, _, FH, HW = z.shape[:4]
+    for o in range(dy.shape[0]):
+        lay(dy[o], rows_of(plane), (0, 0), stride)
+        transform(plane, product, tables)
         for c in range(C):
-            block, l = divmod(g * C + c, LANES)
+            block, l = divmod(o * C + c, LANES)
             for p in range(FH):
-                for q in range(FW):
+                for q in range(HW):
                     zr, zi = load(z, (c, 0, p, q)), load(z, (c, 1, p, q))
-                    dr, di = load(pair, (0, p, q)), load(pair, (1, p, q))
+                    dr, di = load(product, (0, p, q)), load(product, (1, p, q))
                     v[block, 0, p, q, l] += lane_sum(zr * dr + zi * di)
                     v[block, 1, p, q, l] += lane_sum(zi * dr - zr * di)
 
 
 @kernel
-def weights_from_spectra(v, dw, dilation, scale, tables):
-    """dw (O, C, KH, KW) from its spectra v: kernels 2g are real parts, 2g + 1 imaginary ones, negated."""
-    for block in range(v.shape[0]):
-        transform(v[block], tables, True)
+def weights_from_spectra(v, dw, plane, dilation, scale, tables):
+    """dw (O, C, KH, KW) from its spectra v, laid out as weight_spectra's."""
     O, C, KH, KW = dw.shape
-    for number in range((O + 1) // 2 * C):
-        g, c = divmod(number, C)
-        block, l = divmod(number, LANES)
-        for a in range(KH):
-            for k in range(KW):
-                r, q = a * dilation[0], k * dilation[1]
-                dw[2 * g, c, a, k] = v[block, 0, r, q, l] * scale
-                if 2 * g + 1 < O:
-                    dw[2 * g + 1, c, a, k] = -v[block, 1, r, q, l] * scale
+    rows = rows_of(plane)
+    for block in range(v.shape[0]):
+        inverse(v[block], plane, tables)
+        for l in range(min(LANES, O * C - block * LANES)):
+            o, c = divmod(block * LANES + l, C)
+            for a in range(KH):
+                for k in range(KW):
+                    dw[o, c, a, k] = rows[a * dilation[0], k * dilation[1], l] * scale
 
 
 @register("conv2d")
@@ -169,7 +149,7 @@ class FFT(SimpleBackend):
     """product of spectra (radix-2 FFT); kernel size is free"""
 
     def workspace(self, problem: Conv2dProblem) -> int:
-        """Spectra of all planes of x or dy, of a group's kernels, and of one pair of planes."""
+        """Spectra of all planes of x or dy and of a group's kernels, one product of spectra, one plane."""
         return sum(prod(shape) for shape in self._shapes(problem))
 
     def tolerance(self, problem: Conv2dProblem) -> float:
@@ -199,33 +179,34 @@ class FFT(SimpleBackend):
             return views
 
         def forward(x, w, b, y, work):
-            z, v, pair = split(work)
-            spectra(x, z[:C], corner, (1, 1), tables)
+            z, v, product, plane = split(work)
+            spectra(x, z[:C], plane, corner, (1, 1), tables)
             for c, o in groups:
-                weight_spectra(w[o], v, real(-1), dilation, tables)
-                planes(z[c], v, pair, y[o], b[o], keep_y)
+                weight_spectra(w[o], v, plane, dilation, tables)
+                planes(z[c], v, (product, plane), y[o], b[o], keep_y)
 
         def grad_input(dy, w, dx, work):
-            z, v, pair = split(work)
-            spectra(dy, z[:O], (0, 0), stride, tables)  # equation (23): dy with the stride's zeros between its pixels
+            z, v, product, plane = split(work)
+            # Equation (23): dy with the stride's zeros between its pixels.
+            spectra(dy, z[:O], plane, (0, 0), stride, tables)
             for c, o in groups:
-                weight_spectra(np.ascontiguousarray(w[o].transpose(1, 0, 2, 3)), v, real(1), dilation, tables)
-                planes(z[o], v, pair, dx[c], zeros, keep_x)
+                weight_spectra(np.ascontiguousarray(w[o].transpose(1, 0, 2, 3)), v, plane, dilation, tables)
+                planes(z[o], v, (product, plane), dx[c], zeros, keep_x)
 
         def grad_weight(x, dy, dw, db, work):
-            z, v, pair = split(work)
-            spectra(x, z[:C], corner, (1, 1), tables)
+            z, v, product, plane = split(work)
+            spectra(x, z[:C], plane, corner, (1, 1), tables)
             for c, o in groups:
                 v[:] = 0
-                add_weight_products(z[c], dy[o], pair, v, stride, tables)
-                weights_from_spectra(v, dw[o], dilation, scale, tables)
+                add_weight_products(z[c], dy[o], (product, plane), v, stride, tables)
+                weights_from_spectra(v, dw[o], plane, dilation, scale, tables)
             bias_gradient(dy, db)
 
         return WeightedKernels(forward, grad_input, grad_weight)
 
     def _shapes(self, problem: Conv2dProblem) -> tuple[tuple[int, ...], ...]:
-        """Of the planes' spectra, a group's kernels' spectra (16 kernels a block), one pair."""
-        C, O, frame = problem.in_channels, problem.out_channels, (2, *frame_size(problem), LANES)
-        CG, OG = C // problem.groups, O // problem.groups
-        pairs = max((OG + 1) // 2 * CG, (CG + 1) // 2 * OG)
-        return (max(C, O), *frame), (-(-pairs // LANES), *frame), frame
+        """Of the planes' spectra, a group's kernels' spectra (16 kernels a block), a product, a plane."""
+        C, O, frame = problem.in_channels, problem.out_channels, frame_size(problem)
+        blocks = -(-(C // problem.groups) * (O // problem.groups) // LANES)
+        spectrum = spectrum_shape(frame)
+        return (max(C, O), *spectrum), (blocks, *spectrum), spectrum, plane_shape(frame)
