@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import fields, replace
@@ -36,6 +37,8 @@ def load(
     overrides = overrides or Overrides()
     run = Run.open(str(source)) if is_run(source) else None
     config = load_config(run.folder if run else source, overrides)
+    info = read_info(run) if run else {}
+    config = with_data_found(config, info, overrides)
     path = weights or (run.weights_path(which) if run else None)
     # Before the network's arrays are made: a config that asks for terabytes fits no file of weights that there is.
     found = load_weights(path, shapes_of(config))[0] if path is not None else None
@@ -43,8 +46,8 @@ def load(
     if found is not None:
         network.load_state_dict(found, str(path))
     if run:
-        info = read_info(run)
-        network.classes = tuple(info.get("classes", ()))
+        network.classes = class_names(info)
+        network.trained_on = trained_on(info)
         _warn_of_other_plugins(run, info)
     return network
 
@@ -84,6 +87,31 @@ def read_info(run: Run) -> dict[str, Any]:
     if info.get("dark_background") not in (True, False, None):
         raise CheckpointError(f"{run.info}: dark_background must be true, false or null; restore it or train again")
     return info
+
+
+def class_names(info: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of a network's outputs, in order, from the content of run.json; () where they are not known."""
+    return tuple(info.get("classes", ()))
+
+
+def with_data_found(config: Config, info: Mapping[str, Any], overrides: Overrides) -> Config:
+    """The config with the folder of images that run.json names where its own is not there: a run was moved alone.
+
+    A folder that an override names is left as it is.
+    """
+    folder, recorded = config.data.folder, trained_on(info).get("folder")
+    asked = overrides.data is not None or any(text.lstrip().startswith("data") for text in overrides.sets)
+    if folder is None or asked or os.path.isdir(folder):
+        return config
+    if not isinstance(recorded, str) or not os.path.isdir(recorded):
+        return config
+    return config.model_copy(update={"data": config.data.model_copy(update={"folder": recorded})})
+
+
+def trained_on(info: Mapping[str, Any]) -> dict[str, Any]:
+    """What run.json says of the data: name, source, counts of images, digest; {} where it says nothing."""
+    found = info.get("data")
+    return found if isinstance(found, dict) else {}
 
 
 def with_options(overrides: Overrides | None, options: Mapping[str, Any]) -> Overrides:

@@ -48,6 +48,9 @@ class Network:
         except MemoryError:
             raise ShapeError(_too_large(self.shapes)) from None
         self.classes: tuple[str, ...] = ()
+        """Names of the outputs, in order; () where they are not known, as with labels of IDX files."""
+        self.trained_on: Mapping[str, Any] = {}
+        """What run.json says of the data of its training; {} for a network that no run was loaded for."""
         self.chosen: frozenset[str] = frozenset()
         """Paths of the layers whose backends ``auto`` has chosen."""
         self._engine: Engine | None = None

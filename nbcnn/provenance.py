@@ -26,14 +26,8 @@ def description(network: Network, data: Dataset, engine: Engine) -> dict[str, An
         **made_with(),
         "started": _now(),
         "threads": engine.crew.size,
-        "data": {
-            "name": data.name,
-            "source": data.source,
-            "train": len(data.train.images),
-            "test": len(data.test.images),
-            "sha256": data.digest,
-        },
-        "classes": list(data.classes),
+        "data": _data(network, data),
+        "classes": list(network.classes),
         "dark_background": has_dark_background(data.train.images),
         "backends": {layer.path: layer.backend for layer in network.layers() if layer.op},
         "plugins": [plugin.record() for plugin in loaded_plugins()],
@@ -55,7 +49,9 @@ def made_with() -> dict[str, str]:
     }
 
 
-def resumed(info: Mapping[str, Any], position: Mapping[str, Any], threads: int) -> dict[str, Any]:
+def resumed(
+    info: Mapping[str, Any], position: Mapping[str, Any], threads: int, network: Network, data: Dataset
+) -> dict[str, Any]:
     """The content of run.json where the run goes on from a position."""
     before = info.get("resumed")
     entry = {
@@ -65,7 +61,20 @@ def resumed(info: Mapping[str, Any], position: Mapping[str, Any], threads: int) 
         "epochs": position["epochs"],
         "step": position["step"],
     }
-    return {**info, "resumed": [*(before if isinstance(before, list) else []), entry]}
+    earlier = before if isinstance(before, list) else []
+    now = {"data": _data(network, data), "classes": list(network.classes)}
+    return {**info, **now, "resumed": [*earlier, entry]}
+
+
+def _data(network: Network, data: Dataset) -> dict[str, Any]:
+    """What the images were: their digest says later whether they still are these."""
+    return {
+        "name": data.name,
+        "source": data.source,
+        **{key: len(split) for key, split in zip(("train", "test", "validation"), data.splits.values(), strict=False)},
+        "sha256": data.digest,
+        "folder": network.config.data.folder,
+    }
 
 
 def warn_of_others(info: Mapping[str, Any], folder: str) -> None:

@@ -11,6 +11,7 @@ from nbcnn.evaluation import evaluate_engine
 from nbcnn.report.augmented import EPOCHS, IMAGES, draw_augmented
 from nbcnn.report.confusion import draw_confusion
 from nbcnn.report.curves import draw_curves
+from nbcnn.report.evenly import evenly
 from nbcnn.report.samples import draw_samples
 from nbcnn.runs import Run
 
@@ -28,13 +29,16 @@ def draw_run(run: Run, engine: Engine, data: Dataset) -> None:
     tested = evaluate_engine(engine, data)
     draw_confusion(tested.confusion, data.classes, run.confusion, of)
     confidences = probabilities(engine.predict(data.test.images)).max(axis=1)
-    draw_samples(data.test.images, tested.labels, tested.guesses, confidences, data.classes, run.samples, of)
+    names = [*data.classes, *(str(output) for output in range(len(data.classes), tested.outputs))]
+    draw_samples(data.test.images, tested.labels, tested.guesses, confidences, names, run.samples, of)
     settings = network.config.train
     if settings.augment:
         padding, p = settings.augment.random_crop.padding, settings.augment.random_horizontal_flip.p
-        first = data.train.images[:IMAGES]
-        moves = [epoch_moves(len(first), settings.seed, epoch, padding=padding, p=p) for epoch in range(1, EPOCHS + 1)]
-        draw_augmented(first, [each for each in moves if each is not None], run.augmented, str(settings.augment))
+        chosen = evenly(data.train.labels.tolist(), IMAGES)
+        first, count = data.train.images[chosen], max(chosen) + 1
+        drawn = [epoch_moves(count, settings.seed, epoch, padding=padding, p=p) for epoch in range(1, EPOCHS + 1)]
+        moves = [each[chosen] for each in drawn if each is not None]
+        draw_augmented(first, moves, run.augmented, str(settings.augment))
 
 
 def probabilities(scores: np.ndarray) -> np.ndarray:
