@@ -128,7 +128,8 @@ def with_options(overrides: Overrides | None, options: Mapping[str, Any]) -> Ove
 def config_of(source: str | Path | Mapping[str, Any] | Config, overrides: Overrides) -> Config:
     """The config of any source, a Config made in Python included; raises ConfigError."""
     if not isinstance(source, Config):
-        return load_config(source, overrides)
+        config = load_config(source, overrides)
+        return with_data_found(config, read_info(Run(str(source))), overrides) if is_run(source) else config
     return source if overrides == Overrides() else load_config(source.to_mapping(), overrides)
 
 

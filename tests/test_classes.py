@@ -127,7 +127,7 @@ def test_test_images_among_the_training_images_are_counted(run: Run, animals: Pa
     shutil.copytree(animals, twice)
     for k in range(2):
         shutil.copy(twice / "train" / "dog" / f"{k}.png", twice / "test" / "dog" / f"again{k}.png")
-    with pytest.warns(RuntimeWarning, match="twice: 2 test images are training images too, pixel by pixel"):
+    with pytest.warns(RuntimeWarning, match="twice: 2 test images are also training images, pixel by pixel the same"):
         assert nbcnn.evaluate(run.folder, str(twice)).test_images_in_training == 2
 
 

@@ -29,7 +29,7 @@ def test_test_images_among_the_training_images_are_counted_and_named() -> None:
     found = find_duplicates(dataset(train, test))
     assert found.shared == {("test", "training"): 4} and found.copies == 5 and found.two_labels == 0
     assert found.sentences == [
-        "4 test images are training images too, pixel by pixel (test image 1 is training image 1, test image 2 is "
+        "4 test images are also training images, pixel by pixel the same (test image 1 is training image 1, test image 2 is "
         "training image 2, test image 4 is training image 3, …): an accuracy on images that are known already says "
         "little; keep each in one of the two"
     ]
@@ -39,7 +39,9 @@ def test_files_are_named_and_one_is_no_plural() -> None:
     train = split([1, 2], [0, 1], ("train/a.png", "train/b.png"))
     test = split([5, 2], [0, 1], ("test/c.png", "test/d.png"))
     (sentence,) = find_duplicates(dataset(train, test)).sentences
-    assert sentence.startswith("1 test image is a training image too, pixel by pixel (test/d.png is train/b.png): an ")
+    assert sentence.startswith(
+        "1 test image is also a training image, pixel by pixel the same (test/d.png is train/b.png): an "
+    )
 
 
 def test_an_image_with_two_labels_is_told_wherever_it_is() -> None:
@@ -47,7 +49,7 @@ def test_an_image_with_two_labels_is_told_wherever_it_is() -> None:
     found = find_duplicates(dataset(train, split([7, 2], [1, 0], ("dog/7.png", "cat/8.png"))))
     assert found.two_labels == 2 and found.shared == {("test", "training"): 1} and found.copies == 3
     assert found.sentences[1] == (
-        "2 images are there under two labels, and one of them is wrong (cat/1.png as cat and dog/3.png as dog, "
+        "2 images are there twice, under two labels, and one of them is wrong (cat/1.png as cat and dog/3.png as dog, "
         "dog/2.png as dog and cat/8.png as cat): keep each in one class"
     )
 
@@ -57,8 +59,8 @@ def test_validation_images_too() -> None:
     found = find_duplicates(data)
     assert found.shared == {("test", "training"): 0, ("validation", "training"): 1, ("validation", "test"): 1}
     assert [sentence.partition(" (")[0] for sentence in found.sentences] == [
-        "1 validation image is a training image too, pixel by pixel",
-        "1 validation image is a test image too, pixel by pixel",
+        "1 validation image is also a training image, pixel by pixel the same",
+        "1 validation image is also a test image, pixel by pixel the same",
     ]
 
 
@@ -88,12 +90,17 @@ def test_loading_for_training_warns_and_data_info_says_so(tmp_path: Path) -> Non
         tmp_path / "set/train", {"cat/1.png": 1, "cat/2.png": 2, "cat/copy.bmp": 1, "dog/3.png": 3, "dog/4.png": 4}
     )
     pictures(tmp_path / "set/test", {"cat/a.bmp": 1, "cat/b.png": 8, "dog/c.png": 9})
-    words = r"set: 1 test image is a training image too, pixel by pixel \(test/cat/a\.bmp is train/cat/1\.png\)"
+    words = (
+        r"set: 1 test image is also a training image, pixel by pixel the same \(test/cat/a\.bmp is train/cat/1\.png\)"
+    )
     with pytest.warns(RuntimeWarning, match=words):
         load_dataset(Settings(str(tmp_path / "set")))
     shown = " ".join(CliRunner().invoke(command, ["info", str(tmp_path / "set")]).output.split())
     assert "duplicates 2 images are the same as another one before, pixel by pixel" in shown
-    assert "warning 1 test image is a training image too, pixel by pixel (test/cat/a.bmp is train/cat/1.png)" in shown
+    assert (
+        "warning 1 test image is also a training image, pixel by pixel the same (test/cat/a.bmp is train/cat/1.png)"
+        in shown
+    )
     (tmp_path / "set/test/cat/a.bmp").unlink()
     with warnings.catch_warnings():
         warnings.simplefilter("error")

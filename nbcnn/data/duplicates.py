@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nbcnn.data.dataset import Dataset, counted
 from nbcnn.errors import printable
 
@@ -41,14 +44,15 @@ class Duplicates:
         said = []
         for pair, count in self.shared.items():
             if count:
-                what = f"{counted(count, f'{pair[0]} image')} {'is a' if count == 1 else 'are'} {pair[1]}"
-                whole = f"{what} image{'' if count == 1 else 's'} too, pixel by pixel ({self._shown(pair, count)})"
+                are = "is also a" if count == 1 else "are also"
+                what = f"{counted(count, f'{pair[0]} image')} {are} {pair[1]} image{'' if count == 1 else 's'}"
                 way = "an accuracy on images that are known already says little; keep each in one of the two"
-                said.append(f"{whole}: {way}")
+                said.append(f"{what}, pixel by pixel the same ({self._shown(pair, count)}): {way}")
         if self.two_labels:
-            what = f"{counted(self.two_labels, 'image')} {'is' if self.two_labels == 1 else 'are'}"
+            are = "is" if self.two_labels == 1 else "are"
             shown = self._shown(_LABELS, self.two_labels)
-            said.append(f"{what} there under two labels, and one of them is wrong ({shown}): keep each in one class")
+            what = f"{counted(self.two_labels, 'image')} {are} there twice, under two labels"
+            said.append(f"{what}, and one of them is wrong ({shown}): keep each in one class")
         return said
 
     def _shown(self, what: tuple[str, str], count: int) -> str:
@@ -64,13 +68,16 @@ def find_duplicates(data: Dataset) -> Duplicates:
     pairs = [pair for pair in _PAIRS if pair[0] in data.splits]
     shared, copies = dict.fromkeys(pairs, 0), 0
     examples: dict[tuple[str, str], list[str]] = {what: [] for what in (*pairs, _LABELS)}
+    digests = {split: [_digest(image) for image in part.images] for split, part in data.splits.items()}
+    if len(set().union(*digests.values())) == sum(map(len, digests.values())):
+        return Duplicates(shared, copies, 0, examples)
     first: dict[str, dict[bytes, Place]] = {}  # of each split, where a digest is met first
     labels: dict[bytes, Place] = {}
     several: set[bytes] = set()
     for split, part in data.splits.items():
         met = first[split] = {}
-        for number, (image, label) in enumerate(zip(part.images, part.labels.tolist(), strict=True)):
-            digest, here = blake2b(image.data, digest_size=16).digest(), Place(split, number, label)
+        for number, (digest, label) in enumerate(zip(digests[split], part.labels.tolist(), strict=True)):
+            here = Place(split, number, label)
             met.setdefault(digest, here)
             earlier = labels.setdefault(digest, here)
             copies += earlier is not here
@@ -83,6 +90,10 @@ def find_duplicates(data: Dataset) -> Duplicates:
                 names = [f"{_called(data, place)} as {data.classes[place.label]}" for place in (earlier, here)]
                 _note(examples[_LABELS], " and ".join(names))
     return Duplicates(shared, copies, len(several), examples)
+
+
+def _digest(image: NDArray[np.uint8]) -> bytes:
+    return blake2b(image.data, digest_size=16).digest()
 
 
 def warn_of_duplicates(data: Dataset) -> Duplicates:

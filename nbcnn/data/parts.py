@@ -12,7 +12,7 @@ from nbcnn.errors import DataError
 
 _WORDS = {
     "train": {"train", "training", "trainset", "trainingset"},
-    "validation": {"val", "valid", "validation", "valset", "validationset", "dev"},
+    "validation": {"val", "valid", "validation", "valset", "validationset", "dev", "eval", "evaluation"},
     "test": {"test", "testing", "testset", "testingset"},
 }
 
