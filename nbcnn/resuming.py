@@ -87,20 +87,14 @@ def _in_its_terms(run: Run, state: State, data: Dataset, allow_changes: bool) ->
             f"{data.name} ({data.source}): since {run.folder} was trained, {said}, with the same images; name the "
             "class folders as they were, or go on with the new names: --allow-changes (in Python allow_changes=True)"
         )
-    if said and not allow_changes and not set(data.classes) <= set(before):
-        raise _others(run, data, said)
     known = in_terms_of(data, before, len(before)) if before else data
     if not allow_changes and known.digest != state.data:
-        raise _others(run, data, said)
+        raise DataError(
+            f"{data.name} ({data.source}): these are not the images and labels that {run.folder} was trained with"
+            f"{f' ({said})' if said else ''}; restore them, or go on with these: --allow-changes (in Python "
+            "allow_changes=True)"
+        )
     return known
-
-
-def _others(run: Run, data: Dataset, said: str) -> DataError:
-    return DataError(
-        f"{data.name} ({data.source}): these are not the images and labels that {run.folder} was trained with"
-        f"{f' ({said})' if said else ''}; restore them, or go on with these: --allow-changes (in Python "
-        "allow_changes=True)"
-    )
 
 
 def _look_for_losses(run: Run, position: Position) -> None:

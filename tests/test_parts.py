@@ -209,3 +209,31 @@ def test_a_file_in_the_place_of_a_folder(tmp_path: Path, name: str, words: str) 
         load_folder(tmp_path / name)
     with pytest.raises(ConfigError, match=sentence):
         load_config("lenet", Overrides(data=str(tmp_path / name)))
+
+
+@pytest.mark.parametrize("place", ["raw", "MNIST", "MNIST/raw"])
+def test_idx_files_behind_a_link_that_leads_out_are_refused(tmp_path: Path, place: str) -> None:
+    idx(tmp_path / "outside" / "raw")
+    link = tmp_path / "root" / place
+    link.parent.mkdir(parents=True)
+    link.symlink_to(tmp_path / "outside" / ("raw" if place.endswith("raw") else ""))
+    with pytest.raises(DataError, match=f"{place} is a link that leads out of .*root; copy the file or folder there"):
+        load_folder(tmp_path / "root")
+
+
+def test_a_link_that_goes_round_ends(tmp_path: Path) -> None:
+    (tmp_path / "round").symlink_to(tmp_path)
+    with pytest.raises(DataError, match=r"is a folder within the class round, which must hold images only"):
+        load_folder(tmp_path)
+    (tmp_path / "round").unlink()
+    (tmp_path / "round").symlink_to(tmp_path / "round")
+    with pytest.raises(DataError):
+        load_folder(tmp_path)
+
+
+def test_the_one_folder_within_may_not_lead_out(tmp_path: Path) -> None:
+    classes(tmp_path / "outside", "cat", "dog")
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "pets").symlink_to(tmp_path / "outside")
+    with pytest.raises(DataError, match=r"pets is a link that leads out of .*root; copy the file or folder there"):
+        load_folder(tmp_path / "root")

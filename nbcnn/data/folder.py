@@ -16,7 +16,7 @@ from nbcnn.data.idx_files import NAMES, IdxFiles, find_below, find_file, find_fi
 from nbcnn.data.images import read_images, refit, refuse_strays
 from nbcnn.data.kinds import not_a_folder
 from nbcnn.data.parts import Parts, find_parts, inner
-from nbcnn.data.tree import Classes, class_images, visible
+from nbcnn.data.tree import Classes, class_images, stays_inside, visible
 from nbcnn.errors import DataError, printable
 
 LOOKED_FOR = (
@@ -59,6 +59,9 @@ def load_folder(
 def _load(folder: Path, size: tuple[int, int] | None, grayscale: bool, remedy: str) -> Dataset:
     names = visible(folder)
     if place := find_below(folder):
+        for path in (place.parent, place):
+            if path != folder and path.is_relative_to(folder):
+                stays_inside(folder, path)
         files = find_files(place)
         if files is None:
             there = [name for name in NAMES if find_file(place, name)]

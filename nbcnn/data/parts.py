@@ -88,12 +88,13 @@ def inner(root: Path, folder: Path, whatever: bool = False) -> Path:
 
     A folder that is called as a part stays for ``find_parts``, unless it does not matter what it is called.
     """
-    while True:
+    for _ in range(8):  # a link to the folder above would lead on for ever
         stays_inside(root, folder)
         folders = [path for path in visible(folder) if path.is_dir()]
         if len(folders) != 1 or looks(folders[0]) != "folders" or (_role(folders[0].name)[1] and not whatever):
-            return folder
+            break
         folder = folders[0]
+    return folder
 
 
 def _role(name: str) -> tuple[str | None, bool]:
