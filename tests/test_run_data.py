@@ -188,3 +188,16 @@ def test_a_run_that_is_copied_with_its_images_warns_of_nothing(project: Path, tm
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert nbcnn.evaluate(tmp_path / "copy" / "runs/one").data_changed is False
+
+
+def test_where_the_current_folder_is_gone_paths_stay_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from nbcnn.config.folders import relative_folders
+
+    def gone() -> Path:
+        raise FileNotFoundError(2, "No such file or directory")
+
+    data = {"folder": str(tmp_path / "set"), "data_dir": None}
+    monkeypatch.chdir(tmp_path)
+    assert relative_folders(data, tmp_path / "runs" / "a")["folder"] == "../../set"
+    monkeypatch.setattr(Path, "cwd", gone)
+    assert relative_folders(data, tmp_path / "runs" / "a") == data

@@ -24,7 +24,10 @@ def relative_folders(data: dict[str, Any], base: Path) -> dict[str, Any]:
 
     A folder is written as seen from ``base`` where both are below the current folder; elsewhere it stays absolute.
     """
-    here, own = Path.cwd(), Path(os.path.realpath(base))
+    try:
+        here, own = Path.cwd(), Path(os.path.realpath(base))
+    except OSError:  # the current folder is gone
+        return data
     found = dict(data)
     for key in ("folder", "data_dir"):
         value = data.get(key)

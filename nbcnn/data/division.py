@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import sha256
+from hashlib import file_digest
 from pathlib import Path
 
 from nbcnn.errors import DataError
@@ -34,6 +34,7 @@ def held_out(paths: Sequence[Path]) -> list[bool]:
 def content_sum(path: Path) -> bytes:
     """SHA-256 of a file; raises DataError for one that can't be read."""
     try:
-        return sha256(path.read_bytes()).digest()
+        with path.open("rb") as file:
+            return file_digest(file, "sha256").digest()
     except OSError as fault:
         raise DataError(sentence("read", path, fault)) from fault
