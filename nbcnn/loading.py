@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import fields, replace
@@ -41,6 +42,8 @@ def load(
     _warn_of_hidden_run(source)
     run = Run.open(str(source)) if is_run(source) else None
     config = load_config(run.folder if run else source, overrides)
+    info = read_info(run) if run else {}
+    config = with_data_found(config, info, overrides)
     path = weights or (run.weights_path(which) if run else None)
     # Before the network's arrays are made: a config that asks for terabytes fits no file of weights that there is.
     found, facts = None, None
@@ -56,8 +59,8 @@ def load(
     if found is not None:
         network.load_state_dict(found, str(path))
     if run:
-        info = read_info(run)
-        network.classes, network.reading = tuple(info.get("classes", ())), _reading(info, config, str(run.info))
+        network.classes, network.reading = class_names(info), _reading(info, config, str(run.info))
+        network.trained_on = trained_on(info)
         _warn_of_other_plugins(run, info)
     if facts is not None:
         network.classes, network.reading = facts.classes, facts.reading
@@ -122,6 +125,31 @@ def read_info(run: Run) -> dict[str, Any]:
     return info
 
 
+def class_names(info: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of a network's outputs, in order, from the content of run.json; () where they are not known."""
+    return tuple(info.get("classes", ()))
+
+
+def with_data_found(config: Config, info: Mapping[str, Any], overrides: Overrides) -> Config:
+    """The config with the folder of images that run.json names where its own is not there: a run was moved alone.
+
+    A folder that an override names is left as it is.
+    """
+    folder, recorded = config.data.folder, trained_on(info).get("folder")
+    asked = overrides.data is not None or any(text.lstrip().startswith("data") for text in overrides.sets)
+    if folder is None or asked or os.path.isdir(folder):
+        return config
+    if not isinstance(recorded, str) or not os.path.isdir(recorded):
+        return config
+    return config.model_copy(update={"data": config.data.model_copy(update={"folder": recorded})})
+
+
+def trained_on(info: Mapping[str, Any]) -> dict[str, Any]:
+    """What run.json says of the data: name, source, counts of images, digest; {} where it says nothing."""
+    found = info.get("data")
+    return found if isinstance(found, dict) else {}
+
+
 def with_options(overrides: Overrides | None, options: Mapping[str, Any]) -> Overrides:
     """Overrides with some of their fields given by name; raises ConfigError for a name that is none of them."""
     if overrides is not None and not isinstance(overrides, Overrides):
@@ -136,7 +164,8 @@ def with_options(overrides: Overrides | None, options: Mapping[str, Any]) -> Ove
 def config_of(source: str | Path | Mapping[str, Any] | Config, overrides: Overrides) -> Config:
     """The config of any source, a Config made in Python included; raises ConfigError."""
     if not isinstance(source, Config):
-        return load_config(source, overrides)
+        config = load_config(source, overrides)
+        return with_data_found(config, read_info(Run(str(source))), overrides) if is_run(source) else config
     return source if overrides == Overrides() else load_config(source.to_mapping(), overrides)
 
 

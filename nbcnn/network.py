@@ -49,6 +49,9 @@ class Network:
         except (MemoryError, ValueError):
             raise ShapeError(_too_large(self.shapes)) from None
         self.classes: tuple[str, ...] = ()
+        """Names of the outputs, in order; () where they are not known, as with labels of IDX files."""
+        self.trained_on: Mapping[str, Any] = {}
+        """What run.json says of the data of its training; {} for a network that no run was loaded for."""
         self.reading: Reading | None = None
         """How pictures become what it has learned from; None where nobody has recorded it."""
         self.chosen: frozenset[str] = frozenset()

@@ -27,15 +27,8 @@ def description(network: Network, data: Dataset, engine: Engine) -> dict[str, An
         **made_with(),
         "started": _now(),
         "threads": engine.crew.size,
-        "data": {
-            "name": data.name,
-            "source": data.source,
-            "train": len(data.train.images),
-            "test": len(data.test.images),
-            "sha256": data.digest,
-            "done": list(data.done),
-        },
-        "classes": list(data.classes),
+        "data": _data(network, data),
+        "classes": list(network.classes),
         **asdict(network.reading or Reading()),
         "backends": {layer.path: layer.backend for layer in network.layers() if layer.op},
         "plugins": [plugin.record() for plugin in loaded_plugins()],
@@ -63,7 +56,9 @@ def made_with() -> dict[str, Any]:
     }
 
 
-def resumed(info: Mapping[str, Any], position: Mapping[str, Any], threads: int) -> dict[str, Any]:
+def resumed(
+    info: Mapping[str, Any], position: Mapping[str, Any], threads: int, network: Network, data: Dataset
+) -> dict[str, Any]:
     """The content of run.json where the run goes on from a position."""
     before = info.get("resumed")
     entry = {
@@ -73,7 +68,21 @@ def resumed(info: Mapping[str, Any], position: Mapping[str, Any], threads: int) 
         "epochs": position["epochs"],
         "step": position["step"],
     }
-    return {**info, "resumed": [*(before if isinstance(before, list) else []), entry]}
+    earlier = before if isinstance(before, list) else []
+    now = {"data": _data(network, data), "classes": list(network.classes)}
+    return {**info, **now, "resumed": [*earlier, entry]}
+
+
+def _data(network: Network, data: Dataset) -> dict[str, Any]:
+    """What the images were: their digest says later whether they still are these."""
+    return {
+        "name": data.name,
+        "source": data.source,
+        **{key: len(split) for key, split in zip(("train", "test", "validation"), data.splits.values(), strict=False)},
+        "sha256": data.digest,
+        "folder": network.config.data.folder,
+        "done": list(data.done),
+    }
 
 
 def warn_of_others(info: Mapping[str, Any], folder: str) -> None:

@@ -10,14 +10,14 @@ from typing import Any
 
 from nbcnn.changes import refuse_changes
 from nbcnn.config import Config, Overrides, load_config
-from nbcnn.data import load_dataset
+from nbcnn.data import Dataset, changed, in_terms_of, load_dataset
 from nbcnn.errors import CheckpointError, ConfigError, DataError
-from nbcnn.loading import config_of, read_info, with_options
+from nbcnn.loading import class_names, config_of, read_info, with_data_found, with_options
 from nbcnn.network import Network
 from nbcnn.plugins import blamed
 from nbcnn.provenance import warn_of_others
 from nbcnn.runs import Run
-from nbcnn.state import Position, read_state
+from nbcnn.state import Position, State, read_state
 from nbcnn.trainer import Trainer
 from nbcnn.training import Reporter, run_training
 
@@ -36,7 +36,8 @@ def resume(
 
     The config is the run's own, or ``source``; ``overrides`` and ``options`` change it as in ``train``. More epochs
     train longer; threads and checkpoint_every may change too. Raises ConfigError for any other change, with all of
-    them, and DataError for other images, unless ``allow_changes``; CheckpointError where there is nothing to go on
+    them, and DataError for other images or names of classes, unless ``allow_changes``; DataError for other images of
+    classes that the run does not know; CheckpointError where there is nothing to go on
     from, where it does not fit or where somebody else trains in the folder; and whatever ``train`` raises.
     """
     if not isinstance(folder, (str, Path)) or not str(folder):
@@ -45,7 +46,9 @@ def resume(
     run.hold()
     try:
         state = read_state(run)
-        config = config_of(run.config if source is None else source, with_options(overrides, options))
+        wanted = with_options(overrides, options)
+        config = config_of(run.config if source is None else source, wanted)
+        config = with_data_found(config, read_info(run), wanted)
         done = state.position.epochs + (state.position.seen > 0)
         if config.train.epochs < done:
             raise ConfigError(
@@ -54,12 +57,7 @@ def resume(
             )
         if not allow_changes:
             refuse_changes(load_config(state.config), config, str(run.folder))
-        data = load_dataset(config.data)
-        if not allow_changes and state.data != data.digest:
-            raise DataError(
-                f"{data.name} ({data.source}): these are not the images and labels that {run.folder} was trained with; "
-                "restore them, or go on with these: --allow-changes (in Python allow_changes=True)"
-            )
+        data = _in_its_terms(run, state, load_dataset(config.data), allow_changes)
         if state.position.seen > len(data.train):
             raise CheckpointError(
                 f"{state.file} says that {state.position.seen:,} images of an epoch are done, and {data.name} has "
@@ -77,6 +75,27 @@ def resume(
         return run_training(Network(config), data, begin, reporter)
     finally:
         run.release()
+
+
+def _in_its_terms(run: Run, state: State, data: Dataset, allow_changes: bool) -> Dataset:
+    """The data with labels as the run counts its classes; raises DataError where they are others than the run's."""
+    before = class_names(read_info(run))
+    said = changed(before, data.classes) if before and not data.numbered else ""
+    if said and data.digest == state.data:  # the folders of classes have other names, and that is all
+        if allow_changes:
+            return data
+        raise DataError(
+            f"{data.name} ({data.source}): since {run.folder} was trained, {said}, with the same images; name the "
+            "class folders as they were, or go on with the new names: --allow-changes (in Python allow_changes=True)"
+        )
+    known = in_terms_of(data, before, len(before)) if before else data
+    if not allow_changes and known.digest != state.data:
+        raise DataError(
+            f"{data.name} ({data.source}): these are not the images and labels that {run.folder} was trained with"
+            f"{f' ({said})' if said else ''}; restore them, or go on with these: --allow-changes (in Python "
+            "allow_changes=True)"
+        )
+    return known
 
 
 def _look_for_losses(run: Run, position: Position) -> None:

@@ -44,8 +44,11 @@ COLUMNS = (
     "test_accuracy",
     "seconds",
     "images_per_second",
+    "val_loss",
+    "val_accuracy",
 )
-"""What is known of an epoch. Accuracies are shares (0 to 1); ``seconds`` is the time of the epoch's training."""
+"""What is known of an epoch. Accuracies are shares (0 to 1); ``seconds`` is the time of the epoch's training. Those of
+validation images are null where the data have none."""
 
 LARGEST_LOG = 1 << 28
 """Bytes of metrics.jsonl: a million epochs."""

@@ -26,7 +26,7 @@ class Position:
 
     ``seen`` images of it are done, in the order of that epoch; ``loss_sum`` and ``right`` guesses are over these;
     ``seconds`` is the time that they took. The best checkpoint so far has ``best_accuracy`` and ``best_loss`` on the
-    test images; before the first, -1 and 0.
+    validation images, or on the test images where there are none; before the first, -1 and 0.
     """
 
     epochs: int = 0

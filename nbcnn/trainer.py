@@ -80,7 +80,7 @@ class Trainer:
         self.run = run
         run.write_info(description(self.network, self.data, self.engine))
         self.save()
-        run.write_config(self.network.config.to_yaml())
+        run.write_config(self.network.config.to_yaml_in(run.folder))
 
     def go_on(self, run: Run, state: State) -> None:
         """Go on in a run folder from a saved state; metrics of epochs after it are dropped.
@@ -91,9 +91,10 @@ class Trainer:
         self.network.load_state_dict(state.restore(self.network.shapes, self.optimizer.state), state.file)
         self.position = state.position
         run.rewind(self.position.epochs)
-        run.write_info(resumed(read_info(run), asdict(self.position), self.engine.crew.size))
+        position = asdict(self.position)
+        run.write_info(resumed(read_info(run), position, self.engine.crew.size, self.network, self.data))
         self.save()
-        run.write_config(self.network.config.to_yaml())
+        run.write_config(self.network.config.to_yaml_in(run.folder))
 
     def batches(self) -> Iterator[np.ndarray]:
         """The batches of the epoch in progress that are yet to come, each the numbers (N,) of its training images."""
@@ -124,13 +125,15 @@ class Trainer:
     def end(self, seconds: float) -> Record:
         """Evaluate, save, and log the epoch's record; ``seconds`` is what its steps took.
 
-        The best checkpoint is that of the highest test accuracy, of equals that of the lowest test loss. Where not all
-        training images have been seen, the position stays within the epoch.
+        The best checkpoint is that of the highest accuracy on the validation images, or on the test images where there
+        are none; of equals that of the lowest loss there. Where not all training images have been seen, the position
+        stays within the epoch.
         """
         self._begin()
-        position = self.position
+        position, validation = self.position, self.data.validation
         position.seconds = seconds
         self.tested = tested = evaluate_engine(self.engine, self.data)
+        judged = evaluate_engine(self.engine, self.data, validation) if validation else tested
         record = {
             "epoch": self.epoch,
             "step": position.step,
@@ -140,16 +143,19 @@ class Trainer:
             "test_accuracy": tested.accuracy,
             "seconds": seconds,
             "images_per_second": position.seen / seconds,
+            "val_loss": judged.loss if validation else None,
+            "val_accuracy": judged.accuracy if validation else None,
         }
-        if not np.isfinite(tested.loss):
-            raise TrainingError(self._diverged(f"the test loss became {tested.loss}", examine(self.engine, "score")))
-        best = (tested.accuracy, -tested.loss) > (position.best_accuracy, -position.best_loss)
+        for part, loss in (("test", tested.loss), ("validation", judged.loss)):
+            if not np.isfinite(loss):
+                raise TrainingError(self._diverged(f"the {part} loss became {loss}", examine(self.engine, "score")))
+        best = (judged.accuracy, -judged.loss) > (position.best_accuracy, -position.best_loss)
         metadata = {"model": self.network.config.name, "epoch": str(record["epoch"]), "step": str(record["step"])}
         metadata |= self._facts
         self.run.save("last", self.network.tensors, metadata)
         if best:
             self.run.save("best", self.network.tensors, metadata)
-            position.best_accuracy, position.best_loss = tested.accuracy, tested.loss
+            position.best_accuracy, position.best_loss = judged.accuracy, judged.loss
         # The metrics come first: a resumed run can drop an epoch that was logged and not saved, and can't make one up.
         self.run.log_epoch(record)
         if position.seen == len(self.data.train):
@@ -212,7 +218,7 @@ def fit(network: Network, data: Dataset) -> None:
     The network gets what is known of the data: its classes, and how its pictures were read.
     """
     check_data(network, data)
-    network.classes = data.classes
+    network.classes = () if data.numbered else data.classes
     dark = has_dark_background(data.train.images, data.test.images)
     network.reading = Reading(data.pictures, dark, data.white_level)
     if data.white_level is not None:  # found in the images, and kept: others must be read as these were

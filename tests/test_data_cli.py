@@ -144,10 +144,15 @@ def test_info_of_a_folder(tmp_path: Path) -> None:
     assert result.exit_code == 0, result
     table = rows(result.output)
     assert table["name"] == [tmp_path.name] and "licence" not in table
-    assert table["source"] == f"{tmp_path} (every fifth image of a class is a test image)".split()
-    assert table["shape"][:5] == ["1", "x", "2", "x", "3"] and table["mean"][0] == "0.3000"
-    assert table["0"] == ["[b]ant", "4", "1"]
-    assert rows(run("info", str(tmp_path)).output)["mean"][:3] == ["0.3000"] * 3
+    assert table["source"] == f"{tmp_path} (one in five images of a class is a test image, by its content)".split()
+    assert table["shape"][:5] == ["1", "x", "2", "x", "3"]
+    held = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(tmp_path.glob("*/*.png"))]
+    train = [0.2 * k for k, one in enumerate(held) if one >= "3" * 64]
+    assert 3 <= len(train) < 5
+    assert table["0"] == ["[b]ant", str(len(train)), str(5 - len(train))]
+    mean = f"{np.mean(train):.4f}"
+    assert table["mean"][0] == mean
+    assert rows(run("info", str(tmp_path)).output)["mean"][:3] == [mean] * 3
 
 
 def test_info_says_what_was_done_to_pictures_also_as_json(tmp_path: Path) -> None:
@@ -180,7 +185,7 @@ def test_info_of_a_named_data_set_as_json(tmp_path: Path, monkeypatch: pytest.Mo
             ("info", "mnist", "--size", "2", "3"),
             "--size and --grayscale are for a folder of images; the data set mnist",
         ),
-        (("info", __file__), r"test_data_cli\.py is not a folder"),
+        (("info", __file__), r"test_data_cli\.py is a file, not a folder; expected a folder with"),
         (("fetch", "mnits"), r"unknown data set 'mnits': did you mean mnist\?"),
     ],
 )

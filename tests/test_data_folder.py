@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import struct
@@ -43,15 +44,27 @@ def levels(images: NDArray[np.uint8]) -> list[int]:
     return [int(image[0, 0, 0]) for image in images]
 
 
-def test_a_tree_gives_every_fifth_image_of_a_class_to_the_test(tmp_path: Path) -> None:
-    dataset = load_folder(tree(tmp_path, {"cat": 7, "ant": 11}), grayscale=True)
-    # ant comes first by name; its images have the levels 7..17, cat's 0..6.
-    assert dataset.classes == ("ant", "cat")
-    assert levels(dataset.train.images) == [7, 8, 9, 10, 12, 13, 14, 15, 17, 0, 1, 2, 3, 5, 6]
-    assert dataset.train.labels.tolist() == [0] * 9 + [1] * 6
-    assert levels(dataset.test.images) == [11, 16, 4] and dataset.test.labels.tolist() == [0, 0, 1]
-    assert dataset.source == f"{tmp_path} (every fifth image of a class is a test image)"
-    assert dataset.name == tmp_path.name and dataset.shape == (1, 4, 6)
+def lowest_fifth(path: Path) -> bool:
+    """Whether sha256sum prints a number that begins below a fifth of ffff…"""
+    return hashlib.sha256(path.read_bytes()).hexdigest() < "3" * 64
+
+
+def test_a_tree_gives_one_in_five_images_of_a_class_to_the_test_by_their_content(tmp_path: Path) -> None:
+    tree(tmp_path, {"cat": 40, "ant": 60})
+    dataset = load_folder(tmp_path, grayscale=True)
+    # ant comes first by name; its images have the levels 40..99, cat's 0..39.
+    held = {path.relative_to(tmp_path).as_posix() for path in tmp_path.glob("*/*.png") if lowest_fifth(path)}
+    every = [f"ant/{k:02}.png" for k in range(60)] + [f"cat/{k:02}.png" for k in range(40)]
+    level = {name: k + 40 if k < 60 else k - 60 for k, name in enumerate(every)}
+    assert dataset.classes == ("ant", "cat") and 5 < len(held) < 40
+    for split, names in (
+        (dataset.train, [n for n in every if n not in held]),
+        (dataset.test, [n for n in every if n in held]),
+    ):
+        assert split.files == tuple(names) and levels(split.images) == [level[name] for name in names]
+        assert split.labels.tolist() == [int(name.startswith("cat")) for name in names]
+    assert dataset.source == f"{tmp_path} (one in five images of a class is a test image, by its content)"
+    assert dataset.name == tmp_path.name and dataset.shape == (1, 4, 6) and not dataset.numbered
 
 
 def test_folders_train_and_test_are_the_splits(tmp_path: Path) -> None:
@@ -106,19 +119,26 @@ def test_says_what_is_wrong_with_a_folder(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nowhere: no such folder$"):
         load_folder(tmp_path / "nowhere")
     (tmp_path / "file").touch()
-    with pytest.raises(DataError, match=r"file is not a folder$"):
+    with pytest.raises(DataError, match=r"file is a file, not a folder; expected a folder with a folder of images for"):
         load_folder(tmp_path / "file")
     looked_for = (
         r"looked for the four IDX files \(train-images-idx3-ubyte, .*, plain or \.gz\), or folders train and test "
         r"with a folder of images for each class, or a folder of images for each class$"
     )
+    sentence = "holds no data set, but 1 file in no class folder, such as file; "
+    with pytest.raises(DataError, match=sentence + looked_for):
+        load_folder(tmp_path)
+    (tmp_path / "file").unlink()
     with pytest.raises(DataError, match="holds no data set; " + looked_for):
         load_folder(tmp_path)
     (tmp_path / "train").mkdir()
-    with pytest.raises(DataError, match="has a folder train, but no folder test; " + looked_for):
+    alone = r" \(to divide {0} itself, give .*{0}\); "
+    with pytest.raises(
+        DataError, match="has a folder train, but no folder test or val" + alone.format("train") + looked_for
+    ):
         load_folder(tmp_path)
     (tmp_path / "train").rename(tmp_path / "test")
-    with pytest.raises(DataError, match="has a folder test, but no folder train; " + looked_for):
+    with pytest.raises(DataError, match="has a folder test, but no folder train" + alone.format("test") + looked_for):
         load_folder(tmp_path)
     (tmp_path / "train").mkdir()
     with pytest.raises(DataError, match="train holds no class folders; looked for a folder of images for each class"):
@@ -134,12 +154,12 @@ def test_says_what_is_wrong_with_a_folder(tmp_path: Path) -> None:
 def test_says_what_is_wrong_with_a_class(tmp_path: Path) -> None:
     tree(tmp_path / "few", {"ant": 5, "cat": 4})
     with pytest.raises(
-        DataError, match=r"cat: the class has 4 images, but every fifth is a test image, .* at least 5; add"
+        DataError, match=r"cat: the class has 4 images, but one in five is a test image, .* at least 5; add"
     ):
         load_folder(tmp_path / "few")
     tree(tmp_path / "empty", {"ant": 5})
     (tmp_path / "empty" / "cat").mkdir()
-    with pytest.raises(DataError, match=r"cat: the class has no images$"):
+    with pytest.raises(DataError, match=r"cat: the class has no images; add some, or remove the folder$"):
         load_folder(tmp_path / "empty")
     tree(tmp_path / "deep", {"ant": 5, "cat/kitten": 5})
     with pytest.raises(DataError, match="kitten is a folder within the class cat, which must hold images only"):
@@ -187,7 +207,15 @@ def test_links_within_the_folder_and_to_the_folder_are_followed(tmp_path: Path) 
     root = tree(tmp_path / "root", {"ant": 4})
     (root / "ant" / "04.png").symlink_to(root / "ant" / "00.png")
     (tmp_path / "link").symlink_to(root)
-    assert levels(load_folder(tmp_path / "link").test.images) == [0]
+    dataset = load_folder(tmp_path / "link")
+    found = dict(
+        zip(
+            dataset.train.files + dataset.test.files,
+            levels(dataset.train.images) + levels(dataset.test.images),
+            strict=True,
+        )
+    )
+    assert found == {f"ant/{k:02}.png": k % 4 for k in range(5)}
 
 
 def test_says_why_a_folder_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -501,7 +529,7 @@ def test_strays_are_named_before_images_are_counted_and_in_test_folders(tmp_path
 
 def test_one_image_is_no_plural(tmp_path: Path) -> None:
     tree(tmp_path, {"ant": 1})
-    with pytest.raises(DataError, match=r"ant: the class has 1 image, but every fifth"):
+    with pytest.raises(DataError, match=r"ant: the class has 1 image, but one in five"):
         load_folder(tmp_path)
 
 

@@ -38,7 +38,7 @@ class CompareProgress(Display, Reporter):
             f"side by side: {' '.join(variant.name for variant in comparison.variants)}"
         )
         self._print(wrapped(line))
-        self._print(f"{data.name}: {len(data.train.images):,} training and {len(data.test.images):,} test images")
+        self._data(data)
         self._augmented(settings)
         self._print(
             f"{settings.optimizer.name}, batches of {settings.batch_size}, {_length(comparison)}, seed {settings.seed}"

@@ -23,6 +23,7 @@ from nbcnn.errors import printable
 if TYPE_CHECKING:
     from nbcnn.choices import Choice
     from nbcnn.config import TrainConfig
+    from nbcnn.data import Dataset
 
 
 class Display:
@@ -92,6 +93,11 @@ class Display:
             self._bar.remove_task(self._compiling)
         many = "kernel" if kernels == 1 else "kernels"
         self._print(f"compiled {kernels} {many} in {seconds:.1f} s ({kept('first run only, later runs load them')})")
+
+    def _data(self, data: Dataset) -> None:
+        self._print(f"{data.name}: {data.in_words}")
+        for note in data.notes:
+            self._print(wrapped(f"  {note}"))
 
     def _augmented(self, settings: TrainConfig) -> None:
         if settings.augment:

@@ -46,7 +46,7 @@ class Progress(Display, Reporter):
             f"{network.config.name}: {network.parameters.size:,} parameters{used}, "
             f"{threads} thread{'s' if threads > 1 else ''}"
         )
-        self._print(f"{data.name}: {len(data.train.images):,} training and {len(data.test.images):,} test images")
+        self._data(data)
         if data.done:
             done = "; ".join(data.done).replace(": ", f":{NO_BREAK}")  # a count stays with its words
             self._print(wrapped(f"pictures {done}"))
@@ -98,9 +98,12 @@ class Progress(Display, Reporter):
         self._records.append(record)
         width = len(str(self._epochs))
         train, test = loss_text(record["train_loss"]), loss_text(record["test_loss"])
+        losses = accuracies = ""
+        if _has_validation(record):
+            losses, accuracies = f", val {loss_text(record['val_loss'])}", f", val {record['val_accuracy']:.1%}"
         self._print(
-            f"epoch {record['epoch']:>{width}}  loss {train}, test {test}  "
-            f"accuracy {record['train_accuracy']:.1%}, test {record['test_accuracy']:.1%}  "
+            f"epoch {record['epoch']:>{width}}  loss {train}{losses}, test {test}  "
+            f"accuracy {record['train_accuracy']:.1%}{accuracies}, test {record['test_accuracy']:.1%}  "
             f"{record['images_per_second']:,.0f} images/s"
         )
 
@@ -133,11 +136,15 @@ class Progress(Display, Reporter):
 
     def summary(self, run: Run) -> None:
         """The result, and what to do next."""
-        best = min(self._records, key=lambda record: (-record["test_accuracy"], record["test_loss"]))
         last = self._records[-1]
+        part, name = ("val", "validation") if _has_validation(last) else ("test", "test")
+        best = min(self._records, key=lambda record: (-record[f"{part}_accuracy"], record[f"{part}_loss"]))
+        kept = f"{run.folder}/best.safetensors"
+        if part == "val":
+            kept += f"\ntest accuracy of this checkpoint {best['test_accuracy']:.1%}"
         self._print(
-            f"\ntest accuracy {last['test_accuracy']:.1%} after epoch {last['epoch']}; "
-            f"best {best['test_accuracy']:.1%} (epoch {best['epoch']}), kept in\n{run.folder}/best.safetensors"
+            f"\n{name} accuracy {last[f'{part}_accuracy']:.1%} after epoch {last['epoch']}; "
+            f"best {best[f'{part}_accuracy']:.1%} (epoch {best['epoch']}), kept in\n{kept}"
         )
         drawn = [path.name for path in (run.curves, run.confusion, run.samples, run.augmented) if path.exists()]
         if drawn:
@@ -152,6 +159,10 @@ class Progress(Display, Reporter):
         self._print("\nnext:")
         for what, command in hints:
             self._print(f"  {with_plugins(command)}\n      {what}")
+
+
+def _has_validation(record: Mapping[str, Any]) -> bool:
+    return record.get("val_accuracy") is not None
 
 
 def _place(position: Position) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from textwrap import wrap
@@ -83,7 +84,7 @@ def info(what: str, data_dir: Path | None, size: tuple[int, int] | None, graysca
         if source.locate(data_dir) is None:
             raise DataError(f"{what} is not on this machine; fetch it with: nbcnn data fetch {what}")
         show(source.load(data_dir), source)
-    elif expanded(what).exists():
+    elif os.path.lexists(expanded(what)):
         remedy = "make them alike with --size H W (height and width), which is data.size in a config"
         show(load_folder(expanded(what), size, grayscale, remedy), None)
     else:
@@ -109,21 +110,36 @@ def _where(source: DataSource, data_dir: Path | None) -> str:
 
 
 def _show(dataset: Dataset, source: DataSource | None) -> None:
+    import numpy as np
+
+    from nbcnn.data import find_duplicates
+    from nbcnn.data.dataset import counted
+
     facts = [("name", dataset.name)]
     if source:
         facts += [("title", source.title), *_wrapped("description", source.description)]
     facts.append(("source", dataset.source))
     if source:
         facts.append(("licence", source.licence))
-    facts.append(("images", f"{len(dataset.train):,} for training, {len(dataset.test):,} for testing"))
+    held = "" if dataset.validation is None else f"{len(dataset.validation):,} for validation, "
+    facts.append(("images", f"{len(dataset.train):,} for training, {held}{len(dataset.test):,} for testing"))
+    for note in dataset.notes:
+        facts += _wrapped("", note)
     facts.append(("shape", " x ".join(str(size) for size in dataset.shape) + " (channels x height x width)"))
     facts += _wrapped("pictures", "; ".join(dataset.done))
     means, deviations = dataset.train.pixel_statistics()
     facts += _wrapped("mean", _numbers(means) + " (training pixels in 0..1, by channel)")
     facts += _wrapped("std", _numbers(deviations))
-    classes = [("label", "class", "training", "test")]
-    for label, (name, train, test) in enumerate(_counts(dataset)):
-        classes.append((str(label), name, f"{train:,}", f"{test:,}"))
+    found = find_duplicates(dataset)
+    if found.copies:
+        many = f"{counted(found.copies, 'image')} {'is' if found.copies == 1 else 'are'}"
+        facts += _wrapped("duplicates", f"{many} the same as another one before, pixel by pixel")
+    for sentence in found.sentences:
+        facts += _wrapped("warning", sentence)
+    classes = [("label", "class", *dataset.splits)]
+    counts = [np.bincount(split.labels, minlength=len(dataset.classes)) for split in dataset.splits.values()]
+    for label, name in enumerate(dataset.classes):
+        classes.append((str(label), name, *(f"{count[label]:,}" for count in counts)))
     _print(facts)
     say()
     _print(classes)
@@ -161,7 +177,7 @@ def _numbers(values: tuple[float, ...]) -> str:
 
 def _wrapped(name: str, text: str) -> list[tuple[str, str]]:
     """A fact on lines that fit on a terminal; only the first has the name."""
-    return [("" if k else name, line) for k, line in enumerate(wrap(text, WRAP))]
+    return [("" if k else name, line) for k, line in enumerate(wrap(text, WRAP, break_on_hyphens=False))]
 
 
 def _print(rows: Sequence[tuple[str, ...]]) -> None:

@@ -33,15 +33,19 @@ def command(run: str, which: str | None, weights: str | None, as_json: bool, **o
     data = network.config.data.name or network.config.data.folder
     if as_json:
         counts = {"accuracy": result.accuracy, "loss": result.loss, "images": result.images}
-        detail = {"classes": result.classes, "confusion": result.confusion.tolist()}
-        say(json.dumps({"run": run, "data": data, **counts, **detail}))
+        detail = {"classes": result.classes, "columns": result.columns, "confusion": result.confusion.tolist()}
+        shared = {"test_images_in_training": result.test_images_in_training, "data_changed": result.data_changed}
+        say(json.dumps({"run": run, "data": data, **counts, **detail, **shared, "labels_by": result.labels_by}))
         return
     say(f"{printable(run)} on {printable(str(data))}: {result.images:,} test images")
+    if result.labels_by == "position":
+        side = "the data have" if network.classes else "the network has"
+        say(f"labels go by position, for {side} no names for the classes")
     say(f"accuracy {result.accuracy:.2%}, loss {result.loss:.4f}")
     width = max(len(name) for name in result.classes)
     for index, name in enumerate(result.classes):
         row = result.confusion[index]
         if row.sum():
             others = sorted(((n, k) for k, n in enumerate(row) if k != index and n), reverse=True)[:1]
-            most = f", taken most often for {result.classes[others[0][1]]} ({others[0][0]})" if others else ""
+            most = f", taken most often for {result.columns[others[0][1]]} ({others[0][0]})" if others else ""
             say(f"  {name:<{width}}  {row[index] / row.sum():6.1%} of {row.sum()}{most}")

@@ -13,8 +13,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from nbcnn.config.backends import choose_backends, replaced_ops
+from nbcnn.config.folders import absolute_folders
 from nbcnn.config.messages import Problem, explain, find, raise_all
-from nbcnn.config.overrides import Overrides, absolute_folders, apply, plain_number
+from nbcnn.config.overrides import Overrides, apply, plain_number
 from nbcnn.config.schema import Config
 from nbcnn.config.yaml_tree import LARGEST, MAX_BYTES, MAX_DEPTH, KeyPath, Tree, key_path, read_yaml, show
 from nbcnn.errors import ConfigError, nearest
@@ -40,7 +41,8 @@ def load_config(source: str | Path | Mapping[str, Any], overrides: Overrides = _
     else:
         path = find_model(source)
         tree, base = _read(path), str(path.parent)
-    absolute_folders(tree.root.get("data"), base)
+    # The folder's own place: from behind a link to it, .. would lead elsewhere.
+    absolute_folders(tree.root.get("data"), os.path.realpath(base) if base else "")
     problems = apply(overrides, tree)
     raise_all(_not_text(tree.root, (), tree))
     config: Config | None = None

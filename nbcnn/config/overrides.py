@@ -11,8 +11,10 @@ from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+from nbcnn.config.folders import absolute, absolute_folders
 from nbcnn.config.messages import Problem
 from nbcnn.config.schema import DEFAULT_OPTIMIZER
 from nbcnn.config.yaml_tree import LARGEST, KeyPath, Place, Tree, key_path, read_value, show
@@ -68,18 +70,6 @@ def plain_number(value: Any) -> Any:
     """Python's number or list where NumPy's was given: sizes that come out of arithmetic on arrays are such."""
     listed = getattr(value, "tolist", None)
     return listed() if callable(listed) else value
-
-
-def absolute(folder: str, base: str = "") -> str:
-    """A folder's absolute path, seen from ``base`` (the current directory if there is none); ``~`` is the home."""
-    return os.path.abspath(os.path.join(base, os.path.expanduser(folder)))
-
-
-def absolute_folders(data: Any, base: str = "") -> None:
-    """Make the folders absolute that the section ``data`` names."""
-    for key in ("folder", "data_dir"):
-        if isinstance(data, dict) and isinstance(data.get(key), str) and data[key]:
-            data[key] = absolute(data[key], base)
 
 
 class _RefusedError(Exception):
@@ -196,6 +186,7 @@ def _set_data_dir(tree: Tree, folder: str, place: Place) -> None:
 
 def _set_data(tree: Tree, data: str, place: Place) -> None:
     """Another data set or folder; what else the config says of data stays, but for what only folders have."""
+    from nbcnn.data.kinds import not_a_folder
     from nbcnn.data.source import DATASETS  # here, because it imports NumPy and the reading of files
 
     if not data:
@@ -206,6 +197,8 @@ def _set_data(tree: Tree, data: str, place: Place) -> None:
         new, stale = {"name": data}, ("name", "folder", "size", "grayscale", "white_level")
     elif os.path.isdir(folder):
         new, stale = {"folder": folder}, ("name", "folder")
+    elif os.path.exists(folder):
+        raise _RefusedError(not_a_folder(Path(data)))
     else:
         raise _RefusedError(f"no data set and no folder is called {show(data)}; {nearest(data, DATASETS)}")
     old = tree.root.get("data")

@@ -6,6 +6,7 @@ Frozen and strict: ``true`` is no number and ``"5"`` is none either; a whole num
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import (
@@ -22,6 +23,7 @@ from pydantic import (
 )
 
 from nbcnn.config.augment import AugmentConfig
+from nbcnn.config.folders import relative_folders
 from nbcnn.config.precision import precision_flaws, scaling_flaws
 from nbcnn.config.writer import to_yaml
 from nbcnn.errors import nearest
@@ -247,6 +249,11 @@ class Config(_Section):
     def to_yaml(self) -> str:
         """YAML that loads to an equal config, every default shown."""
         return to_yaml(self.to_mapping())
+
+    def to_yaml_in(self, folder: Path) -> str:
+        """The YAML of a file in ``folder``: data folders are relative to it where both are below the current folder."""
+        mapping = self.to_mapping()
+        return to_yaml(mapping | {"data": relative_folders(mapping["data"], folder)})
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Config) and self.to_mapping() == other.to_mapping()

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from nbcnn.data.augment import epoch_moves
 from nbcnn.data.batches import batches, epoch_order
+from nbcnn.data.classes import by_name, changed, in_terms_of
 from nbcnn.data.dataset import Dataset, Split
+from nbcnn.data.duplicates import Duplicates, find_duplicates, warn_of_duplicates
 from nbcnn.data.folder import load_folder
 from nbcnn.data.idx import read_idx, write_idx
 from nbcnn.data.source import DATASETS, DataSource
@@ -22,18 +24,28 @@ __all__ = [
     "DATASETS",
     "DataSource",
     "Dataset",
+    "Duplicates",
     "Split",
     "batches",
+    "by_name",
+    "changed",
     "data_source",
     "dataset_names",
     "epoch_moves",
     "epoch_order",
+    "find_duplicates",
+    "in_terms_of",
     "load",
     "load_dataset",
     "load_folder",
+    "read_dataset",
     "read_idx",
+    "warn_of_duplicates",
     "write_idx",
 ]
+
+
+MOVED = "; if it was moved or is called otherwise now, say where it is: --data FOLDER (in Python data=...)"
 
 
 class DataSettings(Protocol):
@@ -133,11 +145,20 @@ def load(
 def load_dataset(config: DataSettings) -> Dataset:
     """The data set that a config asks for, fetched if it has a name and is not on this machine.
 
-    Raises DataError.
+    Raises DataError. Warns where test images are training images too, or images have two labels.
     """
+    found = read_dataset(config)
+    warn_of_duplicates(found)
+    return found
+
+
+def read_dataset(config: DataSettings) -> Dataset:
+    """As ``load_dataset``, without a look for images that are there twice."""
     if config.folder is not None:
         remedy = "set data.size to the network's input height and width, as in --set data.size=[H,W]"
-        return load_folder(expanded(config.folder), config.size, config.grayscale, remedy, config.white_level)
+        return load_folder(
+            expanded(config.folder), config.size, config.grayscale, remedy, config.white_level, moved=MOVED
+        )
     if config.name is None:
         raise DataError("no data set is named: set data.name, such as fashion-mnist-mini, or data.folder")
     data_dir = expanded(config.data_dir) if config.data_dir is not None else None

@@ -1,4 +1,4 @@
-"""What a data set is in memory: two splits of images with labels, and the names of the classes."""
+"""What a data set is in memory: splits of images with labels, and the names of the classes."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ from nbcnn.errors import DataError, is_printable
 class Split:
     """Images uint8 (N, C, H, W), C-contiguous, and their labels int64 (N,); N, C, H and W at least 1.
 
-    ``origins`` are the names of images and labels (their files) for the error messages; they are not kept.
-    Raises DataError for other dtypes or shapes, or when the two lengths differ.
+    ``origins`` are the names of images and labels (their files) for the error messages; they are not kept. ``files``
+    are the images' own, N names, or () where many are in one file. Raises DataError for other dtypes or shapes, or when
+    lengths differ.
     """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
     origins: InitVar[tuple[str, str]] = ("images", "labels")
+    files: tuple[str, ...] = ()
 
     def __post_init__(self, origins: tuple[str, str]) -> None:
         images, labels = self.images, self.labels
@@ -39,6 +41,8 @@ class Split:
                 f"{origins[0]} holds {counted(len(images), 'image')}, "
                 f"but {origins[1]} holds {counted(len(labels), 'label')}"
             )
+        if self.files and len(self.files) != len(images):
+            raise DataError(f"{counted(len(images), 'image')} can't be from {counted(len(self.files), 'file')}")
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -64,9 +68,11 @@ class Dataset:
     """Training and test images of one shape (C, H, W), labels 0..K-1 for ``classes`` of length K.
 
     ``source`` says where the files were found. ``pictures``: they were files of pictures, of which ``done`` says what
-    was done to how many, and ``white_level`` what became white in those of more than 8 bits. Raises DataError for
-    labels outside the classes, for splits of different image shapes, and for names of classes that no terminal or
-    picture could show.
+    was done to how many, and ``white_level`` what became white in those of more than 8 bits. ``validation`` images,
+    where there are any, choose the best checkpoint. ``numbered`` says that the classes have no names and are called by
+    their numbers, as those of IDX files. ``notes`` are sentences for the user about how the images were found and
+    divided. Raises DataError for labels outside the classes, for splits of different image shapes, and for names of
+    classes that no terminal or picture could show.
     """
 
     name: str
@@ -77,24 +83,33 @@ class Dataset:
     pictures: bool = False
     done: tuple[str, ...] = ()
     white_level: int | None = None
+    validation: Split | None = None
+    numbered: bool = False
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if unfit := [name for name in self.classes if not is_printable(name)]:
             raise DataError(
                 f"{self.name} ({self.source}): the class {unfit[0]} has a name that can't be shown; rename it"
             )
-        for split, part in (("training", self.train), ("test", self.test)):
+        for split, part in self.splits.items():
             wrong = np.flatnonzero((part.labels < 0) | (part.labels >= len(self.classes)))
             if wrong.size:
                 raise DataError(
                     f"{self.name} ({self.source}): {split} image {wrong[0]} has the label {part.labels[wrong[0]]}, "
                     f"outside of 0..{len(self.classes) - 1} for {counted(len(self.classes), 'class', 'classes')}"
                 )
-        if self.train.images.shape[1:] != self.test.images.shape[1:]:
-            raise DataError(
-                f"{self.name} ({self.source}): training images are {_times(self.train)}, "
-                f"test images are {_times(self.test)} (channels x height x width); they must be alike"
-            )
+            if self.train.images.shape[1:] != part.images.shape[1:]:
+                raise DataError(
+                    f"{self.name} ({self.source}): training images are {_times(self.train)}, "
+                    f"{split} images are {_times(part)} (channels x height x width); they must be alike"
+                )
+
+    @property
+    def splits(self) -> dict[str, Split]:
+        """The splits by what they are for: training, test and, where there is one, validation."""
+        found = {"training": self.train, "test": self.test}
+        return found if self.validation is None else found | {"validation": self.validation}
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -102,11 +117,17 @@ class Dataset:
         _, channels, height, width = self.train.images.shape
         return channels, height, width
 
+    @property
+    def in_words(self) -> str:
+        """``60,000 training and 10,000 test images``"""
+        held = "" if self.validation is None else f", {len(self.validation):,} validation"
+        return f"{len(self.train):,} training{held} and {len(self.test):,} test images"
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 of all images and labels, in order: whether it is the same data as that of another day."""
         found = hashlib.sha256()
-        for split in (self.train, self.test):
+        for split in self.splits.values():
             found.update(repr((split.images.shape, split.images.dtype.str)).encode())
             found.update(split.images.data)
             found.update(split.labels.data)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Sequence
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nbcnn.data.classes import alike, listed
 from nbcnn.data.dataset import Dataset, Split, counted
-from nbcnn.data.idx_files import NAMES, IdxFiles, find_file, find_files, read_splits
+from nbcnn.data.division import FIFTH, HOW, content_sum, held_out
+from nbcnn.data.idx_files import NAMES, IdxFiles, find_below, find_file, find_files, read_splits
 from nbcnn.data.images import read_images, refit, refuse_strays
-from nbcnn.errors import DataError, is_printable, printable
-
-FIFTH = 5  # every fifth image of a class is a test image
-JUNK = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx"}  # what systems leave behind, in any case of letters
-Classes = dict[str, list[Path]]
-"""The image files of each class."""
+from nbcnn.data.kinds import not_a_folder
+from nbcnn.data.parts import Parts, find_parts, inner
+from nbcnn.data.tree import Classes, class_images, stays_inside, visible
+from nbcnn.errors import DataError, printable
 
 LOOKED_FOR = (
     f"the four IDX files ({', '.join(NAMES)}, plain or .gz), or folders train and test with a folder of images for "
@@ -31,21 +33,24 @@ def load_folder(
     grayscale: bool = False,
     remedy: str = "give a size, as in size=(H, W)",
     white_level: int | None = None,
+    moved: str = "",
 ) -> Dataset:
     """The data set in a folder of the user, named after the folder.
 
-    In this order: the four IDX files (classes "0".."K-1"); ``train`` and
-    ``test``, each with a folder of images for each class; a folder of images for each class, of which every fifth
-    image (the 5th, 10th, … in the order of names) is a test image. Classes are in the order of names. Names that
-    begin with a dot, and what systems leave behind (Thumbs.db), are passed over. Images are made as ``nbcnn predict``
-    makes a picture (see nbcnn.picture); ``white_level`` is what becomes white in those of more than 8 bits, and None
-    for what the largest of their numbers says.
+    In this order: the four IDX files (classes "0".."K-1"), also in a folder within, as torchvision's ``MNIST/raw``;
+    ``train`` and ``test`` and perhaps ``val``, each with a folder of images for each class (parts.py has the names that
+    are taken for these); a folder of images for each class, of which one in five images is a test image (division.py).
+    Classes are in the order of names, which is that of text: "10" before "2". Names that begin with a dot, and what
+    systems leave behind (Thumbs.db), are passed over. Images are made as ``nbcnn predict`` makes a picture (see
+    nbcnn.picture); ``white_level`` is what becomes white in those of more than 8 bits, and None for what the largest of
+    their numbers says.
 
-    Raises DataError naming the file or folder that is wrong; ``remedy`` says what to do about images of several sizes.
-    Warns when all training images are the same.
+    Raises DataError naming the file or folder that is wrong; ``remedy`` says what to do about images of several sizes,
+    ``moved`` about a folder that is not there. Warns when all training images are the same, and of classes whose names
+    differ in capitals alone.
     """
     if not folder.is_dir():
-        raise DataError(f"{folder} is not a folder" if folder.exists() else f"{folder}: no such folder")
+        raise DataError(not_a_folder(folder) + moved * (not folder.exists()))
     dataset = _load(folder, size, grayscale, remedy, white_level)
     images = dataset.train.images
     if len(images) > 1 and all(np.array_equal(image, images[0]) for image in images):
@@ -56,32 +61,50 @@ def load_folder(
 
 
 def _load(folder: Path, size: tuple[int, int] | None, grayscale: bool, remedy: str, white_level: int | None) -> Dataset:
-    if files := find_files(folder):
-        return refit(_from_idx(folder, files), size, grayscale)
-    there = [name for name in NAMES if find_file(folder, name)]
-    if there:
-        missing = [name for name in NAMES if name not in there]
-        raise DataError(f"{folder} has {', '.join(there)}, but lacks {', '.join(missing)} (plain or .gz)")
-    names = [path.name for path in _visible(folder) if path.is_dir()]
-    if not names:
-        raise DataError(f"{folder} holds no data set; looked for {LOOKED_FOR}")
-    if "train" not in names and "test" not in names:
-        train, test, how = *_fifths(folder), "every fifth image of a class is a test image"
-    elif "train" not in names or "test" not in names:
-        has, lacks = ("train", "test") if "train" in names else ("test", "train")
-        raise DataError(f"{folder} has a folder {has}, but no folder {lacks}; looked for {LOOKED_FOR}")
-    else:
-        train, test, how = *_two_trees(folder), "folders train and test"
-    paths = [path for classes in (train, test) for images in classes.values() for path in images]
-    images = read_images(paths, size, grayscale, remedy, white_level)
-    first, rest = np.split(images.pixels, [sum(map(len, train.values()))])
-    source = printable(f"{folder} ({how})")
-    splits = Split(first, _labels(train)), Split(rest, _labels(test))
-    return Dataset(_name(folder), *splits, tuple(train), source, True, images.done, images.white_level)
+    names = visible(folder)
+    if place := find_below(folder):
+        for path in (place.parent, place):
+            if path != folder and path.is_relative_to(folder):
+                stays_inside(folder, path)
+        idx = find_files(place)
+        if idx is None:
+            there = [name for name in NAMES if find_file(place, name)]
+            missing = [name for name in NAMES if name not in there]
+            raise DataError(f"{place} has {', '.join(there)}, but lacks {', '.join(missing)} (plain or .gz)")
+        return refit(_from_idx(folder, idx), size, grayscale)
+    raw = folder / "raw"
+    for here, paths in ((folder, names), (raw, visible(raw) if raw.is_dir() else [])):
+        if odd := [path.name for path in paths if "-ubyte" in path.name]:
+            raise DataError(f"{here}: its IDX files have other names, {listed(odd)}; call them {', '.join(NAMES)}")
+    if not any(path.is_dir() for path in names):
+        told = f", but {counted(len(names), 'file')} in no class folder, such as {names[0].name}" if names else ""
+        raise DataError(f"{folder} holds no data set{told}; looked for {LOOKED_FOR}")
+    root = inner(folder, folder)
+    parts = find_parts(root, LOOKED_FOR)
+    train, test, validation = (*_fifths(folder, root), None) if parts is None else _trees(folder, parts)
+    _warn_of_alike(folder, list(train))
+    divided = [train, test, *([validation] if validation is not None else [])]
+    files = [[path for images in classes.values() for path in images] for classes in divided]
+    images = read_images([path for part in files for path in part], size, grayscale, remedy, white_level)
+    pixels = np.split(images.pixels, np.cumsum([len(part) for part in files])[:-1])
+    splits = [_split(folder, *part) for part in zip(pixels, divided, files, strict=True)]
+    return Dataset(
+        _name(folder),
+        splits[0],
+        splits[1],
+        tuple(train),
+        printable(f"{root} ({parts.how if parts else HOW})"),
+        pictures=True,
+        done=images.done,
+        white_level=images.white_level,
+        validation=splits[2] if validation is not None else None,
+        notes=tuple(printable(note) for note in parts.notes) if parts else (),
+    )
 
 
-def _labels(classes: Classes) -> NDArray[np.int64]:
-    return np.repeat(np.arange(len(classes), dtype=np.int64), [len(images) for images in classes.values()])
+def _split(folder: Path, pixels: NDArray[np.uint8], classes: Classes, paths: Sequence[Path]) -> Split:
+    labels = np.repeat(np.arange(len(classes), dtype=np.int64), [len(images) for images in classes.values()])
+    return Split(pixels, labels, files=tuple(printable(str(path.relative_to(folder))) for path in paths))
 
 
 def _name(folder: Path) -> str:
@@ -92,66 +115,58 @@ def _name(folder: Path) -> str:
 def _from_idx(folder: Path, files: IdxFiles) -> Dataset:
     train, test = read_splits(files)
     classes = 1 + max(int(train.labels.max()), int(test.labels.max()))
-    return Dataset(_name(folder), train, test, tuple(str(k) for k in range(classes)), printable(str(folder)))
+    source = printable(str(files.train_images.parent))
+    return Dataset(_name(folder), train, test, tuple(str(k) for k in range(classes)), source, numbered=True)
 
 
-def _two_trees(folder: Path) -> tuple[Classes, Classes]:
-    train, test = _class_images(folder, folder / "train"), _class_images(folder, folder / "test")
-    if only := sorted(set(train) ^ set(test)):
-        where = "train" if only[0] in train else "test"
-        raise DataError(f"{folder}: the class {only[0]} is in {where} only; train and test need the same classes")
-    _refuse_strays(folder, train, test)
-    return train, test
+def _trees(folder: Path, parts: Parts) -> tuple[Classes, Classes, Classes | None]:
+    used = [part for part in (parts.train, parts.test, parts.validation) if part]
+    trees = [class_images(folder, inner(folder, part, whatever=True)) for part in used]
+    for part, tree in zip(used[1:], trees[1:], strict=True):
+        names = parts.train.name, part.name
+        for one, other, (here, there) in ((trees[0], tree, names), (tree, trees[0], names[::-1])):
+            for name in one:
+                if name not in other:
+                    raise DataError(f"{folder}: {_only(name, list(other), here, there)}")
+    refuse_strays(folder, [path for tree in trees for images in tree.values() for path in images])
+    return trees[0], trees[1], trees[2] if len(trees) > 2 else None
 
 
-def _fifths(folder: Path) -> tuple[Classes, Classes]:
-    classes = _class_images(folder, folder)
-    _refuse_strays(folder, classes)
+def _only(name: str, others: list[str], here: str, there: str) -> str:
+    """The sentence for a class that only one of two parts has."""
+    like = [other for other in others if alike(other) == alike(name)]
+    if like:
+        return (
+            f"the class {listed([name])} of {here} is called {listed(like)} in {there}; give both folders the same name"
+        )
+    return f"the class {listed([name])} is in {here} only; {here} and {there} need the same classes"
+
+
+def _fifths(folder: Path, root: Path) -> tuple[Classes, Classes]:
+    classes = class_images(folder, root)
+    refuse_strays(folder, [path for images in classes.values() for path in images])
+    train: Classes = {}
+    test: Classes = {}
     for name, paths in classes.items():
         if len(paths) < FIFTH:
             raise DataError(
-                f"{folder / name}: the class has {counted(len(paths), 'image')}, but every fifth is a test image, "
+                f"{paths[0].parent}: the class has {counted(len(paths), 'image')}, but one in five is a test image, "
                 f"which takes at least {FIFTH}; add images or make folders train and test"
             )
-    train = {name: [path for k, path in enumerate(paths, 1) if k % FIFTH] for name, paths in classes.items()}
-    return train, {name: paths[FIFTH - 1 :: FIFTH] for name, paths in classes.items()}
+        held = held_out([content_sum(path) for path in paths])
+        train[name] = list(compress(paths, [not one for one in held]))
+        test[name] = list(compress(paths, held))
+    return train, test
 
 
-def _refuse_strays(folder: Path, *splits: Classes) -> None:
-    refuse_strays(folder, [path for classes in splits for images in classes.values() for path in images])
-
-
-def _class_images(root: Path, folder: Path) -> Classes:
-    """The image files of every class folder, classes and files in the order of names."""
-    _stays_inside(root, folder)
-    classes: Classes = {}
-    for path in _visible(folder):
-        _stays_inside(root, path)
-        if not path.is_dir():
-            continue  # a README or a licence beside the classes
-        if not is_printable(path.name):
-            raise DataError(f"{path}: a class is called as its folder is, and that name can't be shown; rename it")
-        classes[path.name] = _visible(path)
-        for image in classes[path.name]:
-            _stays_inside(root, image)
-            if image.is_dir():
-                raise DataError(f"{image} is a folder within the class {path.name}, which must hold images only")
-        if not classes[path.name]:
-            raise DataError(f"{path}: the class has no images")
-    if not classes:
-        raise DataError(f"{folder} holds no class folders; looked for a folder of images for each class")
-    return classes
-
-
-def _visible(folder: Path) -> list[Path]:
-    try:
-        paths = sorted(folder.iterdir(), key=lambda path: path.name)
-    except OSError as problem:
-        raise DataError(f"{folder} cannot be read: {problem.strerror}") from problem
-    return [path for path in paths if not path.name.startswith(".") and path.name.lower() not in JUNK]
-
-
-def _stays_inside(root: Path, path: Path) -> None:
-    # realpath and not resolve, which raises RuntimeError for links that go round.
-    if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):
-        raise DataError(f"{path} is a link that leads out of {root}; copy the file or folder there")
+def _warn_of_alike(folder: Path, names: list[str]) -> None:
+    """Say so where two classes differ in capital letters or spaces alone: most likely they are one."""
+    first: dict[str, str] = {}
+    for name in names:
+        other = first.setdefault(alike(name), name)
+        if other is not name:
+            sentence = (
+                f"{folder}: the classes {listed([other, name])} differ in capital letters, spaces or hyphens alone; if "
+                "they are one, put their images into one folder"
+            )
+            warnings.warn(printable(sentence), RuntimeWarning, stacklevel=4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from itertools import zip_longest
@@ -35,7 +36,7 @@ def find_file(folder: Path, name: str) -> Path | None:
     """The file of this name in the folder: also written with a dot (``train-images.idx3-ubyte``), also with .gz."""
     dotted = name.replace("-idx", ".idx")
     for candidate in (name, dotted, f"{name}.gz", f"{dotted}.gz"):
-        if (folder / candidate).is_file():
+        if os.path.isfile(folder / candidate):  # False, too, in a folder that may not be read
             return folder / candidate
     return None
 
@@ -46,13 +47,33 @@ def find_files(folder: Path) -> IdxFiles | None:
     return IdxFiles(*found) if len(found) == len(NAMES) else None
 
 
-def find_in(places: Iterable[Path], name: str) -> IdxFiles | None:
-    """The files of the first place that has them: in its sub-folder ``name``, or in itself.
+def find_below(folder: Path) -> Path | None:
+    """The folder that has some of the four files: this one, or one below it, as torchvision keeps them (MNIST/raw).
 
-    The sub-folder comes first, so that one folder may keep another data set of the same file names in itself.
+    Raises DataError where several have.
+    """
+    if _has_some(folder):
+        return folder
+    below = [path for path in sorted(folder.iterdir()) if path.is_dir()]
+    found = [path for one in below for path in (one, one / "raw") if _has_some(path)]
+    if len(found) > 1:
+        names = ", ".join(str(path) for path in found)
+        raise DataError(f"{folder} has the IDX files of several data sets; give the folder of one: {names}")
+    return found[0] if found else None
+
+
+def _has_some(folder: Path) -> bool:
+    return any(find_file(folder, name) for name in NAMES)
+
+
+def find_in(places: Iterable[Path], name: str, torchvision: str = "") -> IdxFiles | None:
+    """The files of the first place that has them: in its sub-folder ``name``, as torchvision puts them, or in itself.
+
+    The sub-folders come first, so that one folder may keep another data set of the same file names in itself.
     """
     for place in places:
-        for folder in (place / name, place):
+        theirs = (place / torchvision / "raw", place / "raw") if torchvision else ()
+        for folder in (place / name, *theirs, place):
             if files := find_files(folder):
                 return files
     return None

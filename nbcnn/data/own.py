@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbcnn.data.dataset import Dataset, Split
+from nbcnn.data.division import held_out
 from nbcnn.data.idx import write_idx
 from nbcnn.data.idx_files import NAMES
 from nbcnn.errors import DataError
 
-TEST_SHARE = 0.2
-"""Of images that come without a test set: about every fifth, chosen by a hash of its pixels."""
 _FORMS = "expected (images, labels), or ((images, labels), (test_images, test_labels))"
 
 
@@ -37,7 +36,7 @@ def own_dataset(data: Any) -> Dataset:
         images, labels = data
         train, test = _held_out(_split(images, labels, ""))
     classes = 1 + max(int(split.labels.max()) for split in (train, test))
-    return Dataset("arrays", train, test, tuple(str(k) for k in range(classes)), "arrays in memory")
+    return Dataset("arrays", train, test, tuple(str(k) for k in range(classes)), "arrays in memory", numbered=True)
 
 
 def write_folder(folder: Path, data: Dataset) -> None:
@@ -93,18 +92,14 @@ def _classes(y: NDArray[Any], name: str) -> NDArray[np.int64]:
 
 def _held_out(split: Split) -> tuple[Split, Split]:
     """Training and test images, at least one of each class in both."""
-    digests = [int.from_bytes(blake2b(image.data, digest_size=8).digest(), "big") for image in split.images]
-    places = np.array(digests, np.float64) / 2.0**64
-    test = places < TEST_SHARE
+    sums = [sha256(image.data).digest() for image in split.images]
+    test = np.zeros(len(split), bool)
     for label in np.unique(split.labels):
         members = np.flatnonzero(split.labels == label)
-        if len(np.unique(places[members])) < 2:
+        if len({sums[k] for k in members}) < 2:
             raise DataError(
                 f"data: class {label} has {len(members)} image{'s' * (len(members) > 1)}, no two of them different; "
                 "a part is held out for the test, so give two or more, or test images of your own"
             )
-        if not test[members].any():
-            test[members[places[members] == places[members].min()]] = True
-        elif test[members].all():
-            test[members[places[members] == places[members].max()]] = False
+        test[members] = held_out([sums[k] for k in members])
     return Split(split.images[~test], split.labels[~test]), Split(split.images[test], split.labels[test])

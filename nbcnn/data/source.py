@@ -71,6 +71,7 @@ class IdxSource(DataSource):
     downloads: ClassVar[tuple[Download, ...]] = ()
     mirrors: ClassVar[tuple[str, ...]] = ()  # HTTPS addresses that end in a slash, tried in turn
     system: ClassVar[tuple[Path, ...]] = ()  # folders where packages of operating systems put it
+    torchvision: ClassVar[str] = ""  # the name of its class there, whose downloads are looked for too
 
     def locate(self, data_dir: Path | None = None) -> Path | None:
         check_data_dir(data_dir)
@@ -103,7 +104,7 @@ class IdxSource(DataSource):
         return True
 
     def _files(self, data_dir: Path | None) -> IdxFiles | None:
-        return find_in([*user_places(data_dir), *self.system], self.name)
+        return find_in([*user_places(data_dir), *self.system], self.name, self.torchvision)
 
 
 class EmbeddedSource(IdxSource):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nbcnn.data.classes import OTHER
 from nbcnn.errors import DataError
 from nbcnn.report.figure import DPI, GREY, look, save, shorten
 
@@ -29,16 +30,17 @@ _LABELS = 60
 def draw_confusion(matrix: np.ndarray, classes: Sequence[str], path: str | Path, of: str | None = None) -> None:
     """Draw a confusion matrix (K, K) of counts into a PNG file: a row is a true class, a column a guess.
 
-    The colour is the share of the row, the number is the count. ``of`` says whose guesses these are, for instance
-    "best checkpoint (epoch 3)". Raises DataError when ``classes`` and ``matrix`` do not fit, CheckpointError when the
-    file can't be written.
+    One more column, (K, K + 1), is for guesses that are none of the classes. The colour is the share of the row, the
+    number is the count. ``of`` says whose guesses these are, for instance "best checkpoint (epoch 3)". Raises DataError
+    when ``classes`` and ``matrix`` do not fit, CheckpointError when the file can't be written.
     """
     import numpy as np
 
     counts = np.asarray(matrix)
     k = len(classes)
-    if counts.shape != (k, k):
-        raise DataError(f"a confusion matrix of {k} classes is ({k}, {k}), not {counts.shape}")
+    if counts.shape not in ((k, k), (k, k + 1)):
+        raise DataError(f"a confusion matrix of {k} classes is ({k}, {k}) or ({k}, {k + 1}), not {counts.shape}")
+    columns = [*classes, OTHER][: counts.shape[1]]
     rows = counts.sum(axis=1, keepdims=True)
     share = counts / np.maximum(rows, 1)
     total, right = int(counts.sum()), int(np.trace(counts))
@@ -56,7 +58,7 @@ def draw_confusion(matrix: np.ndarray, classes: Sequence[str], path: str | Path,
         bar.ax.set_yticklabels(["0", "1 %", "5 %", "20 %", "50 %", "100 %"], fontsize=9)
         bar.outline.set_visible(False)
         bar.set_label("share of the true class", fontsize=9, color=GREY)
-        _name_axes(axes, classes)
+        _name_axes(axes, classes, columns)
         if k <= _ANNOTATED:
             _write_counts(axes, counts, share)
         title = f"{100 * right / total:.2f} % right, of {total:,} images" if total else "no images"
@@ -67,12 +69,14 @@ def draw_confusion(matrix: np.ndarray, classes: Sequence[str], path: str | Path,
         save(figure, path)
 
 
-def _name_axes(axes: Axes, classes: Sequence[str]) -> None:
+def _name_axes(axes: Axes, classes: Sequence[str], columns: Sequence[str]) -> None:
     step = next(s for s in (1, 2, 5, 10, 20, 50, 100, 200, 500, 10**9) if len(classes) / s <= _LABELS)
     size = 9.5 if len(classes) <= _SMALL else 7.5 if len(classes) <= _ANNOTATED else 7
     names = [shorten(name, 1.8, size) for name in classes]
-    places = range(0, len(classes), step)
-    axes.set_xticks(places, names[::step], rotation=45, ha="right", rotation_mode="anchor", fontsize=size)
+    places = list(range(0, len(classes), step))
+    more = list(range(len(classes), len(columns)))
+    across = [*names[::step], *columns[len(classes) :]]
+    axes.set_xticks(places + more, across, rotation=45, ha="right", rotation_mode="anchor", fontsize=size)
     axes.set_yticks(places, names[::step], fontsize=size)
     axes.tick_params(length=0)
     axes.set_xlabel("guess", fontsize=11, labelpad=8)
@@ -81,6 +85,7 @@ def _name_axes(axes: Axes, classes: Sequence[str]) -> None:
     if len(classes) <= _LABELS:
         for edge in range(1, len(classes)):
             axes.axhline(edge - 0.5, color="white", linewidth=1)
+        for edge in range(1, len(columns)):
             axes.axvline(edge - 0.5, color="white", linewidth=1)
 
 
@@ -97,5 +102,5 @@ def _write_counts(axes: Axes, counts: np.ndarray, share: np.ndarray) -> None:
 
 
 def _cells(counts: np.ndarray) -> list[tuple[tuple[int, int], int]]:
-    k = len(counts)
-    return [((i, j), int(counts[i, j])) for i in range(k) for j in range(k) if counts[i, j]]
+    rows, columns = counts.shape
+    return [((i, j), int(counts[i, j])) for i in range(rows) for j in range(columns) if counts[i, j]]

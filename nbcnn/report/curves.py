@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbcnn.errors import DataError
-from nbcnn.report.figure import BLUE, DPI, GREY, ORANGE, look, save, shorten
+from nbcnn.report.figure import BLUE, DPI, GREEN, GREY, ORANGE, look, save, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,11 +17,11 @@ Records = Sequence[Mapping[str, Any]]
 _FAR_APART = 1000
 """A linear axis would press losses that are farther apart than this, as after a divergence, onto its lower edge."""
 
-_PARTS = (("train", BLUE), ("test", ORANGE))
+_PARTS = (("train", BLUE), ("val", GREEN), ("test", ORANGE))
 
 
 def draw_curves(records: Records, path: str | Path, title: str, best: int | None = None) -> None:
-    """Draw loss and accuracy of train and test data, an epoch a step, side by side, into a PNG file.
+    """Draw loss and accuracy of train, validation and test data, an epoch a step, side by side, into a PNG file.
 
     ``records`` are those of ``Run.metrics``; an epoch whose value is absent or None has no point. ``best`` is the
     epoch whose checkpoint was kept as the best; it is marked. Losses over more than three decades get a logarithmic
@@ -63,7 +63,7 @@ def _draw(axes: Axes, records: Records, what: str, scale: float, form: Callable[
             continue
         best = (min if what == "loss" else max)(known, key=lambda point: point[1])
         label = f"{part}  {form(known[-1][1])}"
-        if part == "test" and best[1] != known[-1][1]:
+        if part != "train" and best[1] != known[-1][1]:
             label += f"   (best {form(best[1])} in epoch {best[0]})"
         axes.plot(
             *zip(*known, strict=True),

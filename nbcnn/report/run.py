@@ -13,6 +13,7 @@ from nbcnn.prediction import probabilities
 from nbcnn.report.augmented import EPOCHS, IMAGES, draw_augmented
 from nbcnn.report.confusion import draw_confusion
 from nbcnn.report.curves import draw_curves
+from nbcnn.report.evenly import evenly
 from nbcnn.report.figure import attempted
 from nbcnn.report.samples import draw_samples
 from nbcnn.runs import Run
@@ -47,11 +48,12 @@ def draw_run(run: Run, engine: Engine, data: Dataset) -> None:
     if settings.augment:
         padding, p = settings.augment.random_crop.padding, settings.augment.random_horizontal_flip.p
         with attempted(run.augmented):
-            first = viewable(data.train.images[:IMAGES])
-            epochs = range(1, EPOCHS + 1)
-            moves = [epoch_moves(len(first), settings.seed, epoch, padding=padding, p=p) for epoch in epochs]
+            chosen = evenly(data.train.labels.tolist(), IMAGES)
+            first, count = viewable(data.train.images[chosen]), max(chosen) + 1
+            drawn = [epoch_moves(count, settings.seed, epoch, padding=padding, p=p) for epoch in range(1, EPOCHS + 1)]
+            moves = [each[chosen] for each in drawn if each is not None]
             run.check()
-            draw_augmented(first, [each for each in moves if each is not None], run.augmented, str(settings.augment))
+            draw_augmented(first, moves, run.augmented, str(settings.augment))
 
 
 def viewable(images: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from nbcnn.errors import DataError
+from nbcnn.report.evenly import evenly
 from nbcnn.report.figure import DPI, GREEN, GREY, RED, look, save, shorten
 
 if TYPE_CHECKING:
@@ -45,7 +46,9 @@ def draw_samples(
 ) -> None:
     """Draw images with their guesses into a PNG file: up to 24 wrong ones, the surest first, then up to 24 right ones.
 
-    ``images`` is uint8 (n, C, H, W) with C 1 or 3; ``labels`` and ``guesses`` (n,) count into ``classes``;
+    Where there are more, every class has as many as any other, the surest of its wrong ones and the first right ones.
+    ``images`` is uint8 (n, C, H, W) with C 1 or 3; ``labels`` and ``guesses`` (n,) count into ``classes``, the names of
+    all outputs;
     ``confidences`` (n,) are the guesses' probabilities; ``of`` says whose guesses these are, for instance
     "best checkpoint (epoch 3)". Raises DataError when these do not fit or there is no image, CheckpointError when the
     file can't be written.
@@ -92,13 +95,17 @@ def _blocks(
     wrong = sorted((k for k in range(n) if labels[k] != guesses[k]), key=lambda k: -float(confidences[k]))
     right = [k for k in range(n) if labels[k] == guesses[k]]
     found = []
-    for what, which, order, colour, lines in (
-        ("wrong", wrong, ", the surest first", RED, 2),
-        ("right", right, "", GREEN, 1),
-    ):
-        shown = which[:room]
+    for what, which, order, colour, lines in (("wrong", wrong, "surest", RED, 2), ("right", right, "", GREEN, 1)):
+        chosen = [which[place] for place in evenly([int(labels[k]) for k in which], room)]
+        shown = sorted(chosen, key=which.index) if order else chosen
         number = f"{len(shown)} of {len(which):,}" if len(shown) < len(which) else f"{len(which) or 'none'}"
-        title = f"Guessed {what}: {number}{order if len(shown) > 1 else ''}"
+        classes = len({int(labels[k]) for k in which})
+        of = "each class" if classes <= room else f"{room} of {classes} classes"
+        title = f"Guessed {what}: {number}"
+        if len(shown) < len(which) and classes > 1:
+            title += f", the surest of {of}" if order else f", from {of}"
+        elif order and len(shown) > 1:
+            title += ", the surest first"
         found.append(_Block(title, shown, colour, lines))
     return found
 

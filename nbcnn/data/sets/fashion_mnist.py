@@ -28,6 +28,7 @@ class FashionMnist(IdxSource):
         "Ankle boot",
     )
     counts = (60_000, 10_000)
+    torchvision = "FashionMNIST"
     # Computed from the files of Debian's package, which compresses them anew: the same content, other .gz files.
     contents = (
         "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",

@@ -15,6 +15,7 @@ class Mnist(IdxSource):
     licence = "CC BY-SA 3.0, Copyright Yann LeCun and Corinna Cortes"
     classes = tuple("0123456789")
     counts = (60_000, 10_000)
+    torchvision = "MNIST"
     # The plain files, as many independent projects list them next to the sums of the .gz files below.
     contents = (
         "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
