@@ -8,53 +8,76 @@ from __future__ import annotations
 
 from nbcnn.kernels.contract import LANES, LinearProblem
 from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.lanes import load, load_columns, store
+from nbcnn.kernels.lanes import load, load_columns, splat, store
+from nbcnn.kernels.sums import block_length
 
 COLUMNS = 4
 
 
 def workspace(problem: LinearProblem) -> int:
-    """Room for 16 outputs' weights, biases and sums, where there are fewer outputs."""
-    return LANES * (problem.in_features + 2) if problem.out_features < LANES else 0
+    """A column of 16 outputs' weights; room for all their weights, biases and sums, where there are fewer outputs."""
+    return LANES * (problem.in_features + 3) if problem.out_features < LANES else LANES
 
 
 @kernel
 def forward(x, w, b, y, work):
     """x (F,), w (O, F), b (O,) -> y (O,)"""
     O, F = w.shape
+    column, work = work[:LANES], work[LANES:]
     if O >= LANES:
-        sums(x, w, b, y)
+        sums(x, w, b, y, column)
         return
     more = work[: LANES * F].reshape((LANES, F))
     more_b, more_y = work[LANES * F : LANES * (F + 1)], work[LANES * (F + 1) : LANES * (F + 2)]
     more[:O], more_b[:O] = w, b
     more[O:], more_b[O:] = 0, 0
-    sums(x, more, more_b, more_y)
+    sums(x, more, more_b, more_y, column)
     y[:] = more_y[:O]
 
 
 @kernel
-def sums(x, w, b, y):
+def sums(x, w, b, y, column):
     """Equation (8) for at least 16 outputs, 32 at once; the last 32 may be among those before, to the same bits."""
     O, F = w.shape
-    whole = F // COLUMNS * COLUMNS
+    length, zero = block_length(F), splat(w.dtype.type(0))
     for o in range(0, O, 2 * LANES):
         u, v = min(o, O - LANES), min(o + LANES, O - LANES)
         s, t = load(b, (u,)), load(b, (v,))
-        for f in range(0, whole, COLUMNS):
-            x0, x1, x2, x3 = x[f], x[f + 1], x[f + 2], x[f + 3]
-            w0, w1, w2, w3 = load_columns(w, (u, f))
-            s += w0 * x0
-            s += w1 * x1
-            s += w2 * x2
-            s += w3 * x3  # equation (8)
-            w0, w1, w2, w3 = load_columns(w, (v, f))
-            t += w0 * x0
-            t += w1 * x1
-            t += w2 * x2
-            t += w3 * x3
-        store(y, (u,), s)
-        store(y, (v,), t)
-    for o in range(O):
-        for f in range(whole, F):  # at most 3
-            y[o] += w[o, f] * x[f]
+        if F <= length:
+            s, t = add_features(s, t, x, w, (u, v), (0, F), column)
+            store(y, (u,), s)
+            store(y, (v,), t)
+        else:
+            s_total, t_total = s, t
+            for f in range(0, F, length):
+                s, t = add_features(s, t, x, w, (u, v), (f, min(f + length, F)), column)
+                s_total, t_total = (s, t) if f == 0 else (s_total + s, t_total + t)
+                s, t = zero, zero
+            store(y, (u,), s_total)
+            store(y, (v,), t_total)
+
+
+@kernel
+def add_features(s, t, x, w, at, features, column):
+    """s and t, sums of 16 outputs from at[0] and from at[1] on, with the products of some features added."""
+    (u, v), (first, stop) = at, features
+    x = x[first:stop]  # so that the compiler knows that no index is negative
+    whole = x.size // COLUMNS * COLUMNS
+    for f in range(0, whole, COLUMNS):
+        x0, x1, x2, x3 = x[f], x[f + 1], x[f + 2], x[f + 3]
+        w0, w1, w2, w3 = load_columns(w, (u, first + f))
+        s += w0 * x0
+        s += w1 * x1
+        s += w2 * x2
+        s += w3 * x3  # equation (8)
+        w0, w1, w2, w3 = load_columns(w, (v, first + f))
+        t += w0 * x0
+        t += w1 * x1
+        t += w2 * x2
+        t += w3 * x3
+    for f in range(whole, x.size):  # at most 3
+        column[:] = w[u : u + LANES, first + f]
+        s += load(column, (0,)) * x[f]
+        column[:] = w[v : v + LANES, first + f]
+        t += load(column, (0,)) * x[f]
+    return s, t
