@@ -15,42 +15,44 @@ COLUMNS = 4
 
 
 def workspace(problem: LinearProblem) -> int:
-    """A column of 16 outputs' weights; room for all their weights, biases and sums, where there are fewer outputs."""
-    return LANES * (problem.in_features + 3) if problem.out_features < LANES else LANES
+    """Room for 16 outputs' weights, biases and sums, where there are fewer outputs."""
+    return LANES * (problem.in_features + 2) if problem.out_features < LANES else 0
 
 
 @kernel
 def forward(x, w, b, y, work):
     """x (F,), w (O, F), b (O,) -> y (O,)"""
     O, F = w.shape
-    column, work = work[:LANES], work[LANES:]
     if O >= LANES:
-        sums(x, w, b, y, column)
+        sums(x, w, b, y)
         return
     more = work[: LANES * F].reshape((LANES, F))
     more_b, more_y = work[LANES * F : LANES * (F + 1)], work[LANES * (F + 1) : LANES * (F + 2)]
     more[:O], more_b[:O] = w, b
     more[O:], more_b[O:] = 0, 0
-    sums(x, more, more_b, more_y, column)
+    sums(x, more, more_b, more_y)
     y[:] = more_y[:O]
 
 
 @kernel
-def sums(x, w, b, y, column):
+def sums(x, w, b, y):
     """Equation (8) for at least 16 outputs, 32 at once; the last 32 may be among those before, to the same bits."""
     O, F = w.shape
+    if F < COLUMNS:
+        few_features(x, w, b, y)
+        return
     length, zero = block_length(F), splat(w.dtype.type(0))
     for o in range(0, O, 2 * LANES):
         u, v = min(o, O - LANES), min(o + LANES, O - LANES)
         s, t = load(b, (u,)), load(b, (v,))
         if F <= length:
-            s, t = add_features(s, t, x, w, (u, v), (0, F), column)
+            s, t = add_features(s, t, x, w, (u, v), (0, F))
             store(y, (u,), s)
             store(y, (v,), t)
         else:
             s_total, t_total = s, t
             for f in range(0, F, length):
-                s, t = add_features(s, t, x, w, (u, v), (f, min(f + length, F)), column)
+                s, t = add_features(s, t, x, w, (u, v), (f, min(f + length, F)))
                 s_total, t_total = (s, t) if f == 0 else (s_total + s, t_total + t)
                 s, t = zero, zero
             store(y, (u,), s_total)
@@ -58,7 +60,16 @@ def sums(x, w, b, y, column):
 
 
 @kernel
-def add_features(s, t, x, w, at, features, column):
+def few_features(x, w, b, y):
+    """The same for less than four features, one output after the other."""
+    for o in range(w.shape[0]):
+        y[o] = b[o]
+        for f in range(w.shape[1]):
+            y[o] += w[o, f] * x[f]
+
+
+@kernel
+def add_features(s, t, x, w, at, features):
     """s and t, sums of 16 outputs from at[0] and from at[1] on, with the products of some features added."""
     (u, v), (first, stop) = at, features
     x = x[first:stop]  # so that the compiler knows that no index is negative
@@ -75,9 +86,13 @@ def add_features(s, t, x, w, at, features, column):
         t += w1 * x1
         t += w2 * x2
         t += w3 * x3
-    for f in range(whole, x.size):  # at most 3
-        column[:] = w[u : u + LANES, first + f]
-        s += load(column, (0,)) * x[f]
-        column[:] = w[v : v + LANES, first + f]
-        t += load(column, (0,)) * x[f]
+    rest, last = x.size - whole, stop - COLUMNS
+    if rest > 0:  # the last features, fewer than four: columns that begin earlier
+        _, w1, w2, w3 = load_columns(w, (u, last))
+        _, v1, v2, v3 = load_columns(w, (v, last))
+        if rest == 3:
+            s, t = s + w1 * x[whole], t + v1 * x[whole]
+        if rest >= 2:
+            s, t = s + w2 * x[x.size - 2], t + v2 * x[x.size - 2]
+        s, t = s + w3 * x[x.size - 1], t + v3 * x[x.size - 1]
     return s, t
