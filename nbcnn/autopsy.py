@@ -44,6 +44,8 @@ def examine(engine: Engine, wanted: str = "train") -> Finding:
                 for array in _results(network, worker, call):
                     if id(array) not in strange and not _finite(array):
                         return told(scene, call, array)
+    if wanted == "train":
+        batch.finish()
     return _nothing(network, "step" if wanted == "train" else "evaluation")
 
 

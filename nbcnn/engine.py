@@ -140,6 +140,8 @@ class Engine:
         self._begin(wanted, task, order, weight)
         batch = self._batch
         self.crew.run(min(self.crew.size, batch.packs), lambda worker, _: self._share(worker, wanted), batch.fail)
+        if wanted == "train":
+            batch.finish()
         return Outcome(batch.losses[: order.size].copy(), batch.guesses[: order.size].copy())
 
     def _share(self, worker: int, wanted: str) -> None:

@@ -16,6 +16,7 @@ from nbcnn.fusion import fuse
 from nbcnn.kernels import packs, turns
 from nbcnn.kernels.contract import LANES, LossProblem
 from nbcnn.kernels.registry import Prepared, prepare
+from nbcnn.kernels.sums import BLOCK
 from nbcnn.kernels.tape import Tape
 from nbcnn.layers import Layer
 from nbcnn.layers.base import Call
@@ -41,14 +42,16 @@ class Batch:
     """What all workers share of a batch.
 
     ``order`` (N,), the images to take, and the ``weight`` of each in the mean loss; the results ``outputs`` (N, F),
-    ``losses`` and ``guesses`` (N,); ``total``, the sum of gradients, and whose ``turn`` it is to add to it. The arrays
-    stay from batch to batch, for workers are bound to them: N is the size of the largest that there was.
+    ``losses`` and ``guesses`` (N,); ``total``, the sum of gradients, with ``done``, what of it is added at the end, and
+    whose ``turn`` it is to add to it. The arrays stay from batch to batch, for workers are bound to them: N is the size
+    of the largest that there was.
     """
 
     def __init__(self, size: int, features: int, total: np.ndarray) -> None:
         self.order, self.guesses, self.turn = np.zeros(size, np.int64), np.zeros(size, np.int64), np.zeros(1, np.int64)
         self.outputs, self.losses = np.zeros((size, features), total.dtype), np.zeros(size, total.dtype)
         self.weight, self.total = np.zeros(1, total.dtype), total
+        self.done = np.zeros(total.size if size > BLOCK * LANES else 0, total.dtype)
         self.following, self.packs, self.failed = np.zeros(1, np.int64), 0, False
 
     def begin(self, order: np.ndarray, weight: float) -> None:
@@ -61,6 +64,11 @@ class Batch:
     def take(self) -> int:
         """In Python, the next pack that nobody has taken; compiled code takes ``following``."""
         return next(self._numbers)
+
+    def finish(self) -> None:
+        """All packs have been added to the total: so are now the blocks before the last, if they were so many."""
+        if self.packs > BLOCK:
+            self.total += self.done
 
     def fail(self) -> None:
         """Some turns will never come, and there is nothing to take. The turn itself is left to who has it."""
@@ -163,7 +171,7 @@ class Worker:
         return [gather, Call("batch", "labels", packs.gather_labels, labels)]
 
     def _sum(self, batch: Batch) -> tuple[np.ndarray, ...]:
-        return (batch.total, self._gradient, self._place, batch.turn, self._late)
+        return (batch.total, batch.done, self._gradient, self._place, batch.turn, self._late)
 
     def native(self, wanted: str) -> bool:
         """Whether nothing of it is done in Python, where BLAS may be called."""

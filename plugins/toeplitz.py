@@ -18,6 +18,7 @@ from nbcnn.kernels.contract import LANES, Conv2dProblem, WeightedKernels
 from nbcnn.kernels.conv2d._shared import bias_gradient
 from nbcnn.kernels.cost import Cost, Work
 from nbcnn.kernels.jit import kernel
+from nbcnn.kernels.sums import block_at, block_count, block_sizes
 
 LARGEST = 2**22
 """Numbers in the matrix: 16 MB of float32, which LeNet's first layer (4704 × 784) just keeps to."""
@@ -48,17 +49,23 @@ def collect(P, dw, stride, padding, dilation):
     O, CG, KH, KW = dw.shape
     _, OH, OW, C, H, W = P.shape
     OG = O * CG // C
+    terms = (1, OH, OW)
+    block = block_sizes(terms)
     dw[:] = 0
     for o in range(O):
         for c in range(CG):
             for a in range(KH):
                 for k in range(KW):
-                    for i in range(OH):
-                        for j in range(OW):
-                            r = i * stride[0] + a * dilation[0] - padding[0]
-                            q = j * stride[1] + k * dilation[1] - padding[1]
-                            if 0 <= r < H and 0 <= q < W:
-                                dw[o, c, a, k] += P[o, i, j, o // OG * CG + c, r, q]
+                    for n in range(block_count(terms, block)):
+                        _, (i0, i1), (j0, j1) = block_at(n, terms, block)
+                        s = dw.dtype.type(0)
+                        for i in range(i0, i1):
+                            for j in range(j0, j1):
+                                r = i * stride[0] + a * dilation[0] - padding[0]
+                                q = j * stride[1] + k * dilation[1] - padding[1]
+                                if 0 <= r < H and 0 <= q < W:
+                                    s += P[o, i, j, o // OG * CG + c, r, q]
+                        dw[o, c, a, k] += s
 
 
 @register.backend("conv2d")

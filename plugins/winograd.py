@@ -88,7 +88,7 @@ def cut(x, c, row, column, tile):
 def multiply(u, v, b, s, block):
     """s[o] = sum over c of u[o, c] · v[c] at each of the N·N numbers, equation (36): as many 1×1 convolutions."""
     C, O = v.shape[2] // TILES, s.shape[2] // TILES
-    plan = (1, TILES, 0, 1, 0, 1), (0, 1, 0), (1,), (0, 1, 0, TILES)
+    plan = (1, TILES, 0, 1, 0, 1), (0, 1, 0), (1,), (0, 1, 0, TILES), (1, 1, 0, 1, 0, 1)
     for p in range(v.shape[0]):
         for q in range(v.shape[1]):
             tiles = v[p, q, : C * TILES].reshape((C, 1, TILES, LANES))

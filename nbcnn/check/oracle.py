@@ -1,8 +1,9 @@
 """What is right, in float64, and by how much a result may differ from it: kernels/reference.py beside error bounds.
 
 A sum of n products, in any order, fused or not, is off by at most gamma(n) = n u / (1 - n u) times the sum of the
-absolute products, where u is half of eps (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1). On
-small whole numbers it is not off at all. A backend whose sums are not of the formula's products states a tolerance:
+absolute products, where u is half of eps (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1). A sum
+in blocks (kernels/sums.py) is held to what it can do: n is then the terms of a block and the number of blocks. On
+small whole numbers no sum is off at all. A backend whose sums are not of the formula's products states a tolerance:
 its float32 error as a share of the largest sum of absolute products in the same plane, that is of one image and
 channel, or of one kernel.
 """
@@ -10,7 +11,7 @@ channel, or of one kernel.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import prod
+from math import isqrt, prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ import numpy as np
 from nbcnn.check.calls import PACKS, Array, Arrays, images, pack
 from nbcnn.kernels import reference
 from nbcnn.kernels.contract import LANES, Conv2dProblem, LinearProblem, LossProblem, Pool2dProblem
+from nbcnn.kernels.sums import BLOCK
 
 
 class Oracle(NamedTuple):
@@ -26,7 +28,7 @@ class Oracle(NamedTuple):
     values: Callable[[Any, Arrays], Arrays]
     """every array that the kernels write"""
     terms: Callable[[Any], dict[str, int]] | None
-    """how many numbers are summed in each array, where an op is sums; None: see ``SLACK``"""
+    """how many roundings a term of each array's sums may meet, where an op is sums; None: see ``SLACK``"""
     signed: tuple[str, ...] = ()
     """inputs that keep their sign when absolute products are summed"""
 
@@ -80,6 +82,41 @@ def by_plane(function: Callable[..., Any], name: str, array: Array) -> Array:
     return found
 
 
+def roundings(*sizes: int) -> int:
+    """How many roundings a term meets in a sum over up to three indices, in blocks as kernels/sums.py cuts them.
+
+    As many as a block has terms, and one for each block after the first: fewer than terms, where these are many.
+    """
+    channels, rows, columns = (1, 1, 1, *sizes)[-3:]
+    most = max(BLOCK, -(-isqrt(channels * rows * columns) // 16) * 16)
+    block = max(1, most // (rows * columns)), max(1, most // columns), most
+    pairs = [(size, min(size, part)) for size, part in zip((channels, rows, columns), block, strict=True)]
+    return prod(part for _, part in pairs) + prod(-(-size // part) for size, part in pairs) - 1
+
+
+def _more(inputs: Arrays, eps: float) -> float:
+    """By what share a sum over so many classes that it comes in blocks may be off besides; see ``SLACK``."""
+    classes = len(inputs["x"])
+    return roundings(classes) * eps / 2 if classes > BLOCK else 0.0
+
+
+def _softmax(inputs: Arrays, values: Arrays, eps: float, tiny: float) -> dict[str, Any]:
+    more, y, dy = _more(inputs, eps), values["y"], np.abs(inputs["dy"])
+    bound: Array | float = 8 * eps * max(1.0, float(dy.max()))
+    if more:  # each of very many numbers is small
+        bound = (16 * eps + 2 * more) * y * (dy + (y * dy).sum(0)) + tiny
+    return {"y": (16 * eps + more) * y + tiny, "dx": bound}
+
+
+def _log_softmax(inputs: Arrays, values: Arrays, eps: float, tiny: float) -> dict[str, Any]:
+    more, y, dy = _more(inputs, eps), values["y"], np.abs(inputs["dy"])
+    off = 8 * eps * np.abs(y) + 16 * eps + more
+    bound = 8 * eps * np.maximum(1, dy.sum(0))
+    if more:
+        bound = 8 * eps * np.maximum(1, dy) + (off + more) * np.exp(y) * dy.sum(0)
+    return {"y": off, "dx": bound}
+
+
 def _gamma(count: int, eps: float) -> float:
     return count * eps / 2 / (1 - count * eps / 2)
 
@@ -96,10 +133,10 @@ def _conv2d(p: Conv2dProblem, given: Arrays) -> Arrays:
 
 
 def _conv2d_terms(p: Conv2dProblem) -> dict[str, int]:
-    taps, pixels = prod(p.kernel_size), LANES * prod(p.y_shape[1:])
+    pixels = roundings(LANES, *p.y_shape[1:])
     return {
-        "y": p.w_shape[1] * taps + 1,
-        "dx": max(2, p.out_channels // p.groups * taps),
+        "y": roundings(p.w_shape[1], *p.kernel_size) + 1,
+        "dx": max(2, roundings(p.out_channels // p.groups, *p.kernel_size)),
         "dw": pixels,
         "db": pixels,
     }
@@ -116,7 +153,7 @@ def _linear(p: LinearProblem, given: Arrays) -> Arrays:
 
 
 def _linear_terms(p: LinearProblem) -> dict[str, int]:
-    return {"y": p.in_features + 1, "dx": max(2, p.out_features), "dw": LANES, "db": LANES}
+    return {"y": roundings(p.in_features) + 1, "dx": max(2, roundings(p.out_features)), "dw": LANES, "db": LANES}
 
 
 def _max_pool2d(p: Pool2dProblem, given: Arrays) -> Arrays:
@@ -160,7 +197,7 @@ ORACLES: dict[str, Oracle] = {
     "conv2d": Oracle(_conv2d, _conv2d_terms),
     "linear": Oracle(_linear, _linear_terms),
     "max_pool2d": Oracle(_max_pool2d, lambda p: {"y": 1, "dx": max(2, prod(p.kernel_size))}, signed=("x",)),
-    "avg_pool2d": Oracle(_avg_pool2d, lambda p: {"y": prod(p.kernel_size) + 2, "dx": prod(p.kernel_size) + 2}),
+    "avg_pool2d": Oracle(_avg_pool2d, lambda p: dict.fromkeys(("y", "dx"), roundings(1, *p.kernel_size) + 2)),
     "relu": Oracle(_elementwise("relu"), lambda p: {"y": 1, "dx": 1}, signed=("x",)),
     "sigmoid": Oracle(_elementwise("sigmoid"), None),
     "tanh": Oracle(_elementwise("tanh"), None),
@@ -182,16 +219,10 @@ def _near(inputs: Arrays, values: Arrays, eps: float, tiny: float) -> dict[str, 
 SLACK: dict[str, Callable[[Arrays, Arrays, float, float], dict[str, Array | float]]] = {
     "sigmoid": _near,
     "tanh": _near,
-    "softmax": lambda inputs, values, eps, tiny: {
-        "y": 16 * eps * values["y"] + tiny,
-        "dx": 8 * eps * max(1.0, float(np.abs(inputs["dy"]).max())),
-    },
-    "log_softmax": lambda inputs, values, eps, tiny: {
-        "y": 8 * eps * np.abs(values["y"]) + 16 * eps,
-        "dx": 8 * eps * np.maximum(1, np.abs(inputs["dy"]).sum(0)),
-    },
+    "softmax": _softmax,
+    "log_softmax": _log_softmax,
     "cross_entropy": lambda inputs, values, eps, tiny: {
-        "losses": 8 * eps * np.abs(values["losses"]) + 8 * eps,
+        "losses": 8 * eps * np.abs(values["losses"]) + 8 * eps + _more(inputs, eps),
         "guesses": 0.0,
         "dx": 8 * eps * max(1.0, float(inputs["scale"].max())),
     },

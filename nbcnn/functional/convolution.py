@@ -13,6 +13,7 @@ import numpy as np
 from nbcnn.arrays import Ints, check_alike, check_shape, empty_packs, float_array, from_packs, images, sizes, to_packs
 from nbcnn.blas import one_blas_thread
 from nbcnn.errors import ShapeError
+from nbcnn.kernels.sums import BLOCK
 from nbcnn.memory import within_memory
 from nbcnn.problems import conv2d_problem, ready
 
@@ -101,9 +102,12 @@ def conv2d_grad_weight(
     problem = conv2d_problem(x.shape, shape, stride, padding, dilation, groups, x.dtype)
     check_shape("conv2d_grad_weight: grad_output", dy.shape, (*input.shape[:-3], *problem.y_shape))
     kernels, work = ready(problem, backend, len(x))
-    total, dw, db = np.zeros(shape, x.dtype), np.zeros(shape, x.dtype), np.zeros(shape[0], x.dtype)
+    total, part, dw, db = (np.zeros(size, x.dtype) for size in (shape, shape, shape, shape[0]))
     with one_blas_thread():
-        for pack, gradient in zip(to_packs(x), to_packs(images("grad_output", dy)), strict=True):
+        for number, (pack, gradient) in enumerate(zip(to_packs(x), to_packs(images("grad_output", dy)), strict=True)):
             kernels.grad_weight(pack, gradient, dw, db, work)
-            total += dw
-    return total
+            if number % BLOCK == 0:  # very many packs are summed in blocks
+                total += part
+                part[:] = 0
+            part += dw
+    return np.asarray(total + part)

@@ -108,9 +108,16 @@ def fused(activation: str, pooling: str) -> PlainKernels:
     return POOLING[pooling](direct.value, direct.gradient)
 
 
+LONGEST = 32
+"""Rows and columns of a window together: more would not fit into a tape's row of words, nor soon be compiled. So no sum
+here is cut into blocks (sums.py)."""
+
+
 def tiles(problem: Pool2dProblem) -> bool:
-    """Whether each pixel lies in one window and each window in the image."""
+    """Whether each pixel lies in one window and each window in the image; and windows are small."""
     (KH, KW), (_, OH, OW) = problem.kernel_size, problem.y_shape
+    if KH + KW > LONGEST:
+        return False
     apart = problem.kernel_size == problem.stride and problem.dilation == (1, 1)
     return apart and not any(problem.padding) and (problem.height, problem.width) == (KH * OH, KW * OW)
 

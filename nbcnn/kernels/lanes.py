@@ -34,6 +34,7 @@ and w[o + 1, c].
 ``fetch_each(x, index)`` have the cache fetch them, and go on: when they are wanted they are there
 ``begin(b, like)``       a block with a row for each number of b, which its sums begin with, as long as ``like``
 ``add_products(s, u, v)``  the block s, u[m] v[n] added to the sum in row m, column n; u holds numbers or lanes, v lanes
+``add_sums(s, t)``       the block s with each sum of the block t added to its own
 ``store_each(y, index, s)``  put a block where an index with a tuple of rows and one of columns says
 ``store_sums(dw, index, s)``  the same with the ``lane_sum`` of each
 
@@ -41,6 +42,7 @@ Where there is only one image, lanes hold 16 neighbours of it, and some words mo
 
 ``load_part(x, index, n)``      the first n numbers from x[index] on, zeros in the lanes beyond; all 16 for n >= 16
 ``store_part(y, index, v, n)``  put the first n there
+``store_parts(y, index, s, n)``  of a block s the numbers that lie within rows of n; index: its rows and columns in y
 ``load_columns(x, (o, f))``     of a matrix x four vectors: columns f to f + 3 of its rows o to o + 15
 ``every_second(u, v)``          of the 32 numbers of u and v those at 0, 2, 4, …
 
@@ -57,6 +59,7 @@ LANES = 16
 if config.DISABLE_JIT:
     from nbcnn.kernels.lanes_plain import (
         add_products,
+        add_sums,
         begin,
         every_second,
         fetch_each,
@@ -76,12 +79,14 @@ if config.DISABLE_JIT:
         store,
         store_each,
         store_part,
+        store_parts,
         store_sums,
         where,
     )
 else:
     from nbcnn.kernels.lanes_blocks import (
         add_products,
+        add_sums,
         begin,
         fetch_each,
         load_each,
@@ -89,6 +94,7 @@ else:
         repeated,
         spaced,
         store_each,
+        store_parts,
         store_sums,
     )
     from nbcnn.kernels.lanes_numba import lane, lane_sum, load, maximum, power_of_two, rint, splat, store, where
@@ -99,6 +105,7 @@ from nbcnn.kernels.lanes_math import exp, expm1, sigmoid
 __all__ = [
     "LANES",
     "add_products",
+    "add_sums",
     "begin",
     "every_second",
     "exp",
@@ -121,6 +128,7 @@ __all__ = [
     "store",
     "store_each",
     "store_part",
+    "store_parts",
     "store_sums",
     "where",
 ]

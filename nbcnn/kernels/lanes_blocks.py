@@ -12,6 +12,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from nbcnn.kernels.lanes_parts import store_first
 from nbcnn.kernels.lanes_type import FLAGS, LANES_OF, LanesType, address, broadcast, is_pack, sum_of_lanes
 
 
@@ -172,6 +173,24 @@ def add_products(typingctx, s, u, v):
 
 
 @intrinsic
+def add_sums(typingctx, s, t):
+    """The block s with each sum of t, a block as large, added to its own."""
+    if not isinstance(s, types.UniTuple) or not _is_block(s) or s != t:
+        return None
+
+    def codegen(context, builder, sig, args):
+        rows = [
+            context.make_tuple(
+                builder, sig.return_type.dtype, [builder.fadd(*both, flags=FLAGS) for both in zip(*pair, strict=True)]
+            )
+            for pair in zip(*(_rows(builder, s, value) for value in args), strict=True)
+        ]
+        return context.make_tuple(builder, sig.return_type, rows)
+
+    return s(s, t), codegen
+
+
+@intrinsic
 def store_each(typingctx, y, index, s):
     """Write a block to the places of an index with two tuples, the first for its rows, the second for its columns."""
     if not _takes(y, index, s):
@@ -184,6 +203,28 @@ def store_each(typingctx, y, index, s):
         return context.get_dummy_value()
 
     return types.void(y, index, s), codegen
+
+
+@intrinsic
+def store_parts(typingctx, y, index, s, size):
+    """As ``store_each``, where y has rows of ``size`` numbers: of each sum the numbers before a row's end.
+
+    An index is (rows, columns), whole numbers both.
+    """
+    if not _takes(y, index, s) or y.ndim != 2 or not isinstance(size, types.Integer):
+        return None
+
+    def codegen(context, builder, sig, args):
+        sums = [one for row in _rows(builder, sig.args[2], args[2]) for one in row]
+        rows, columns = (cgutils.unpack_tuple(builder, t) for t in cgutils.unpack_tuple(builder, args[1]))
+        end = context.cast(builder, args[3], sig.args[3], types.intp)
+        whole = types.UniTuple(types.intp, 2)
+        for one, (row, column) in zip(sums, product(rows, columns), strict=True):
+            index = context.make_tuple(builder, whole, (row, column))
+            store_first(context, builder, (sig.args[0], args[0]), (whole, index), one, builder.sub(end, column))
+        return context.get_dummy_value()
+
+    return types.void(y, index, s, size), codegen
 
 
 @intrinsic

@@ -37,13 +37,18 @@ def store_part(typingctx, x, index, v, count):
         return None
 
     def codegen(context, builder, sig, args):
-        place = address(context, builder, sig.args[0], args[0], sig.args[1], args[1], args[3])
-        function = _masked(builder, "store", sig.args[0].dtype, ir.VoidType(), [args[2].type, place.type])
-        align = ir.IntType(32)(sig.args[0].dtype.bitwidth // 8)
-        builder.call(function, [args[2], place, align, _first(builder, args[3])])
+        store_first(context, builder, (sig.args[0], args[0]), (sig.args[1], args[1]), args[2], args[3])
         return context.get_dummy_value()
 
     return types.void(x, index, v, types.intp), codegen
+
+
+def store_first(context, builder, array, index, v, count):
+    """The code of ``store_part``; array and index are pairs of a type and a value."""
+    place = address(context, builder, *array, *index, count)
+    function = _masked(builder, "store", array[0].dtype, ir.VoidType(), [v.type, place.type])
+    align = ir.IntType(32)(array[0].dtype.bitwidth // 8)
+    builder.call(function, [v, place, align, _first(builder, count)])
 
 
 @intrinsic

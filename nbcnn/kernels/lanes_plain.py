@@ -156,10 +156,21 @@ def add_products(s, u, v):
     )
 
 
+def add_sums(s, t):
+    """The block s with each sum of t, a block as large, added to its own."""
+    return tuple(tuple(one + other for one, other in zip(*rows, strict=True)) for rows in zip(s, t, strict=True))
+
+
 def store_each(y, index, s):
     """Write a block to the places of an index with two tuples, the first for its rows, the second for its columns."""
     for place, one in zip(_places(index), (one for row in s for one in row), strict=True):
         store(y, place, one)
+
+
+def store_parts(y, index, s, size):
+    """As ``store_each``, where y has rows of ``size`` numbers: of each sum the numbers before a row's end."""
+    for place, one in zip(_places(index), (one for row in s for one in row), strict=True):
+        store_part(y, place, one, size - place[1])
 
 
 def store_sums(dw, index, s):

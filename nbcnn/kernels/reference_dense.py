@@ -61,10 +61,9 @@ def softmax(x: Numbers) -> Array:
 
 
 def softmax_grad(x: Numbers, dy: Numbers) -> Array:
-    """x, dy (N, K) -> dx (N, K) by the Jacobian diag(p) - p pᵀ of each image's probabilities p."""
-    p = softmax(x)
-    jacobian = np.einsum("nk,km->nkm", p, np.eye(p.shape[1])) - np.einsum("nk,nm->nkm", p, p)
-    return np.asarray(np.einsum("nk,nkm->nm", float64(dy), jacobian))
+    """x, dy (N, K) -> dx (N, K): dy times the Jacobian diag(p) - p pᵀ of each image's probabilities p."""
+    p, dy = softmax(x), float64(dy)
+    return np.asarray(p * (dy - np.einsum("nk,nk->n", p, dy)[:, None]))
 
 
 def log_softmax(x: Numbers) -> Array:
@@ -74,10 +73,8 @@ def log_softmax(x: Numbers) -> Array:
 
 
 def log_softmax_grad(x: Numbers, dy: Numbers) -> Array:
-    """x, dy (N, K) -> dx (N, K) by the Jacobian I - 1 pᵀ of each image's probabilities p."""
-    p = softmax(x)
-    jacobian = np.eye(p.shape[1]) - np.repeat(p[:, None], p.shape[1], 1)
-    return np.asarray(np.einsum("nk,nkm->nm", float64(dy), jacobian))
+    """x, dy (N, K) -> dx (N, K): dy times the Jacobian I - 1 pᵀ of each image's probabilities p."""
+    return np.asarray(float64(dy) - float64(dy).sum(1, keepdims=True) * softmax(x))
 
 
 def cross_entropy(x: Numbers, labels: NDArray[np.integer]) -> Array:
@@ -89,5 +86,6 @@ def cross_entropy(x: Numbers, labels: NDArray[np.integer]) -> Array:
 
 def cross_entropy_grad(x: Numbers, labels: NDArray[np.integer], scale: Numbers) -> Array:
     """Scores x (N, K), labels (N,), scale (N,) -> the gradient (N, K) of sum(scale · losses): equation (16)."""
-    onehot = np.eye(x.shape[1])[labels]
-    return np.asarray(float64(scale)[:, None] * (softmax(x) - onehot))
+    difference = softmax(x)
+    difference[np.arange(len(labels)), labels] -= 1
+    return np.asarray(float64(scale)[:, None] * difference)

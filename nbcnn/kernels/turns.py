@@ -12,6 +12,7 @@ from numba.extending import intrinsic
 
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.packs import add
+from nbcnn.kernels.sums import BLOCK
 
 SPINS = 2000
 """How often a kernel looks before it gives up, some 20 µs: longer waits are better slept through (worker.py)."""
@@ -87,17 +88,22 @@ def wait_in_turn(piece, turn):
 
 
 @kernel
-def add_in_turn(total, part, piece, turn, late):
+def add_in_turn(total, done, part, piece, turn, late):
     """total += part, both (size,), when it is the turn of piece[0]; then the next one's turn comes.
 
-    Piece 0 begins the sum, whatever the total was.
+    Piece 0 begins the sum, whatever the total was. More than BLOCK pieces are summed in blocks (sums.py): the total is
+    then that of the block, and ``done`` (size,) the sum of the blocks before it.
 
     ``late`` (1,) becomes 1, and nothing is added, where the turn does not come within SPINS looks; else 0.
     """
     late[0] = 1
     for _ in range(SPINS):
         if current(turn) == piece[0]:
-            if piece[0] == 0:
+            if piece[0] % BLOCK == 0:
+                if piece[0] == BLOCK:
+                    done[:] = total
+                elif piece[0] > BLOCK:
+                    add(done, total)
                 total[:] = 0
             add(total, part)
             late[0] = 0

@@ -61,7 +61,8 @@ def kernels(f: Any) -> dict[str, tuple[Any, tuple[Any, ...], int]]:
         problem = Conv2dProblem(*shape, dtype=str(f))  # type: ignore[arg-type]
         for side, block in (("forward", forward_block(problem)), ("grad_input", input_block(problem))):
             for steps in (1, 3):
-                plan = types.Tuple((tuples(int64, 6), tuples(int64, 3), tuples(int64, steps), tuples(int64, 4)))
+                parts = (tuples(int64, 6), tuples(int64, 3), tuples(int64, steps), tuples(int64, 4), tuples(int64, 6))
+                plan = types.Tuple(parts)
                 name = f"correlate, {side} of {problem.in_channels} to {problem.out_channels}, {steps} steps"
                 known[name] = (_blocks.correlate, (*weights, plan, typeof(block)), size(block))
         block = weight_block(problem)
@@ -78,11 +79,13 @@ def kernels(f: Any) -> dict[str, tuple[Any, tuple[Any, ...], int]]:
     known["pointwise, grad_input"] = (pointwise.mix, turned, size(block))
     known["linear, forward"] = (linear.forward, flat, 8)
     known["linear, grad_input"] = (linear.grad_input, (*flat[:2], array(f, 2), array(f, 1)), 8)
-    known["linear, grad_weight"] = (linear._eight_rows, (array(f, 2), array(f, 2), array(f, 2), int64, lanes(f)), 8)
+    known["linear, grad_weight"] = (linear._eight_rows, (array(f, 2), array(f, 2), array(f, 2), int64), 8)
     window = types.Tuple((PAIR, tuples(int64, 3), int64, PAIR, int64, PAIR))
     one = (array(f, 3), array(f, 4), array(f, 1), array(f, 2), window)
-    known["one image, two channels"] = (one_convolution.two_channels, one, 8)
-    known["one image, eight channels"] = (one_convolution.eight_channels, one, 8)
+    for channels, vectors in one_convolution.blocks(8, 8, str(f)):
+        block = tuple(range(channels)), tuple(range(vectors))
+        name = f"one image, {'few channels' if channels == 2 else 'many channels'}"
+        known[name] = (one_convolution.correlate, (*one, typeof(block)), channels * vectors)
     return known | {
         "the formula": (naive.forward, (*weights, array(f, 1), tuples(PAIR, 3)), 1),
     }
@@ -132,7 +135,7 @@ def test_pointwise_has_the_cache_fetch() -> None:
 
 def test_a_block_too_large_is_seen_to_spill() -> None:
     weights = (array(float32, 4), array(float32, 4), array(float32, 1), array(float32, 4))
-    plan = types.Tuple([types.UniTuple(int64, n) for n in (6, 3, 1, 4)])
+    plan = types.Tuple([types.UniTuple(int64, n) for n in (6, 3, 1, 4, 6)])
     large = (tuple(range(8)), tuple(range(5)))
     text = assembly(_blocks.correlate, *weights, plan, typeof(large))
     assert bool(spilled(text, 32)) == (vector_registers() == (32, 512))

@@ -10,6 +10,7 @@ from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import load, splat, store_part
 from nbcnn.kernels.one_image import OneImage
 from nbcnn.kernels.planes import lay_out, next_row, planes_of
+from nbcnn.kernels.sums import block_at, block_count, block_sizes
 
 
 def kernel_of(problem: Pool2dProblem, numbers: tuple[Any, ...]) -> OneImage:
@@ -32,16 +33,21 @@ def forward(x, y, work, numbers, window):
     divisors = work[planes.size : planes.size + P + LANES]
     for p in range(P if given == 0 else 0):
         divisors[p] = divisor(p // OW * SH - top, p % OW * SW - left, H, W, numbers)
+    zero, terms = splat(x.dtype.type(0)), (1, KH, KW)
+    block = block_sizes(terms)
     for c in range(C):
         for p in range(0, P, LANES):
-            s = splat(x.dtype.type(0))
-            d, hand = p, 0
-            for _ in range(KH):
-                for k in range(KW):
-                    s += load(planes, (c, k, d))
-                d, hand = next_row(d, hand, window)
-            s = s / load(divisors, (p,)) if given == 0 else s / given  # equation (7)
-            store_part(flat, (c, p), s, P - p)
+            s = total = zero
+            for n in range(block_count(terms, block)):
+                _, (a0, a1), (k0, k1) = block_at(n, terms, block)
+                d, hand = p, 0
+                for a in range(a1):
+                    for k in range(k0, k1 if a >= a0 else k0):
+                        s += load(planes, (c, k, d))
+                    d, hand = next_row(d, hand, window)
+                s, total = zero, s if n == 0 else total + s
+            total = total / load(divisors, (p,)) if given == 0 else total / given  # equation (7)
+            store_part(flat, (c, p), total, P - p)
 
 
 @kernel
@@ -49,12 +55,17 @@ def few_windows(x, y, work, numbers):
     """The same, one window after the other."""
     (KH, KW), (SH, SW), (top, _, left, _), _ = numbers
     C, H, W = x.shape
+    zero, terms = x.dtype.type(0), (1, KH, KW)
+    block = block_sizes(terms)
     for c in range(C):
         for i in range(y.shape[1]):
             for j in range(y.shape[2]):
                 r, q = i * SH - top, j * SW - left
-                s = x.dtype.type(0)
-                for a in range(max(r, 0), min(r + KH, H)):
-                    for k in range(max(q, 0), min(q + KW, W)):
-                        s += x[c, a, k]
-                y[c, i, j] = s / x.dtype.type(divisor(r, q, H, W, numbers))  # equation (7)
+                s = total = zero
+                for n in range(block_count(terms, block)):
+                    _, (a0, a1), (k0, k1) = block_at(n, terms, block)
+                    for a in range(max(r + a0, 0), min(r + a1, H)):
+                        for k in range(max(q + k0, 0), min(q + k1, W)):
+                            s += x[c, a, k]
+                    s, total = zero, s if n == 0 else total + s
+                y[c, i, j] = total / x.dtype.type(divisor(r, q, H, W, numbers))  # equation (7)

@@ -9,6 +9,7 @@ from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import load, splat, store
 from nbcnn.kernels.one_image import OneImage
 from nbcnn.kernels.registry import register
+from nbcnn.kernels.sums import BLOCK, block_at, block_count, block_sizes
 
 
 @kernel
@@ -16,16 +17,20 @@ def forward(x, y, work, numbers):
     """x (C, H, W) -> y (C, OH, OW); numbers: kernel size, stride, padding and how to count, see ``divisor``."""
     (KH, KW), (SH, SW), (top, _, left, _), _ = numbers
     C, H, W = x.shape[:3]
-    zero = splat(x.dtype.type(0))
+    zero, terms = splat(x.dtype.type(0)), (1, KH, KW)
+    block = block_sizes(terms)
     for c in range(C):
         for i in range(y.shape[1]):
             for j in range(y.shape[2]):
                 r, q = i * SH - top, j * SW - left
-                s = zero
-                for a in range(max(r, 0), min(r + KH, H)):
-                    for k in range(max(q, 0), min(q + KW, W)):
-                        s += load(x, (c, a, k))
-                store(y, (c, i, j), s / divisor(r, q, H, W, numbers))  # equation (7)
+                s = total = zero
+                for n in range(block_count(terms, block)):  # one, but for windows of more than 1024 pixels
+                    _, (a0, a1), (k0, k1) = block_at(n, terms, block)
+                    for a in range(max(r + a0, 0), min(r + a1, H)):
+                        for k in range(max(q + k0, 0), min(q + k1, W)):
+                            s += load(x, (c, a, k))
+                    s, total = zero, s if n == 0 else total + s
+                store(y, (c, i, j), total / divisor(r, q, H, W, numbers))  # equation (7)
 
 
 @kernel
@@ -33,6 +38,9 @@ def grad_input(x, y, dy, dx, work, numbers):
     """Every pixel of a window gets its share of dy; windows may overlap."""
     (KH, KW), (SH, SW), (top, _, left, _), _ = numbers
     C, H, W = dx.shape[:3]
+    if -(-KH // SH) * -(-KW // SW) > BLOCK:
+        from_many_windows(dy, dx, numbers)
+        return
     dx[:] = 0
     for c in range(C):
         for i in range(dy.shape[1]):
@@ -42,6 +50,29 @@ def grad_input(x, y, dy, dx, work, numbers):
                 for a in range(max(r, 0), min(r + KH, H)):
                     for k in range(max(q, 0), min(q + KW, W)):
                         store(dx, (c, a, k), load(dx, (c, a, k)) + share)
+
+
+@kernel
+def from_many_windows(dy, dx, numbers):
+    """The same, pixel by pixel, where so many windows meet one that its sum has to be taken in blocks."""
+    (KH, KW), (SH, SW), (top, _, left, _), _ = numbers
+    C, H, W = dx.shape[:3]
+    zero = splat(dx.dtype.type(0))
+    for c in range(C):
+        for r in range(H):
+            first_i, i_stop = max(0, -((KH - 1 - r - top) // SH)), min(dy.shape[1], (r + top) // SH + 1)
+            for q in range(W):
+                first_j, j_stop = max(0, -((KW - 1 - q - left) // SW)), min(dy.shape[2], (q + left) // SW + 1)
+                terms = (1, max(1, i_stop - first_i), max(1, j_stop - first_j))
+                block = block_sizes(terms)
+                s = total = zero
+                for n in range(block_count(terms, block)):
+                    _, (i0, i1), (j0, j1) = block_at(n, terms, block)
+                    for i in range(first_i + i0, min(first_i + i1, i_stop)):
+                        for j in range(first_j + j0, min(first_j + j1, j_stop)):
+                            s += load(dy, (c, i, j)) / divisor(i * SH - top, j * SW - left, H, W, numbers)
+                    s, total = zero, s if n == 0 else total + s
+                store(dx, (c, r, q), total)
 
 
 @kernel

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import lane_sum, load, splat, store
+from nbcnn.kernels.sums import block_at, block_count, block_sizes
 
 
 @kernel
@@ -24,9 +25,15 @@ def pad(x, frame, top, left):
 @kernel
 def bias_gradient(dy, db):
     """dy (O, OH, OW) -> db (O,), summed over pixels, then over the 16 images: equation (5)."""
+    terms = (1, dy.shape[1], dy.shape[2])
+    block = block_sizes(terms)
     for o in range(dy.shape[0]):
-        s = splat(dy.dtype.type(0))
-        for i in range(dy.shape[1]):
-            for j in range(dy.shape[2]):
-                s += load(dy, (o, i, j))
-        db[o] = lane_sum(s)
+        total = splat(dy.dtype.type(0))
+        for n in range(block_count(terms, block)):
+            _, (i0, i1), (j0, j1) = block_at(n, terms, block)
+            s = splat(dy.dtype.type(0))
+            for i in range(i0, i1):
+                for j in range(j0, j1):
+                    s += load(dy, (o, i, j))
+            total = s if n == 0 else total + s
+        db[o] = lane_sum(total)

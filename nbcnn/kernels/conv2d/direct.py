@@ -30,7 +30,12 @@ def forward(x, w, b, y, work, numbers):
     CG = w.shape[1]
     OG = w.shape[0] * CG // x.shape[0]
     frame = framed(x, work, padding)
-    plan = (y.shape[1], y.shape[2], 0, 1, 0, 1), (0, down, 0), steps, (top, top + H, left, left + W)
+    grid, inside, share = (
+        (y.shape[1], y.shape[2], 0, 1, 0, 1),
+        (top, top + H, left, left + W),
+        (*w.shape[2:], 0, 1, 0, 1),
+    )
+    plan = grid, (0, down, 0), steps, inside, share
     for g in range(x.shape[0] // CG):
         o, c = g * OG, g * CG
         correlate(frame[c : c + CG], w[o : o + OG], b[o : o + OG], y[o : o + OG], plan, block)
@@ -77,7 +82,10 @@ def grad_input(dy, w, dx, work, numbers):
             k0, k_step, KWp, j0 = phase(column + left, KW, stride[1], dilation[1])
             down, right = (H - row + stride[0] - 1) // stride[0], (W - column + stride[1] - 1) // stride[1]
             grid = (down, right, row, stride[0], column, stride[1])
-            plan = grid, (above + i0, 1, before + j0), steps, inside
+            # The formula takes its taps from the last on; so it counts them, and the last of the share comes first.
+            a_last, k_last = a0 + (KHp - 1) * a_step, k0 + (KWp - 1) * k_step
+            held = KH, KW, KH - 1 - a_last, a_step, KW - 1 - k_last, k_step
+            plan = grid, (above + i0, 1, before + j0), steps, inside, held
             share = turned[: CG * OG * KHp * KWp].reshape((CG, OG, KHp, KWp))
             for g in range(C // CG):
                 o, c = g * OG, g * CG

@@ -2,11 +2,13 @@
 
 Each group of channels has a product of its own. The matrix product is NumPy's, that is BLAS; the engine pins BLAS to
 one thread, since the packs are what is spread over threads. Costs KH·KW times the memory of x.
+
+BLAS takes its sums as it likes, some in a single accumulator. So long ones go to it in blocks (sums.py).
 """
 
 from __future__ import annotations
 
-from math import prod
+from math import isqrt, prod
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from nbcnn.kernels.cost import Cost, formula_cost
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import load, splat, store
 from nbcnn.kernels.registry import register
+from nbcnn.kernels.sums import BLOCK, block_at, block_count, block_sizes
 
 
 @kernel
@@ -41,6 +44,9 @@ def fold(columns, dx, numbers):
     (SH, SW), (DH, DW), (top, left) = numbers
     H, W = dx.shape[1:3]
     C, KH, KW, OH, OW = columns.shape[:5]
+    if KH * KW > BLOCK:
+        fold_many(columns, dx, numbers)
+        return
     dx[:] = 0
     for c in range(C):
         for a in range(KH):
@@ -50,6 +56,39 @@ def fold(columns, dx, numbers):
                         r, q = i * SH + a * DH - top, j * SW + k * DW - left
                         if 0 <= r < H and 0 <= q < W:
                             store(dx, (c, r, q), load(dx, (c, r, q)) + load(columns, (c, a, k, i, j)))
+
+
+@kernel
+def fold_many(columns, dx, numbers):
+    """The same, pixel by pixel, where so many entries may come from one that its sum has to be taken in blocks."""
+    (SH, SW), (DH, DW), (top, left) = numbers
+    C, KH, KW, OH, OW = columns.shape[:5]
+    terms = (1, KH, KW)
+    block = block_sizes(terms)
+    zero = splat(dx.dtype.type(0))
+    for c in range(C):
+        for r in range(dx.shape[1]):
+            for q in range(dx.shape[2]):
+                s = total = zero
+                for n in range(block_count(terms, block)):
+                    _, (a0, a1), (k0, k1) = block_at(n, terms, block)
+                    for a in range(a0, a1):
+                        i, i_rest = divmod(r + top - a * DH, SH)
+                        for k in range(k0, k1 if i_rest == 0 and 0 <= i < OH else k0):
+                            j, j_rest = divmod(q + left - k * DW, SW)
+                            if j_rest == 0 and 0 <= j < OW:
+                                s += load(columns, (c, a, k, i, j))
+                    s, total = zero, s if n == 0 else total + s
+                store(dx, (c, r, q), total)
+
+
+def multiply(u, v, out):
+    """out (G, M, N) = u (G, M, K) times v (G, K, N), in blocks of K."""
+    K = u.shape[2]
+    length = max(BLOCK, isqrt(K))
+    np.matmul(u[..., :length], v[:, :length], out=out)
+    for first in range(length, K, length):
+        out += np.matmul(u[..., first : first + length], v[:, first : first + length])
 
 
 @register("conv2d")
@@ -74,21 +113,21 @@ class Im2col(SimpleBackend):
         def forward(x, w, b, y, work):
             columns = work[:size].reshape(shape)
             unroll(x, columns, numbers)
-            np.matmul(w.reshape(G, O // G, taps), columns.reshape(G, taps, -1), out=y.reshape(G, O // G, -1))
+            multiply(w.reshape(G, O // G, taps), columns.reshape(G, taps, -1), y.reshape(G, O // G, -1))
             flat = y.reshape(O, -1)
             flat += b[:, None]
 
         def grad_input(dy, w, dx, work):
             columns = work[:size].reshape(shape)
             turned = w.reshape(G, O // G, taps).transpose(0, 2, 1)
-            np.matmul(turned, dy.reshape(G, O // G, -1), out=columns.reshape(G, taps, -1))
+            multiply(turned, dy.reshape(G, O // G, -1), columns.reshape(G, taps, -1))
             fold(columns, dx, numbers)
 
         def grad_weight(x, dy, dw, db, work):
             columns = work[:size].reshape(shape)
             unroll(x, columns, numbers)
             turned = columns.reshape(G, taps, -1).transpose(0, 2, 1)
-            np.matmul(dy.reshape(G, O // G, -1), turned, out=dw.reshape(G, O // G, taps))
+            multiply(dy.reshape(G, O // G, -1), turned, dw.reshape(G, O // G, taps))
             bias_gradient(dy, db)
 
         return WeightedKernels(forward, grad_input, grad_weight)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from nbcnn.kernels.contract import LANES, LinearProblem
 from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.lanes import load, load_columns, store
+from nbcnn.kernels.lanes import load, load_columns, splat, store
+from nbcnn.kernels.sums import block_length
 
 COLUMNS = 4
 
@@ -37,24 +38,61 @@ def forward(x, w, b, y, work):
 def sums(x, w, b, y):
     """Equation (8) for at least 16 outputs, 32 at once; the last 32 may be among those before, to the same bits."""
     O, F = w.shape
-    whole = F // COLUMNS * COLUMNS
+    if F < COLUMNS:
+        few_features(x, w, b, y)
+        return
+    length, zero = block_length(F), splat(w.dtype.type(0))
     for o in range(0, O, 2 * LANES):
         u, v = min(o, O - LANES), min(o + LANES, O - LANES)
         s, t = load(b, (u,)), load(b, (v,))
-        for f in range(0, whole, COLUMNS):
-            x0, x1, x2, x3 = x[f], x[f + 1], x[f + 2], x[f + 3]
-            w0, w1, w2, w3 = load_columns(w, (u, f))
-            s += w0 * x0
-            s += w1 * x1
-            s += w2 * x2
-            s += w3 * x3  # equation (8)
-            w0, w1, w2, w3 = load_columns(w, (v, f))
-            t += w0 * x0
-            t += w1 * x1
-            t += w2 * x2
-            t += w3 * x3
-        store(y, (u,), s)
-        store(y, (v,), t)
-    for o in range(O):
-        for f in range(whole, F):  # at most 3
+        if F <= length:
+            s, t = add_features(s, t, x, w, (u, v), (0, F))
+            store(y, (u,), s)
+            store(y, (v,), t)
+        else:
+            s_total, t_total = s, t
+            for f in range(0, F, length):
+                s, t = add_features(s, t, x, w, (u, v), (f, min(f + length, F)))
+                s_total, t_total = (s, t) if f == 0 else (s_total + s, t_total + t)
+                s, t = zero, zero
+            store(y, (u,), s_total)
+            store(y, (v,), t_total)
+
+
+@kernel
+def few_features(x, w, b, y):
+    """The same for less than four features, one output after the other."""
+    for o in range(w.shape[0]):
+        y[o] = b[o]
+        for f in range(w.shape[1]):
             y[o] += w[o, f] * x[f]
+
+
+@kernel
+def add_features(s, t, x, w, at, features):
+    """s and t, sums of 16 outputs from at[0] and from at[1] on, with the products of some features added."""
+    (u, v), (first, stop) = at, features
+    x = x[first:stop]  # so that the compiler knows that no index is negative
+    whole = x.size // COLUMNS * COLUMNS
+    for f in range(0, whole, COLUMNS):
+        x0, x1, x2, x3 = x[f], x[f + 1], x[f + 2], x[f + 3]
+        w0, w1, w2, w3 = load_columns(w, (u, first + f))
+        s += w0 * x0
+        s += w1 * x1
+        s += w2 * x2
+        s += w3 * x3  # equation (8)
+        w0, w1, w2, w3 = load_columns(w, (v, first + f))
+        t += w0 * x0
+        t += w1 * x1
+        t += w2 * x2
+        t += w3 * x3
+    rest, last = x.size - whole, stop - COLUMNS
+    if rest > 0:  # the last features, fewer than four: columns that begin earlier
+        _, w1, w2, w3 = load_columns(w, (u, last))
+        _, v1, v2, v3 = load_columns(w, (v, last))
+        if rest == 3:
+            s, t = s + w1 * x[whole], t + v1 * x[whole]
+        if rest >= 2:
+            s, t = s + w2 * x[x.size - 2], t + v2 * x[x.size - 2]
+        s, t = s + w3 * x[x.size - 1], t + v3 * x[x.size - 1]
+    return s, t

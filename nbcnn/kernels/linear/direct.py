@@ -1,89 +1,92 @@
 """The formula's sums in the formula's order, eight at once in registers: the same bits as ``naive``, faster.
 
-Sizes that are no multiple of the block repeat their last row, which writes the same number twice. For the weight's
-gradient the sum runs over images, so there the lanes hold 16 neighbouring features of one image instead.
+Long sums are taken in blocks (sums.py). Sizes that are no multiple of eight repeat their last row, which writes the
+same number twice. For the weight's gradient the sum runs over images, so there the lanes hold 16 neighbouring features
+of one image instead.
 """
 
 from __future__ import annotations
 
 from nbcnn.kernels.contract import LANES, LinearProblem, WeightedKernels
 from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.lanes import lane_sum, load, splat, store
+from nbcnn.kernels.lanes import (
+    add_products,
+    add_sums,
+    begin,
+    lane_sum,
+    load,
+    load_each,
+    numbers,
+    repeated,
+    spaced,
+    store_each,
+)
 from nbcnn.kernels.one_image import OneImage
 from nbcnn.kernels.registry import register
+from nbcnn.kernels.sums import block_length
+
+EIGHT, ONE = (0, 1, 2, 3, 4, 5, 6, 7), (0,)
+"""A block: eight sums of 16 images each."""
 
 
 @kernel
 def forward(x, w, b, y, work):
-    """x (F,), w (O, F), b (O,) -> y (O,)"""
-    O, F = w.shape
-    for o in range(0, O, 8):
-        o1, o2, o3, o4 = min(o + 1, O - 1), min(o + 2, O - 1), min(o + 3, O - 1), min(o + 4, O - 1)
-        o5, o6, o7 = min(o + 5, O - 1), min(o + 6, O - 1), min(o + 7, O - 1)
-        s0, s1, s2, s3 = splat(b[o]), splat(b[o1]), splat(b[o2]), splat(b[o3])
-        s4, s5, s6, s7 = splat(b[o4]), splat(b[o5]), splat(b[o6]), splat(b[o7])
-        for f in range(F):
-            xf = load(x, (f,))
-            s0 += xf * w[o, f]
-            s1 += xf * w[o1, f]
-            s2 += xf * w[o2, f]
-            s3 += xf * w[o3, f]
-            s4 += xf * w[o4, f]
-            s5 += xf * w[o5, f]
-            s6 += xf * w[o6, f]
-            s7 += xf * w[o7, f]  # equation (8)
-        store(y, (o,), s0)
-        store(y, (o1,), s1)
-        store(y, (o2,), s2)
-        store(y, (o3,), s3)
-        store(y, (o4,), s4)
-        store(y, (o5,), s5)
-        store(y, (o6,), s6)
-        store(y, (o7,), s7)
+    """x (F,), w (O, F), b (O,) -> y (O,): equation (8)"""
+    sums(x, w, b, y)
 
 
 @kernel
 def grad_input(dy, w, dx, work):
-    """dy (O,), w (O, F) -> dx (F,)"""
+    """dy (O,), w (O, F) -> dx (F,): the same with the weights turned, equation (9)"""
+    zeros = work[: dx.shape[0]]
+    zeros[:] = 0
+    sums(dy, w.T, zeros, dx)
+
+
+@kernel
+def sums(x, w, b, y):
+    """Equation (8), eight outputs at once."""
     O, F = w.shape
-    zero = splat(w.dtype.type(0))
-    for f in range(0, F, 8):
-        f1, f2, f3, f4 = min(f + 1, F - 1), min(f + 2, F - 1), min(f + 3, F - 1), min(f + 4, F - 1)
-        f5, f6, f7 = min(f + 5, F - 1), min(f + 6, F - 1), min(f + 7, F - 1)
-        s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = zero
-        for o in range(O):
-            do = load(dy, (o,))
-            s0 += do * w[o, f]
-            s1 += do * w[o, f1]
-            s2 += do * w[o, f2]
-            s3 += do * w[o, f3]
-            s4 += do * w[o, f4]
-            s5 += do * w[o, f5]
-            s6 += do * w[o, f6]
-            s7 += do * w[o, f7]  # equation (9)
-        store(dx, (f,), s0)
-        store(dx, (f1,), s1)
-        store(dx, (f2,), s2)
-        store(dx, (f3,), s3)
-        store(dx, (f4,), s4)
-        store(dx, (f5,), s5)
-        store(dx, (f6,), s6)
-        store(dx, (f7,), s7)
+    length, zeros, columns = block_length(F), repeated(w.dtype.type(0), EIGHT), y.reshape((O, 1, LANES))
+    for o in range(0, O, 8):
+        os = eight(o, O)
+        s = total = begin(numbers(b, (os,)), ONE)
+        if F <= length:
+            total = add_features(s, x, w, os, (0, F))
+        else:
+            for f in range(0, F, length):
+                s = add_features(s, x, w, os, (f, min(f + length, F)))
+                s, total = begin(zeros, ONE), s if f == 0 else add_sums(total, s)
+        store_each(columns, (os, ONE), total)
+
+
+@kernel
+def eight(n, size):
+    """n to n + 7, or from there on the last of ``size``, again and again."""
+    n1, n2, n3, n4 = min(n + 1, size - 1), min(n + 2, size - 1), min(n + 3, size - 1), min(n + 4, size - 1)
+    return n, n1, n2, n3, n4, min(n + 5, size - 1), min(n + 6, size - 1), min(n + 7, size - 1)
+
+
+@kernel
+def add_features(s, x, w, os, features):
+    """The block of sums s with the products of some features added."""
+    for f in range(features[0], features[1]):
+        s = add_products(s, numbers(w, (os, f)), load_each(x, (spaced(f, 1, ONE),)))
+    return s
 
 
 @kernel
 def grad_weight(x, dy, dw, db, work):
     """x (F,), dy (O,) -> dw (O, F), db (O,), summed over the 16 images in their order"""
     O, F = dw.shape
-    zero = splat(dw.dtype.type(0))
     turned = work[: LANES * F].reshape((LANES, F))
     for f in range(F):
         for l in range(LANES):
             turned[l, f] = x[f, l]
     for f in range(0, F - LANES + 1, LANES):
-        _eight_rows(turned, dy, dw, f, zero)
+        _eight_rows(turned, dy, dw, f)
     if F >= LANES and F % LANES:
-        _eight_rows(turned, dy, dw, F - LANES, zero)
+        _eight_rows(turned, dy, dw, F - LANES)
     for o in range(O):
         for f in range(F if F < LANES else 0):
             s = dw.dtype.type(0)
@@ -94,31 +97,16 @@ def grad_weight(x, dy, dw, db, work):
 
 
 @kernel
-def _eight_rows(turned, dy, dw, f, zero):
+def _eight_rows(turned, dy, dw, f):
     """Equation (10) for features f to f + 15, 8 outputs at once; ``turned`` is x as (16 images, F)."""
     O = dw.shape[0]
+    zeros = repeated(dw.dtype.type(0), EIGHT)
     for o in range(0, O, 8):
-        o1, o2, o3, o4 = min(o + 1, O - 1), min(o + 2, O - 1), min(o + 3, O - 1), min(o + 4, O - 1)
-        o5, o6, o7 = min(o + 5, O - 1), min(o + 6, O - 1), min(o + 7, O - 1)
-        s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = zero
+        os = eight(o, O)
+        s = begin(zeros, ONE)
         for l in range(LANES):
-            xl = load(turned, (l, f))
-            s0 += xl * dy[o, l]
-            s1 += xl * dy[o1, l]
-            s2 += xl * dy[o2, l]
-            s3 += xl * dy[o3, l]
-            s4 += xl * dy[o4, l]
-            s5 += xl * dy[o5, l]
-            s6 += xl * dy[o6, l]
-            s7 += xl * dy[o7, l]
-        store(dw, (o, f), s0)
-        store(dw, (o1, f), s1)
-        store(dw, (o2, f), s2)
-        store(dw, (o3, f), s3)
-        store(dw, (o4, f), s4)
-        store(dw, (o5, f), s5)
-        store(dw, (o6, f), s6)
-        store(dw, (o7, f), s7)
+            s = add_products(s, numbers(dy, (os, l)), load_each(turned, (l, spaced(f, LANES, ONE))))
+        store_each(dw, (os, spaced(f, LANES, ONE)), s)
 
 
 @register("linear")
@@ -130,7 +118,7 @@ class Direct:
         return None
 
     def workspace(self, problem: LinearProblem) -> int:
-        """The input with its axes exchanged."""
+        """The input with its axes exchanged; zeros in place of a bias are fewer."""
         return problem.in_features * LANES
 
     def build(self, problem: LinearProblem) -> WeightedKernels:

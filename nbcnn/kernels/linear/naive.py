@@ -1,4 +1,4 @@
-"""The formula itself, loop for loop."""
+"""The formula itself, loop for loop; sums of more than some thousand terms in blocks, as sums.py cuts them."""
 
 from __future__ import annotations
 
@@ -6,28 +6,35 @@ from nbcnn.kernels.contract import LinearProblem, SimpleBackend, WeightedKernels
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import LANES, lane_sum, load, splat, store
 from nbcnn.kernels.registry import register
+from nbcnn.kernels.sums import block_length
 
 
 @kernel
 def forward(x, w, b, y, work):
     """x (F,), w (O, F), b (O,) -> y (O,)"""
     O, F = w.shape
+    zero, length = splat(w.dtype.type(0)), block_length(F)
     for o in range(O):
-        s = splat(b[o])
-        for f in range(F):
-            s += load(x, (f,)) * w[o, f]  # equation (8)
-        store(y, (o,), s)
+        s = total = splat(b[o])
+        for first in range(0, F, length):
+            for f in range(first, min(first + length, F)):
+                s += load(x, (f,)) * w[o, f]  # equation (8)
+            s, total = zero, s if first == 0 else total + s
+        store(y, (o,), total)
 
 
 @kernel
 def grad_input(dy, w, dx, work):
     """dy (O,), w (O, F) -> dx (F,)"""
     O, F = w.shape
+    zero, length = splat(w.dtype.type(0)), block_length(O)
     for f in range(F):
-        s = splat(w.dtype.type(0))
-        for o in range(O):
-            s += load(dy, (o,)) * w[o, f]  # equation (9)
-        store(dx, (f,), s)
+        s = total = zero
+        for first in range(0, O, length):
+            for o in range(first, min(first + length, O)):
+                s += load(dy, (o,)) * w[o, f]  # equation (9)
+            s, total = zero, s if first == 0 else total + s
+        store(dx, (f,), total)
 
 
 @kernel

@@ -1,4 +1,7 @@
-"""The logarithm of softmax, straight from the scores: a probability too small for a float still has its logarithm."""
+"""The logarithm of softmax, straight from the scores: a probability too small for a float still has its logarithm.
+
+Sums over many classes are taken in blocks, as sums.py cuts them.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +12,22 @@ from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import exp, lane, load, maximum, splat, store
 from nbcnn.kernels.one_image import OneImage
 from nbcnn.kernels.registry import register
+from nbcnn.kernels.sums import block_length
 
 
 @kernel
 def forward(x, y, work):
     """scores x (K,) -> logarithms y (K,) of their probabilities"""
     K = x.shape[0]
+    length, zero = block_length(K), splat(x.dtype.type(0))
     largest = load(x, (0,))
     for k in range(1, K):
         largest = maximum(largest, load(x, (k,)))
-    total = splat(x.dtype.type(0))
-    for k in range(K):
-        total += exp(load(x, (k,)) - largest)
+    s = total = zero
+    for first in range(0, K, length):
+        for k in range(first, min(first + length, K)):
+            s += exp(load(x, (k,)) - largest)
+        s, total = zero, total + s
     store(y, (0,), total)
     for l in range(LANES):
         y[0, l] = log(y[0, l])
@@ -33,12 +40,15 @@ def forward(x, y, work):
 def one_image(x, y, work):
     """The same for one image's scores x (K,): all lanes hold the same number, for the sum has its order."""
     K = x.shape[0]
+    length, zero = block_length(K), splat(x.dtype.type(0))
     largest = splat(x[0])
     for k in range(1, K):
         largest = maximum(largest, splat(x[k]))
-    total = splat(x.dtype.type(0))
-    for k in range(K):
-        total += exp(splat(x[k]) - largest)
+    s = total = zero
+    for first in range(0, K, length):
+        for k in range(first, min(first + length, K)):
+            s += exp(splat(x[k]) - largest)
+        s, total = zero, total + s
     log_total = x.dtype.type(log(lane(total, 0)))
     for k in range(K):
         y[k] = (x[k] - lane(largest, 0)) - log_total  # equation (28)
@@ -48,11 +58,14 @@ def one_image(x, y, work):
 def grad_input(x, y, dy, dx, work):
     """dx_k = dy_k - e**y_k · sum of dy"""
     K = y.shape[0]
-    s = splat(y.dtype.type(0))
+    length, zero = block_length(K), splat(y.dtype.type(0))
+    s = total = zero
+    for first in range(0, K, length):
+        for k in range(first, min(first + length, K)):
+            s += load(dy, (k,))
+        s, total = zero, total + s
     for k in range(K):
-        s += load(dy, (k,))
-    for k in range(K):
-        store(dx, (k,), load(dy, (k,)) - exp(load(y, (k,))) * s)
+        store(dx, (k,), load(dy, (k,)) - exp(load(y, (k,))) * total)
 
 
 @register("log_softmax")

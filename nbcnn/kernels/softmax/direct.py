@@ -1,4 +1,7 @@
-"""Softmax over the classes of each image; the largest score is subtracted first, so that nothing can overflow."""
+"""Softmax over the classes of each image; the largest score is subtracted first, so that nothing can overflow.
+
+Sums over many classes are taken in blocks, as sums.py cuts them.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +10,24 @@ from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import exp, lane, load, maximum, splat, store
 from nbcnn.kernels.one_image import OneImage
 from nbcnn.kernels.registry import register
+from nbcnn.kernels.sums import block_length
 
 
 @kernel
 def forward(x, y, work):
     """scores x (K,) -> probabilities y (K,)"""
     K = x.shape[0]
+    length, zero = block_length(K), splat(x.dtype.type(0))
     largest = load(x, (0,))
     for k in range(1, K):
         largest = maximum(largest, load(x, (k,)))
-    total = splat(x.dtype.type(0))
-    for k in range(K):
-        e = exp(load(x, (k,)) - largest)
-        total += e
-        store(y, (k,), e)
+    s = total = zero
+    for first in range(0, K, length):
+        for k in range(first, min(first + length, K)):
+            e = exp(load(x, (k,)) - largest)
+            s += e
+            store(y, (k,), e)
+        s, total = zero, total + s
     for k in range(K):
         store(y, (k,), load(y, (k,)) / total)  # equation (14)
 
@@ -29,14 +36,17 @@ def forward(x, y, work):
 def one_image(x, y, work):
     """The same for one image's scores x (K,): all lanes hold the same number, for the sum has its order."""
     K = x.shape[0]
+    length, zero = block_length(K), splat(x.dtype.type(0))
     largest = splat(x[0])
     for k in range(1, K):
         largest = maximum(largest, splat(x[k]))
-    total = splat(x.dtype.type(0))
-    for k in range(K):
-        e = exp(splat(x[k]) - largest)
-        total += e
-        y[k] = lane(e, 0)
+    s = total = zero
+    for first in range(0, K, length):
+        for k in range(first, min(first + length, K)):
+            e = exp(splat(x[k]) - largest)
+            s += e
+            y[k] = lane(e, 0)
+        s, total = zero, total + s
     for k in range(K):
         y[k] /= lane(total, 0)  # equation (14)
 
@@ -45,12 +55,15 @@ def one_image(x, y, work):
 def grad_input(x, y, dy, dx, work):
     """dx_k = y_k dy_k - y_k (sum of y dy): the difference of the factors may overflow where y_k is 0, and 0·∞ is NaN"""
     K = y.shape[0]
-    s = splat(y.dtype.type(0))
-    for k in range(K):
-        s += load(y, (k,)) * load(dy, (k,))
+    length, zero = block_length(K), splat(y.dtype.type(0))
+    s = total = zero
+    for first in range(0, K, length):
+        for k in range(first, min(first + length, K)):
+            s += load(y, (k,)) * load(dy, (k,))
+        s, total = zero, total + s
     for k in range(K):
         p = load(y, (k,))
-        store(dx, (k,), p * load(dy, (k,)) - p * s)
+        store(dx, (k,), p * load(dy, (k,)) - p * total)
 
 
 @register("softmax")
