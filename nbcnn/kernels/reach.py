@@ -152,9 +152,7 @@ class Reach:
         if isinstance(thing, types.Type):  # its attributes have a number that each process gives it
             yield repr(thing)
             return
-        if type(thing).__module__.startswith(
-            "numba."
-        ):  # a ufunc, a callback, ...: by what it was made of
+        if type(thing).__module__.startswith("numba."):  # a ufunc, a callback, ...: by what it was made of
             inner = getattr(thing, "_dispatcher", thing)
             made = [getattr(inner, name, None) for name in ("py_func", "_defn", "_pyfunc")]
             functions = [self._word(one) for one in made if isinstance(one, FunctionType)]
