@@ -114,14 +114,32 @@ def test_the_page_can_be_followed(folder: Path, site: Path) -> None:
 
 MISTAKES = {
     "`loda(x, …)`": ("load(x, (first + c, r, q)) * w", "loda(x, (first + c, r, q)) * w"),
+    "`x[first + c, r, q] * …`": ("load(x, (first + c, r, q)) * w", "x[first + c, r, q] * w"),
+    "`0.5 * load(x, …)`": ("load(x, (first + c, r, q)) * w", "0.5 * load(x, (first + c, r, q)) * w"),
     "`y[o, i, j, 0] = s`": ("store(y, (o, i, j), s)", "y[o, i, j, 0] = s"),
     "`def forward(x, w, y, work, numbers)`": (
         "def forward(x, w, b, y, work, numbers)",
         "def forward(x, w, y, work, numbers)",
     ),
+    "a function without `@kernel` is called": (
+        "@kernel\ndef forward",
+        "def helper(v): ...\n@kernel\ndef forward",
+        "load(x, (first + c, r, q)) * w",
+        "helper(load(x, (first + c, r, q))) * w",
+    ),
+    "a global that is counted up": ("    stride, padding", "    global calls; calls += 1; stride, padding"),
+    "`def forward(x, w, b, y, work, numbers=None)`": (
+        "def forward(x, w, b, y, work, numbers)",
+        "def forward(x, w, b, y, work, numbers=None)",
+    ),
     "`workspace` without `return`": ("        return 0\n", ""),
     "the file is called `direct.py`": ("", ""),
 }
+
+
+def batched(words: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Old and new in turn, in pairs."""
+    return list(zip(words[::2], words[1::2], strict=True))
 
 
 @pytest.mark.jit
@@ -130,7 +148,9 @@ def test_mistakes_are_told_as_the_page_says(folder: Path, mistake: str) -> None:
     row = re.search(rf"^\| {re.escape(mistake)} \| `(.*)` \|$", PAGE, re.M)
     assert row
     wanted = "^" + ".*".join(re.escape(part) for part in row[1].split("…")) + "$"
-    text = (TEMPLATES / "backend.py").read_text().replace(*MISTAKES[mistake])
+    text = (TEMPLATES / "backend.py").read_text()
+    for old, new in batched(MISTAKES[mistake]):
+        text = text.replace(old, new)
     name = "direct.py" if "direct.py" in mistake else "my_conv.py"
     with pytest.raises(PluginError) as caught:
         load_plugin(write(folder / name, text))

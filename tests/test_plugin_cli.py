@@ -231,18 +231,24 @@ def test_a_run_json_can_not_write_to_the_terminal() -> None:
         assert told_of("taps", run).endswith(", or load the plugin that has it with --plugin FILE")
 
 
-def test_another_version_of_a_runs_plugin_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = write(folder / "taps.py", BACKEND)
+def test_another_version_of_a_runs_plugin_is_told(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(folder)
+    write(folder / "taps_part.py", "PART = 1\n")
+    file = write(folder / "taps.py", "import taps_part\n" + BACKEND)
     write(folder / "small.yaml", SMALL.replace("mini", "fashion-mnist-mini"))
     given = ("--plugin", file, "--backend", "conv2d=taps")
     call(capsys, "train", "small.yaml", *given, "--out", "run")
     call(capsys, "eval", "run", "--plugin", file)
-    write(file, BACKEND + "# changed\n")
-    with warnings.catch_warnings():
-        warnings.simplefilter("always")
-        with pytest.raises(SystemExit):
-            main(["eval", "run", "--plugin", "taps.py"])
-    assert "warning: run was made with another version of the plugin taps than taps.py\n" in capsys.readouterr().err
+    for changed, text in (("taps_part.py", "PART = 100\n"), ("taps.py", BACKEND)):
+        write(folder / changed, text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            with pytest.raises(SystemExit):
+                main(["eval", "run", "--plugin", "taps.py"])
+        told = capsys.readouterr().err
+        assert "warning: run was made with another version of the plugin taps than taps.py\n" in told
 
 
 def suggested(told: str) -> list[list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -13,8 +14,9 @@ import pytest
 from plugin_files import BACKEND, COMPILED, ROOT, empty_folder, nbcnn, write  # noqa: F401 (a fixture)
 
 import nbcnn as package
-from nbcnn import functional, load_plugin
+from nbcnn import choices, functional, load_plugin
 from nbcnn.errors import ConfigError, PluginError
+from nbcnn.kernels.registry import backend as backend_of
 from nbcnn.kernels.registry import backend_names, file_of
 from nbcnn.layers import LAYERS
 from nbcnn.plugins import installed_plugins, load_environment, loaded_plugins, places
@@ -64,6 +66,28 @@ def test_an_edited_file_loaded_again_replaces_what_it_registered(folder: Path) -
     assert forward("other") == [7, 21]
     assert "mine" not in backend_names("conv2d")
     assert len(loaded_plugins()) == 1
+
+
+def test_a_helper_beside_a_plugin_belongs_to_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    write(folder / "factors.py", "FACTOR = 2\n")
+    text = COMPILED.replace("* 2", "* FACTOR").replace(
+        "from nbcnn import", "from factors import FACTOR\nfrom nbcnn import"
+    )
+    plugin = load_plugin(write(folder / "mine.py", text))
+    assert forward("mine") == [2, 6]
+    question = choices._text_digests(type(backend_of("conv2d", "mine")))
+    digest = hashlib.sha256((folder / "factors.py").read_bytes()).hexdigest()
+    assert plugin.record()["helpers"] == {"factors": digest}
+    assert digest in question
+    assert load_plugin("mine.py") is plugin
+    write(folder / "factors.py", "FACTOR = 5\n")
+    assert load_plugin("mine.py") != plugin
+    assert forward("mine") == [5, 15]
+    assert choices._text_digests(type(backend_of("conv2d", "mine"))) != question
+    assert len(loaded_plugins()) == 1
+    sys.modules.pop("factors")
 
 
 SCRIPT = """

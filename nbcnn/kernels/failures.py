@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 import threading
 from collections.abc import Callable
 from functools import wraps
 
 from nbcnn.errors import KernelError, shown
+from nbcnn.kernels.remedies import remedy
+from nbcnn.kernels.statements import Statement
 
 _NESTED = threading.local()
+_WITHOUT_LINE = {"The 'with": "with", "np.dot and @": "product"}
 _STEP = re.compile(r"^Failed in \w+ mode pipeline \(step: .*\)\n", re.MULTILINE)
 
 
@@ -43,22 +45,39 @@ def nested() -> bool:
 
 
 def explanation(function: Callable[..., object], error: Exception) -> str:
-    """``my_conv.py:12: forward: name 'facotr' is not defined``; the line is the innermost of the kernel's own file."""
+    """``my_conv.py:12: forward: name 'facotr' is not defined``; the line is the innermost of the kernel's own file.
+
+    Where we know what to write instead, that follows.
+    """
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
-    file = inspect.getfile(function)
+    file = function.__code__.co_filename
     line = _line(function, file, text, error)
-    return f"{shown(file)}:{line}: {_at(function, line)}: {_sentence(text, error)}"
+    inner, sentence = _at(function, line), _sentence(text, error)
+    statement = Statement(inner, line)
+    if unnamed := next((what for start, what in _WITHOUT_LINE.items() if sentence.startswith(start)), None):
+        line = statement.line_of(unnamed)
+    what = remedy(sentence, statement)
+    return f"{shown(file)}:{line}: {inner.__code__.co_name}: {sentence}{f'; {what}' if what else ''}"
 
 
 def _sentence(text: str, error: Exception) -> str:
     text = _STEP.sub("", text).strip()
-    found = re.search(r"No implementation of function Function\(<.*?(\w+)>\) found .*?>>> (.*?)\n", text, re.DOTALL)
+    found = re.match(r"No implementation of function Function\(.*?\) found .*?>>> (\w+)(\(.*?\))\s*\n", text, re.DOTALL)
     if found:
-        specific = re.search(r"raised a specific error:\s*\w+: (.*)", text)
-        stored = "; lanes are written with store(y, index, v)" if found[1] == "setitem" and "lanes(" in found[2] else ""
-        return _types(specific[1] if specific else f"{found[1]} can't be used so: {found[2]}{stored}")
-    first = text.partition("\n")[0].removesuffix(" Raised from None").replace("..", ".").rstrip(" .:")
+        call = found[1] + found[2]
+        specific = re.search(r"raised a specific error:\s*\w+: (.*)", text) if "lanes(" not in call else None
+        return _types(specific[1] if specific else f"{found[1]} can't be used so: {call}")
+    first = text.partition("\n")[0].partition(" Raised from ")[0].replace("..", ".").rstrip(" .:")
+    if first.startswith("scipy ") and "linear algebra" in first:
+        return "np.dot and @ need SciPy within kernels, and a BLAS whose bits depend on its threads"
+    if found := re.match(r"The use of a reflected list.* type, assigned to variable '(\w+)' in globals", first):
+        return f"{found[1]} is a list outside of the kernel, which would have to be a constant"
+    if found := re.match(r"(\w+)\(\) takes (\d+) positional arguments? but (\d+)", first):
+        return f"{found[1]}() takes {int(found[2]) - 1} arguments, {int(found[3]) - 1} were given"  # one is Numba's own
     first = re.sub(r"^(\w+Error|The compiler failed to analyze the bytecode)[:.] ", "", first)
+    first = re.sub(
+        r"^Cannot bind 'args=.*' to signature '(.*)' due to \"TypeError: (.*)\"", r"\2; what is called takes \1", first
+    )
     first = re.sub(r", defined at .* \(\d+\)$", "", first)
     first = re.sub(r" for '\$[^']*'$", "", re.sub(r"'(\w+)\.\d+'", r"'\1'", first))  # Numba's numbers of variables
     return _types(first) or type(error).__name__
@@ -66,6 +85,7 @@ def _sentence(text: str, error: Exception) -> str:
 
 def _types(sentence: str) -> str:
     """Without what only Numba's authors ask for."""
+    sentence = re.sub(r"type Module\(<module '([\w.]+)'.*?>\)", r"module \1", sentence)
     return re.sub(r"Literal\[(\w+)\]\((.*?)\)", r"\1 \2", sentence)
 
 
@@ -79,21 +99,23 @@ def _line(function: Callable[..., object], file: str, text: str, error: Exceptio
     place = getattr(error, "loc", None)
     if place is not None and place.filename == file:
         return int(place.line)
-    lines, first = inspect.getsourcelines(function)
-    word = re.search(r"attribute '(\w+)'|^(\w+)\(\) ", text)
-    wanted = re.compile(rf"\.{word[1]}\b" if word[1] else rf"\b{word[2]}\(") if word else None
-    return next((first + k for k, line in enumerate(lines) if wanted and wanted.search(line)), first)
+    statement = Statement(function, function.__code__.co_firstlineno)
+    if word := re.match(r"(\w+)\(\) (?:takes|missing)", _STEP.sub("", text).strip()):
+        return statement.line_of_call(word[1])
+    attribute = re.search(r"attribute '(\w+)'", text)
+    return statement.line_of_attribute(attribute[1]) if attribute else statement.line
 
 
-def _at(function: Callable[..., object], line: int) -> str:
-    """The name of the function of this file that a line is in: the kernel's own, or that of a callee."""
+def _at(function: Callable[..., object], line: int) -> Callable[..., object]:
+    """The function of this file that a line is in: the kernel's own, or a callee."""
     for thing in function.__globals__.values():
-        code = getattr(getattr(thing, "py_func", thing), "__code__", None)
+        inner = getattr(thing, "py_func", thing)
+        code = getattr(inner, "__code__", None)
         if code is not None and code.co_filename == function.__code__.co_filename:
             lines = [number for _, _, number in code.co_lines() if number is not None]
             if min(lines) <= line <= max(lines):
-                return str(code.co_name)
-    return function.__name__
+                return inner
+    return function
 
 
 def _name(file: str) -> str:

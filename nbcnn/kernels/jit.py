@@ -34,6 +34,7 @@ from numba.core.serialize import dumps
 from nbcnn.kernels.digest import fingerprint
 from nbcnn.kernels.failures import explaining, nested
 from nbcnn.kernels.ledger import LEDGER, Compiled, announce, enter
+from nbcnn.kernels.signatures import check_function
 from nbcnn.kernels.store import cache_folder, damaged, fetch, keep
 
 _ADDRESS = re.compile(r"\bat 0x|#[0-9a-f]{8,}")
@@ -51,11 +52,15 @@ if hasattr(os, "register_at_fork"):
     )
 
 
-def kernel(function):
+def kernel(function=None, *arguments, **options):
     """Compile ``function`` at its first call; under NUMBA_DISABLE_JIT=1 return it unchanged.
 
-    Code that can't be compiled raises KernelError: file, line, kernel, and the one sentence that matters.
+    Numba takes what names outside of the function stand for when it compiles; what they stand for afterwards, the
+    compiled kernel does not see. Code that can't be compiled raises KernelError: file, line, kernel, the one sentence
+    that matters, and where we know it, what to write instead. So does what is no plain function of positional
+    arguments: a default, a signature or options of its own, a method, a generator, ...
     """
+    check_function(function, arguments, options)
     if numba.config.DISABLE_JIT:
         return function
     dispatcher = numba.njit(**OPTIONS)(_copied(function))
@@ -132,7 +137,7 @@ class KernelCache(_Cache):
     def __init__(self, dispatcher) -> None:
         self._function = dispatcher.py_func
         self._qualname = self._function.__qualname__
-        self._name = f"{self._function.__module__}.{self._function.__name__}"
+        self._name = f"{self._function.__module__}.{self._function.__name__.strip('<>')}"  # <lambda> is no file's name
         self._begun: dict[object, _Begun] = {}  # by signature
 
     cache_path = property(lambda self: str(cache_folder()))

@@ -14,6 +14,7 @@ from nbcnn.errors import KernelError, NbcnnError, shown
 from nbcnn.kernels.contract import Fixed, LossKernels, PlainKernels, WeightedKernels
 from nbcnn.kernels.cost import Cost
 from nbcnn.kernels.one_image import OneImage
+from nbcnn.kernels.remedies import remedy_by_words
 
 ARGUMENTS: dict[type, dict[str, tuple[str, ...]]] = {
     WeightedKernels: {
@@ -136,6 +137,8 @@ def failure(backend: Any, name: str, error: BaseException) -> KernelError:
     line = next((n for f, n in _lines(error) if f == _file(kind)), None)
     place = where(getattr(kind, name, kind), kind) if line is None else f"{shown(_file(kind))}:{line}"
     said = f": {error}" if str(error) else ""
+    if what := remedy_by_words(str(error)):  # of a kernel that runs as Python, under NUMBA_DISABLE_JIT=1
+        said += f"; {what}"
     return KernelError(f"{place}: {kind.__name__}: {name} failed: {type(error).__name__}{said}")
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import re
 import sys
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -90,8 +91,11 @@ def _why(error: BaseException, place: str, files: list[str]) -> str:
     lines = [(shown(file), line) for file, line in _frames(error) if file in files]
     if lines:
         place = f"{lines[-1][0]}:{lines[-1][1]}"
-    if isinstance(error, NbcnnError):  # one of ours says where it is, mostly at this very line
-        return str(error) if str(error).startswith(place) else f"{place}: {error}"
+    if isinstance(error, NbcnnError):  # one of ours says where it is, mostly in this very file
+        placed = str(error).startswith(place) or any(
+            re.match(rf"{re.escape(shown(file))}:\d", str(error)) for file in files
+        )
+        return str(error) if placed else f"{place}: {error}"
     if isinstance(error, ModuleNotFoundError) and error.name:
         return f"{place}: no module {error.name} is installed in {sys.prefix}; install it, or do without"
     if isinstance(error, SystemExit):

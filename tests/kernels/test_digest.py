@@ -183,7 +183,8 @@ def test_what_is_closed_over_counts() -> None:
     assert closed_over(3)(5) == 15
     assert closed_over(4)(5) == 20
     # What can't be told apart by its content is told apart by its place in memory: compiled anew, but never mixed up.
-    some, other = (fingerprint(closed_over(object()).py_func, {}) for _ in range(2))
+    things = object(), object()
+    some, other = (fingerprint(closed_over(thing).py_func, {}) for thing in things)
     assert some.digest != other.digest
     assert not some.lasting and not other.lasting
     assert fingerprint(closed_over(3).py_func, {}).lasting

@@ -323,3 +323,28 @@ def test_compilation_is_announced_and_loading_is_not(cache: Path) -> None:
         kernel(_one_more)(1)
     kernel(_one_more)(1.5)
     assert told == [("_one_more", 1), ("_one_more", 0)]
+
+
+def test_what_stands_for_something_else_by_now_is_compiled_so_and_not_kept(cache: Path, tmp_path: Path) -> None:
+    """Numba keeps what names stood for at each compilation: another signature, or a caller, may get old and new."""
+    names: dict[str, Any] = {"FACTOR": 2, "__name__": "changing"}
+    exec("def scaled(x):\n    return x * FACTOR\ndef called(x):\n    return scaled(x) + x * FACTOR\n", names)
+    names["scaled"] = scaled = kernel(names["scaled"])
+    called = kernel(names["called"])
+    assert scaled(1) == 2
+    names["FACTOR"] = 3
+    assert (scaled(1), scaled(1.5)) == (2, 4.5)  # the first is compiled already
+    assert called(1) == 2 + 3
+    assert [path.name.partition("-")[0] for path in cache.iterdir()] == ["changing.scaled"]
+    # Where they stand for that from the beginning, it is right.
+    exec("def called(x):\n    return scaled(x) + x * FACTOR\ndef scaled(x):\n    return x * FACTOR\n", names)
+    names["scaled"] = kernel(names["scaled"])
+    assert kernel(names["called"])(1) == 3 + 3
+    assert len(list(cache.iterdir())) == 3
+
+
+def test_a_function_that_is_an_argument_is_not_kept(cache: Path) -> None:
+    """Numba tells it by its place in memory, where another process may have another function."""
+    apply = kernel(lambda f, x: f(x))
+    assert apply(kernel(_one_more), 1) == 2
+    assert [path.name.rpartition("-")[0].rpartition(".")[2] for path in cache.iterdir()] == ["_one_more"]

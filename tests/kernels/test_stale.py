@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -131,14 +132,16 @@ NOT_KEPT = {"itself, by way of another"}
 LAYOUTS = {name: {"main": HEAD + text} for name, text in ONE_FILE.items()} | SEVERAL | PLUGINS
 
 PROGRAM = """
-import hashlib, importlib, json, sys
+import hashlib, importlib, json, pkgutil, sys
 from pathlib import Path
+import nbcnn.kernels
+from nbcnn.kernels.digest import fingerprint
+from nbcnn.kernels.jit import OPTIONS, is_kernel
 from nbcnn.kernels.ledger import LEDGER
 from nbcnn.plugins.modules import module_name, run_file
 
 found = {}
 for name, folder in json.loads(sys.argv[1]).items():
-    print(name, file=sys.stderr, flush=True)
     path, before = Path(folder) / "main.py", len(LEDGER)
     if "plugin" in name:
         sys.path.insert(0, folder)
@@ -150,7 +153,12 @@ for name, folder in json.loads(sys.argv[1]).items():
         module = importlib.import_module(f"{path.parent.name}.main")
     answer = float(module.answer(1.0))
     found[name] = answer, [line.how for line in LEDGER[before:] if not line.on_the_way]
-print(json.dumps(found))
+built_in = {}
+for module in pkgutil.walk_packages(nbcnn.kernels.__path__, "nbcnn.kernels."):
+    for name, thing in vars(importlib.import_module(module.name)).items():
+        if is_kernel(thing):
+            built_in[f"{module.name}.{name}"] = fingerprint(thing.py_func, OPTIONS)
+print(json.dumps([found, built_in]))
 """
 
 
@@ -166,18 +174,24 @@ def write(folder: Path, layout: dict[str, str], number: int, package: str) -> No
     (folder / "number.txt").write_text(str(number))
 
 
-def run(folders: dict[str, Path], cache: Path) -> dict[str, tuple[float, list[str]]]:
+class Found(NamedTuple):
+    """What a process answered: by layout the number, and how it came to the code; fingerprints of built-in kernels."""
+
+    answers: dict[str, tuple[float, list[str]]]
+    built_in: dict[str, tuple[str, bool]]
+
+
+def run(folders: dict[str, Path], cache: Path) -> Found:
     settings = {**os.environ, "NBCNN_CACHE_DIR": str(cache)}
     command = [sys.executable, "-c", PROGRAM, json.dumps({name: str(folder) for name, folder in folders.items()})]
     done = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
-    found: dict[str, tuple[float, list[str]]] = json.loads(done.stdout)
-    return found
+    return Found(*json.loads(done.stdout))
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, tuple[float, list[str]]]]:
-    """By layout what three processes answered, and how they came to the code: before, again, and after the edit."""
+def found(tmp_path_factory: pytest.TempPathFactory) -> list[Found]:
+    """Of three processes: before, again, and after the edit."""
     base, results = tmp_path_factory.mktemp("layouts"), []
     folders = {name: base / f"layout_{number}" for number, name in enumerate(LAYOUTS)}
     for number in (1, 1, 2):
@@ -189,10 +203,15 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, tuple[floa
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
-def test_an_edit_is_seen_and_what_is_unchanged_is_not_compiled_again(
-    name: str, found: list[dict[str, tuple[float, list[str]]]]
-) -> None:
-    before, again, after = (answers[name] for answers in found)
+def test_an_edit_is_seen_and_what_is_unchanged_is_not_compiled_again(name: str, found: list[Found]) -> None:
+    before, again, after = (one.answers[name] for one in found)
     assert before == [1.0, ["compiled"]]
     assert again == [1.0, ["compiled" if name in NOT_KEPT else "loaded"]]
     assert after == [2.0, ["compiled"]]
+
+
+def test_built_in_kernels_have_the_same_fingerprints_in_every_process(found: list[Found]) -> None:
+    one, other, _ = (process.built_in for process in found)
+    assert len(one) > 100
+    assert one == other
+    assert [name for name, (_, lasting) in one.items() if not lasting] == []

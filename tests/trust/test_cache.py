@@ -317,9 +317,11 @@ from nbcnn.kernels.digest import fingerprint
 from nbcnn.kernels.jit import OPTIONS
 from nbcnn.kernels import packs, sgd, tape, timed, turns
 from nbcnn.kernels.avg_pool2d import direct
+from nbcnn.kernels.conv2d.direct import forward as convolution
 kernels = [packs.add, turns.add_in_turn, tape.play, tape.play_pieces, sgd.sgd_step, direct.forward, timed.play_timed]
 for function in kernels:
     print(function.py_func.__name__, fingerprint(function.py_func, OPTIONS).digest)
+print("convolution", fingerprint(convolution.py_func, OPTIONS).digest)
 """
 
 CHANGES = {
@@ -328,6 +330,12 @@ CHANGES = {
         "total[i] += part[i]",
         "total[i] += 2 * part[i]",
         {"add", "add_in_turn"},
+    ),
+    "a callee of a callee further down": (
+        "conv2d/_shared.py",
+        "store(frame, (c, i, j), zero)",
+        "store(frame, (c, i, j), zero + 1)",
+        {"convolution"},
     ),
     "an intrinsic": ("turns.py", '"monotonic"', '"seq_cst"', {"add_in_turn", "play_pieces"}),
     "a constant": ("tape.py", "WORDS = 80", "WORDS = 96", {"play", "play_pieces", "play_timed"}),
