@@ -41,13 +41,13 @@ class Network:
         parameters = all_parameters(self.root)
         self.shapes = {name: parameter.shape for name, parameter in parameters.items()}
         if sum(prod(shape) for shape in self.shapes.values()) * self.dtype.itemsize > memory().bytes:
-            raise ShapeError(_too_large(self.shapes))  # some systems promise more than they have
+            raise ShapeError(_too_large(self.root, self.shapes))  # some systems promise more than they have
         try:
             self.parameters = np.zeros(sum(prod(shape) for shape in self.shapes.values()), self.dtype)
             self.tensors = views(self.parameters, self.shapes)
             self.load_state_dict(initial(parameters, config.train.init, config.train.seed), "initialisation")
         except (MemoryError, ValueError):
-            raise ShapeError(_too_large(self.shapes)) from None
+            raise ShapeError(_too_large(self.root, self.shapes)) from None
         self.classes: tuple[str, ...] = ()
         """Names of the outputs, in order; () where they are not known, as with labels of IDX files."""
         self.trained_on: Mapping[str, Any] = {}
@@ -199,10 +199,11 @@ def leaves(layer: Layer) -> Iterator[Layer]:
         yield from leaves(child)
 
 
-def _too_large(shapes: Mapping[str, tuple[int, ...]]) -> str:
+def _too_large(root: Layer, shapes: Mapping[str, tuple[int, ...]]) -> str:
     name, shape = max(shapes.items(), key=lambda item: prod(item[1]))
     size = gigabytes(4 * sum(prod(shape) for shape in shapes.values()))
+    where = next((f"{layer.where}: " for layer in leaves(root) if layer.path == name.rpartition(".")[0]), "")
     return (
-        f"the parameters take {size}, more than there is ({memory()}); the largest is {name} {shape}: "
+        f"{where}the parameters take {size}, more than there is ({memory()}); the largest is {name} {shape}; "
         "use fewer channels or features, or shrink the image before the first linear layer"
     )
