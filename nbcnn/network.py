@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nbcnn.checkpoint import match_tensors
+from nbcnn.checkpoint import convert_weights
 from nbcnn.config import Config
 from nbcnn.errors import ShapeError
 from nbcnn.init import initial
@@ -18,6 +18,7 @@ from nbcnn.layers import Layer
 from nbcnn.layers.base import LayerConfig
 from nbcnn.layers.composite import Sequential, SequentialConfig, all_parameters
 from nbcnn.locks import module_lock
+from nbcnn.tensor_dicts import as_arrays
 
 if TYPE_CHECKING:
     from nbcnn.engine import Engine
@@ -79,11 +80,16 @@ class Network:
         """Copies of all parameters by name."""
         return {name: tensor.copy() for name, tensor in self.tensors.items()}
 
-    def load_state_dict(self, tensors: Mapping[str, np.ndarray], source: str = "state dict") -> None:
-        """Take all parameters from a mapping; raises CheckpointError naming the first that differs, and both shapes."""
-        match_tensors(tensors, self.shapes, source)
+    def load_state_dict(self, tensors: Mapping[str, Any], source: str | None = None) -> None:
+        """Take all parameters from a mapping of names to arrays, or to what becomes one: PyTorch's tensors, lists.
+
+        All or, where one does not fit, none. Raises CheckpointError naming the first that differs, and both shapes, or
+        that holds a number too large for a parameter. ``source`` is the file that they are of.
+        """
+        arrays = as_arrays(tensors, source or "state dict")
+        found = convert_weights(arrays, self.shapes, source or "state dict", self.dtype.name, in_python=source is None)
         for name, view in self.tensors.items():
-            view[...] = tensors[name]
+            view[...] = found[name]
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """Outputs (N, …) of float32 images x (N, C, H, W), scaled as in training (pixel / 255, less mean, by std).
