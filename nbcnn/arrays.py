@@ -27,6 +27,8 @@ def float_array(name: str, array: np.ndarray, ndim: int | None = None) -> np.nda
         raise ShapeError(
             f"{name} must be a NumPy array of float32 or float64, got {got}; use np.asarray(..., 'float32')"
         )
+    if isinstance(array, np.ma.MaskedArray):
+        raise ShapeError(f"{name} is a masked array; fill its gaps first: {name}.filled(0)")
     if ndim is not None and array.ndim != ndim:
         raise ShapeError(f"{name} must have {ndim} axes, got shape {array.shape}")
     return np.asarray(array, order="C")  # ascontiguousarray would give an array without axes one

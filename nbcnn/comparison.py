@@ -51,6 +51,9 @@ class Reporter(Listener):
     def epoch_done(self, comparison: Comparison, epoch: int) -> None:
         """An epoch is done: the last of each variant's records, unless it has diverged."""
 
+    def drawing(self) -> None:
+        """All steps are done, and the pictures are about to be drawn."""
+
 
 @blamed()
 def compare(
@@ -96,6 +99,7 @@ def compare(
                 del variant.losses[comparison.steps :], variant.seconds[comparison.steps :]
             _write(comparison)
             raise
+        reporter.drawing()
         _write(comparison)
         for variant, trainer in zip(comparison.variants, trainers, strict=True):
             if variant.records:

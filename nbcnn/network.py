@@ -45,7 +45,8 @@ class Network:
         try:
             self.parameters = np.zeros(sum(prod(shape) for shape in self.shapes.values()), self.dtype)
             self.tensors = views(self.parameters, self.shapes)
-            self.load_state_dict(initial(parameters, config.train.init, config.train.seed), "initialisation")
+            for name, numbers in initial(parameters, config.train.init, config.train.seed).items():
+                self.tensors[name][...] = numbers
         except MemoryError:
             raise ShapeError(_too_large(self.shapes)) from None
         self.classes: tuple[str, ...] = ()
@@ -94,10 +95,15 @@ class Network:
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """Outputs (N, …) of float32 images x (N, C, H, W), scaled as in training (pixel / 255, less mean, by std).
 
-        A float64 x is rounded to float32. Raises ShapeError for another shape, also where the channels come last.
+        A float64 x is rounded to float32. Raises ShapeError for another shape, also where the channels come last, and
+        for numbers that float32 can't hold.
         """
         self.check_input(x)
-        return self.scores(np.ascontiguousarray(x, self.dtype))
+        with np.errstate(over="ignore"):
+            images = np.ascontiguousarray(x, self.dtype)
+        if x.dtype.itemsize > images.itemsize and not np.array_equal(np.isinf(images), np.isinf(x)):
+            raise ShapeError(f"x holds numbers that {self.dtype} can't, beyond 3.4e38; scale pixels as in training")
+        return self.scores(images)
 
     def scores(self, images: np.ndarray) -> np.ndarray:
         """As calling the network, for images (N, C, H, W) of any kind: bytes are scaled as in training.
@@ -130,6 +136,8 @@ class Network:
 
     def check_input(self, x: np.ndarray) -> None:
         """Raise ShapeError with the likely cause unless x is a float array (N, *in_shape)."""
+        if isinstance(x, np.ma.MaskedArray):
+            raise ShapeError("x is a masked array; fill its gaps first: x.filled(0)")
         if isinstance(x, np.ndarray) and x.shape[1:] == self.root.in_shape and x.dtype.kind == "f":
             return
         c, h, w = self.in_shape

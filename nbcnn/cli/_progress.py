@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from nbcnn.cli._display import Display, loss_text, with_plugins
 from nbcnn.errors import TrainingError
 from nbcnn.kernels.registry import backend_names
+from nbcnn.report.guessing import no_better_than_guessing, what_to_try
 from nbcnn.training import Reporter
 
 if TYPE_CHECKING:
@@ -29,6 +31,9 @@ class Progress(Display, Reporter):
         self._run: Run | None = None
         self._saved: Position | None = None
         self._resumed: Position | None = None
+        self._data: Dataset | None = None
+        self._remedies: tuple[str, float | None, int] = ("", None, 1)
+        self._epoch = ""
 
     def goes_on(self, position: Position) -> None:
         """An earlier training goes on."""
@@ -38,18 +43,20 @@ class Progress(Display, Reporter):
         """Say what is trained, on what, into which folder."""
         self._backends = sorted(backends_in_words(network))
         used = f", {' '.join(self._backends)}" if self._backends else ""
-        self._print(
+        self._tell(
             f"{network.config.name}: {network.parameters.size:,} parameters{used}, "
             f"{threads} thread{'s' if threads > 1 else ''}"
         )
-        self._print(f"{data.name}: {len(data.train.images):,} training and {len(data.test.images):,} test images")
+        self._tell(f"{data.name}: {len(data.train.images):,} training and {len(data.test.images):,} test images")
+        self._data = data
         settings = network.config.train
         self._augmented(settings)
         rate = getattr(settings.optimizer.config, "lr", None)
-        self._print(
+        self._tell(
             f"{settings.optimizer.name}{f' (lr {rate:g})' if rate else ''}, batches of {settings.batch_size}, "
             f"{settings.epochs} epoch{'s' if settings.epochs > 1 else ''}, seed {settings.seed}"
         )
+        self._remedies = settings.optimizer.name, rate, settings.epochs
         self._run = run
         self._print(f"run folder: {run.folder}")
         if self._resumed:
@@ -67,7 +74,8 @@ class Progress(Display, Reporter):
         if self._task is None:
             completed = (epoch - 1) * images + self._seen
             self._task = self._bar.add_task("", total=epochs * images, completed=completed, numbers="")
-        self._bar.update(self._task, description=f"epoch {epoch}/{epochs}")
+        self._epoch = f"epoch {epoch}/{epochs}"
+        self._bar.show(self._task, self._epoch)
 
     def step(self, images: int, loss: float, accuracy: float) -> None:
         """One batch is done."""
@@ -78,19 +86,20 @@ class Progress(Display, Reporter):
         )
         assert self._task is not None
         speed = self._bar.tasks[-1].speed  # images a second, over the last moments
-        rate = f", {speed:,.0f} images/s" if speed else ""
-        numbers = f"loss {self._loss / self._seen:.3f}, accuracy {self._right / self._seen:.1%}{rate}"
-        self._bar.update(self._task, advance=images, numbers=numbers)
+        numbers = [f"loss {self._loss / self._seen:.3f}", f"accuracy {self._right / self._seen:.1%}"]
+        self._bar.update(self._task, advance=images)
+        self._bar.show(self._task, self._epoch, [*numbers, *([f"{speed:,.0f} images/s"] if speed else [])])
 
     def epoch_done(self, record: Mapping[str, Any]) -> None:
         """Print the epoch's line."""
         self._records.append(record)
         width = len(str(self._epochs))
         train, test = loss_text(record["train_loss"]), loss_text(record["test_loss"])
-        self._print(
-            f"epoch {record['epoch']:>{width}}  loss {train}, test {test}  "
-            f"accuracy {record['train_accuracy']:.1%}, test {record['test_accuracy']:.1%}  "
-            f"{record['images_per_second']:,.0f} images/s"
+        self._tell(
+            f"epoch {record['epoch']:>{width}}",
+            f"loss {train}, test {test}",
+            f"accuracy {record['train_accuracy']:.1%}, test {record['test_accuracy']:.1%}",
+            f"{record['images_per_second']:,.0f} images/s",
         )
 
     def saved(self, position: Position) -> None:
@@ -116,12 +125,16 @@ class Progress(Display, Reporter):
 
     def summary(self, run: Run) -> None:
         """The result, and what to do next."""
-        best = min(self._records, key=lambda record: (-record["test_accuracy"], record["test_loss"]))
-        last = self._records[-1]
-        self._print(
-            f"\ntest accuracy {last['test_accuracy']:.1%} after epoch {last['epoch']}; "
-            f"best {best['test_accuracy']:.1%} (epoch {best['epoch']}), kept in\n{run.folder}/best.safetensors"
-        )
+        tested = [record for record in self._records if record.get("test_accuracy") is not None]
+        if tested:  # metrics.jsonl of an earlier part of this training may lack it
+            best, last = min(tested, key=_rank), tested[-1]
+            self._print("")
+            self._tell(
+                f"test accuracy {last['test_accuracy']:.1%} after epoch {last['epoch']}; "
+                f"best {best['test_accuracy']:.1%} (epoch {best['epoch']}), kept in"
+            )
+            self._print(f"{run.folder}/best.safetensors")
+            self._guessed(best["test_accuracy"], last.get("train_accuracy"))
         drawn = [path.name for path in (run.curves, run.confusion, run.samples, run.augmented) if path.exists()]
         if drawn:
             self._print(f"pictures: {run.folder}/{', '.join(drawn)}")
@@ -135,6 +148,22 @@ class Progress(Display, Reporter):
         self._print("\nnext:")
         for what, command in hints:
             self._print(f"  {with_plugins(command)}\n      {what}")
+
+    def _guessed(self, best: float, train: float | None) -> None:
+        """Say so where the best test accuracy is no better than guessing."""
+        if self._data is None:
+            return
+        guess = no_better_than_guessing(best, self._data.test.labels, self._data.classes)
+        if guess:
+            what = f"that is no better than guessing: to say {guess.name} each time is right in {guess.share:.1%}"
+            self._tell(what)
+            self._tell(what_to_try(guess, train, *self._remedies))
+
+
+def _rank(record: Mapping[str, Any]) -> tuple[float, float]:
+    """The least is the best epoch."""
+    loss = record.get("test_loss")
+    return -record["test_accuracy"], inf if loss is None else loss
 
 
 def _place(position: Position) -> str:
