@@ -37,6 +37,8 @@ def _check_numbers(name: str, array: np.ndarray, ndim: int | None) -> None:
             f"{name} must be a NumPy array of float32 or float64, got {got}; "
             f"write {_converted(name, array)}{'[None, None]' if ndim == 4 and np.ndim(array) == 2 else ''}"
         )
+    if isinstance(array, np.ma.MaskedArray):
+        raise ShapeError(f"{name} is a masked array; fill its gaps first: {name}.filled(0)")
 
 
 def images(name: str, array: np.ndarray) -> np.ndarray:

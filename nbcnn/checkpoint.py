@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from nbcnn.errors import CheckpointError, nearest
 from nbcnn.files import sentence, write_atomic
+from nbcnn.foreign_weights import what_it_is
 from nbcnn.userfolders import expanded
+from nbcnn.weight_names import advice
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +28,6 @@ FLOATS = ("float32", "float64", "float16")
 _KINDS = {"F64": "float64", "F32": "float32", "F16": "float16", "BOOL": "bool", "C64": "complex64"} | {
     f"{letter}{bits}": f"{word}{bits}" for letter, word in (("I", "int"), ("U", "uint")) for bits in (8, 16, 32, 64)
 }
-_CONVERT = "safetensors.torch.save_file(net.state_dict(), 'weights.safetensors')"
 _CONVERT_FLOAT = (
     "safetensors.torch.save_file({k: v.float() for k, v in net.state_dict().items()}, 'weights.safetensors')"
 )
@@ -86,31 +87,52 @@ def load_tensors(path: str | Path) -> tuple[Tensors, dict[str, str]]:
     return tensors, dict(header.get("__metadata__") or {})
 
 
-def match_tensors(found: Mapping[str, np.ndarray], expected: Shapes, source: str) -> None:
-    """Hold the tensors of a file against a network's names and shapes.
+def match_tensors(found: Mapping[str, np.ndarray], expected: Shapes, source: str, in_python: bool = False) -> None:
+    """Hold the tensors of a file, or of a state dict ``in_python``, against a network's names and shapes.
 
-    Raises CheckpointError that names the first tensor, in the network's order, that is missing, has another shape or
-    isn't made of floats; after those, the first in the file that the network doesn't have.
+    Raises CheckpointError: where other names or axes would fit, with the line that makes them so; else with the first
+    tensor, in the network's order, that is missing, has another shape or isn't made of floats; after those, the first
+    that the network doesn't have.
     """
-    wrong = f"{source} does not fit this network"
+    wrong, place = f"{source} does not fit this network", "state dict" if in_python else "file"
+    shapes = {name: value.shape for name, value in found.items()}
+    if any(shapes.get(name) != tuple(shape) for name, shape in expected.items()):
+        alike = {name: tuple(shape) for name, shape in expected.items()}
+        if told := advice(shapes, alike, None if in_python else source):
+            raise CheckpointError(f"{wrong}: {told}")
     for name, shape in expected.items():
         if name not in found:
             others = [other for other in found if other not in expected]
-            raise CheckpointError(f"{wrong}: {name} {shape} is missing from the file; {_perhaps(name, others)}")
+            hint = _perhaps(name, others) + ("" if others else _no_bias(name, found))
+            raise CheckpointError(f"{wrong}: {name} {shape} is missing from the {place}; {hint}")
         value = found[name]
         if value.shape != tuple(shape):
             raise CheckpointError(
-                f"{wrong}: {name} is {value.shape} in the file and {tuple(shape)} in the network; "
-                "use the config that the file was trained with"
+                f"{wrong}: {name} is {value.shape} in the {place} and {tuple(shape)} in the network; "
+                f"use the config that the {place} was trained with"
             )
         if value.dtype.name not in FLOATS:
-            raise CheckpointError(f"{wrong}: {name} is {value.dtype} in the file; weights are {' or '.join(FLOATS)}")
+            kinds = " or ".join(FLOATS)
+            raise CheckpointError(f"{wrong}: {name} is {value.dtype} in the {place}; weights are {kinds}")
     for name, value in found.items():
         if name not in expected:
             raise CheckpointError(
-                f"{wrong}: {_shown(name)} {value.shape} is in the file and not in the network; "
-                "use the config that the file was trained with"
+                f"{wrong}: {_shown(name)} {value.shape} is in the {place} and not in the network; "
+                f"{_normalised(found) or f'use the config that the {place} was trained with'}"
             )
+
+
+def _no_bias(name: str, found: Iterable[str]) -> str:
+    """What else to do where a layer has a weight and no bias."""
+    alone = name.endswith(".bias") and name.removesuffix("bias") + "weight" in found
+    return ", or set bias: false for this layer, should it have none there" if alone else ""
+
+
+def _normalised(found: Iterable[str]) -> str:
+    """What to do with the tensors of a batch norm, which nbcnn has no layer for."""
+    if any(name.endswith(("running_mean", "num_batches_tracked")) for name in found):
+        return "it is of a batch norm, which nbcnn has no layer for: fold it into the convolution before it"
+    return ""
 
 
 def load_weights(path: str | Path, expected: Shapes) -> tuple[Tensors, dict[str, str]]:
@@ -122,18 +144,22 @@ def load_weights(path: str | Path, expected: Shapes) -> tuple[Tensors, dict[str,
     return convert_weights(found, expected, str(path)), metadata
 
 
-def convert_weights(found: Mapping[str, np.ndarray], expected: Shapes, source: str) -> Tensors:
-    """``match_tensors``, then float32 in the order of ``expected``."""
+def convert_weights(
+    found: Mapping[str, np.ndarray], expected: Shapes, source: str, dtype: str = "float32", in_python: bool = False
+) -> Tensors:
+    """``match_tensors``, then ``dtype`` in the order of ``expected``; raises CheckpointError for what it can't hold."""
     import numpy as np
 
-    match_tensors(found, expected, source)
+    match_tensors(found, expected, source, in_python)
     weights: Tensors = {}
     for name in expected:
         with np.errstate(over="ignore"):
-            weights[name] = found[name].astype(np.float32)
+            weights[name] = found[name].astype(dtype, copy=False)
+        if found[name].dtype.itemsize <= weights[name].dtype.itemsize:
+            continue
         if not np.array_equal(np.isinf(weights[name]), np.isinf(found[name])):
             largest = np.abs(found[name][np.isfinite(found[name])]).max()
-            raise CheckpointError(f"{source}: {name} holds {largest:.3g}, more than float32 can; train it again")
+            raise CheckpointError(f"{source}: {name} holds {largest:.3g}, more than {dtype} can; train it again")
     return weights
 
 
@@ -175,31 +201,21 @@ def _header(data: bytes) -> dict[str, Any]:
 
 
 def _read(path: Path) -> bytes:
-    """The file's bytes, once its first nine say that it may be a safetensors file."""
+    """The file's bytes, once the first of them say that it may be a safetensors file."""
     if not path.exists():
         raise CheckpointError(f"{path}: no such file; expected a safetensors file with weights")
     if not path.is_file():
-        raise CheckpointError(f"{path} is not a file; expected a safetensors file with weights")
+        inside = sorted(path.glob("*.safetensors")) if path.is_dir() else []
+        hint = f"; did you mean {next((one for one in inside if one.stem == 'best'), inside[0])}?" if inside else ""
+        raise CheckpointError(f"{path} is not a file; expected a safetensors file with weights{hint}")
     try:
         with path.open("rb") as file:
-            start = file.read(9)
-            if len(start) < 9 or start[8:] != b"{" or int.from_bytes(start[:8], "little") > path.stat().st_size - 8:
-                raise CheckpointError(_refusal(path, start))
+            start = file.read(300)
+            if start[8:9] != b"{" or int.from_bytes(start[:8], "little") > path.stat().st_size - 8:
+                raise CheckpointError(what_it_is(path, start))
             return start + file.read()
     except OSError as fault:
         raise CheckpointError(sentence("read", path, fault)) from fault
-
-
-def _refusal(path: Path, start: bytes) -> str:
-    """Why a file is not opened: pickles by their suffix or first bytes (0x80, or a zip's PK), then all others."""
-    if path.suffix in {".pt", ".pth", ".pkl", ".pickle", ".ckpt"} or start[:1] == b"\x80" or start[:2] == b"PK":
-        return (
-            f"{path} is not a safetensors file but looks like a pickle, which nbcnn never opens because that can run "
-            f"code; convert it in PyTorch: {_CONVERT}"
-        )
-    if start[8:] == b"{":
-        return f"{path} is not a safetensors file, or was cut short; make or fetch it again"
-    return f"{path} is not a safetensors file; nbcnn reads weights in no other form"
 
 
 def _perhaps(name: str, others: Iterable[str]) -> str:

@@ -52,6 +52,9 @@ class Reporter(Listener):
     def epoch_done(self, comparison: Comparison, epoch: int) -> None:
         """An epoch is done: the last of each variant's records, unless it has diverged."""
 
+    def drawing(self) -> None:
+        """All steps are done, and the pictures are about to be drawn."""
+
 
 @blamed()
 def compare(
@@ -99,6 +102,7 @@ def compare(
             held.check()
             _write(comparison)
             raise
+        reporter.drawing()
         held.check()
         _write(comparison)
         for variant, trainer in zip(comparison.variants, trainers, strict=True):

@@ -10,6 +10,8 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nbcnn.checkpoint import load_weights
 from nbcnn.config import Config, Overrides, load_config, model_names
 from nbcnn.errors import CheckpointError, ConfigError, is_printable, nearest, shown
@@ -58,6 +60,7 @@ def load(
     network = Network(config)
     if found is not None:
         network.load_state_dict(found, str(path))
+        _warn_of_wrong_numbers(network, path)
     if run:
         network.classes, network.reading = class_names(info), _reading(info, config, str(run.info))
         network.trained_on = trained_on(info)
@@ -75,6 +78,17 @@ def _reading(info: Mapping[str, Any], config: Config, source: str) -> Reading | 
     data = info.get("data")
     how = str(data.get("source", "")) if isinstance(data, dict) else ""
     return replace(found, pictures=config.data.folder is not None and how.endswith(")"))
+
+
+def _warn_of_wrong_numbers(network: Network, path: str | Path | None) -> None:
+    """Say so where parameters are NaN or infinite: whatever the network says then means nothing."""
+    wrong = [name for name, tensor in network.tensors.items() if not np.isfinite(tensor).all()]
+    if wrong:
+        warnings.warn(
+            f"{path}: {wrong[0]} holds NaN or infinity, so what this network says means nothing",
+            RuntimeWarning,
+            stacklevel=3,
+        )
 
 
 def _warn_of_hidden_run(source: object) -> None:

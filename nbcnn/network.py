@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nbcnn.checkpoint import match_tensors
+from nbcnn.checkpoint import convert_weights
 from nbcnn.config import Config
 from nbcnn.errors import ShapeError
 from nbcnn.init import initial
@@ -19,6 +19,7 @@ from nbcnn.layers.composite import Sequential, SequentialConfig, all_parameters
 from nbcnn.locks import module_lock
 from nbcnn.memory import gigabytes, memory, no_memory_error
 from nbcnn.picture import Reading
+from nbcnn.tensor_dicts import as_arrays
 
 if TYPE_CHECKING:
     from nbcnn.engine import Engine
@@ -45,7 +46,8 @@ class Network:
         try:
             self.parameters = np.zeros(sum(prod(shape) for shape in self.shapes.values()), self.dtype)
             self.tensors = views(self.parameters, self.shapes)
-            self.load_state_dict(initial(parameters, config.train.init, config.train.seed), "initialisation")
+            for name, numbers in initial(parameters, config.train.init, config.train.seed).items():
+                self.tensors[name][...] = numbers
         except (MemoryError, ValueError):
             raise ShapeError(_too_large(self.root, self.shapes)) from None
         self.classes: tuple[str, ...] = ()
@@ -85,20 +87,30 @@ class Network:
         """Copies of all parameters by name."""
         return {name: tensor.copy() for name, tensor in self.tensors.items()}
 
-    def load_state_dict(self, tensors: Mapping[str, np.ndarray], source: str = "state dict") -> None:
-        """Take all parameters from a mapping; raises CheckpointError naming the first that differs, and both shapes."""
-        match_tensors(tensors, self.shapes, source)
+    def load_state_dict(self, tensors: Mapping[str, Any], source: str | None = None) -> None:
+        """Take all parameters from a mapping of names to arrays, or to what becomes one: PyTorch's tensors, lists.
+
+        All or, where one does not fit, none. Raises CheckpointError naming the first that differs, and both shapes, or
+        that holds a number too large for a parameter. ``source`` is the file that they are of.
+        """
+        arrays = as_arrays(tensors, source or "state dict")
+        found = convert_weights(arrays, self.shapes, source or "state dict", self.dtype.name, in_python=source is None)
         for name, view in self.tensors.items():
-            view[...] = tensors[name]
+            view[...] = found[name]
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """Outputs (N, …) of float32 images x (N, C, H, W), scaled as in training (pixel / 255, less mean, by std).
 
-        A float64 x is rounded to float32. Raises ShapeError for another shape, also where the channels come last.
+        A float64 x is rounded to float32. Raises ShapeError for another shape, also where the channels come last, and
+        for numbers that float32 can't hold.
         """
         self.check_input(x)
         with no_memory_error(f"{len(x):,} images at once", "give fewer at a time"):
-            return self.scores(np.ascontiguousarray(x, self.dtype))
+            with np.errstate(over="ignore"):
+                images = np.ascontiguousarray(x, self.dtype)
+            if x.dtype.itemsize > images.itemsize and not np.array_equal(np.isinf(images), np.isinf(x)):
+                raise ShapeError(f"x holds numbers that {self.dtype} can't, beyond 3.4e38; scale pixels as in training")
+            return self.scores(images)
 
     def scores(self, images: np.ndarray) -> np.ndarray:
         """As calling the network, for images (N, C, H, W) of any kind: bytes are scaled as in training.
@@ -133,6 +145,8 @@ class Network:
 
     def check_input(self, x: np.ndarray) -> None:
         """Raise ShapeError with the likely cause unless x is a float array (N, *in_shape)."""
+        if isinstance(x, np.ma.MaskedArray):
+            raise ShapeError("x is a masked array; fill its gaps first: x.filled(0)")
         if isinstance(x, np.ndarray) and x.shape[1:] == self.root.in_shape and x.dtype.kind == "f":
             return
         c, h, w = self.in_shape

@@ -48,6 +48,9 @@ class Reporter(Listener):
     def epoch_done(self, record: Mapping[str, Any]) -> None:
         """An epoch is done; the record is that of the metrics files."""
 
+    def drawing(self) -> None:
+        """All epochs are done, and the pictures are about to be drawn."""
+
     def saved(self, position: Position) -> None:
         """From this position training could be resumed, whatever happens now."""
 
@@ -124,6 +127,7 @@ def run_training(network: Network, data: Dataset, begin: Callable[[Trainer], Run
             ready([trainer], reporter.compiling, reporter.compiled, before)
             stopping.check()
             _epochs(trainer, reporter, stopping)
+            reporter.drawing()
             draw_run(run, trainer.engine, data)
             stopping.check()
         finally:

@@ -95,11 +95,64 @@ def labels(*values: int) -> np.ndarray[Any, np.dtype[np.int64]]:
             r"b\.idx: expected int64 labels \(N,\), got int32 \(3,\)",
         ),
         (images(3, 1, 2, 2), labels(0, 1, 0)[None], r"b\.idx: expected int64 labels \(N,\), got int64 \(1, 3\)"),
+        (
+            images(3, 1, 2, 2),
+            labels(0, 1, 0).astype(">i8"),
+            r"got >i8 \(3,\); convert them: labels\.astype\('int64'\)$",
+        ),
+        (images(3, 1, 2, 2), labels(0, 1, 0).astype(float), r"expected int64 labels \(N,\), got float64 \(3,\)$"),
+        (images(3, 1, 2, 2), [0, 1, 0], r"^b\.idx: expected int64 labels \(N,\) as a NumPy array, got list$"),
+        (images(3, 1, 2, 2), np.ma.masked_less(labels(0, 1, 0), 1), r"as a NumPy array, got MaskedArray$"),
+        (images(3, 1, 2, 2).tolist(), labels(0, 1, 0), r"^a\.idx: expected C-contiguous uint8 .* array, got list$"),
+        (images(3, 1, 2, 2)[::-1], labels(0, 1, 0), r"got uint8 \(3, 1, 2, 2\); use np\.ascontiguousarray\(images\)$"),
     ],
 )
 def test_a_split_refuses_what_does_not_fit(pictures: Any, answers: Any, sentence: str) -> None:
     with pytest.raises(DataError, match=sentence):
         Split(pictures, answers, ("a.idx", "b.idx"))
+
+
+@pytest.mark.parametrize("way", ["strided", "read-only", "memory not aligned", "of a file"])
+def test_a_split_has_plain_arrays_whatever_it_was_given(tmp_path: Path, way: str) -> None:
+    random = np.random.default_rng(0)
+    pixels, answers = random.integers(0, 256, (6, 2, 3, 4), dtype=np.uint8), random.integers(0, 3, 6)
+    given: tuple[Any, Any] = (pixels, np.repeat(answers, 2)[::2])
+    if way == "read-only":
+        given = (
+            np.frombuffer(pixels.tobytes(), np.uint8).reshape(6, 2, 3, 4),
+            np.frombuffer(answers.tobytes(), np.int64),
+        )
+    elif way == "memory not aligned":
+        given = (pixels, np.frombuffer(b"x" + answers.tobytes(), np.uint8)[1:].view(np.int64))
+    elif way == "of a file":
+        np.save(tmp_path / "x.npy", pixels)
+        given = (np.load(tmp_path / "x.npy", mmap_mode="r"), answers)
+    split = Split(*given)
+    for found, wanted in ((split.images, pixels), (split.labels, answers)):
+        assert type(found) is np.ndarray and np.array_equal(found, wanted)
+        assert found.flags.c_contiguous and found.flags.writeable and found.flags.aligned
+    assert (
+        Dataset("x", split, split, ("a", "b", "c"), "there").digest
+        == Dataset("x", *[Split(pixels, answers)] * 2, ("a", "b", "c"), "there").digest
+    )
+
+
+def test_a_data_set_is_made_of_splits_and_names() -> None:
+    good = Split(images(2, 1, 4, 4), labels(0, 1))
+    for classes in ((), "ab", None, (0, 1)):
+        with pytest.raises(DataError, match=r"^x: classes must be a tuple of names, got "):
+            Dataset("x", good, good, classes, "there")  # type: ignore[arg-type]
+    with pytest.raises(DataError, match=r"^x: test must be a Split of images and labels, got tuple$"):
+        Dataset("x", good, (1, 2), ("a", "b"), "there")  # type: ignore[arg-type]
+    assert Dataset("x", good, good, ["a", "b"], "there").classes == ("a", "b")  # type: ignore[arg-type]
+
+
+def test_a_data_set_that_gives_none_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(DATASETS.get("fashion-mnist-mini"), "load", lambda self, data_dir: None)
+    with pytest.raises(
+        DataError, match=r"^the data set fashion-mnist-mini gives a NoneType, expected an nbcnn\.data\.Dataset$"
+    ):
+        load_dataset(Settings(name="fashion-mnist-mini"))
 
 
 def test_a_data_set_refuses_labels_outside_the_classes() -> None:

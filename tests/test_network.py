@@ -162,7 +162,7 @@ def test_a_state_dict_of_another_network_names_the_tensor_and_both_shapes():
     tensors = net.state_dict()
     tensors["3.weight"] = np.zeros((17, 6, 5, 5), np.float32)
     with pytest.raises(
-        CheckpointError, match=r"3.weight is \(17, 6, 5, 5\) in the file and \(16, 6, 5, 5\) in the network"
+        CheckpointError, match=r"3.weight is \(17, 6, 5, 5\) in the state dict and \(16, 6, 5, 5\) in the network"
     ):
         net.load_state_dict(tensors)
 

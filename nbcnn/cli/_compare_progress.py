@@ -57,9 +57,9 @@ class CompareProgress(Display, Reporter):
             total = comparison.epochs * comparison.epoch_steps
             self._task = self._bar.add_task("", total=min(total, comparison.steps_asked or total), numbers="")
         parted = [variant.parted.step for variant in comparison.variants if variant.parted]
-        apart = f", parted at step {min(parted)}" if parted else ", no bit differs yet"
-        numbers = f"step {comparison.steps:,}{apart}"
-        self._bar.update(self._task, advance=1, description=f"epoch {epoch}/{comparison.epochs}", numbers=numbers)
+        apart = f"parted at step {min(parted)}" if parted else "no bit differs yet"
+        self._bar.update(self._task, advance=1)
+        self._bar.show(self._task, f"epoch {epoch}/{comparison.epochs}", [f"step {comparison.steps:,}", apart])
 
     def epoch_done(self, comparison: Comparison, epoch: int) -> None:
         """Print the epoch's line: the losses side by side."""

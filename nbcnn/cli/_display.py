@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import shutil
 import sys
+import textwrap
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Self
 
 import click
-from rich import progress
+from rich.cells import cell_len
 from rich.markup import escape
-from rich.text import Text
 
+from nbcnn.cli._bar import Bar
 from nbcnn.cli._compiling import choosing, compiling, compiling_now, kept
 from nbcnn.cli._console import ProgressConsole
 from nbcnn.cli._options import PLUGINS
@@ -21,6 +23,8 @@ from nbcnn.cli._tables import wrapped
 from nbcnn.errors import printable
 
 if TYPE_CHECKING:
+    from rich.progress import TaskID
+
     from nbcnn.choices import Choice
     from nbcnn.config import TrainConfig
     from nbcnn.data import Dataset
@@ -31,17 +35,9 @@ class Display:
 
     def __init__(self, stderr: bool = False) -> None:
         self._console = ProgressConsole(stderr, "training")
-        self._bar = progress.Progress(
-            progress.TextColumn("{task.description}"),
-            progress.BarColumn(bar_width=24),
-            progress.TextColumn("{task.fields[numbers]}"),
-            _Left(),
-            console=self._console,
-            transient=True,
-            disable=not self._console.is_terminal,
-        )
-        self._task: progress.TaskID | None = None
-        self._compiling: progress.TaskID | None = None
+        self._bar = Bar(self._console)
+        self._task: TaskID | None = None
+        self._compiling: TaskID | None = None
         self._started = 0
         self._choosing = False
 
@@ -84,7 +80,8 @@ class Display:
         line = compiling_now(kernel, self._started, left)
         if self._compiling is None:
             self._compiling = self._bar.add_task(line, total=None, numbers="")
-        self._bar.update(self._compiling, description=line, completed=self._started, total=self._started + left)
+        self._bar.show(self._compiling, line)
+        self._bar.update(self._compiling, completed=self._started, total=self._started + left)
         self._started += 1
 
     def compiled(self, kernels: int, seconds: float) -> None:
@@ -99,24 +96,26 @@ class Display:
         for note in data.notes:
             self._print(wrapped(f"  {note}"))
 
+    def drawing(self) -> None:
+        """Called before the pictures are drawn."""
+        if self._task is None:
+            self._task = self._bar.add_task("", total=None, numbers="")
+        self._bar.show(self._task, "drawing pictures ...", left=False)
+
     def _augmented(self, settings: TrainConfig) -> None:
         if settings.augment:
             self._print(f"training images augmented: {settings.augment}")
+
+    def _tell(self, *parts: str) -> None:
+        """Print parts of a line, on a narrow terminal on as many lines as they need."""
+        width = self._console.width if self._console.is_terminal else 1 << 30
+        self._print("\n".join(folded(parts, width)))
 
     def _print(self, text: str) -> None:
         try:
             self._console.print(escape(printable(text, lines=True)), soft_wrap=True)
         except OSError as error:
             self._console.lost(error.strerror or str(error))
-
-
-class _Left(progress.ProgressColumn):
-    """The time that is left, once there is something to reckon it from."""
-
-    def render(self, task: progress.Task) -> Text:
-        """``1:05 left``"""
-        seconds = task.time_remaining
-        return Text("" if seconds is None else f"{int(seconds) // 60}:{int(seconds) % 60:02d} left")
 
 
 def program() -> str:
@@ -134,6 +133,25 @@ def with_plugins(command: str) -> str:
     context = click.get_current_context(silent=True)
     typed = context.meta.get(PLUGINS, ()) if context else ()
     return " ".join([program(), command, *(f"--plugin {quote(plugin)}" for plugin in typed)])
+
+
+def folded(parts: Sequence[str], width: int) -> list[str]:
+    """Lines of at most ``width`` columns: parts two spaces apart, those that don't fit below, words broken off last."""
+    lines: list[str] = []
+    for part in parts:
+        if lines and cell_len(lines[-1]) + 2 + cell_len(part) <= width:
+            lines[-1] += f"  {part}"
+        else:
+            indent = "    " if lines else ""
+            lines += textwrap.wrap(
+                part,
+                max(width, 10),
+                initial_indent=indent,
+                subsequent_indent="    ",
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+    return lines
 
 
 def loss_text(loss: float) -> str:

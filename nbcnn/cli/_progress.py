@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from nbcnn.cli._display import Display, loss_text, with_plugins
 from nbcnn.cli._tables import NO_BREAK, wrapped
 from nbcnn.errors import TrainingError, printable
 from nbcnn.kernels.registry import backend_names
+from nbcnn.report.guessing import no_better_than_guessing, what_to_try
 from nbcnn.training import Reporter
 
 if TYPE_CHECKING:
@@ -33,6 +35,9 @@ class Progress(Display, Reporter):
         self._run: Run | None = None
         self._saved: Position | None = None
         self._resumed: Position | None = None
+        self._images: Dataset | None = None
+        self._remedies: tuple[str, float | None, int] = ("", None, 1)
+        self._epoch = ""
 
     def goes_on(self, position: Position) -> None:
         """An earlier training goes on."""
@@ -42,7 +47,7 @@ class Progress(Display, Reporter):
         """Say what is trained, on what, into which folder."""
         self._backends = sorted(backends_in_words(network))
         used = f", {' '.join(self._backends)}" if self._backends else ""
-        self._print(
+        self._tell(
             f"{network.config.name}: {network.parameters.size:,} parameters{used}, "
             f"{threads} thread{'s' if threads > 1 else ''}"
         )
@@ -50,13 +55,15 @@ class Progress(Display, Reporter):
         if data.done:
             done = "; ".join(data.done).replace(": ", f":{NO_BREAK}")  # a count stays with its words
             self._print(wrapped(f"pictures {done}"))
+        self._images = data
         settings = network.config.train
         self._augmented(settings)
         rate = getattr(settings.optimizer.config, "lr", None)
-        self._print(
+        self._tell(
             f"{settings.optimizer.name}{f' (lr {rate:g})' if rate else ''}, batches of {settings.batch_size}, "
             f"{settings.epochs} epoch{'s' if settings.epochs > 1 else ''}, seed {settings.seed}"
         )
+        self._remedies = settings.optimizer.name, rate, settings.epochs
         self._run = run
         self._print(f"run folder: {run.folder}")
         doing.tell(now="the first step of the training", may_last=True)
@@ -75,7 +82,8 @@ class Progress(Display, Reporter):
         if self._task is None:
             completed = (epoch - 1) * images + self._seen
             self._task = self._bar.add_task("", total=epochs * images, completed=completed, numbers="")
-        self._bar.update(self._task, description=f"epoch {epoch}/{epochs}")
+        self._epoch = f"epoch {epoch}/{epochs}"
+        self._bar.show(self._task, self._epoch)
         doing.tell(now=STEP, may_last=True)
 
     def step(self, images: int, loss: float, accuracy: float) -> None:
@@ -88,9 +96,9 @@ class Progress(Display, Reporter):
         )
         assert self._task is not None
         speed = self._bar.tasks[-1].speed  # images a second, over the last moments
-        rate = f", {speed:,.0f} images/s" if speed else ""
-        numbers = f"loss {self._loss / self._seen:.3f}, accuracy {self._right / self._seen:.1%}{rate}"
-        self._bar.update(self._task, advance=images, numbers=numbers)
+        numbers = [f"loss {self._loss / self._seen:.3f}", f"accuracy {self._right / self._seen:.1%}"]
+        self._bar.update(self._task, advance=images)
+        self._bar.show(self._task, self._epoch, [*numbers, *([f"{speed:,.0f} images/s"] if speed else [])])
 
     def epoch_done(self, record: Mapping[str, Any]) -> None:
         """Print the epoch's line."""
@@ -101,10 +109,11 @@ class Progress(Display, Reporter):
         losses = accuracies = ""
         if _has_validation(record):
             losses, accuracies = f", val {loss_text(record['val_loss'])}", f", val {record['val_accuracy']:.1%}"
-        self._print(
-            f"epoch {record['epoch']:>{width}}  loss {train}{losses}, test {test}  "
-            f"accuracy {record['train_accuracy']:.1%}{accuracies}, test {record['test_accuracy']:.1%}  "
-            f"{record['images_per_second']:,.0f} images/s"
+        self._tell(
+            f"epoch {record['epoch']:>{width}}",
+            f"loss {train}{losses}, test {test}",
+            f"accuracy {record['train_accuracy']:.1%}{accuracies}, test {record['test_accuracy']:.1%}",
+            f"{record['images_per_second']:,.0f} images/s",
         )
 
     def saved(self, position: Position) -> None:
@@ -136,16 +145,22 @@ class Progress(Display, Reporter):
 
     def summary(self, run: Run) -> None:
         """The result, and what to do next."""
-        last = self._records[-1]
-        part, name = ("val", "validation") if _has_validation(last) else ("test", "test")
-        best = min(self._records, key=lambda record: (-record[f"{part}_accuracy"], record[f"{part}_loss"]))
-        kept = f"{run.folder}/best.safetensors"
-        if part == "val":
-            kept += f"\ntest accuracy of this checkpoint {best['test_accuracy']:.1%}"
-        self._print(
-            f"\n{name} accuracy {last[f'{part}_accuracy']:.1%} after epoch {last['epoch']}; "
-            f"best {best[f'{part}_accuracy']:.1%} (epoch {best['epoch']}), kept in\n{kept}"
-        )
+        part, name = "test", "test"
+        if any(map(_has_validation, self._records)):
+            part, name = "val", "validation"
+        judged = [record for record in self._records if record.get(f"{part}_accuracy") is not None]
+        if judged:  # metrics.jsonl of an earlier part of this training may lack it
+            best, last = min(judged, key=lambda record: _rank(record, part)), judged[-1]
+            self._print("")
+            self._tell(
+                f"{name} accuracy {last[f'{part}_accuracy']:.1%} after epoch {last['epoch']}; "
+                f"best {best[f'{part}_accuracy']:.1%} (epoch {best['epoch']}), kept in"
+            )
+            self._print(f"{run.folder}/best.safetensors")
+            if part == "val" and best.get("test_accuracy") is not None:
+                self._tell(f"test accuracy of this checkpoint {best['test_accuracy']:.1%}")
+            if best.get("test_accuracy") is not None:
+                self._guessed(best["test_accuracy"], last.get("train_accuracy"))
         drawn = [path.name for path in (run.curves, run.confusion, run.samples, run.augmented) if path.exists()]
         if drawn:
             self._print(f"pictures: {run.folder}/{', '.join(drawn)}")
@@ -159,6 +174,22 @@ class Progress(Display, Reporter):
         self._print("\nnext:")
         for what, command in hints:
             self._print(f"  {with_plugins(command)}\n      {what}")
+
+    def _guessed(self, best: float, train: float | None) -> None:
+        """Say so where the best test accuracy is no better than guessing."""
+        if self._images is None:
+            return
+        guess = no_better_than_guessing(best, self._images.test.labels, self._images.classes)
+        if guess:
+            what = f"that is no better than guessing: to say {guess.name} each time is right in {guess.share:.1%}"
+            self._tell(what)
+            self._tell(what_to_try(guess, train, *self._remedies))
+
+
+def _rank(record: Mapping[str, Any], part: str) -> tuple[float, float]:
+    """The least is the best epoch, by the accuracy and loss on a part of the images: ``val`` or ``test``."""
+    loss = record.get(f"{part}_loss")
+    return -record[f"{part}_accuracy"], inf if loss is None else loss
 
 
 def _has_validation(record: Mapping[str, Any]) -> bool:

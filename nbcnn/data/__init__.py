@@ -162,4 +162,7 @@ def read_dataset(config: DataSettings) -> Dataset:
     if config.name is None:
         raise DataError("no data set is named: set data.name, such as fashion-mnist-mini, or data.folder")
     data_dir = expanded(config.data_dir) if config.data_dir is not None else None
-    return data_source(config.name).load(data_dir)
+    data = data_source(config.name).load(data_dir)
+    if not isinstance(data, Dataset):
+        raise DataError(f"the data set {config.name} gives a {type(data).__name__}, expected an nbcnn.data.Dataset")
+    return data

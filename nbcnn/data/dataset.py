@@ -17,8 +17,9 @@ class Split:
     """Images uint8 (N, C, H, W), C-contiguous, and their labels int64 (N,); N, C, H and W at least 1.
 
     ``origins`` are the names of images and labels (their files) for the error messages; they are not kept. ``files``
-    are the images' own, N names, or () where many are in one file. Raises DataError for other dtypes or shapes, or when
-    lengths differ.
+    are the images' own, N names, or () where many are in one file. Labels that are strided, and arrays that can't be
+    written to, are copied: kernels are compiled for plain ones. Raises DataError for what are no arrays, for other
+    dtypes or shapes, or when lengths differ.
     """
 
     images: NDArray[np.uint8]
@@ -28,12 +29,20 @@ class Split:
 
     def __post_init__(self, origins: tuple[str, str]) -> None:
         images, labels = self.images, self.labels
+        for array, origin, wanted in (
+            (images, origins[0], "C-contiguous uint8 images (N, C, H, W)"),
+            (labels, origins[1], "int64 labels (N,)"),
+        ):
+            if not isinstance(array, np.ndarray) or isinstance(array, np.ma.MaskedArray):
+                raise DataError(f"{origin}: expected {wanted} as a NumPy array, got {type(array).__name__}")
         if images.dtype != np.uint8 or images.ndim != 4 or not images.flags.c_contiguous:
             raise DataError(
                 f"{origins[0]}: expected C-contiguous uint8 images (N, C, H, W), got {images.dtype} {images.shape}"
+                + _remedy(images)
             )
         if labels.dtype != np.int64 or labels.ndim != 1:
-            raise DataError(f"{origins[1]}: expected int64 labels (N,), got {labels.dtype} {labels.shape}")
+            hint = "; convert them: labels.astype('int64')" if labels.ndim == 1 and labels.dtype.kind in "iu" else ""
+            raise DataError(f"{origins[1]}: expected int64 labels (N,), got {labels.dtype} {labels.shape}{hint}")
         if images.size == 0:
             raise DataError(f"{origins[0]} holds no images, its shape is {images.shape}")
         if len(images) != len(labels):
@@ -43,6 +52,9 @@ class Split:
             )
         if self.files and len(self.files) != len(images):
             raise DataError(f"{counted(len(images), 'image')} can't be from {counted(len(self.files), 'file')}")
+
+        for name, array in (("images", images), ("labels", labels)):
+            object.__setattr__(self, name, np.require(np.asarray(array), requirements=["C", "A", "W"]))
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -88,6 +100,13 @@ class Dataset:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        named = isinstance(self.classes, (tuple, list)) and all(isinstance(name, str) for name in self.classes)
+        if not (named and self.classes):
+            raise DataError(f"{self.name}: classes must be a tuple of names, got {self.classes!r}")
+        for which, part in (("train", self.train), ("test", self.test)):
+            if not isinstance(part, Split):
+                raise DataError(f"{self.name}: {which} must be a Split of images and labels, got {type(part).__name__}")
+        object.__setattr__(self, "classes", tuple(self.classes))
         if unfit := [name for name in self.classes if not is_printable(name)]:
             raise DataError(
                 f"{self.name} ({self.source}): the class {unfit[0]} has a name that can't be shown; rename it"
@@ -132,6 +151,13 @@ class Dataset:
             found.update(split.images.data)
             found.update(split.labels.data)
         return found.hexdigest()
+
+
+def _remedy(images: np.ndarray) -> str:
+    """How an array of images becomes one that is taken."""
+    if images.dtype == np.uint8:
+        return "; use np.ascontiguousarray(images)" if images.ndim == 4 else ""
+    return "; they are bytes from 0 to 255, scaled by the network's own data: mean and std"
 
 
 def counted(count: int, one: str, more: str = "") -> str:

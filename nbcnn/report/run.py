@@ -27,10 +27,12 @@ def draw_run(run: Run, engine: Engine, data: Dataset) -> None:
     network = engine.network
     weights, metadata = load_weights(run.weights_path("best"), network.shapes)
     network.load_state_dict(weights, str(run.weights_path("best")))
-    of = f"best checkpoint (epoch {metadata['epoch']})"
+    epoch = metadata.get("epoch", "")  # weights that somebody put there have none
+    best = int(epoch) if epoch.isdecimal() else None
+    of = "best checkpoint" if best is None else f"best checkpoint (epoch {best})"
     with attempted(run.curves):
         run.check()
-        draw_curves(run.metrics(), run.curves, network.config.name, best=int(metadata["epoch"]))
+        draw_curves(run.metrics(), run.curves, network.config.name, best=best)
     tested: Evaluation | None = None
     with attempted(run.confusion, run.samples):
         tested = evaluate_engine(engine, data)
