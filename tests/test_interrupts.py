@@ -19,7 +19,9 @@ from nbcnn.config import load_config
 from nbcnn.data import load_dataset
 from nbcnn.errors import TrainingError
 from nbcnn.kernels import ledger
+from nbcnn.layers import entries
 from nbcnn.network import Network
+from nbcnn.plugins import hints
 from nbcnn.stopping import SIGNALS, Stopping
 from nbcnn.trainer import Trainer
 
@@ -85,15 +87,16 @@ def test_a_trainer_that_was_struck_in_a_step_goes_on_to_the_same_bits_or_not_at_
     assert refused > 10
 
 
-def test_listeners_are_forgotten_wherever_they_were_struck() -> None:
+def test_listeners_and_what_holds_inside_are_forgotten_wherever_they_were_struck() -> None:
     def listen() -> None:
-        with ledger.announced(print), auto.told(auto.Listener()):
+        with ledger.announced(print), auto.told(auto.Listener()), entries.replacing(["conv2d"]), hints.near(Path()):
             pass
 
     for number in range(1, places(listen) + 1):
         struck(listen, number)
         gc.collect(1)
         assert not ledger.listened_to() and not auto._here.listeners, number
+        assert not entries._replaced.get() and hints._near.get() is None, number
 
 
 def test_signals_are_given_back_where_stopping_was_struck_as_it_began() -> None:

@@ -76,11 +76,12 @@ def refuse(*flaws: Flaw, besides: ValidationError | None = None, model: type[Bas
 @contextmanager
 def replacing(ops: Iterable[str]) -> Iterator[None]:
     """While inside, what is written of these ops' backends will be replaced, so nobody need know the names."""
-    token = _replaced.set(frozenset(ops))
+    before = _replaced.get()
     try:
+        _replaced.set(frozenset(ops))
         yield
     finally:
-        _replaced.reset(token)
+        _replaced.set(before)
 
 
 def backend_flaws(loc: Loc, op: str, name: str) -> list[Flaw]:

@@ -21,11 +21,12 @@ _near: ContextVar[Path | None] = ContextVar("near", default=None)
 @contextmanager
 def near(folder: Path | None) -> Iterator[None]:
     """While inside, look for plugins in a folder, too: the config's; where that is a run's, in its run.json."""
-    token = _near.set(folder)
+    before = _near.get()
     try:
+        _near.set(folder)
         yield
     finally:
-        _near.reset(token)
+        _near.set(before)
 
 
 def remedy(name: str, known: Iterable[str]) -> str:
