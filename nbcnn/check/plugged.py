@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import pickle
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -45,7 +43,7 @@ def _note(report: Report, line: Line) -> None:
             "where it prints at every step"
         )
     elif line.get("done"):
-        report.take(pickle.loads(base64.b64decode(line["report"])))
+        report.take(line["report"])
 
 
 def work(pairs: list[Pair], task: Line, say: Say) -> None:
@@ -66,4 +64,4 @@ def work(pairs: list[Pair], task: Line, say: Say) -> None:
         check_here(reports, options, tell)
         doing.tell(now="")
         for report in reports:
-            say(pair=(report.op, report.name), done=True, report=base64.b64encode(pickle.dumps(report)).decode())
+            say(pair=(report.op, report.name), done=True, report=report.as_told())

@@ -137,14 +137,20 @@ class Report:
         """Whether nothing broke the contract so far; if something did, what follows would be laid to other causes."""
         return not ("contract" in self.tallies and self.tallies["contract"].failed)
 
-    def take(self, other: Report) -> None:
-        """What another report of the same backend has found, in other kinds of checks."""
-        self.problems, self.left_out, self.tolerance = other.problems, other.left_out, other.tolerance
-        self.tallies |= other.tallies
-        self.failures += other.failures
-        self.seen |= other.seen
-        self.refused |= other.refused
-        self.notes += other.notes
+    def as_told(self) -> dict[str, Any]:
+        """All of it for another process, as JSON can have it; ``take`` reads that."""
+        seen = [[check, array, found] for (check, array), found in self.seen.items()]
+        return {**asdict(self), "seen": seen}
+
+    def take(self, told: dict[str, Any]) -> None:
+        """What a report of the same backend has found in another process, in other kinds of checks."""
+        self.problems, self.left_out, self.tolerance = told["problems"], told["left_out"], told["tolerance"]
+        self.tallies |= {check: Tally(**tally) for check, tally in told["tallies"].items()}
+        self.failures += [Failure(**failure) for failure in told["failures"]]
+        for check, array, found in told["seen"]:
+            self.seen[check, array] = [(features, right) for features, right in found]
+        self.refused |= told["refused"]
+        self.notes += told["notes"]
 
     def refuse(self, reason: str) -> None:
         """Count a refusal under a reason of the same words."""

@@ -8,17 +8,17 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-import re
 import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from nbcnn.errors import KernelError, closest, nearest, shown, unfit_name
+from nbcnn.errors import KernelError, nearest, shown
 from nbcnn.kernels import obligations
 from nbcnn.kernels.contract import Backend
 from nbcnn.kernels.cost import Cost, formula_cost
+from nbcnn.kernels.naming import unfit, without_op
 
 DEFAULT = "direct"
 """The backend that every op has and that is used when nothing else is said."""
@@ -29,9 +29,6 @@ AUTO = "auto"
 MOST_ERROR = 0.01
 """The largest error bound that a backend may state (``tolerance``): more would let mistakes through, not rounding. What
 it is held against: a plain float32 sum of n products has n·2⁻²⁴, 0.001 for the weights' gradient of a 32×32 image."""
-
-NEARLY = 0.86
-"""How like one of nbcnn's an unknown op's name must be to be a slip of the pen: conv2, Conv2D, liner, max_pool."""
 
 T = TypeVar("T")
 
@@ -60,8 +57,7 @@ def register(op: str, name: str | None = None) -> Callable[[type[T]], type[T]]:
     for an op that is nearly one of nbcnn's. Another op than those is added by naming it.
     """
     if not hasattr(op, "isidentifier"):  # the class, where the parentheses are missing
-        kind = getattr(op, "__name__", repr(op))
-        raise KernelError(f'{_caller()}: of which op is {kind} a backend? Write @register.backend("conv2d") above it')
+        raise KernelError(without_op(op))
 
     def keep(backend: type[T]) -> type[T]:
         caller = sys._getframe(1)
@@ -69,11 +65,8 @@ def register(op: str, name: str | None = None) -> Callable[[type[T]], type[T]]:
         called = name or module.rpartition(".")[2]
         if called == AUTO:
             raise KernelError(f"{shown(file)}: no backend may be called {AUTO}; choose another name")
-        for word, what in ((op, "an op"), (called, "a backend")):
-            if reason := unfit_name(word):
-                raise KernelError(f"{shown(file)}:{caller.f_lineno}: {word!r} can't be the name of {what}: {reason}")
-        if near := _meant(op):
-            raise KernelError(f"{shown(file)}:{caller.f_lineno}: there is no op {op!r}; did you mean {near}?")
+        if reason := unfit(op, called, op_names()):
+            raise KernelError(f"{shown(file)}:{caller.f_lineno}: {reason}")
         own = called in _built_in().get(op, ())  # it may not have been imported yet
         if (op, called) in _registered or (own and module != f"{__package__}.{op}.{called}"):
             first = Path(__file__).parent / op / f"{called}.py" if own else _files[op, called]
@@ -84,21 +77,6 @@ def register(op: str, name: str | None = None) -> Callable[[type[T]], type[T]]:
         return backend
 
     return keep
-
-
-def _meant(op: str) -> str | None:
-    """The op that is meant by a misspelt one. Other figures are no slip: max_pool1d is another op than max_pool2d."""
-    near = None if op in op_names() else closest(op, op_names(), NEARLY)
-    figures = re.sub(r"\d", "0", op), re.sub(r"\d", "0", near or "")
-    return None if figures[0] == figures[1] else near
-
-
-def _caller() -> str:
-    """The place that called the function that asks: ``mine.py:12``."""
-    frame = sys._getframe(2)
-    while frame.f_back is not None and frame.f_globals.get("__name__") == "nbcnn.register":
-        frame = frame.f_back
-    return f"{shown(frame.f_code.co_filename)}:{frame.f_lineno}"
 
 
 def built_in_ops() -> list[str]:

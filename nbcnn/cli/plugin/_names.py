@@ -21,10 +21,7 @@ def unfit(name: str, kind: str) -> str | None:
     if not _is_word(name):
         plain = re.sub(r"\W", "_", stem, flags=re.ASCII).strip("_").lstrip("0123456789_")
         good = plain if plain and _is_word(plain) and not _taken(plain, kind) else _other(plain or "conv")
-        return (
-            "it becomes the name of a Python file in this folder, so letters, digits and _, without .py; "
-            f"for instance {good}"
-        )
+        return f"it becomes the name of a Python file, so letters, digits and _, without .py; for instance {good}"
     if reason := _taken(name, kind):
         return f"{reason}; choose another, for instance {_other(name)}"
     return None

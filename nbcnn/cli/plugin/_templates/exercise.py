@@ -31,7 +31,7 @@ def forward(x, w, b, y, work, padding):
     O, _, KH, KW = w.shape
     OH, OW = y.shape[1:3]
     top, left = padding  # how many rows and columns of zeros lie above and left of x
-    # TODO, equation (1) of nbcnn's docs/math.md:
+    # YOURS, equation (1) of nbcnn's docs/math.md:
     #
     #     y[o, i, j] = b[o] + the sum over c, a, k of x[c, r, q] · w[o, c, a, k]
     #     with r = i + a - top and q = j + k - left
@@ -48,7 +48,7 @@ def grad_input(dy, w, dx, work, padding):
     O, _, KH, KW = w.shape
     OH, OW = dy.shape[1:3]
     top, left = padding
-    # TODO, equation (3): a pixel collects from every output that has used it, with the weight that it used.
+    # YOURS, equation (3): a pixel collects from every output that has used it, with the weight that it used.
     #
     #     dx[c, r, q] = the sum over o, a, k of dy[o, i, j] · w[o, c, a, k]
     #     with i = r - a + top and j = q - k + left
@@ -65,7 +65,7 @@ def grad_weight(x, dy, dw, db, work, padding):
     O, _, KH, KW = dw.shape
     OH, OW = dy.shape[1:3]
     top, left = padding
-    # TODO, equations (4) and (5), summed over pixels and over the 16 images:
+    # YOURS, equations (4) and (5), summed over pixels and over the 16 images:
     #
     #     dw[o, c, a, k] = the sum over i, j of dy[o, i, j] · x[c, r, q]
     #     with r = i + a - top and q = j + k - left, where these are in x
