@@ -139,7 +139,7 @@ def _rawmode(tiles: list[Any]) -> str:
 
 
 def _ppm_largest(picture: Any) -> int:
-    """The number that a PPM calls white, by which Pillow brings colour to 8 bits and grey to 16; 0 for other formats."""
+    """The number that a PPM calls white, by which Pillow scales colour to 8 bits, grey to 16; 0 for other formats."""
     if picture.format != "PPM" or not picture.tile:
         return 0
     arguments = picture.tile[0][3]

@@ -130,7 +130,7 @@ class Opened(NamedTuple):
             raise DataError(f"{self.name} has pixels of the kind {eight.mode}, which is not read ({fault})") from fault
         if self.decoded.lost:
             steps += _of_lost_bits(pixels)
-        if np.ptp(pixels.reshape(-1, channels), axis=0).max() == 0:
+        if (pixels == pixels[0, 0]).all():
             steps.append(Step("warning: the picture is blank, all of one colour", "of one colour"))
         tall, wide = pixels.shape[:2]
         if size:
