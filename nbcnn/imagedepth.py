@@ -64,7 +64,7 @@ def deep(decoded: Decoded, name: object) -> Deep | None:
     """
     import numpy as np
 
-    picture, rawmode, low, negative = decoded
+    picture, rawmode, low, negative, *_ = decoded
     clear = picture.info.get("transparency")
     if rawmode == "LA;16B" and low is not None:  # its four bytes: grey and transparency, the higher eight bits first
         four = np.asarray(low).astype(np.uint16)
@@ -78,9 +78,7 @@ def deep(decoded: Decoded, name: object) -> Deep | None:
     if not np.isfinite(values).all() or values.min() < 0:
         what = "below 0" if np.isfinite(values).all() else "that are infinite or no numbers (NaN)"
         raise DataError(f"{name} has pixels {what}; save it with 8 or 16 bits")
-    # Pillow brings a PPM to 16 bits by the white that the file names; a TIFF of 12 bits has no more.
-    white = FULL if picture.format == "PPM" and picture.mode == "I" else 4095 if rawmode == "I;12" else None
-    return Deep(values, white=white, clear=clear if isinstance(clear, int) else None, negative=negative)
+    return Deep(values, white=decoded.white, clear=clear if isinstance(clear, int) else None, negative=negative)
 
 
 def white_level(largest: float, floats: bool) -> int | None:

@@ -52,13 +52,16 @@ class Decoded(NamedTuple):
 
     ``rawmode`` is how the file stores a pixel, in Pillow's words (``RGB;16B``). Of colour with 16 bits a channel Pillow
     keeps the higher eight: ``low`` is the same picture with the lower eight. ``negative`` is a grey picture of 16 bits
-    whose 0 is white, which Pillow leaves so.
+    whose 0 is white, which Pillow leaves so. ``white`` is what white is in the numbers of a grey picture of more than 8
+    bits, where its file says so. ``lost``: the lower eight of 16 bits could not be had.
     """
 
     image: Image
     rawmode: str = ""
     low: Image | None = None
     negative: bool = False
+    white: int | None = None
+    lost: bool = False
 
 
 def open_picture(path: Path, steps: list[Step]) -> Decoded:
@@ -105,6 +108,7 @@ def _decoded(data: _Timed, path: Path, steps: list[Step]) -> Decoded:
     # Whether there is a second frame; how many there are takes a walk through the whole file.
     several = bool(getattr(picture, "is_animated", False))
     rawmode, tags = _rawmode(picture.tile), getattr(picture, "tag_v2", {})
+    largest = _ppm_largest(picture)
     turned = tags.get(0x0112, 1) in range(2, 9)  # a TIFF is turned upright as it is decoded
     if tags.get(284) == 2 and max(tags.get(258, (8,))) > 8 and picture.mode in ("RGB", "RGBA", "CMYK"):
         raise DataError(f"{path} is a TIFF of 16 bits with a plane for each colour; save it as PNG")
@@ -122,7 +126,9 @@ def _decoded(data: _Timed, path: Path, steps: list[Step]) -> Decoded:
     if turned and 0x0112 not in picture.getexif():
         steps.append(Step("turned upright, as its EXIF data say"))
     negative = tags.get(262) == 0 and picture.mode.startswith("I;16")
-    return Decoded(picture, rawmode, low, negative)
+    white = 4095 if rawmode == "I;12" else 65535 if 255 < largest < 65535 else None
+    lost = low is None and picture.mode in ("RGB", "RGBA", "CMYK") and (";16" in rawmode or largest == 65535)
+    return Decoded(picture, rawmode, low, negative, white, lost)
 
 
 def _rawmode(tiles: list[Any]) -> str:
@@ -130,6 +136,16 @@ def _rawmode(tiles: list[Any]) -> str:
     arguments = tiles[0][3] if tiles else ""
     found = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
     return found if isinstance(found, str) else ""
+
+
+def _ppm_largest(picture: Any) -> int:
+    """The number that a PPM calls white, by which Pillow scales colour to 8 bits, grey to 16; 0 for other formats."""
+    if picture.format != "PPM" or not picture.tile:
+        return 0
+    arguments = picture.tile[0][3]
+    if isinstance(arguments, tuple) and isinstance(arguments[-1], int) and arguments[-1] > 255:
+        return arguments[-1]
+    return 65535 if picture.mode == "I" else 0
 
 
 def _lower(rawmode: str) -> str | None:

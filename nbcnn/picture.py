@@ -128,9 +128,9 @@ class Opened(NamedTuple):
             pixels = np.asarray(to_mode(upright, "L" if channels == 1 else "RGB", steps))
         except (ValueError, OSError) as fault:  # a mode of a later Pillow
             raise DataError(f"{self.name} has pixels of the kind {eight.mode}, which is not read ({fault})") from fault
-        if not self.deep and ";16" in self.decoded.rawmode:  # kinds of which Pillow gives no more
-            steps.append(Step("16 bits to 8"))
-        if np.ptp(pixels.reshape(-1, channels), axis=0).max() == 0:
+        if self.decoded.lost:
+            steps += _of_lost_bits(pixels)
+        if (pixels == pixels[0, 0]).all():
             steps.append(Step("warning: the picture is blank, all of one colour", "of one colour"))
         tall, wide = pixels.shape[:2]
         if size:
@@ -171,11 +171,25 @@ def _to_eight_bits(found: Deep, white_level: int | None, steps: list[Step], name
     steps.append(Step(f"{kind} to 8" + (f", {white} is white" if white != FULL else ""), f"{kind} to 8"))
     if largest > white:
         text = f"warning: numbers up to {largest:g} are above the white level {white} and became white"
-        steps.append(Step(text, f"warning: numbers above the white level {white} became white"))
+        steps.append(Step(text, f"warning: numbers above the white level {white}, which became white"))
     elif 255 * largest < FEW_LEVELS * white:
         text = f"warning: nearly black, its lightest number is {largest:g} and white is {white}"
         steps.append(Step(text, "nearly black"))
     return eight_bits(found, white)
+
+
+def _of_lost_bits(pixels: np.ndarray) -> list[Step]:
+    """Of kinds of which Pillow gives the higher eight bits alone, these; said aloud where they hold next to nothing."""
+    found = [Step("16 bits to 8")]
+    if pixels.max() < FEW_LEVELS:
+        text = "of its 16 bits the higher eight alone are read, and nearly nothing is in them; save it as PNG"
+        found.append(
+            Step(
+                f"warning: {text}",
+                "warning: 16 bits, of which the higher eight alone are read, and nearly nothing in these",
+            )
+        )
+    return found
 
 
 def _turned(picture: Image, noted_in: Image, steps: list[Step]) -> Image:

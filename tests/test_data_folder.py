@@ -356,12 +356,24 @@ def test_a_white_level_that_is_given_is_used_and_what_exceeds_it_is_told(tmp_pat
     folder = deep(tmp_path / "set", *[ramp(1000, np.uint16)] * 3, *[ramp(2000, np.uint16)] * 2)
     assert load_folder(folder, white_level=4095).train.images[0, 0, 1, 1] == 62  # 62.3
     sentence = (
-        r"^2 pictures have numbers above the white level 1023 became white; if white is more than 1023, set "
+        r"^2 of the pictures have numbers above the white level 1023, which became white; if white is more than 1023, set "
         r"data\.white_level, as in --set data\.white_level=65535$"
     )
     with pytest.warns(RuntimeWarning, match=sentence):
         dataset = load_folder(folder, white_level=1023)
     assert dataset.train.images[0, 0, 1, 1] == 249 and dataset.train.images[3, 0, 1, 1] == 255
+
+
+def test_twelve_bits_that_pillow_cuts_off_are_told(tmp_path: Path) -> None:
+    (tmp_path / "ant").mkdir()
+    for k in range(5):
+        numbers = np.full((2, 2, 3), 100 * k, ">u2").tobytes()
+        (tmp_path / "ant" / f"{k}.ppm").write_bytes(b"P6 2 2 65535\n" + numbers)
+    sentence = (
+        r"^5 of the pictures have 16 bits, of which the higher eight alone are read, and nearly nothing in these; save"
+    )
+    with pytest.warns(RuntimeWarning, match=sentence):
+        assert "5: 16 bits to 8" in load_folder(tmp_path).done
 
 
 def test_floating_point_images_have_one_white_too(tmp_path: Path) -> None:

@@ -187,6 +187,15 @@ def test_files_that_say_what_white_is(tmp_path: Path) -> None:
     """A white level of the data set does not change them."""
     (tmp_path / "x.pgm").write_bytes(b"P5 2 1 1023\n" + struct.pack(">2H", 1023, 512))
     held(tmp_path / "x.pgm", plain(255, 128), white=4095)
+    for text in (
+        b"P2 2 1 1023 1023 512",
+        b"P3 2 1 1023 1023 1023 1023 512 512 512",
+        b"P6 2 1 1023\n" + struct.pack(">6H", *[1023] * 3, *[512] * 3),
+    ):
+        (tmp_path / "x.pnm").write_bytes(text)
+        held(tmp_path / "x.pnm", plain(255, 128), white=4095)
+    (tmp_path / "x.pgm").write_bytes(b"P5 2 1 65535\n" + struct.pack(">2H", 1023, 512))  # 16 bits say nothing
+    held(tmp_path / "x.pgm", plain(255, 128), white=1023)
     held(tiff(tmp_path / "x.tif", "<", 12, 1, 1, bytes([0xFF, 0xF8, 0x00]), {}), plain(255, 128), white=1023)
 
 

@@ -34,7 +34,7 @@ class Done:
     def warnings(self) -> list[str]:
         """Those that somebody should know of who never looks at the others."""
         return [
-            f"{count:,} pictures have {kind.removeprefix(_WARNING)}"
+            f"{count:,} of the pictures have {kind.removeprefix(_WARNING)}"
             for kind, count in self._counts.items()
             if kind.startswith(_WARNING)
         ]

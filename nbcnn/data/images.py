@@ -58,8 +58,9 @@ def read_images(
             reader.read(n, paths[n], white_level)
     reader.refuse(paths, remedy)
     for sentence in reader.done.warnings():
-        more = f"; if white is more than {white_level}, set data.white_level, as in --set data.white_level={FULL}"
-        warnings.warn(printable(sentence + more), RuntimeWarning, stacklevel=2)
+        remedy = f"if white is more than {white_level}, set data.white_level, as in --set data.white_level={FULL}"
+        more = remedy if "white level" in sentence else "save them as PNG"
+        warnings.warn(printable(f"{sentence}; {more}"), RuntimeWarning, stacklevel=2)
     assert reader.pixels is not None
     done = reader.done.sentences(white_level)
     low, high = int(reader.pixels.min()), int(reader.pixels.max())
