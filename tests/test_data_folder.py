@@ -322,9 +322,11 @@ def test_images_of_several_sizes_are_all_named(tmp_path: Path) -> None:
 
 
 def deep(folder: Path, *pictures: NDArray[Any], suffix: str = "png") -> Path:
-    (folder / "ant").mkdir(parents=True)
+    """Pictures of one class; the fifth is the test image."""
     for k, picture in enumerate(pictures):
-        Image.fromarray(picture).save(folder / "ant" / f"{k}.{suffix}")
+        place = folder / ("test" if k == 4 else "train") / "ant"
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(place / f"{k}.{suffix}")
     return folder
 
 

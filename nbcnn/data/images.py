@@ -118,7 +118,9 @@ class _Reader:
         first = (
             f"{len(self._odd):,} of {self._count:,} images have another size (height x width) than the first, {like}"
         )
-        others = [f"{paths[n]} is {_sized(shape)}" for n, shape in sorted(self._odd.items())]
+        others = [
+            f"{paths[n]} is {_sized(shape)}" for n, shape in sorted(self._odd.items(), key=lambda item: paths[item[0]])
+        ]
         raise DataError("\n".join([f"{first}:", *_listed(others), remedy]))
 
 
