@@ -36,17 +36,9 @@ Kind = Literal["last", "best"]
 Record = dict[str, Any]
 
 COLUMNS = (
-    "epoch",
-    "step",
-    "train_loss",
-    "train_accuracy",
-    "test_loss",
-    "test_accuracy",
-    "seconds",
-    "images_per_second",
-    "val_loss",
-    "val_accuracy",
-)
+    "epoch", "step", "train_loss", "train_accuracy", "test_loss", "test_accuracy",
+    "seconds", "images_per_second", "val_loss", "val_accuracy",
+)  # fmt: skip
 """What is known of an epoch. Accuracies are shares (0 to 1); ``seconds`` is the time of the epoch's training. Those of
 validation images are null where the data have none."""
 

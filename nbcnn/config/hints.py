@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import NamedTuple
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
 
 from nbcnn.aliases import alias
 from nbcnn.errors import closest, nearest
@@ -62,6 +62,14 @@ class Chosen(NamedTuple):
 
     optimizer: str
     value: object
+
+    @classmethod
+    def of(cls, root: Any, value: object) -> Chosen:
+        """From a config as it is written; the default optimizer where it has none."""
+        train = root.get("train")
+        choice = train.get("optimizer") if isinstance(train, Mapping) else None
+        name = next(iter(choice), "") if isinstance(choice, Mapping) else choice
+        return cls(name if isinstance(name, str) and name else "sgd", value)
 
 
 def hint(key: str, known: Collection[str], below: Collection[str] = (), chosen: Chosen | None = None) -> str:

@@ -120,7 +120,7 @@ def _problems(group: list[tuple[Loc, Complaint]], tree: Tree) -> list[Problem]:
         return [Problem(tree.place(path, of_key=complaint.kind == "key"), path, complaint.sentence + got)]
     if complaint.kind == "extra_forbidden" and model is not None:
         path, key = find(tree, loc)[0], str(loc[-1])
-        chosen = Chosen(_optimizer(tree), find(tree, loc)[1]) if path[:-1] in ((), ("train",)) else None
+        chosen = Chosen.of(tree.root, find(tree, loc)[1]) if path[:-1] in ((), ("train",)) else None
         remedy = hint(key, model.model_fields, _below(model, tree) if len(path) == 1 else (), chosen)
         return [Problem(tree.place(path, of_key=True), path, f"unknown key {show(key)}; {remedy}")]
     if complaint.kind == "missing" and not rest and name is not None and model is not None:
@@ -147,14 +147,6 @@ def _below(model: type[BaseModel], tree: Tree) -> set[str]:
     models = {name: kind for name, kind in sections.items() if isinstance(kind, type) and issubclass(kind, BaseModel)}
     found = {f"{name}.{key}" for name, kind in models.items() for key in kind.model_fields}
     return found | {".".join(map(str, path)) for path in tree.values if len(path) > 1 and path[0] in models}
-
-
-def _optimizer(tree: Tree) -> str:
-    """The name of the optimizer that the tree has, or would have by default."""
-    train = tree.root.get("train")
-    choice = train.get("optimizer") if isinstance(train, Mapping) else None
-    name = next(iter(choice), "") if isinstance(choice, Mapping) else choice
-    return name if isinstance(name, str) and name else "sgd"
 
 
 def _misspelt(loc: Loc, complaint: Complaint) -> Loc:

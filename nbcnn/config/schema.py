@@ -182,18 +182,10 @@ class TrainConfig(_Section):
     augment: Annotated[AugmentConfig, _NothingSet] = Field(default_factory=AugmentConfig)
 
 
-_Name = Annotated[
-    str,
-    # The name becomes a part of the run folder's name, so it can't lead out of `runs`.
-    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$"),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$",
-            "x-expected": "a name of at most 80 letters, digits, '.', '_' and '-'",
-        }
-    ),
-]
+# The name becomes a part of the run folder's name, so it can't lead out of `runs`.
+_NAME = "^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$"
+_EXPECTED_NAME = {"x-expected": "a name of at most 80 letters, digits, '.', '_' and '-'"}
+_Name = Annotated[str, Field(pattern=_NAME), WithJsonSchema({"type": "string", "pattern": _NAME, **_EXPECTED_NAME})]
 
 
 def _known_backends(backends: Any) -> Any:
