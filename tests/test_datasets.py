@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -343,6 +344,23 @@ def test_images_and_labels_must_have_their_dimensions(tmp_path: Path, monkeypatc
         DataError, match=r"train-images-idx3-ubyte holds 3 images, but .*train-labels-idx1-ubyte holds 2 labels"
     ):
         Tiny("tiny").load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("shape", "taken"),
+    [((1, 9, 3), True), ((3, 9, 4), True), ((4, 9, 1), True), ((4, 4, 4), True), ((5, 4, 3), True), ((5, 5, 3), False)],
+)
+def test_images_that_may_have_their_channels_first_are_taken(
+    shape: tuple[int, ...], taken: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Tiny, "contents", ("", "", "", ""))
+    train, test = (idx(count, *shape, values=bytes(count * prod(shape))) for count in Tiny.counts)
+    put(tmp_path, (train, CONTENTS[1], test, CONTENTS[3]))
+    if taken:
+        assert Tiny("tiny").load(tmp_path).test.images.shape == (2, *shape)
+    else:
+        with pytest.raises(DataError, match=r"looks channels-last \(N, H, W, C\), expected \(N, C, H, W\)"):
+            Tiny("tiny").load(tmp_path)
 
 
 def test_a_data_set_without_mirrors_cannot_be_fetched() -> None:
