@@ -16,7 +16,17 @@ import numpy as np
 from nbcnn.kernels.reach import Reach
 from nbcnn.kernels.sources import LANGUAGE, file_digest, texts
 
-SETTINGS = ("BOUNDSCHECK", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "DEBUGINFO_DEFAULT")
+SETTINGS = (
+    "BOUNDSCHECK",
+    "OPT",
+    "LOOP_VECTORIZE",
+    "SLP_VECTORIZE",
+    "DEBUGINFO_DEFAULT",
+    "DISABLE_INTEL_SVML",
+    "EXTEND_VARIABLE_LIFETIMES",
+    "LLVM_REFPRUNE_PASS",
+    "LLVM_REFPRUNE_FLAGS",
+)
 """What of Numba's environment variables changes code."""
 
 _LANGUAGE = {name: file_digest(str(Path(__file__).parent / name)) for name in LANGUAGE}
@@ -34,6 +44,6 @@ def fingerprint(function, options) -> Fingerprint:
     """That of a Python function compiled with ``options`` now: with what all names in it stand for at this moment."""
     reach = Reach(function)
     parts = [sys.version, numba.__version__, llvmlite.__version__, np.__version__]
-    parts += [repr(sorted(options.items(), key=str)), *(str(getattr(numba.config, name)) for name in SETTINGS)]
+    parts += [repr(sorted(options.items(), key=str)), *(str(getattr(numba.config, name, None)) for name in SETTINGS)]
     parts += [*_LANGUAGE.values(), *reach.parts, *map(str, texts(reach.modules).items())]
     return Fingerprint(hashlib.sha256("\n".join(parts).encode(errors="surrogatepass")).hexdigest(), reach.lasting)

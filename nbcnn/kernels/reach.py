@@ -24,6 +24,7 @@ from numba.core.typing.templates import builtin_registry
 from nbcnn.kernels.sources import versioned
 
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, type(...), slice, range)
+_IN_CLASSES = (np.ndarray, np.generic, tuple, FunctionType, Dispatcher, staticmethod, classmethod, property, Enum)
 _HOUSEKEEPING = {"__dict__", "__weakref__", "__doc__", "__module__", "__firstlineno__", "__static_attributes__"}
 _first: WeakKeyDictionary[FunctionType, str] = WeakKeyDictionary()
 """What the names of each function stood for when they were looked at first: Numba may have compiled it with that."""
@@ -74,7 +75,11 @@ class Reach:
         return self._number(value) if known is None or _overloads(value) else known
 
     def _described(self, thing) -> str:
-        return " ".join(self._words(thing))
+        try:
+            return " ".join(self._words(thing))
+        except Exception:  # of somebody's class, whose attributes or words for itself fail
+            self.lasting = False
+            return f"an object at {id(thing):#x}"
 
     def _words(self, thing) -> Iterator[str]:
         if (known := _by_name(thing)) is not None:
@@ -141,7 +146,7 @@ class Reach:
         for name, value in sorted({**vars(kind), **members}.items()):
             if name in _HOUSEKEEPING or (members and name.startswith("_")):
                 continue
-            if isinstance(value, (*_PLAIN, tuple, FunctionType, Dispatcher, staticmethod, classmethod, property, Enum)):
+            if isinstance(value, (*_PLAIN, *_IN_CLASSES)):
                 yield f"{name}={self._word(value)}"
         self.lasting = lasting  # the rest of a class is in its module's text
 
