@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -120,21 +120,23 @@ def _raced(choice: Choice, threads: int, footprint: int, timer: Timer) -> Choice
     """The choice by the candidates' own times."""
     for listener in _here.listeners:
         listener.choosing(in_words(choice.problem))
-    try:
-        names, directions = choice.candidates, choice.directions
+    names, directions, times = choice.candidates, choice.directions, None
+    if len(names) == 1:
+        return replace(choice, name=names[0])
+    with suppress(MemoryError):
         times = timer(choice.problem, names, threads, directions=directions, footprint=footprint, slowest=SLOWEST)
-    except MemoryError:
-        return _raced(_without_the_largest(choice), threads, footprint, timer)
+    if times is None:  # on a single pack for each thread, on one thread, then without the candidate that takes most
+        if not footprint and threads == 1:
+            choice = _without_the_largest(choice)
+        return _raced(choice, threads if footprint else 1, 0, timer)
     sums = {name: sum(by_direction.values()) for name, by_direction in times.items()}
     slow = tuple(name for name in names if name not in sums)
     return replace(choice, name=min(sums, key=sums.__getitem__), seconds=sums, slow=slow)
 
 
 def _without_the_largest(choice: Choice) -> Choice:
-    """Without the candidate that has the most scratch; raises MemoryError where it is the only one."""
+    """Without the candidate that has the most scratch, of several."""
     name = max(choice.candidates, key=lambda name: int(backend(choice.problem.op, name).workspace(choice.problem)))
-    if len(choice.candidates) == 1:
-        raise MemoryError
     return replace(choice, refused={**choice.refused, name: "its scratch did not fit into memory when it was timed"})
 
 

@@ -17,7 +17,7 @@ from nbcnn.errors import ShapeError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_GROUPS, _OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+_MACHINE, _GROUPS, _OWN = Path("/proc/meminfo"), Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
 class Memory(NamedTuple):
@@ -25,14 +25,15 @@ class Memory(NamedTuple):
 
     bytes: float
     words: str
+    more: str = ""
 
     def __str__(self) -> str:
-        """As in ``this machine has 25.1 GB``."""
-        return f"{self.words} {gigabytes(self.bytes)}"
+        """As in ``this machine has 25.1 GB free``."""
+        return f"{self.words} {gigabytes(self.bytes)}{self.more}"
 
 
 def memory() -> Memory:
-    """The least of: this machine's memory, its container's, what the process's limit (``ulimit -v``) leaves."""
+    """The least of: this machine's free memory, its container's, what the process's limit (``ulimit -v``) leaves."""
     known = [_machine(), *_containers(), _left_of_the_limit()]
     return min(known, key=lambda one: one.bytes)
 
@@ -72,10 +73,18 @@ def within_memory(function: F) -> F:
 
 
 def _machine() -> Memory:
+    """What programs have not taken, where Linux tells it; more would end this program, or another one."""
     try:
-        return Memory(float(os.sysconf("SC_PHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE"), "this machine has")
+        total = Memory(float(os.sysconf("SC_PHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE"), "this machine has")
     except (AttributeError, ValueError, OSError):
         return Memory(float("inf"), "this machine has")
+    try:
+        lines = _MACHINE.read_text(encoding="ascii").splitlines()
+        kilobytes = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
+        free = 1024.0 * (kilobytes["MemAvailable"] + kilobytes.get("SwapFree", 0))
+    except (OSError, ValueError, IndexError, KeyError):
+        return total
+    return min(total, Memory(free, "this machine has", " free"), key=lambda one: one.bytes)
 
 
 def _containers() -> Iterator[Memory]:

@@ -59,9 +59,22 @@ def test_the_least_of_what_there_is_counts(monkeypatch: pytest.MonkeyPatch, tmp_
     assert str(memory()) == "this container may have 1.0 GB"
 
 
+def test_what_other_programs_have_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "meminfo"
+    monkeypatch.setattr(module, "_MACHINE", file)
+    total = module._machine()
+    assert not total.more
+    file.write_text("MemTotal:  1 kB\nMemAvailable:   900000 kB\nHugePages_Total:       0\nSwapFree:  100000 kB\n")
+    assert str(module._machine()) == "this machine has 1.0 GB free"
+    file.write_text(f"MemAvailable: {10**15} kB\n")
+    assert module._machine() == total
+    file.write_text("nothing known\n")
+    assert module._machine() == total
+
+
 def test_what_a_limit_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda kind: (10**12, 10**12))
-    left, words = module._left_of_the_limit()
+    left, words, _ = module._left_of_the_limit()
     assert words == "this process may still take"
     assert 10**12 - 2**40 < left < 10**12
 
