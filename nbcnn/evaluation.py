@@ -10,8 +10,9 @@ from typing import Literal
 import numpy as np
 
 from nbcnn.config import Overrides, load_config
-from nbcnn.data import Dataset, Split, by_name, in_terms_of, read_dataset, warn_of_duplicates
-from nbcnn.data.classes import OTHER
+from nbcnn.data import Dataset, Split, read_dataset
+from nbcnn.data.classes import OTHER, by_name, in_terms_of
+from nbcnn.data.duplicates import warn_of_duplicates
 from nbcnn.engine import Engine
 from nbcnn.errors import DataError
 from nbcnn.loading import load, trained
@@ -110,8 +111,8 @@ def _changed(network: Network, data: Dataset, mapped: Dataset) -> bool | None:
     then = " and ".join(_count(record.get(key), what) for key, what in (("train", "training"), ("test", "test")))
     warnings.warn(
         f"{data.name} ({data.source}): images or labels have changed since the training, which had {then} images; now "
-        f"there are {len(data.train):,} training and {len(data.test):,} test images. Some of the test images may have "
-        "been trained on",
+        f"there are {len(data.train):,} training and {len(data.test):,} test images. Some test images may have been "
+        "trained on: restore the data, or train anew",
         RuntimeWarning,
         stacklevel=4,
     )

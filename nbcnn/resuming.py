@@ -10,7 +10,8 @@ from typing import Any
 
 from nbcnn.changes import refuse_changes
 from nbcnn.config import Config, Overrides, load_config
-from nbcnn.data import Dataset, changed, in_terms_of, load_dataset
+from nbcnn.data import Dataset, load_dataset
+from nbcnn.data.classes import changed, in_terms_of
 from nbcnn.errors import CheckpointError, ConfigError, DataError
 from nbcnn.loading import class_names, config_of, read_info, with_data_found, with_options
 from nbcnn.network import Network

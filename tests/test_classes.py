@@ -15,7 +15,8 @@ from PIL import Image
 
 import nbcnn
 from nbcnn.cli import main
-from nbcnn.data import Dataset, Split, in_terms_of, write_idx
+from nbcnn.data import Dataset, Split, write_idx
+from nbcnn.data.classes import in_terms_of
 from nbcnn.errors import CheckpointError, DataError
 from nbcnn.network import Network
 from nbcnn.runs import Run

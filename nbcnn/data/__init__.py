@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from nbcnn.data.augment import epoch_moves
 from nbcnn.data.batches import batches, epoch_order
-from nbcnn.data.classes import by_name, changed, in_terms_of
 from nbcnn.data.dataset import Dataset, Split
 from nbcnn.data.duplicates import Duplicates, find_duplicates, warn_of_duplicates
 from nbcnn.data.folder import load_folder
@@ -27,20 +26,16 @@ __all__ = [
     "Duplicates",
     "Split",
     "batches",
-    "by_name",
-    "changed",
     "data_source",
     "dataset_names",
     "epoch_moves",
     "epoch_order",
     "find_duplicates",
-    "in_terms_of",
     "load",
     "load_dataset",
     "load_folder",
     "read_dataset",
     "read_idx",
-    "warn_of_duplicates",
     "write_idx",
 ]
 
