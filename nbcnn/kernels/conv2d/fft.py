@@ -18,6 +18,7 @@ from nbcnn.kernels.cost import Cost
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import lane_sum, load, splat, store
 from nbcnn.kernels.registry import register
+from nbcnn.kernels.sums import block_length
 
 
 @kernel
@@ -85,19 +86,22 @@ def weight_spectra(w, z, sign, dilation, tables):
 def multiply(z, v, g, pair, conjugate):
     """pair (2, FH, FW) = sum over c of spectrum z[c] times weight spectrum g·C + c (conjugated): equation (20)."""
     C, _, FH, FW = z.shape[:4]
+    length, zero = block_length(C), splat(z.dtype.type(0))
     for p in range(FH):
         for q in range(FW):
-            sr = si = splat(z.dtype.type(0))
-            for c in range(C):
-                block, l = divmod(g * C + c, LANES)
-                wr, wi = v[block, 0, p, q, l], conjugate * v[block, 1, p, q, l]
-                zr, zi = load(z, (c, 0, p, q)), load(z, (c, 1, p, q))
-                sr += zr * wr
-                sr -= zi * wi
-                si += zr * wi
-                si += zi * wr
-            store(pair, (0, p, q), sr)
-            store(pair, (1, p, q), si)
+            sr = si = real = imaginary = zero
+            for first in range(0, C, length):  # a block of channels, see sums.py; most often there is one
+                for c in range(first, min(first + length, C)):
+                    block, l = divmod(g * C + c, LANES)
+                    wr, wi = v[block, 0, p, q, l], conjugate * v[block, 1, p, q, l]
+                    zr, zi = load(z, (c, 0, p, q)), load(z, (c, 1, p, q))
+                    sr += zr * wr
+                    sr -= zi * wi
+                    si += zr * wi
+                    si += zi * wr
+                real, imaginary, sr, si = real + sr, imaginary + si, zero, zero
+            store(pair, (0, p, q), real)
+            store(pair, (1, p, q), imaginary)
 
 
 @kernel
