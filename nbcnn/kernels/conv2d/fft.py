@@ -28,6 +28,7 @@ from nbcnn.kernels.cost import Cost
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import lane_sum, load, splat, store
 from nbcnn.kernels.registry import register
+from nbcnn.kernels.sums import block_length
 
 
 @kernel
@@ -75,19 +76,22 @@ def weight_spectra(w, z, plane, dilation, tables):
 def multiply(z, v, o, product, conjugate):
     """product (2, FH, FW/2 + 1) = sum over c of spectrum z[c] times weight spectrum o·C + c (conjugated): (20)."""
     C, _, FH, HW = z.shape[:4]
+    length, zero = block_length(C), splat(z.dtype.type(0))
     for p in range(FH):
         for q in range(HW):
-            sr = si = splat(z.dtype.type(0))
-            for c in range(C):
-                block, l = divmod(o * C + c, LANES)
-                wr, wi = v[block, 0, p, q, l], conjugate * v[block, 1, p, q, l]
-                zr, zi = load(z, (c, 0, p, q)), load(z, (c, 1, p, q))
-                sr += zr * wr
-                sr -= zi * wi
-                si += zr * wi
-                si += zi * wr
-            store(product, (0, p, q), sr)
-            store(product, (1, p, q), si)
+            sr = si = real = imaginary = zero
+            for first in range(0, C, length):  # a block of channels, see sums.py; most often there is one
+                for c in range(first, min(first + length, C)):
+                    block, l = divmod(o * C + c, LANES)
+                    wr, wi = v[block, 0, p, q, l], conjugate * v[block, 1, p, q, l]
+                    zr, zi = load(z, (c, 0, p, q)), load(z, (c, 1, p, q))
+                    sr += zr * wr
+                    sr -= zi * wi
+                    si += zr * wi
+                    si += zi * wr
+                real, imaginary, sr, si = real + sr, imaginary + si, zero, zero
+            store(product, (0, p, q), real)
+            store(product, (1, p, q), imaginary)
 
 
 @kernel
