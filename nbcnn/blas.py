@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
+import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from nbcnn.locks import module_lock
@@ -25,6 +26,14 @@ def libraries() -> tuple[list[Any], list[Any]]:
     found = [library for library in ThreadpoolController().lib_controllers if library.user_api == "blas"]
     own = [library for library in found if getattr(library, "threading_layer", None) == "openmp"]
     return [library for library in found if library not in own], own
+
+
+def first_use() -> None:
+    """Have BLAS take its memory: OpenBLAS ends the process where there is none at its first use.
+
+    A training begins with this, so that it is not its pictures, after the last epoch, that use BLAS first.
+    """
+    np.linalg.inv(np.eye(3))
 
 
 @contextmanager

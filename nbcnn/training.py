@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nbcnn.auto import Listener, told
+from nbcnn.blas import first_use
 from nbcnn.config import CheckpointEvery, Config, Overrides
 from nbcnn.data import Dataset, load_dataset
 from nbcnn.kernels.ledger import LEDGER, announced
@@ -84,6 +85,7 @@ def run_training(config: Config, data: Dataset, begin: Callable[[Trainer], Run],
     """What is common to a new training and one that goes on; ``begin`` gives the trainer its run and its position."""
     network = Network(config)
     fit(network, data)
+    first_use()
     before = len(LEDGER)
     with Stopping() as stopping, announced(stopping.check), told(_Checks(stopping)):
         with announced(reporter.compiling), told(reporter):

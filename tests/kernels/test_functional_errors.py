@@ -24,6 +24,11 @@ SENTENCES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         ShapeError,
         r"x must be a NumPy array of float32 or float64, got list; use np\.asarray\(\.\.\., 'float32'\)",
     ),
+    "masked": (
+        lambda: F.relu(np.ma.masked_less(zeros(3), 0)),
+        ShapeError,
+        r"^x is a masked array; fill its gaps first: x\.filled\(0\)$",
+    ),
     "whole numbers": (lambda: F.relu(np.zeros(3, int)), ShapeError, r"x must be a NumPy array .*, got int64; use"),
     "half precision": (
         lambda: F.linear(zeros(1, 2), zeros(1, 2, dtype="float16")),
