@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 from weakref import WeakSet
 
+import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from nbcnn.locks import module_lock
@@ -70,6 +71,14 @@ def described() -> str:
     known = ("internal_api", "version", "architecture")
     words = [[getattr(one, name, None) for name in known] for group in libraries() for one in group]
     return "; ".join(dict.fromkeys(" ".join(str(word) for word in own if word) for own in words)) or "none"
+
+
+def first_use() -> None:
+    """Have BLAS take its memory: OpenBLAS ends the process where there is none at its first use.
+
+    A training begins with this, so that it is not its pictures, after the last epoch, that use BLAS first.
+    """
+    np.linalg.inv(np.eye(3))
 
 
 @contextmanager

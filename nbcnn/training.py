@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nbcnn.auto import Listener, told
+from nbcnn.blas import first_use
 from nbcnn.config import CheckpointEvery, Config, DataConfig, Overrides
 from nbcnn.data import Dataset, load_dataset
 from nbcnn.data.own import own_dataset, write_folder
@@ -104,7 +105,7 @@ def train(
     finally:
         if given is not None:
             given.load_state_dict(network.state_dict())
-            given.classes = network.classes
+            given.classes, given.reading = network.classes, network.reading
 
 
 def with_folder(config: Config, folder: Path) -> Config:
@@ -116,6 +117,7 @@ def with_folder(config: Config, folder: Path) -> Config:
 def run_training(network: Network, data: Dataset, begin: Callable[[Trainer], Run], reporter: Reporter) -> Run:
     """What is common to a new training and one that goes on; ``begin`` gives the trainer its run and its position."""
     fit(network, data)
+    first_use()
     before = len(LEDGER)
     with Stopping() as stopping, announced(stopping.check), told(_Checks(stopping)):
         with announced(reporter.compiling), told(reporter):

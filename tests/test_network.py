@@ -192,3 +192,18 @@ def test_summary_counts_what_the_book_counts():
     assert rows[-1].field is None
     assert rows[0].window == "5×5 +2"
     assert rows[2].window == "2×2 /2"
+
+
+def test_numbers_that_float32_lacks_are_refused():
+    net = nbcnn.load("lenet")
+    x = np.zeros((2, 1, 28, 28))
+    x[1, 0, 3, 4] = -1e39
+    with pytest.raises(ShapeError, match=r"^x holds numbers that float32 can't, beyond 3\.4e38; scale pixels as in"):
+        net(x)
+    x[1, 0, 3, 4] = np.inf  # that float32 can
+    assert net(x).shape == (2, 10)
+
+
+def test_a_masked_array_is_refused():
+    with pytest.raises(ShapeError, match=r"^x is a masked array; fill its gaps first: x\.filled\(0\)$"):
+        nbcnn.load("lenet")(np.ma.zeros((1, 1, 28, 28), np.float32))

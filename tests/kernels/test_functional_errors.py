@@ -54,6 +54,11 @@ SENTENCES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         ShapeError,
         r"x must be a NumPy array .*, got int64; write x\.astype",
     ),
+    "masked": (
+        lambda: F.relu(np.ma.masked_less(zeros(3), 0)),
+        ShapeError,
+        r"^x is a masked array; fill its gaps first: x\.filled\(0\)$",
+    ),
     "half precision": (
         lambda: F.linear(zeros(1, 2), zeros(1, 2, dtype="float16")),
         ShapeError,
