@@ -131,19 +131,20 @@ def test_a_patience_that_is_no_number_is_refused() -> None:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_stops_a_training_once(whom: str, number: signal.Signals, code: int) -> None:
     pictures()
-    in_training("time.sleep(0.01)")
-    process = start("train", "tiny.yaml", "--plugin", "mine.py", "--out", "run", NBCNN_PATIENCE="50")
-    assert process.stdout
-    for line in process.stdout:
-        if line.startswith("epoch"):
-            break
+    write(Path("tiny.yaml"), NET.replace("batch_size: 8", "batch_size: 2"))
+    in_training("open('slow', 'w'), time.sleep(0.8)")
+    process = start("train", "tiny.yaml", "--plugin", "mine.py", "--out", "run")
+    while not Path("slow").exists():
+        assert process.poll() is None
+        time.sleep(0.02)
     if whom == "both":
         os.killpg(process.pid, number)
     else:
         process.send_signal(number)
     out, err = process.communicate()
     assert process.returncode == code, out + err
-    assert "stopped; saved in run after" in out and "train --resume run --plugin mine.py" in out
+    assert "stopped; saved in run after step" in out  # a second one would not have waited for the step
+    assert "train --resume run --plugin mine.py" in out
 
 
 def test_a_call_that_never_comes_back_can_be_stopped_by_a_second_ctrl_c() -> None:
