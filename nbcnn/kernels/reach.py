@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from enum import Enum
 from functools import lru_cache
-from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -21,6 +21,7 @@ from numba import types
 from numba.core.dispatcher import Dispatcher
 from numba.core.typing.templates import builtin_registry
 
+from nbcnn.kernels.bytecode import code_digest, names_of
 from nbcnn.kernels.sources import versioned
 
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, type(...), slice, range)
@@ -108,7 +109,7 @@ class Reach:
 
     def _function(self, function) -> Iterator[str]:
         self.modules.add(function.__globals__.get("__name__", ""))
-        yield _code(function.__code__)
+        yield code_digest(function.__code__)
         named = [f"{name}={value}" for name, value in self._names(function)]
         yield from named
         own = " ".join(re.sub("\0([0-9]+)\0", lambda found: self._brief(int(found[1])), word) for word in named)
@@ -127,7 +128,7 @@ class Reach:
                 continue
             yield name, self._word(value)
             if isinstance(value, ModuleType):
-                for inner, one in _inside(name, value, _code_names(function.__code__)):
+                for inner, one in _inside(name, value, names_of(function.__code__)):
                     yield inner, self._word(one)
         for value in (*(function.__defaults__ or ()), *sorted((function.__kwdefaults__ or {}).items())):
             yield "default", self._word(value)
@@ -136,7 +137,7 @@ class Reach:
         """A thing without what it leads to, and without its number, which depends on where one began."""
         thing = self._things[number]
         inner = getattr(thing, "py_func", thing)
-        return _code(inner.__code__) if isinstance(inner, FunctionType) else type(thing).__name__
+        return code_digest(inner.__code__) if isinstance(inner, FunctionType) else type(thing).__name__
 
     def _class(self, kind: type) -> Iterator[str]:
         self.modules.add(kind.__module__)
@@ -180,38 +181,9 @@ def _slots(kind: type) -> tuple[str, ...]:
     return (slots,) if isinstance(slots, str) else tuple(slots)
 
 
-@lru_cache(maxsize=4096)
-def _code(code: CodeType) -> str:
-    """What Python runs, in short."""
-    parts = [code.co_name, code.co_code.hex(), str(code.co_names), str(code.co_varnames), str(code.co_freevars)]
-    parts += [str(code.co_flags), str(code.co_argcount), getattr(code, "co_exceptiontable", b"").hex()]
-    parts += map(_constant, code.co_consts)
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
-
-
-def _constant(value) -> str:
-    """The same in every process, which the order of a set of texts is not."""
-    if isinstance(value, CodeType):
-        return _code(value)
-    if isinstance(value, (tuple, frozenset)):
-        items = [_constant(item) for item in value]
-        return f"{type(value).__name__} {items if isinstance(value, tuple) else sorted(items)}"
-    return repr(value)
-
-
-@lru_cache(maxsize=4096)
-def _code_names(code: CodeType) -> tuple[str, ...]:
-    """The names that code uses, those of inner functions included, in order."""
-    names = set(code.co_names)
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            names.update(_code_names(constant))
-    return tuple(sorted(names))
-
-
 def _globals(function) -> Iterator[tuple[str, object]]:
     """What the names in a function's code stand for; those behind dots, too, where a module is before them."""
-    names = _code_names(function.__code__)
+    names = names_of(function.__code__)
     for name in names:
         if name in function.__globals__:
             value = function.__globals__[name]
