@@ -7,11 +7,14 @@ from math import prod
 from typing import NamedTuple
 
 from nbcnn.crew import available_threads
-from nbcnn.errors import NbcnnError, ShapeError
+from nbcnn.errors import ConfigError, NbcnnError, ShapeError
 from nbcnn.kernels.contract import LANES
 from nbcnn.kernels.registry import AUTO, scratch
 from nbcnn.memory import gigabytes, memory
 from nbcnn.network import Network
+
+MOST_THREADS = 1024
+"""As in the config."""
 
 
 class Part(NamedTuple):
@@ -38,8 +41,11 @@ def threads_that_fit(network: Network, training: bool, threads: int | None) -> i
     """The threads for a network: those asked for, else as many as the machine has, but not more than fit into memory.
 
     Results are the same for any number. Raises ShapeError that names the layer which takes most where memory is too
-    small for one thread, or for those asked for.
+    small for one thread, or for those asked for; ConfigError for a number that no thread can have.
     """
+    counted = isinstance(threads, int) and not isinstance(threads, bool) and 1 <= threads <= MOST_THREADS
+    if threads is not None and not counted:
+        raise ConfigError(f"threads must be a whole number from 1 to {MOST_THREADS:,}, or None, got {threads!r}")
     needed = Footprint(tuple(_parts(network, training)), _common(network, training), threads or 1)
     has = memory()
     if needed.bytes > has.bytes:

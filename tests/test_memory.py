@@ -15,7 +15,7 @@ from nbcnn import memory as module
 from nbcnn.cli import main
 from nbcnn.config import Overrides, load_config
 from nbcnn.engine import Engine
-from nbcnn.errors import DataError, ShapeError
+from nbcnn.errors import ConfigError, DataError, ShapeError
 from nbcnn.kernels.registry import backend
 from nbcnn.memory import Memory, gigabytes, memory, no_memory_error
 from nbcnn.network import Network
@@ -234,3 +234,9 @@ def test_the_command_line_has_a_sentence_for_any(monkeypatch: pytest.MonkeyPatch
         main(["summary", "lenet"])
     assert stopped.value.code == 2
     assert capsys.readouterr().err.startswith("error: there is not enough memory; use smaller images,")
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1025, 10**30, True, 2.0, "2"])
+def test_so_many_threads_there_are_not(threads: Any) -> None:
+    with pytest.raises(ConfigError, match="threads must be a whole number from 1 to 1,024, or None, got"):
+        Engine(Network(load_config(NET)), threads=threads)

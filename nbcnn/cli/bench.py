@@ -28,7 +28,7 @@ from nbcnn.cli._say import say
     "--patience", type=click.FloatRange(min=0, min_open=True), help="With both: a point's seconds. [default: 30]"
 )
 @click.option(
-    "--threads", type=click.IntRange(min=1), help="Threads at work. [default: 1; with --model, --profile all]"
+    "--threads", type=click.IntRange(1, 1024), help="Threads at work. [default: 1; with --model, --profile all]"
 )
 @click.option("--rounds", type=click.IntRange(min=1), help="Turns of each contender. [default: 7; with --sweep 3]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

@@ -28,7 +28,7 @@ WIDTH = 100
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the numbers.")
 @click.option(
     "--threads",
-    type=click.IntRange(min=2),
+    type=click.IntRange(2, 1024),
     default=4,
     show_default=True,
     help="How many threads call kernels at once; 2 or more, for races are looked for.",
