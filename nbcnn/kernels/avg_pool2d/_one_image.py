@@ -35,19 +35,32 @@ def forward(x, y, work, numbers, window):
         divisors[p] = divisor(p // OW * SH - top, p % OW * SW - left, H, W, numbers)
     zero, terms = splat(x.dtype.type(0)), (1, KH, KW)
     block = block_sizes(terms)
+    count = block_count(terms, block)
     for c in range(C):
         for p in range(0, P, LANES):
-            s = total = zero
-            for n in range(block_count(terms, block)):
-                _, (a0, a1), (k0, k1) = block_at(n, terms, block)
-                d, hand = p, 0
-                for a in range(a1):
-                    for k in range(k0, k1 if a >= a0 else k0):
-                        s += load(planes, (c, k, d))
-                    d, hand = next_row(d, hand, window)
-                s, total = zero, s if n == 0 else total + s
+            total = zero
+            if count == 1:
+                total = add_taps(zero, planes, (c, p), ((0, KH), (0, KW)), window)
+            else:
+                for n in range(count):
+                    s = add_taps(zero, planes, (c, p), block_at(n, terms, block)[1:], window)
+                    total = s if n == 0 else total + s
             total = total / load(divisors, (p,)) if given == 0 else total / given  # equation (7)
             store_part(flat, (c, p), total, P - p)
+
+
+@kernel
+def add_taps(s, planes, at, taps, window):
+    """s with some rows and columns of the windows at (channel, place in a plane) added."""
+    (c, d), hand = at, 0
+    (a0, a1), (k0, k1) = taps
+    for _ in range(a0):
+        d, hand = next_row(d, hand, window)
+    for _ in range(a0, a1):
+        for k in range(k0, k1):
+            s += load(planes, (c, k, d))
+        d, hand = next_row(d, hand, window)
+    return s
 
 
 @kernel
