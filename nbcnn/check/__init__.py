@@ -3,7 +3,8 @@
 ``check_backend(op, name)`` gives a Report; docs/checking.md says what is checked.
 """
 
+from nbcnn.check.options import Options
 from nbcnn.check.report import Failure, Report
-from nbcnn.check.suite import Options, check_backend, check_backends
+from nbcnn.check.suite import check_backend, check_backends
 
 __all__ = ["Failure", "Options", "Report", "check_backend", "check_backends"]

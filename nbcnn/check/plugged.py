@@ -12,7 +12,7 @@ from nbcnn.check.apart import Line, Pair, Say, apart, plugins_of
 from nbcnn.check.report import Report
 
 if TYPE_CHECKING:
-    from nbcnn.check.suite import Options
+    from nbcnn.check.options import Options
 
 EVERY = 0.2
 """Seconds between two words on progress."""
@@ -48,7 +48,8 @@ def _note(report: Report, line: Line) -> None:
 
 def work(pairs: list[Pair], task: Line, say: Say) -> None:
     """What the process does."""
-    from nbcnn.check.suite import Options, check_here, report_of
+    from nbcnn.check.options import Options
+    from nbcnn.check.suite import check_here, report_of
 
     last = 0.0
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from nbcnn.check.network import check_network, networks
 from nbcnn.check.nonfinite import check_nonfinite
 from nbcnn.check.odd import busy, tiny
 from nbcnn.check.one_image import CHECK as ONE_IMAGE
+from nbcnn.check.options import Options
 from nbcnn.check.oracle import ORACLES
 from nbcnn.check.outofbounds import check_bounds
 from nbcnn.check.plugged import check_plugins
@@ -40,26 +41,9 @@ from nbcnn.errors import KernelError
 from nbcnn.kernels import registry
 from nbcnn.kernels.host import compiler
 
-DTYPES = ("float32", "float64")
 LOOSE = 1e-2
 """A largest error below this share of the stated tolerance is worth a note."""
 Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True)
-class Options:
-    """How much is checked, and with which numbers."""
-
-    quick: bool = False
-    seed: int = 0
-    threads: int = 4
-    dtypes: tuple[str, ...] = DTYPES
-    patience: float = 300.0
-    """seconds for one backend's grid"""
-    call: float | None = None
-    """seconds for one call of a plugin's kernel, with compiling; None for NBCNN_PATIENCE, or 100"""
-    bounds: bool = True
-    """with processes of their own: for what indices it uses, and for all that plugins register"""
 
 
 def check_backend(op: str, name: str, options: Options | None = None, progress: Progress | None = None) -> Report:

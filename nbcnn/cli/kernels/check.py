@@ -59,7 +59,7 @@ def command(
     """
     from nbcnn.check import Options, check_backends
     from nbcnn.check.choice import chosen
-    from nbcnn.check.suite import DTYPES
+    from nbcnn.check.options import DTYPES
     from nbcnn.cli.kernels._exercise import led
 
     options = Options(quick, seed, threads, (dtype,) if dtype else DTYPES, call=patience)

@@ -1,0 +1,23 @@
+"""How much of the suite is run, with which numbers and limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+DTYPES = ("float32", "float64")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How much is checked, and with which numbers."""
+
+    quick: bool = False
+    seed: int = 0
+    threads: int = 4
+    dtypes: tuple[str, ...] = DTYPES
+    patience: float = 300.0
+    """seconds for one backend's grid"""
+    call: float | None = None
+    """seconds for one call of a plugin's kernel, with compiling; None for NBCNN_PATIENCE, or 100"""
+    bounds: bool = True
+    """with processes of their own: for what indices it uses, and for all that plugins register"""
