@@ -152,7 +152,7 @@ def test_what_is_no_plugin_is_said_to_be_none(folder: Path, what: str, words: st
 def test_the_environment_names_plugins(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(folder / "a.py", BACKEND)
     write(folder / "sub" / "b.py", BACKEND)
-    monkeypatch.setenv("NBCNN_PLUGINS", os.pathsep.join(["a.py", "", str(folder / "sub" / "b.py")]))
+    monkeypatch.setenv("NBCNN_PLUGINS", os.pathsep.join(["a.py", "", f" {folder / 'sub' / 'b.py'} "]))
     net = package.load("lenet", overrides=package.Overrides(backends=("conv2d=b",)))
     assert {layer.backend for layer in net.layers() if layer.op == "conv2d"} == {"b"}
     assert {"a", "b"} <= set(backend_names("conv2d"))

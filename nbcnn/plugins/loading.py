@@ -102,7 +102,7 @@ def load_environment() -> None:
     wanted = os.environ.get(VARIABLE, "")
     if wanted == _environment or _under_way:
         return
-    for what in filter(None, wanted.split(os.pathsep)):
+    for what in filter(None, map(str.strip, wanted.split(os.pathsep))):
         try:
             load_plugin(what)
         except PluginError as error:
