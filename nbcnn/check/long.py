@@ -63,6 +63,16 @@ def long_problems(op: str) -> list[Any]:
     return [problem for problem in PROBLEMS if problem.op == op]
 
 
+def check_long_sums(backend: Backend, problems: list[Any], report: Report) -> None:
+    """All of these problems; of a backend that a plugin's file registered there are notes."""
+    from nbcnn.plugins import loaded_plugins
+
+    of_plugin = any((report.op, report.name) in plugin.backends for plugin in loaded_plugins())
+    with report.timed(CHECK):
+        for problem in problems:
+            check_long(backend, problem, report, strict=not of_plugin)
+
+
 def check_long(backend: Backend, problem: Any, report: Report, strict: bool) -> None:
     """Results on equal numbers, within the bound of sums in blocks; not ``strict``, a note says where they are not."""
     inputs = _equal(problem)

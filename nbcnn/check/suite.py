@@ -18,8 +18,7 @@ from nbcnn.blas import one_blas_thread
 from nbcnn.check.calls import calls, shape
 from nbcnn.check.grid import Case, grid, of_dtype
 from nbcnn.check.jacobian import check_jacobian
-from nbcnn.check.long import CHECK as ROUNDING
-from nbcnn.check.long import check_long, long_problems
+from nbcnn.check.long import check_long_sums, long_problems
 from nbcnn.check.network import check_network, networks
 from nbcnn.check.nonfinite import check_nonfinite
 from nbcnn.check.odd import busy, tiny
@@ -176,10 +175,7 @@ def _check_more(report: Report, taken: list[Any], options: Options) -> None:
         report.notes.append(_left_out(report.op, backend))
         return
     if report.tolerance == 0 and compiler()["compiled"]:
-        with report.timed(ROUNDING):
-            for problem in long_problems(report.op):
-                if takes(backend, problem):
-                    check_long(backend, problem, report, strict=not _of_plugin(report))
+        check_long_sums(backend, [problem for problem in long_problems(report.op) if takes(backend, problem)], report)
     with report.timed("jacobian"):
         for problem in some(tiny(report.op), "float64", 8):
             check_jacobian(backend, problem, report)
@@ -193,13 +189,6 @@ def _check_more(report: Report, taken: list[Any], options: Options) -> None:
     if taken and report.op in networks():
         with report.timed("network"):
             check_network(report.op, report.name, report)
-
-
-def _of_plugin(report: Report) -> bool:
-    """Whether a plugin's file registered the backend."""
-    from nbcnn.plugins import loaded_plugins
-
-    return any((report.op, report.name) in plugin.backends for plugin in loaded_plugins())
 
 
 def _left_out(op: str, backend: Any) -> str:

@@ -51,24 +51,23 @@ def grad_input(x, y, dy, dx, work, window):
     C, OH, OW = y.shape[:3]
     if -(-KH // SH) * -(-KW // SW) <= BLOCK:
         for c in range(C):
-            hand_back(x[c], y[c], dy[c], dx[c], (0, OH), (0, OW), window)
+            hand_back(x[c], y[c], dy[c], dx[c], ((0, OH), (0, OW)), window)
         return
     plane = work[: dx[0].size].reshape(dx.shape[1:])
     terms = (1, OH, OW)
     block = block_sizes(terms)
     for c in range(C):
         for n in range(block_count(terms, block)):
-            _, rows, columns = block_at(n, terms, block)
             plane[:] = 0
-            hand_back(x[c], y[c], dy[c], plane, rows, columns, window)
+            hand_back(x[c], y[c], dy[c], plane, block_at(n, terms, block)[1:], window)
             dx[c] += plane
 
 
 @kernel
-def hand_back(x, y, dy, dx, rows, columns, window):
-    """Add the gradients dy of some rows and columns of windows to dx, all of one channel."""
+def hand_back(x, y, dy, dx, some, window):
+    """Add the gradients dy of some windows (rows, columns) to dx, all of one channel."""
     (KH, KW), (SH, SW), (top, left), (DH, DW) = window
-    H, W = x.shape[:2]
+    (rows, columns), (H, W) = some, x.shape[:2]
     zero = splat(dx.dtype.type(0))
     for i in range(rows[0], rows[1]):
         r = i * SH - top
