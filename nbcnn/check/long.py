@@ -1,6 +1,6 @@
 """Long sums of a backend that promises the formula's: as near to the oracle as sums in blocks are (kernels/sums.py).
 
-nbcnn's own have to be. A plugin may sum plainly, as the formula reads; its report then has a note.
+A plugin's file may sum plainly, as the formula reads; its report then has a note.
 
 Some ten thousand equal numbers are summed. A single accumulator rounds each of them alike there, and so drifts away,
 where on random numbers its errors would mostly cancel.
@@ -33,7 +33,7 @@ from nbcnn.kernels.contract import (
 )
 from nbcnn.kernels.sums import BLOCK
 
-CHECK = "long sums"
+CHECK = "rounding"
 HINT = (
     f"one accumulator of more than {BLOCK:,} terms drifts away; nbcnn/kernels/sums.py cuts a sum into blocks, "
     "each of which has one of its own"
@@ -63,8 +63,18 @@ def long_problems(op: str) -> list[Any]:
     return [problem for problem in PROBLEMS if problem.op == op]
 
 
-def check_long(backend: Backend, problem: Any, report: Report, own: bool) -> None:
-    """Results on equal numbers, within the bound of sums in blocks; a note if the backend isn't nbcnn's ``own``."""
+def check_long_sums(backend: Backend, problems: list[Any], report: Report) -> None:
+    """All of these problems; of a backend that a plugin's file registered there are notes."""
+    from nbcnn.plugins import loaded_plugins
+
+    of_plugin = any((report.op, report.name) in plugin.backends for plugin in loaded_plugins())
+    with report.timed(CHECK):
+        for problem in problems:
+            check_long(backend, problem, report, strict=not of_plugin)
+
+
+def check_long(backend: Backend, problem: Any, report: Report, strict: bool) -> None:
+    """Results on equal numbers, within the bound of sums in blocks; not ``strict``, a note says where they are not."""
     inputs = _equal(problem)
     expected = expect(problem, inputs)
     limits = bounds(problem, inputs, expected, whole=False, tolerance=0)
@@ -82,10 +92,10 @@ def check_long(backend: Backend, problem: Any, report: Report, own: bool) -> Non
             report.ok(CHECK)
             continue
         sentence, where = told(name, ran.out[name], wanted, verdict.wrong), described(Case(problem))
-        if own:
+        if strict:
             report.fail(CHECK, sentence, where, name, HINT)
-        elif not any(note.startswith(CHECK) for note in report.notes):
-            report.notes.append(f"{CHECK}: {sentence}, for {where}; {HINT}")
+        elif not any(note.startswith("long sums") for note in report.notes):
+            report.notes.append(f"long sums: {sentence}, for {where}; {HINT}")
 
 
 def _equal(problem: Any) -> Arrays:

@@ -15,8 +15,7 @@ from nbcnn.check.patterns import patterns
 CHECKS = {
     "contract": "outputs written everywhere, nothing else changed, scratch within what was asked for",
     "whole numbers": "results on small whole numbers: equal to the float64 oracle, or within the stated tolerance",
-    "rounding": "results on normally distributed numbers, within the bound for the formula's sums or the tolerance",
-    "long sums": "sums of ten thousand equal numbers, within the bound for sums in blocks (none with a tolerance)",
+    "rounding": "results on normally distributed and on many equal numbers, within the sums' bound or the tolerance",
     "repeats": "the same bits again, in other order and with other leftovers in scratch and outputs",
     "one image": "where a backend has a kernel for one image alone: the bits that a pack gives",
     "adjoint": "⟨conv(x), dy⟩ = ⟨x, dx⟩ = ⟨w, dw⟩ in float64",

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from math import prod
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,8 +19,7 @@ from nbcnn.blas import one_blas_thread
 from nbcnn.check.calls import calls, shape
 from nbcnn.check.grid import Case, grid, of_dtype
 from nbcnn.check.jacobian import check_jacobian
-from nbcnn.check.long import CHECK as LONG_SUMS
-from nbcnn.check.long import check_long, long_problems
+from nbcnn.check.long import check_long_sums, long_problems
 from nbcnn.check.network import check_network, networks
 from nbcnn.check.nonfinite import check_nonfinite
 from nbcnn.check.odd import busy, tiny
@@ -163,11 +161,7 @@ def _check_more(report: Report, taken: list[Any], options: Options) -> None:
         report.notes.append(_left_out(report.op, backend))
         return
     if report.tolerance == 0 and compiler()["compiled"]:
-        own = report.file.startswith(str(Path(__file__).parent.parent / "kernels"))
-        with report.timed(LONG_SUMS):
-            for problem in long_problems(report.op):
-                if takes(backend, problem):
-                    check_long(backend, problem, report, own)
+        check_long_sums(backend, [problem for problem in long_problems(report.op) if takes(backend, problem)], report)
     with report.timed("jacobian"):
         for problem in some(tiny(report.op), "float64", 8):
             check_jacobian(backend, problem, report)
@@ -192,7 +186,6 @@ def _left_out(op: str, backend: Any) -> str:
     one = [ONE_IMAGE] if hasattr(backend, "single") else []
     weighted, scales = ["adjoint"] * (op in ("conv2d", "linear")), [SCALES] * bool(ORACLES[op].terms)
     later = [
-        LONG_SUMS,
         "repeats",
         *one,
         *weighted,

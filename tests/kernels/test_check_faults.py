@@ -523,6 +523,28 @@ def test_every_check_is_seen_to_fail() -> None:
 
 
 @pytest.mark.jit
+def test_a_plain_sum_is_told_by_long_sums(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Plain(Naive):
+        def build(self, problem: Conv2dProblem) -> WeightedKernels:
+            def forward(x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
+                right.forward(x, w, b, y, work)
+                if problem.w_shape[1] > 1000:
+                    terms = (x * w[0, ..., None]).reshape(-1, LANES)
+                    y[0, 0, 0] = np.cumsum(terms, axis=0, dtype=y.dtype)[-1]
+
+            right = super().build(problem)
+            return right._replace(forward=forward)
+
+    monkeypatch.setitem(registry._registered, ("conv2d", "plain"), Plain)
+    [report] = check_backends([("conv2d", "plain")], Options(quick=True, bounds=False, dtypes=("float32",)))
+    registry.backend.cache_clear()
+    [failure] = report.failures
+    assert (failure.check, failure.array) == ("rounding", "y")
+    assert failure.sentence.startswith("y is wrong everywhere, first at channel 0, row 0, column 0, image 0: got 8")
+    assert "one accumulator of more than 1,024 terms drifts away" in failure.hint
+
+
+@pytest.mark.jit
 def test_only_problems_with_dilation_fail(reports: dict[str, Report]) -> None:
     [sentence] = [one for one in patterns(reports["only with dilation"]) if "whole numbers" in one]
     assert sentence.startswith("whole numbers of y and rounding of y fail only where there is dilation (")

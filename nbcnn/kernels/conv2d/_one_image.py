@@ -25,7 +25,7 @@ def kernel_of(problem: Conv2dProblem) -> OneImage:
     rows, columns = min(
         blocks(channels, vectors, problem.dtype), key=lambda b: made(channels, b[0]) * made(vectors, b[1])
     )
-    return OneImage(Fixed(forward, window, (tuple(range(rows)), tuple(range(columns)))), size)
+    return OneImage(Fixed(forward, (window, (tuple(range(rows)), tuple(range(columns))))), size)
 
 
 def blocks(channels: int, vectors: int, dtype: str) -> tuple[tuple[int, int], ...]:
@@ -35,8 +35,9 @@ def blocks(channels: int, vectors: int, dtype: str) -> tuple[tuple[int, int], ..
 
 
 @kernel
-def forward(x, w, b, y, work, window, block):
-    """x (C, H, W), w (O, C/G, KH, KW), b (O,) -> y (O, OH, OW); window: planes.py, block: channels x vectors."""
+def forward(x, w, b, y, work, numbers):
+    """x (C, H, W), w (O, C/G, KH, KW), b (O,) -> y (O, OH, OW); numbers: window of planes.py, and block"""
+    window, block = numbers
     CG = w.shape[1]
     OG = w.shape[0] * CG // x.shape[0]
     planes, flat = lay_out(x, work, window, x.dtype.type(0)), y.reshape((y.shape[0], y.shape[1] * y.shape[2]))

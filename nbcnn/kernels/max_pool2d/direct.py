@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from nbcnn.kernels.contract import Fixed, PlainKernels, Pool2dProblem, SimpleBackend
+from nbcnn.kernels.contract import LANES, Fixed, PlainKernels, Pool2dProblem, SimpleBackend
 from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import load, maximum, splat, store, where
 from nbcnn.kernels.one_image import OneImage
 from nbcnn.kernels.registry import register
+from nbcnn.kernels.sums import BLOCK, block_at, block_count, block_sizes
 
 
 @kernel
@@ -41,28 +42,49 @@ def forward(x, y, work, window):
 
 @kernel
 def grad_input(x, y, dy, dx, work, window):
-    """The gradient goes to the first pixel of the window that is the largest; windows may overlap."""
-    (KH, KW), (SH, SW), (top, left), (DH, DW) = window
-    C, H, W = x.shape[:3]
+    """The gradient goes to the first pixel of the window that is the largest; windows may overlap.
+
+    Where very many may meet a pixel, its gradients are summed in blocks (sums.py): some windows' in scratch, then all.
+    """
+    (KH, KW), (SH, SW), _, _ = window
     dx[:] = 0
-    zero = splat(dx.dtype.type(0))
+    C, OH, OW = y.shape[:3]
+    if -(-KH // SH) * -(-KW // SW) <= BLOCK:
+        for c in range(C):
+            hand_back(x[c], y[c], dy[c], dx[c], ((0, OH), (0, OW)), window)
+        return
+    plane = work[: dx[0].size].reshape(dx.shape[1:])
+    terms = (1, OH, OW)
+    block = block_sizes(terms)
     for c in range(C):
-        for i in range(y.shape[1]):
-            r = i * SH - top
-            for j in range(y.shape[2]):
-                q = j * SW - left
-                largest = load(y, (c, i, j))
-                rest = load(dy, (c, i, j))
-                row, row_stop = inside(r, DH), min(r + KH * DH, H)
-                while row < row_stop:
-                    column, column_stop = inside(q, DW), min(q + KW * DW, W)
-                    while column < column_stop:
-                        pixel = load(x, (c, row, column))
-                        hit = (pixel == largest) | (pixel != pixel)
-                        store(dx, (c, row, column), load(dx, (c, row, column)) + where(hit, rest, zero))
-                        rest = where(hit, zero, rest)
-                        column += DW
-                    row += DH
+        for n in range(block_count(terms, block)):
+            plane[:] = 0
+            hand_back(x[c], y[c], dy[c], plane, block_at(n, terms, block)[1:], window)
+            dx[c] += plane
+
+
+@kernel
+def hand_back(x, y, dy, dx, some, window):
+    """Add the gradients dy of some windows (rows, columns) to dx, all of one channel."""
+    (KH, KW), (SH, SW), (top, left), (DH, DW) = window
+    (rows, columns), (H, W) = some, x.shape[:2]
+    zero = splat(dx.dtype.type(0))
+    for i in range(rows[0], rows[1]):
+        r = i * SH - top
+        for j in range(columns[0], columns[1]):
+            q = j * SW - left
+            largest = load(y, (i, j))
+            rest = load(dy, (i, j))
+            row, row_stop = inside(r, DH), min(r + KH * DH, H)
+            while row < row_stop:
+                column, column_stop = inside(q, DW), min(q + KW * DW, W)
+                while column < column_stop:
+                    pixel = load(x, (row, column))
+                    hit = (pixel == largest) | (pixel != pixel)
+                    store(dx, (row, column), load(dx, (row, column)) + where(hit, rest, zero))
+                    rest = where(hit, zero, rest)
+                    column += DW
+                row += DH
 
 
 @kernel
@@ -74,6 +96,11 @@ def inside(first, step):
 @register("max_pool2d")
 class Direct(SimpleBackend):
     """the formula, 16 images at once"""
+
+    def workspace(self, problem: Pool2dProblem) -> int:
+        """Where more windows may meet a pixel than make a block of a sum: a plane."""
+        (KH, KW), (SH, SW) = problem.kernel_size, problem.stride
+        return problem.height * problem.width * LANES if -(-KH // SH) * -(-KW // SW) > BLOCK else 0
 
     def build(self, problem: Pool2dProblem) -> PlainKernels:
         """Bind the window."""
