@@ -156,9 +156,10 @@ def test_info_of_a_folder(tmp_path: Path) -> None:
 
 
 def test_info_says_what_was_done_to_pictures_also_as_json(tmp_path: Path) -> None:
-    (tmp_path / "ant").mkdir()
     for k in range(5):
-        Image.fromarray(np.array([[0, 100 * k + 616]], np.uint16)).save(tmp_path / "ant" / f"{k}.png")
+        ant = tmp_path / ("test" if k == 4 else "train") / "ant"
+        ant.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.array([[0, 100 * k + 616]], np.uint16)).save(ant / f"{k}.png")
     lines = run("info", str(tmp_path), "--grayscale").output.splitlines()
     assert "pictures  5: 16 bits to 8, darkest 0, lightest 1016, 1023 is white" in lines
     facts = json.loads(run("info", str(tmp_path), "--grayscale", "--json").output)

@@ -34,6 +34,7 @@ class Settings:
     size: tuple[int, int] | None = None
     grayscale: bool = False
     data_dir: str | None = None
+    white_level: int | None = None
 
 
 @pytest.fixture(autouse=True)

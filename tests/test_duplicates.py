@@ -76,6 +76,7 @@ class Settings:
     size: tuple[int, int] | None = None
     grayscale: bool = False
     data_dir: str | None = None
+    white_level: int | None = None
 
 
 def pictures(folder: Path, names: dict[str, int]) -> None:
@@ -113,8 +114,8 @@ def test_data_info_tells_of_validation_images_and_folders_that_are_not_used(tmp_
     (tmp_path / "more").mkdir()
     lines = CliRunner().invoke(command, ["info", str(tmp_path)]).output.splitlines()
     start = next(k for k, line in enumerate(lines) if line.startswith("images"))
-    assert [line.strip() for line in lines[start : start + 3]] == [
-        "images  2 for training, 2 for validation, 2 for testing",
+    assert [" ".join(line.split()) for line in lines[start : start + 3]] == [
+        "images 2 for training, 2 for validation, 2 for testing",
         "val chooses the best checkpoint; test is only tested on",
         "not used: the folder more",
     ]

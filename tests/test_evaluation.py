@@ -24,7 +24,8 @@ def evaluated(losses: np.ndarray, guesses: np.ndarray, labels: np.ndarray) -> An
 
     images = np.zeros((len(labels), 1, 2, 2), np.uint8)
     data = SimpleNamespace(test=SimpleNamespace(images=images, labels=labels), classes=CLASSES)
-    found = evaluate_engine(SimpleNamespace(evaluate=evaluate), data)  # type: ignore[arg-type]
+    network = SimpleNamespace(out_shape=(len(CLASSES),))
+    found = evaluate_engine(SimpleNamespace(evaluate=evaluate, network=network), data)  # type: ignore[arg-type]
     ((given, those, order),) = asked
     assert given is images and those is labels and np.array_equal(order, np.arange(len(labels)))
     return found

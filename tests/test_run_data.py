@@ -124,6 +124,7 @@ def test_validation_images_choose_the_best_checkpoint(tmp_path: Path, monkeypatc
     assert json.loads(run.position.read_text())["best_loss"] == best["val_loss"]
     assert json.loads(run.info.read_text())["data"] | {"source": "", "sha256": ""} == {
         "name": "greys", "source": "", "train": 16, "test": 8, "validation": 10, "sha256": "", "folder": str(images),
+        "done": [],
     }  # fmt: skip
     # By hand, with the weights of that epoch: the loss on the folder val, not on the folder test.
     net = nbcnn.load(run.folder)

@@ -146,29 +146,35 @@ def _show(dataset: Dataset, source: DataSource | None) -> None:
 
 
 def _show_json(dataset: Dataset, source: DataSource | None) -> None:
+    import numpy as np
+
+    from nbcnn.data import find_duplicates
+
     means, deviations = dataset.train.pixel_statistics()
+    parts = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
+    splits = {key: part for key, part in parts.items() if part is not None}
+    counts = {key: np.bincount(part.labels, minlength=len(dataset.classes)) for key, part in splits.items()}
+    found = find_duplicates(dataset)
     facts = {
         "name": dataset.name,
         "source": dataset.source,
-        "images": {"train": len(dataset.train), "test": len(dataset.test)},
+        "images": {key: len(part) for key, part in splits.items()},
+        "notes": dataset.notes,
         "shape": dataset.shape,
         "pictures": dataset.done,
         "white_level": dataset.white_level,
         "mean": means,
         "std": deviations,
-        "classes": [{"name": name, "train": train, "test": test} for name, train, test in _counts(dataset)],
+        "duplicates": found.copies,
+        "warnings": found.sentences,
+        "classes": [
+            {"name": name, **{key: int(count[label]) for key, count in counts.items()}}
+            for label, name in enumerate(dataset.classes)
+        ],
     }
     if source:
         facts |= {"title": source.title, "description": source.description, "licence": source.licence}
     say(json.dumps(facts))
-
-
-def _counts(dataset: Dataset) -> list[tuple[str, int, int]]:
-    """Of each class its name and how many training and test images it has."""
-    import numpy as np
-
-    counts = [np.bincount(split.labels, minlength=len(dataset.classes)) for split in (dataset.train, dataset.test)]
-    return [(name, int(train), int(test)) for name, train, test in zip(dataset.classes, *counts, strict=True)]
 
 
 def _numbers(values: tuple[float, ...]) -> str:

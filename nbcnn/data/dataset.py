@@ -92,12 +92,12 @@ class Dataset:
     test: Split
     classes: tuple[str, ...]
     source: str
-    pictures: bool = False
-    done: tuple[str, ...] = ()
-    white_level: int | None = None
     validation: Split | None = None
     numbered: bool = False
     notes: tuple[str, ...] = ()
+    pictures: bool = False
+    done: tuple[str, ...] = ()
+    white_level: int | None = None
 
     def __post_init__(self) -> None:
         named = isinstance(self.classes, (tuple, list)) and all(isinstance(name, str) for name in self.classes)

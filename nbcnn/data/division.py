@@ -15,7 +15,12 @@ FIFTH = 5
 HOW = "one in five images of a class is a test image, by its content"
 
 
-def held_out(sums: Sequence[bytes]) -> list[bool]:
+def held_out(paths: Sequence[Path]) -> list[bool]:
+    """Which image files of a class are test images, by the SHA-256 of each; see ``lowest_fifth``."""
+    return lowest_fifth([content_sum(path) for path in paths])
+
+
+def lowest_fifth(sums: Sequence[bytes]) -> list[bool]:
     """Which images of a class, given by SHA-256, are test images: those whose sum is in the lowest fifth of all.
 
     The same content is in one part, whatever it is called, and stays there when others are added or removed. There are

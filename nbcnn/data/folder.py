@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nbcnn.data.classes import alike, listed
 from nbcnn.data.dataset import Dataset, Split, counted
-from nbcnn.data.division import FIFTH, HOW, content_sum, held_out
+from nbcnn.data.division import FIFTH, HOW, held_out
 from nbcnn.data.idx_files import NAMES, IdxFiles, find_below, find_file, find_files, read_splits
 from nbcnn.data.images import read_images, refit, refuse_strays
 from nbcnn.data.kinds import not_a_folder
@@ -153,7 +153,7 @@ def _fifths(folder: Path, root: Path) -> tuple[Classes, Classes]:
                 f"{paths[0].parent}: the class has {counted(len(paths), 'image')}, but one in five is a test image, "
                 f"which takes at least {FIFTH}; add images or make folders train and test"
             )
-        held = held_out([content_sum(path) for path in paths])
+        held = held_out(paths)
         train[name] = list(compress(paths, [not one for one in held]))
         test[name] = list(compress(paths, held))
     return train, test

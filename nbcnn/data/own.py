@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbcnn.data.dataset import Dataset, Split
-from nbcnn.data.division import held_out
+from nbcnn.data.division import lowest_fifth
 from nbcnn.data.idx import write_idx
 from nbcnn.data.idx_files import NAMES
 from nbcnn.errors import DataError
@@ -101,5 +101,5 @@ def _held_out(split: Split) -> tuple[Split, Split]:
                 f"data: class {label} has {len(members)} image{'s' * (len(members) > 1)}, no two of them different; "
                 "a part is held out for the test, so give two or more, or test images of your own"
             )
-        test[members] = held_out([sums[k] for k in members])
+        test[members] = lowest_fifth([sums[k] for k in members])
     return Split(split.images[~test], split.labels[~test]), Split(split.images[test], split.labels[test])
