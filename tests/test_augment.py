@@ -117,7 +117,7 @@ WRONG = r"""
 {random_horizontal_flip: 0.5}
     4:43: train.augment.random_horizontal_flip: expected a mapping with keys such as p, got 0.5
 {random_vertical_flip: {p: 1}}
-    4:19: train.augment.random_vertical_flip: unknown key 'random_vertical_flip'; did you mean random_horizontal_flip?
+    4:19: train.augment.random_vertical_flip: unknown key 'random_vertical_flip'; known: random_crop, random_horizontal_flip
 [random_crop: {padding: 2}]
     4:18: train.augment: expected a mapping with keys such as random_crop, random_horizontal_flip, got [
 """

@@ -171,8 +171,8 @@ def test_layers_optimizers_data_sets_and_options_say_it_too(folder: Path, capsys
             f"unknown {kind} {name!r}; {file} may have it and is not loaded: add --plugin {shlex.quote(file)} " in told
         )
     assert "--backend conv2d=taps: unknown backend 'taps' for conv2d; my plugins/taps.py may have it" in told
-    told = call(capsys, "data", "info", "minni", code=2)
-    assert "minni is neither a folder nor a named data set: did you mean mnist?" in told
+    told = call(capsys, "data", "info", "minst", code=2)
+    assert "minst is neither a folder nor a named data set: did you mean mnist?" in told
     assert "or load the plugin that has it with --plugin FILE" in told
     with pytest.raises(
         DataError, match=r"unknown data set 'nothing': .*, or load the plugin that has it with --plugin FILE"

@@ -158,7 +158,7 @@ class _Steps:
 def _apart(calls: list[Call]) -> list[Call]:
     """Waiting for one's turn as a call of its own, before the addition."""
     add = calls[-1]
-    _, _, piece, turn, _ = add.arrays
+    *_, piece, turn, _ = add.arrays
     return [*calls[:-1], Call("batch", "wait", turns.wait_in_turn, (piece, turn)), add]
 
 

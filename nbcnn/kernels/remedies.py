@@ -7,8 +7,6 @@ from functools import partial
 from types import FunctionType, ModuleType
 from typing import Any
 
-import numpy as np
-
 from nbcnn.errors import closest, shown
 from nbcnn.kernels.statements import Statement
 
@@ -70,6 +68,8 @@ def remedy(sentence: str, statement: Statement) -> str:
     if found := re.search(r"^name '(\w+)' is not defined", sentence):
         return _of_a_name(found[1])
     if found := re.search(r"^module 'numpy(?:\.\w+)*' has no attribute '(\w+)'", sentence):
+        import numpy as np  # here, because names of backends are known without it
+
         near = closest(found[1], dir(np))
         return f"did you mean np.{near}?" if near else f"write loops, {_ELSE}"
     if found := re.search(r"^Cannot unify .*lanes\(.*\) for '(\w+)'", sentence):

@@ -120,13 +120,15 @@ def planted(folder: Path, payload: Payload) -> tuple[KernelCache, object, object
 
     from nbcnn.kernels.sgd import sgd_step
 
-    cache, context = KernelCache("nbcnn.kernels.x", "0" * 64), sgd_step.targetctx
-    path = cache._path((), context)
+    cache, context = KernelCache(sgd_step), sgd_step.targetctx
+    key, path = cache.entry((), context)
     folder_now = cache_folder()
     assert folder_now is None or path is not None
     data = pickle.dumps(payload)
-    magic = ("0" * 64, "()", context.codegen().magic_tuple())
-    file = folder / "kernels" / f"nbcnn.kernels.x-{hashlib.sha256(repr(magic).encode()).hexdigest()[:20]}.nbk"
+    magic = (*key, context.codegen().magic_tuple())
+    file = (
+        folder / "kernels" / f"nbcnn.kernels.sgd.sgd_step-{hashlib.sha256(repr(magic).encode()).hexdigest()[:20]}.nbk"
+    )
     file.write_bytes(hashlib.sha256(data).hexdigest().encode() + b"\n" + data)
     return cache, (), context
 

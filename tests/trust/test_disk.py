@@ -77,8 +77,14 @@ def test_whichever_write_fails_nothing_that_was_saved_is_lost(
     for number in numbers:
         run = tmp_path / str(number)
         sentence = rf"^cannot (write|open|read) {re.escape(str(run))}[^;]*: {words}$"
-        with pytest.raises(CheckpointError, match=sentence), failing(call, number, run):
-            nbcnn.train(source, out=run)
+        told = ""
+        try:
+            with failing(call, number, run):
+                nbcnn.train(source, out=run)
+        except CheckpointError as error:
+            told = str(error)
+        # One that does not end the training is a look at whether a file is still its own: nothing is lost by that.
+        assert re.search(sentence, told) or (not told and call == "open" and result(run) == whole), told
         for file in run.glob("*.safetensors"):
             load_tensors(file)
         assert not list(run.glob(".nbcnn*"))
@@ -157,7 +163,7 @@ def test_a_folder_in_which_a_name_is_taken(step: int, source: Path, whole: dict[
         (folder / "last.optimizer.safetensors").mkdir()
 
     with pytest.raises(
-        CheckpointError, match=r"last\.optimizer\.safetensors: Is a directory; that path is a folder; ch"
+        CheckpointError, match=r"last\.optimizer\.safetensors is not this training's any more: somebody has replaced it"
     ):
         nbcnn.train(source, out=tmp_path / "run", reporter=Spoiling(step, take))
     with pytest.raises(

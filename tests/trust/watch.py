@@ -26,6 +26,9 @@ OUR_OWN = tuple(
 )  # fmt: skip
 """Where Python's, nbcnn's and the packages' own files are: to be read, never to be written."""
 
+_SYSTEM = ("/proc/meminfo", "/proc/self/", f"/proc/{os.getpid()}/", "/sys/fs/cgroup/")
+"""Where the system says how much memory and how many processors there are: to be read."""
+
 _CHANGES = {
     "os.remove": 1, "os.rename": 2, "os.mkdir": 1, "os.rmdir": 1, "os.link": 2, "os.symlink": 2, "os.chmod": 1, "os.chown": 1,
     "os.truncate": 1, "os.utime": 1, "shutil.rmtree": 1, "shutil.copyfile": 2, "shutil.move": 2, "shutil.unpack_archive": 2,
@@ -73,7 +76,7 @@ class Watch:
             )
             self.opened += 1
             real = _real(path)
-            if not self._is_inside(real) and (writes or not real.startswith(OUR_OWN)):
+            if not self._is_inside(real) and (writes or not real.startswith((*OUR_OWN, *_SYSTEM))):
                 self.seen.append(f"{'writes' if writes else 'reads'} {real}")
         elif event in _CHANGES:
             for path in arguments[: _CHANGES[event]]:
