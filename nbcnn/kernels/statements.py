@@ -6,8 +6,6 @@ import ast
 import linecache
 from collections.abc import Iterator
 
-import numpy as np
-
 _OPERATORS = {
     "add": ast.Add, "iadd": ast.Add, "sub": ast.Sub, "isub": ast.Sub, "mul": ast.Mult, "imul": ast.Mult,
     "truediv": ast.Div, "itruediv": ast.Div, "floordiv": ast.FloorDiv, "ifloordiv": ast.FloorDiv,
@@ -184,6 +182,8 @@ def _has_lanes(operand: ast.expr) -> bool:
 def _unlikely(operand: ast.expr) -> int:
     """How unlikely an expression is of float64: 0 for a float, 1 for a quotient or a function's value, 3 for a name."""
     if isinstance(operand, ast.Constant):
+        import numpy as np  # here, because names of backends are known without it
+
         return 0 if isinstance(operand.value, (float, np.floating)) else 4
     if isinstance(operand, ast.BinOp):
         return 1 if any(isinstance(node, ast.Div) for node in ast.walk(operand)) else 2

@@ -109,7 +109,8 @@ def complaints(found: dict[str, Any], epochs: int) -> set[str]:
     if found["done"] != epochs or [r["epoch"] for r in found["jsonl"]] != [*range(1, epochs + 1)]:
         wrong.add("gap")
     written = [[row[name] for name in COLUMNS] for row in csv.DictReader(io.StringIO(found["csv"]))]
-    if written != [[str(record[name]) for name in COLUMNS] for record in found["jsonl"]]:
+    logged = [[record[name] for name in COLUMNS] for record in found["jsonl"]]
+    if written != [["" if value is None else str(value) for value in row] for row in logged]:
         wrong.add("csv")
     if len(found["names"]) != 1 or not {*FILES} < {*found["names"][0]}:
         wrong.add("folder")
