@@ -71,12 +71,12 @@ def test_a_guess_without_a_class_has_its_place_in_the_pictures(tmp_path: Path, m
     scores = pixels.reshape(30, 20) / 255 @ net.state_dict()["1.weight"].T.astype(float) + net.state_dict()["1.bias"]
     wanted = [str(k) for k in scores.argmax(axis=1)]
     assert any(int(name) > 2 for name in wanted)
-    matrix, names = drawn["draw_confusion"][:2]
-    assert [names[k] for k in drawn["draw_samples"][2]] == wanted
-    assert names == ["0", "1", "2", *sorted({name for name in wanted if int(name) > 2}, key=int)]
-    assert matrix.sum() == 30
-    for column, name in enumerate(names):
-        counts = [sum(guess == name and k % 3 == row for k, guess in enumerate(wanted)) for row in range(len(names))]
+    matrix, classes = drawn["draw_confusion"][:2]
+    assert [drawn["draw_samples"][4][k] for k in drawn["draw_samples"][2]] == wanted
+    assert tuple(classes) == ("0", "1", "2") and matrix.shape == (3, 4) and matrix.sum() == 30
+    columns = ["3 or more" if int(name) > 2 else name for name in wanted]
+    for column, name in enumerate((*classes, "3 or more")):  # what has no class stands in the last one
+        counts = [sum(guess == name and k % 3 == row for k, guess in enumerate(columns)) for row in range(3)]
         assert matrix[:, column].tolist() == counts
 
 

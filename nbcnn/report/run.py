@@ -8,7 +8,6 @@ from nbcnn.checkpoint import load_weights
 from nbcnn.data import Dataset, epoch_moves
 from nbcnn.engine import Engine
 from nbcnn.evaluation import Evaluation, evaluate_engine
-from nbcnn.network import Network
 from nbcnn.prediction import probabilities
 from nbcnn.report.augmented import EPOCHS, IMAGES, draw_augmented
 from nbcnn.report.confusion import draw_confusion
@@ -37,15 +36,15 @@ def draw_run(run: Run, engine: Engine, data: Dataset) -> None:
     with attempted(run.confusion, run.samples):
         tested = evaluate_engine(engine, data)
     if tested is not None:
-        guesses, names = _all_guessed(network, tested)
         with attempted(run.confusion):
             run.check()
-            draw_confusion(_counts(tested.labels, guesses, len(names)), names, run.confusion, of)
+            draw_confusion(tested.confusion, data.classes, run.confusion, of)
         with attempted(run.samples):
             confidences = probabilities(engine.predict(data.test.images)).max(axis=1)
             images = viewable(data.test.images)
+            names = [*data.classes, *(str(output) for output in range(len(data.classes), tested.outputs))]
             run.check()
-            draw_samples(images, tested.labels, guesses, confidences, names, run.samples, of)
+            draw_samples(images, tested.labels, tested.guesses, confidences, names, run.samples, of)
     settings = network.config.train
     if settings.augment:
         padding, p = settings.augment.random_crop.padding, settings.augment.random_horizontal_flip.p
@@ -65,20 +64,3 @@ def viewable(images: np.ndarray) -> np.ndarray:
         return images
     mean: np.ndarray = images.sum(axis=1, dtype=np.uint32, keepdims=True) // channels
     return mean.astype(np.uint8)
-
-
-def _all_guessed(network: Network, tested: Evaluation) -> tuple[np.ndarray, list[str]]:
-    """Guesses (N,) and the names that they count into: of the classes, then of outputs without a class that were
-    guessed all the same, each called by its number.
-    """
-    classes = len(tested.classes)
-    others = np.unique(tested.guesses[tested.guesses >= classes])
-    places = np.where(tested.guesses < classes, tested.guesses, classes + np.searchsorted(others, tested.guesses))
-    return places, [*tested.classes, *(network.class_name(int(k)) for k in others)]
-
-
-def _counts(labels: np.ndarray, guesses: np.ndarray, classes: int) -> np.ndarray:
-    """(K, K) counts of all guesses: row is the true class, column the guess."""
-    matrix = np.zeros((classes, classes), np.int64)
-    np.add.at(matrix, (labels, guesses), 1)
-    return matrix
