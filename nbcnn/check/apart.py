@@ -118,9 +118,15 @@ class _Process:
         with suppress(BrokenPipeError), self._process.stdin as stdin:
             stdin.write(json.dumps(task).encode() + b"\n")
 
+    @property
+    def first(self) -> str:
+        """The first line of what is printed that is not blank, cut to 80 characters."""
+        lines = self._head.decode(errors="replace").split("\n")
+        return printable(next((line for line in lines if line.strip()), ""))[:80]
+
     def forget(self) -> None:
         """Count what is printed from nothing."""
-        self.printed, self.first = 0, ""
+        self.printed, self._head = 0, b""
 
     def lines(self) -> Iterator[Line]:
         """What it says, until it ends or is late."""
@@ -184,9 +190,8 @@ class _Process:
         }
 
     def _print(self, data: bytes) -> None:
-        if not self.first:
-            lines = data.decode(errors="replace").split("\n")
-            self.first = printable(next((line for line in lines if line.strip()), ""))[:80]
+        if b"\n" not in self._head.lstrip():  # a line may come in pieces
+            self._head = (self._head + data)[:TAIL]
         self.printed += data.count(b"\n")
 
     def _complain(self, data: bytes) -> None:

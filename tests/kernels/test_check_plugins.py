@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nbcnn.check.apart import apart
+from nbcnn.check.apart import _Process, apart
 from nbcnn.check.choice import chosen
 from nbcnn.check.odd import busy
 from nbcnn.check.outofbounds import check_bounds
@@ -169,6 +169,14 @@ def test_what_a_backend_does_to_its_process(tmp_path: Path) -> None:
     assert told["hangs"]["failure"] == "conv2d=hangs: supports has not come back within 4 s"
     assert told["prints"]["printed"] == 34 and told["prints"]["first"] == "dx is (3, 7, 9, 16)"
     assert {line["pair"][1] for line in lines if line.get("done")} == {"exits", "prints"}
+
+
+def test_the_first_line_that_is_printed_may_come_in_pieces() -> None:
+    process = _Process.__new__(_Process)
+    process.forget()
+    for piece in (b"\n", b"dx is", b" (3, 7)\nsecond", b" line\n"):
+        process._print(piece)
+    assert (process.printed, process.first) == (3, "dx is (3, 7)")
 
 
 @pytest.mark.parametrize("what", ["winograd", "conv2d=winograd"])
