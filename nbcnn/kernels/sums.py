@@ -52,3 +52,12 @@ def block_at(n, sizes, block):
     channel, row = divmod(n, -(-H // rows))
     c, r, q = channel * channels, row * rows, column * columns
     return (c, min(c + channels, C)), (r, min(r + rows, H)), (q, min(q + columns, W))
+
+
+@kernel
+def blocks_met(first, size, block, count):
+    """Which blocks hold any of the positions 0 to ``count`` - 1, where term 0 of ``size`` is at position ``first``.
+
+    The first of them, and the one behind the last: a window may be 2³¹ wide, and only its part in the image is summed.
+    """
+    return max(0, -first) // block, min(-(-size // block), max(0, -((first - count) // block)))

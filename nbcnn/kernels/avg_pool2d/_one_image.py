@@ -10,7 +10,7 @@ from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import load, splat, store_part
 from nbcnn.kernels.one_image import OneImage
 from nbcnn.kernels.planes import lay_out, next_row, planes_of
-from nbcnn.kernels.sums import block_at, block_count, block_sizes
+from nbcnn.kernels.sums import block_at, block_count, block_sizes, blocks_met
 
 
 def kernel_of(problem: Pool2dProblem, numbers: tuple[Any, ...]) -> OneImage:
@@ -68,17 +68,19 @@ def few_windows(x, y, work, numbers):
     """The same, one window after the other."""
     (KH, KW), (SH, SW), (top, _, left, _), _ = numbers
     C, H, W = x.shape
-    zero, terms = x.dtype.type(0), (1, KH, KW)
-    block = block_sizes(terms)
+    zero = x.dtype.type(0)
+    _, rows, columns = block_sizes((1, KH, KW))
     for c in range(C):
         for i in range(y.shape[1]):
             for j in range(y.shape[2]):
                 r, q = i * SH - top, j * SW - left
                 s = total = zero
-                for n in range(block_count(terms, block)):
-                    _, (a0, a1), (k0, k1) = block_at(n, terms, block)
-                    for a in range(max(r + a0, 0), min(r + a1, H)):
-                        for k in range(max(q + k0, 0), min(q + k1, W)):
-                            s += x[c, a, k]
-                    s, total = zero, s if n == 0 else total + s
+                u0, u1 = blocks_met(r, KH, rows, H)
+                v0, v1 = blocks_met(q, KW, columns, W)
+                for u in range(u0, u1):
+                    for v in range(v0, v1):
+                        for a in range(max(r + u * rows, 0), min(r + min((u + 1) * rows, KH), H)):
+                            for k in range(max(q + v * columns, 0), min(q + min((v + 1) * columns, KW), W)):
+                                s += x[c, a, k]
+                        s, total = zero, s if u + v == 0 else total + s
                 y[c, i, j] = total / x.dtype.type(divisor(r, q, H, W, numbers))  # equation (7)

@@ -9,7 +9,7 @@ from nbcnn.kernels.jit import kernel
 from nbcnn.kernels.lanes import load, splat, store
 from nbcnn.kernels.one_image import OneImage
 from nbcnn.kernels.registry import register
-from nbcnn.kernels.sums import BLOCK, block_at, block_count, block_sizes
+from nbcnn.kernels.sums import BLOCK, block_at, block_count, block_sizes, blocks_met
 
 
 @kernel
@@ -17,19 +17,21 @@ def forward(x, y, work, numbers):
     """x (C, H, W) -> y (C, OH, OW); numbers: kernel size, stride, padding and how to count, see ``divisor``."""
     (KH, KW), (SH, SW), (top, _, left, _), _ = numbers
     C, H, W = x.shape[:3]
-    zero, terms = splat(x.dtype.type(0)), (1, KH, KW)
-    block = block_sizes(terms)
+    zero = splat(x.dtype.type(0))
+    _, rows, columns = block_sizes((1, KH, KW))
     for c in range(C):
         for i in range(y.shape[1]):
             for j in range(y.shape[2]):
                 r, q = i * SH - top, j * SW - left
                 s = total = zero
-                for n in range(block_count(terms, block)):  # one, but for windows of more than 1024 pixels
-                    _, (a0, a1), (k0, k1) = block_at(n, terms, block)
-                    for a in range(max(r + a0, 0), min(r + a1, H)):
-                        for k in range(max(q + k0, 0), min(q + k1, W)):
-                            s += load(x, (c, a, k))
-                    s, total = zero, s if n == 0 else total + s
+                u0, u1 = blocks_met(r, KH, rows, H)
+                v0, v1 = blocks_met(q, KW, columns, W)
+                for u in range(u0, u1):  # blocks: one, but for windows of more than 1024 pixels
+                    for v in range(v0, v1):
+                        for a in range(max(r + u * rows, 0), min(r + min((u + 1) * rows, KH), H)):
+                            for k in range(max(q + v * columns, 0), min(q + min((v + 1) * columns, KW), W)):
+                                s += load(x, (c, a, k))
+                        s, total = zero, s if u + v == 0 else total + s
                 store(y, (c, i, j), total / divisor(r, q, H, W, numbers))  # equation (7)
 
 
