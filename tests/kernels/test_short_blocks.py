@@ -94,3 +94,15 @@ def test_classes() -> None:
     labels, losses, guesses = np.arange(16), np.empty(16), np.empty(16, np.int64)
     kernels.forward(x, labels, losses, guesses, np.empty(floats))
     np.testing.assert_allclose(losses, -np.log(p[labels, np.arange(16)]), rtol=1e-9)
+
+
+@pytest.mark.parametrize("op", ["softmax", "log_softmax"])
+@pytest.mark.usefixtures("short")
+def test_classes_of_one_image(op: str) -> None:
+    from importlib import import_module
+
+    (x,) = arrays((50,))
+    y = np.empty_like(x)
+    import_module(f"nbcnn.kernels.{op}.direct").one_image(x, y, np.empty(64))
+    p = np.exp(x) / np.exp(x).sum()
+    np.testing.assert_allclose(y, p if op == "softmax" else np.log(p), rtol=1e-9)
