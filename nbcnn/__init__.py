@@ -13,40 +13,49 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from nbcnn.util.version import __version__
+
 if TYPE_CHECKING:
-    from nbcnn import data, errors, functional, register
-    from nbcnn.comparison import compare
+    from nbcnn import data, errors, functional
     from nbcnn.config import Overrides
     from nbcnn.errors import NbcnnError
-    from nbcnn.evaluation import Evaluation, evaluate
-    from nbcnn.loading import load
-    from nbcnn.network import Network
+    from nbcnn.plugin import register
     from nbcnn.plugins import load_plugin
-    from nbcnn.prediction import Prediction, predict
-    from nbcnn.resuming import resume
-    from nbcnn.training import train
-
-__version__ = "0.1.0"
+    from nbcnn.training.comparison import compare
+    from nbcnn.training.evaluation import Evaluation, evaluate
+    from nbcnn.training.loading import load
+    from nbcnn.training.loop import train
+    from nbcnn.training.model import Model
+    from nbcnn.training.model import Model as Network
+    from nbcnn.training.prediction import Prediction, predict
+    from nbcnn.training.resume import resume
 
 _HOME = {
-    "Evaluation": "nbcnn.evaluation",
+    "Evaluation": "nbcnn.training.evaluation",
     "NbcnnError": "nbcnn.errors",
-    "Network": "nbcnn.network",
+    "Model": "nbcnn.training.model",
     "Overrides": "nbcnn.config",
-    "Prediction": "nbcnn.prediction",
-    "compare": "nbcnn.comparison",
-    "evaluate": "nbcnn.evaluation",
-    "load": "nbcnn.loading",
+    "Prediction": "nbcnn.training.prediction",
+    "compare": "nbcnn.training.comparison",
+    "evaluate": "nbcnn.training.evaluation",
+    "load": "nbcnn.training.loading",
     "load_plugin": "nbcnn.plugins",
-    "predict": "nbcnn.prediction",
-    "resume": "nbcnn.resuming",
-    "train": "nbcnn.training",
+    "predict": "nbcnn.training.prediction",
+    "resume": "nbcnn.training.resume",
+    "train": "nbcnn.training.loop",
 }
 
-_MODULES = ("data", "errors", "functional", "register")
+_MODULES = {
+    "data": "nbcnn.data",
+    "errors": "nbcnn.errors",
+    "functional": "nbcnn.functional",
+    "register": "nbcnn.plugin.register",
+}
+_OTHER_NAMES = {"Network": "Model"}
 
 __all__ = [
     "Evaluation",
+    "Model",
     "NbcnnError",
     "Network",
     "Overrides",
@@ -69,7 +78,9 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Import on demand, so that ``nbcnn --help`` need not wait for NumPy and Numba."""
     if name in _MODULES:
-        return import_module(f"nbcnn.{name}")
+        return import_module(_MODULES[name])
+    if name in _OTHER_NAMES:
+        return __getattr__(_OTHER_NAMES[name])
     if name in _HOME:
         value = globals()[name] = getattr(import_module(_HOME[name]), name)
         return value

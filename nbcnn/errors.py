@@ -8,10 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 from pathlib import Path
-
-from nbcnn.aliases import alias, bare, is_elsewhere
 
 # What a terminal obeys or hides instead of showing it: control characters (C0, C1), line and paragraph separators,
 # marks that turn the direction of writing round, invisible characters, halves of surrogate pairs, tags. The joiners
@@ -39,13 +36,6 @@ def _escaped(character: str, lines: bool) -> str:
     if lines and character == "\n":
         return character
     return f"\\u{ord(character):04x}" if ord(character) < 0x10000 else f"\\U{ord(character):08x}"
-
-
-LIKENESS = 0.74
-"""How alike a name must be to be suggested, from 0 to 1: ``resnet`` is no lenet (0.73), ``trian`` is train (0.8)."""
-
-SHORT, LIKENESS_OF_SHORT = 4, 0.65
-"""Names of up to four letters: two of three that are swapped, as in ``sdg``, are 0.67."""
 
 
 class NbcnnError(Exception):
@@ -106,35 +96,6 @@ def unfit_name(name: object) -> str | None:
     return f"YAML takes {name} for something else than a name" if name.lower() in _NOT_TEXT else None
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Say which known name is meant by a wrong one: ``did you mean relu?`` and the list, or the list alone."""
-    names = sorted(known)
-    listed = "known: " + ", ".join(names) if names else "none is known"
-    match = closest(name, names)
-    return f"did you mean {match}? ({listed})" if match else listed
-
-
-def closest(name: str, known: Iterable[str], cutoff: float | None = None) -> str | None:
-    """The known name that is meant by a wrong one, if any is: what another library calls so, else the most alike.
-
-    Case and ``_`` do not count: MaxPool2d is max_pool2d.
-    """
-    plain = {_plain(one): one for one in sorted(known, reverse=True)}
-    wanted = _plain(bare(name))
-    if wanted in plain:
-        return plain[wanted]
-    if meant := alias(name, set(plain.values())):
-        return meant
-    if is_elsewhere(wanted):
-        return None
-    longer = [one for one in plain if len(wanted) >= SHORT and one.startswith(wanted)]
-    if longer:  # the shortest: fashion is fashion-mnist rather than fashion-mnist-mini
-        return plain[min(longer, key=len)]
-    cutoff = cutoff or (LIKENESS_OF_SHORT if len(wanted) <= SHORT else LIKENESS)
-    match = get_close_matches(wanted, plain, n=1, cutoff=cutoff)
-    return plain[match[0]] if match else None
-
-
 def shown(file: str | Path) -> str:
     """A file as messages write it: from the current folder where it is below that, else in full; printable."""
     try:
@@ -142,7 +103,3 @@ def shown(file: str | Path) -> str:
     except OSError:  # the current folder is gone
         inside = False
     return printable(os.path.relpath(file) if inside else str(file))
-
-
-def _plain(name: str) -> str:
-    return name.lower().replace("_", "")

@@ -15,14 +15,14 @@ from math import ceil
 
 import numpy as np
 
-from nbcnn import register
+from nbcnn.compiler.jit import kernel
 from nbcnn.kernels.contract import LANES, Conv2dProblem, Fixed, WeightedKernels
 from nbcnn.kernels.conv2d._blocks import correlate, sum_products
 from nbcnn.kernels.conv2d._shared import bias_gradient
 from nbcnn.kernels.conv2d._sizes import side
 from nbcnn.kernels.cost import Cost, Work
-from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.lanes import load, splat, store
+from nbcnn.lanes import load, splat, store
+from nbcnn.plugin import register
 
 
 def matrix(rows, divisor=1):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from plain_python import SLOWLY
 from stripes import write_stripes
 from trust.counts import KINDS, write_table
 
@@ -23,6 +24,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--long", action="store_true", help="the trust tests' long form: more of each, half an hour and more"
     )
     parser.addoption("--reliability", action="store_true", help="write the trust tests' counts into the document")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Under NUMBA_DISABLE_JIT=1 there is no machine code and no cache to test."""
+    if SLOWLY:
+        left_out = [item for item in items if item.get_closest_marker("jit")]
+        items[:] = [item for item in items if not item.get_closest_marker("jit")]
+        config.hook.pytest_deselected(items=left_out)
+
+
+@pytest.fixture(params=["float32", "float64"])
+def dtype(request: pytest.FixtureRequest) -> str:
+    """Both precisions that kernels are compiled for."""
+    return str(request.param)
 
 
 @pytest.fixture(scope="session", name="long")

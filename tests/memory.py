@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nbcnn.kernels.store import cache_folder
+from nbcnn.compiler.kernel_cache import cache_folder
 
 
 def own_memory(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nbcnn.kernels.store import cache_folder
+from nbcnn.compiler.kernel_cache import cache_folder
 from nbcnn.plugins import loading, unload_plugin
 from nbcnn.plugins.modules import PREFIX, module_name
 
@@ -49,7 +49,7 @@ class Backend:
 """A backend of Python functions: there is nothing to compile. (It is wrong, which loading does not look at.)"""
 
 COMPILED = BACKEND.replace(
-    "from nbcnn.kernels.contract", "from nbcnn.kernels.jit import kernel\nfrom nbcnn.kernels.contract"
+    "from nbcnn.kernels.contract", "from nbcnn.compiler.jit import kernel\nfrom nbcnn.kernels.contract"
 )
 COMPILED = COMPILED.replace(
     "def forward(x, w, b, y, work):\n    y[:] = b[:, None, None, None]",

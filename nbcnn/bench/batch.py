@@ -1,7 +1,7 @@
 """One layer on a whole batch: its packs shared out over threads, and the same batch for peers.
 
-race.py times packs as they lie in a step. Here the unit is a batch, so that other libraries can take part, and so that
-batches smaller or larger than a pack can be compared.
+autotune/kernel_timing.py times packs as they lie in a step. Here the unit is a batch, so that other libraries can take
+part, and so that batches smaller or larger than a pack can be compared.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from typing import Any
 
 import numpy as np
 
-from nbcnn.arrays import from_packs, to_packs
+from nbcnn.autotune.kernel_timing import take_turns, together
 from nbcnn.bench.agreement import check_outputs
-from nbcnn.bench.contest import Contest, Seconds
+from nbcnn.bench.interleaved import Contender, Samples, take_rounds
 from nbcnn.bench.peers.base import Peer
-from nbcnn.bench.rounds import Contender, Samples, take_rounds
-from nbcnn.blas import one_blas_thread
-from nbcnn.buffers import zeros
-from nbcnn.crew import Crew
+from nbcnn.bench.results import Contest, Seconds
+from nbcnn.engine.call_list import Tape
+from nbcnn.engine.thread_pool import Crew
+from nbcnn.functional.arrays import from_packs, to_packs
 from nbcnn.kernels import packs
 from nbcnn.kernels.contract import LANES, WeightedKernels
 from nbcnn.kernels.registry import prepare
-from nbcnn.kernels.tape import Tape
-from nbcnn.race import take_turns, together
+from nbcnn.util.aligned import zeros
+from nbcnn.util.blas import one_blas_thread
 
 Calls = dict[str, Callable[[], Any]]
 """Direction → a call that does it for the whole batch."""
@@ -99,7 +99,7 @@ def batch_race(
     turns: Callable[..., dict[Any, float]] = take_turns,
     seconds: float = 0.005,
 ) -> Contest:
-    """Backends alone on the same batch, timed as race.py does it."""
+    """Backends alone on the same batch, timed as autotune/kernel_timing.py does it."""
     found: Seconds = {name: {} for name in names}
     crew = Crew(threads)
     try:

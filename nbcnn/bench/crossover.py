@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import exp, log
 from typing import Any, NamedTuple
 
-from nbcnn.bench.contest import Contest
+from nbcnn.bench.results import Contest
 from nbcnn.bench.sweep import Sweep
 
 TIE = 1.05

@@ -11,8 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from nbcnn import __version__
-from nbcnn.crew import available_threads
+from nbcnn.engine.thread_pool import available_threads
+from nbcnn.util.version import __version__
 
 
 def environment(*packages: str) -> dict[str, Any]:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from nbcnn.autotune.kernel_timing import race
 from nbcnn.bench.batch import arrays_of, batch_contest
-from nbcnn.bench.contest import Contest, Seconds, Tell, contenders, hold, refusals, silent
+from nbcnn.bench.interleaved import Samples, take_rounds
 from nbcnn.bench.peers.base import Peer
-from nbcnn.bench.rounds import Samples, take_rounds
+from nbcnn.bench.results import Contest, Seconds, Tell, contenders, hold, refusals, silent
 from nbcnn.config import Config
-from nbcnn.errors import KernelError, PeerError, nearest
+from nbcnn.engine.network import layers_of, leaves
+from nbcnn.errors import KernelError, PeerError
 from nbcnn.kernels.registry import backend_names, op_names
 from nbcnn.layers import Layer
-from nbcnn.network import layers_of, leaves
-from nbcnn.race import race
+from nbcnn.util.suggestions import nearest
 
 BATCH = 256
 """Images of a race beside peers."""

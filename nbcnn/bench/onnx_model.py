@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from nbcnn import __version__
-from nbcnn.bench.plan import Step
+from nbcnn.bench.layer_plan import Step
 from nbcnn.errors import PeerError
+from nbcnn.util.version import __version__
 
 if TYPE_CHECKING:
     import numpy as np

@@ -15,15 +15,16 @@ from typing import Any
 
 import numpy as np
 
-from nbcnn.bench.contest import Tell, silent
+from nbcnn.autotune.auto import resolve_auto
+from nbcnn.autotune.roofline import measured_peak
 from nbcnn.bench.peers.base import Task
-from nbcnn.engine import Engine
-from nbcnn.kernels import turns
+from nbcnn.bench.results import Tell, silent
+from nbcnn.engine import ordered_sum
+from nbcnn.engine.engine import Engine
+from nbcnn.engine.timed_replay import TimedTape
 from nbcnn.kernels.contract import LANES
-from nbcnn.kernels.timed import TimedTape
 from nbcnn.layers import Layer
 from nbcnn.layers.base import Call
-from nbcnn.machine import measured_peak
 from nbcnn.optim import OPTIMIZERS
 
 SECONDS = 0.25
@@ -94,6 +95,7 @@ def profile(task: Task, rounds: int, tell: Tell = silent, seconds: float | None 
     """Steps with a clock in them and without, one after the other. Raises KernelError where the system has no clock."""
     network, choice = task.network, task.network.config.train.optimizer
     peak = measured_peak(task.threads, network.dtype.name).flops
+    resolve_auto(network, training=True, threads=task.threads)
     engine = Engine(network, training=True, threads=task.threads)
     optimizer = OPTIMIZERS.get(choice.name)(choice.config, network.parameters.size)
     try:
@@ -159,7 +161,7 @@ def _apart(calls: list[Call]) -> list[Call]:
     """Waiting for one's turn as a call of its own, before the addition."""
     add = calls[-1]
     *_, piece, turn, _ = add.arrays
-    return [*calls[:-1], Call("batch", "wait", turns.wait_in_turn, (piece, turn)), add]
+    return [*calls[:-1], Call("batch", "wait", ordered_sum.wait_in_turn, (piece, turn)), add]
 
 
 def _profile(task: Task, calls: list[Call], found: list[_Step], without: list[_Step], peak: float) -> Profile:

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from nbcnn.autotune.kernel_timing import race, take_turns
 from nbcnn.bench.batch import arrays_of, batch_contest, batch_race
-from nbcnn.bench.contest import Contest, Seconds, Tell, contenders, hold, left_behind, refusals, silent
+from nbcnn.bench.interleaved import Samples, take_rounds
 from nbcnn.bench.peers.base import Peer
-from nbcnn.bench.rounds import Samples, take_rounds
-from nbcnn.errors import KernelError, nearest
+from nbcnn.bench.results import Contest, Seconds, Tell, contenders, hold, left_behind, refusals, silent
+from nbcnn.errors import KernelError
 from nbcnn.kernels.contract import LANES, Conv2dProblem
-from nbcnn.race import race, take_turns
+from nbcnn.util.suggestions import nearest
 
 PATIENCE = 0.005
 """Seconds that a very slow contender may take for a pack and stay; a sweep has many points."""

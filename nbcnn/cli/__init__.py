@@ -10,12 +10,13 @@ from typing import Any
 
 import click
 
-from nbcnn import __version__, doing
-from nbcnn.cli import _watched
-from nbcnn.cli._habits import better_words
-from nbcnn.cli._say import OutputLostError, open_closed_streams, say
-from nbcnn.cli._verbs import Verbs
+from nbcnn.cli import _watchdog
+from nbcnn.cli._command_group import Verbs
+from nbcnn.cli._option_hints import better_words
+from nbcnn.cli._output import OutputLostError, open_closed_streams, say
 from nbcnn.errors import NbcnnError
+from nbcnn.util import activity
+from nbcnn.util.version import __version__
 
 
 @click.group(cls=Verbs, package=__name__, context_settings={"help_option_names": ["-h", "--help"]})
@@ -39,8 +40,8 @@ def main(args: list[str] | None = None) -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without × shows ?
     try:
-        if args is None and _watched.needed(words):
-            _watched.watch(words)
+        if args is None and _watchdog.needed(words):
+            _watchdog.watch(words)
         code = nbcnn.main(words, prog_name="nbcnn", standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -70,7 +71,7 @@ def main(args: list[str] | None = None) -> None:
         code = _told(2, debug)
         sys.stdout = None
     finally:
-        doing.tell(done=True)
+        activity.tell(done=True)
     sys.exit(code if isinstance(code, int) else 0)
 
 

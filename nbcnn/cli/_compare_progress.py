@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from nbcnn.cli._display import Display, loss_text, with_plugins
 from nbcnn.cli._tables import NO_BREAK, show, wrapped
-from nbcnn.comparison import Reporter
 from nbcnn.report.verdict import verdicts
+from nbcnn.training.comparison import Reporter
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from nbcnn.choices import Choice
+    from nbcnn.autotune.choice import Choice
     from nbcnn.data import Dataset
-    from nbcnn.network import Network
-    from nbcnn.parting import Comparison, Variant
+    from nbcnn.engine.network import Network
+    from nbcnn.report.bit_divergence import Comparison, Variant
 
 _WIDTH = 88
 

@@ -7,18 +7,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from nbcnn.cli._say import say
+from nbcnn.cli._output import say
 from nbcnn.cli._tables import wrapped
 
 if TYPE_CHECKING:
     from rich.status import Status
 
-    from nbcnn.choices import Choice
+    from nbcnn.autotune.choice import Choice
 
 
 def choosing() -> str:
     """What to say before backends are timed; whether the answer can be kept is known by then."""
-    from nbcnn.auto import is_remembered
+    from nbcnn.autotune.auto import is_remembered
 
     kept = "the answer is remembered" if is_remembered() else "the answer is not kept: see the warning"
     return f"choosing backends, timed on a pack of 16 images ({kept}) ..."
@@ -27,22 +27,22 @@ def choosing() -> str:
 def compiling(known: int) -> str:
     """What to say, where no line can move, before the first of so many kernels is compiled: all that are known of.
 
-    Those that a backend calls from Python are not among them (ledger.py).
+    Those that a backend calls from Python are not among them (compiler/compile_log.py).
     """
     return f"compiling kernels, {known} to begin with ({kept('first run only')}) ..."
 
 
 def compiling_now(kernel: str, done: int, left: int) -> str:
     """``compiling conv2d.direct.forward, 4 of 18``: the line that moves; ``left`` counts this kernel too."""
-    short = kernel.removeprefix("nbcnn.kernels.")
-    if short.startswith("nbcnn_plugin_"):  # and a digest of the folder
-        short = short.partition(".")[2]
+    short = kernel.removeprefix("nbcnn.").partition(".")[2]  # without the room or, of a plugin, a digest of its folder
+    if not kernel.startswith(("nbcnn.", "nbcnn_plugin_")):
+        short = kernel
     return f"compiling {short}, {done + 1} of {done + left}"
 
 
 def kept(where: str) -> str:
     """What becomes of compiled kernels: ``where``, or that there is no place for them."""
-    from nbcnn.kernels.store import cache_folder
+    from nbcnn.compiler.kernel_cache import cache_folder
 
     return where if cache_folder() else "they are not kept: see the warning"
 
@@ -54,7 +54,7 @@ class Teller:
         self._say, self._move, self._done = say, move, 0
 
     def __call__(self, kernel: str, left: int) -> None:
-        """As ledger.py calls it."""
+        """As compiler/compile_log.py calls it."""
         if self._move:
             self._move(compiling_now(kernel, self._done, left) if left else "")
         elif not self._done:
@@ -65,8 +65,8 @@ class Teller:
 @contextmanager
 def compiling_is_told() -> Iterator[None]:
     """Say on standard error which kernels are being compiled, should any have to be; and what ``auto`` chose."""
-    from nbcnn.auto import Listener, told
-    from nbcnn.kernels.ledger import announced
+    from nbcnn.autotune.auto import Listener, told
+    from nbcnn.compiler.compile_log import announced
 
     line = _Line()
     begun: list[str] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from nbcnn.cli._say import say
+from nbcnn.cli._output import say
 
 
 class ProgressConsole(Console):

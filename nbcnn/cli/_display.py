@@ -15,17 +15,17 @@ import click
 from rich.cells import cell_len
 from rich.markup import escape
 
-from nbcnn.cli._bar import Bar
 from nbcnn.cli._compiling import choosing, compiling, compiling_now, kept
 from nbcnn.cli._console import ProgressConsole
 from nbcnn.cli._options import PLUGINS
+from nbcnn.cli._progress_bar import Bar
 from nbcnn.cli._tables import wrapped
 from nbcnn.errors import printable
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-    from nbcnn.choices import Choice
+    from nbcnn.autotune.choice import Choice
     from nbcnn.config import TrainConfig
     from nbcnn.data import Dataset
 

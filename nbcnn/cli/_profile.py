@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nbcnn.cli._bench import folded, rounds_words, threads_words
-from nbcnn.cli._say import say
+from nbcnn.cli._output import say
 
 if TYPE_CHECKING:
     from nbcnn.bench.profile import Profile

@@ -7,20 +7,20 @@ from math import inf
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from nbcnn import doing
 from nbcnn.cli._display import Display, loss_text, with_plugins
 from nbcnn.cli._tables import NO_BREAK, wrapped
 from nbcnn.errors import TrainingError, printable
 from nbcnn.kernels.registry import backend_names
-from nbcnn.report.guessing import no_better_than_guessing, what_to_try
-from nbcnn.training import Reporter
+from nbcnn.report.chance_level import no_better_than_guessing, what_to_try
+from nbcnn.training.loop import Reporter
+from nbcnn.util import activity
 
 if TYPE_CHECKING:
     from nbcnn.data import Dataset
+    from nbcnn.engine.network import Network
     from nbcnn.errors import NbcnnError
-    from nbcnn.network import Network
-    from nbcnn.runs import Run
-    from nbcnn.state import Position
+    from nbcnn.runs.run_folder import Run
+    from nbcnn.training.state import Position
 
 STEP = "a step of the training"
 
@@ -66,7 +66,7 @@ class Progress(Display, Reporter):
         self._remedies = settings.optimizer.name, rate, settings.epochs
         self._run = run
         self._print(f"run folder: {run.folder}")
-        doing.tell(now="the first step of the training", may_last=True)
+        activity.tell(now="the first step of the training", may_last=True)
         if self._resumed:
             self._records += run.metrics()
             self._print(f"going on {_place(self._resumed)}")
@@ -84,11 +84,11 @@ class Progress(Display, Reporter):
             self._task = self._bar.add_task("", total=epochs * images, completed=completed, numbers="")
         self._epoch = f"epoch {epoch}/{epochs}"
         self._bar.show(self._task, self._epoch)
-        doing.tell(now=STEP, may_last=True)
+        activity.tell(now=STEP, may_last=True)
 
     def step(self, images: int, loss: float, accuracy: float) -> None:
         """One batch is done."""
-        doing.tell(now=STEP, may_last=True)
+        activity.tell(now=STEP, may_last=True)
         self._seen, self._loss, self._right = (
             self._seen + images,
             self._loss + loss * images,
@@ -102,7 +102,7 @@ class Progress(Display, Reporter):
 
     def epoch_done(self, record: Mapping[str, Any]) -> None:
         """Print the epoch's line."""
-        doing.tell(now="")
+        activity.tell(now="")
         self._records.append(record)
         width = len(str(self._epochs))
         train, test = loss_text(record["train_loss"]), loss_text(record["test_loss"])
@@ -119,9 +119,9 @@ class Progress(Display, Reporter):
     def saved(self, position: Position) -> None:
         """Remember what training could be resumed from."""
         self._saved = position
-        if self._run is not None and position.step and doing.is_watched():
+        if self._run is not None and position.step and activity.is_watched():
             folder = self._run.folder
-            doing.tell(
+            activity.tell(
                 saved=f"{printable(str(folder))} keeps what was saved {_place(position)}. To go on from there: "
                 + with_plugins(f"train --resume {quote(str(folder))}")
             )

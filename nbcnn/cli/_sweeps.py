@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nbcnn.cli._bench import WIDTH, figure, folded, rounds_words, threads_words
-from nbcnn.cli._say import say
+from nbcnn.cli._output import say
 
 if TYPE_CHECKING:
     from nbcnn.bench.sweep import Point, Sweep

@@ -6,7 +6,7 @@ import re
 import textwrap
 from typing import TYPE_CHECKING
 
-from nbcnn.cli._say import echo
+from nbcnn.cli._output import echo
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from nbcnn.cli._options import config_options, overrides, plugin_option
-from nbcnn.cli._say import say
+from nbcnn.cli._output import say
 
 
 @click.command("bench", short_help="Backends timed side by side; networks beside other libraries.")
@@ -105,7 +105,7 @@ def _layers(model: str, as_json: bool, options: dict[str, Any], begin: Callable[
 
 
 def _sweep(record: dict[str, Any], as_json: bool, options: dict[str, Any], begin: Callable[[], Any]) -> dict[str, Any]:
-    from nbcnn.bench.folder import new_folder, save_sweeps, unused_removed
+    from nbcnn.bench.output_folder import new_folder, save_sweeps, unused_removed
     from nbcnn.bench.peers import peers_of
     from nbcnn.bench.sweep import able_to, axes_of, sweep
     from nbcnn.cli._sweeps import sweep_tables
@@ -125,11 +125,11 @@ def _sweep(record: dict[str, Any], as_json: bool, options: dict[str, Any], begin
 
 
 def _profile(model: str, as_json: bool, options: dict[str, Any], begin: Callable[[], Any]) -> dict[str, Any]:
+    from nbcnn.bench.end_to_end import task_of
     from nbcnn.bench.profile import profile
-    from nbcnn.bench.whole import task_of
     from nbcnn.cli._profile import profile_table
-    from nbcnn.crew import available_threads
-    from nbcnn.loading import load
+    from nbcnn.engine.thread_pool import available_threads
+    from nbcnn.training.loading import load
 
     threads = options["threads"] or available_threads()
     wanted = overrides(sets=options["sets"], backends=options["backends"], threads=threads)
@@ -141,13 +141,13 @@ def _profile(model: str, as_json: bool, options: dict[str, Any], begin: Callable
 
 
 def _growth(record: dict[str, Any], as_json: bool, options: dict[str, Any], begin: Callable[[], Any]) -> dict[str, Any]:
-    from nbcnn.bench.folder import new_folder, save_growths, unused_removed
-    from nbcnn.bench.growth import PATIENCE, grow, growth_axes, growth_measures, places
-    from nbcnn.bench.overtaking import overtaken
+    from nbcnn.bench.output_folder import new_folder, save_growths, unused_removed
     from nbcnn.bench.peers import peers_of
-    from nbcnn.cli._growth import growth_tables
-    from nbcnn.crew import available_threads
-    from nbcnn.loading import load
+    from nbcnn.bench.scaling import PATIENCE, grow, growth_axes, growth_measures, places
+    from nbcnn.bench.scaling_crossover import overtaken
+    from nbcnn.cli._scaling import growth_tables
+    from nbcnn.engine.thread_pool import available_threads
+    from nbcnn.training.loading import load
 
     axes, only = growth_axes(options["axes"]), growth_measures(options["only"])
     peers, patience = peers_of(options["against"]), options["patience"] or PATIENCE
@@ -170,12 +170,12 @@ def _growth(record: dict[str, Any], as_json: bool, options: dict[str, Any], begi
 
 
 def _whole(model: str, as_json: bool, options: dict[str, Any], begin: Callable[[], Any]) -> dict[str, Any]:
+    from nbcnn.bench.end_to_end import measure, measures, task_of
     from nbcnn.bench.peers import peers_of
-    from nbcnn.bench.whole import measure, measures, task_of
     from nbcnn.cli._bench import whole_table
-    from nbcnn.crew import available_threads
-    from nbcnn.loading import load
+    from nbcnn.engine.thread_pool import available_threads
     from nbcnn.plugins import loaded_plugins
+    from nbcnn.training.loading import load
 
     only, peers = measures(options["only"]), peers_of(options["against"])
     threads = options["threads"] or available_threads()

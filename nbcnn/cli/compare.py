@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from nbcnn.cli._options import data_options, overrides, plugin_option, set_option, threads_option, train_options
-from nbcnn.cli._say import say
+from nbcnn.cli._output import say
 
 
 @click.command("compare", short_help="Same seed, other kernels: where trainings part.")
@@ -37,7 +37,7 @@ def command(
     The folder holds a run folder for each variant, compare.png and compare.json.
     """
     from nbcnn.cli._compare_progress import CompareProgress
-    from nbcnn.comparison import compare
+    from nbcnn.training.comparison import compare
 
     with CompareProgress(stderr=as_json) as progress:
         try:

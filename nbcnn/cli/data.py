@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from nbcnn.cli._options import plugin_option
-from nbcnn.cli._say import say
-from nbcnn.userfolders import expanded
+from nbcnn.cli._output import say
+from nbcnn.util.user_folders import expanded
 
 if TYPE_CHECKING:
     from nbcnn.data import Dataset, DataSource

@@ -7,7 +7,7 @@ import json
 import click
 
 from nbcnn.cli._options import config_options, data_options, overrides, plugin_option, threads_option
-from nbcnn.cli._say import say
+from nbcnn.cli._output import say
 
 
 @click.command("eval", short_help="Accuracy of a trained network on test images.")
@@ -23,8 +23,8 @@ def command(run: str, which: str | None, weights: str | None, as_json: bool, **o
     """Evaluate RUN, a run folder (or with --weights any model), on the test images of its data set or of --data."""
     from nbcnn.cli._compiling import compiling_is_told
     from nbcnn.errors import printable
-    from nbcnn.evaluation import evaluate
-    from nbcnn.loading import load, trained
+    from nbcnn.training.evaluation import evaluate
+    from nbcnn.training.loading import load, trained
 
     source = run if weights is not None else trained(run).folder
     network = load(source, weights=weights, which="last" if which else "best", overrides=overrides(**options))

@@ -7,7 +7,7 @@ import json
 import click
 
 from nbcnn.cli._options import plugin_option
-from nbcnn.cli._say import say
+from nbcnn.cli._output import say
 from nbcnn.cli._tables import wrapped
 
 
@@ -38,7 +38,7 @@ def command(
     """
     from nbcnn.cli._compiling import compiling_is_told
     from nbcnn.errors import DataError, printable
-    from nbcnn.prediction import LISTED, network_of, predictions
+    from nbcnn.training.prediction import LISTED, network_of, predictions
 
     network = network_of(run, weights, "last" if which else "best")
     found, failed = [], 0

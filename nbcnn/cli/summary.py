@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from nbcnn.cli._options import config_options, overrides, plugin_option
-from nbcnn.cli._say import say
+from nbcnn.cli._output import say
 
 
 @click.command("summary", short_help="Shapes, parameters, cost, receptive field.")
@@ -24,8 +24,8 @@ def command(model: str, as_json: bool, **options: Any) -> None:
     part of the image, in rows × columns, that one output number depends on.
     """
     from nbcnn.config import load_config
-    from nbcnn.inspect.summary import summarize
-    from nbcnn.network import layers_of
+    from nbcnn.engine.network import layers_of
+    from nbcnn.introspect.summary import summarize
 
     config = load_config(model, overrides(**options))
     rows = summarize(layers_of(config))

@@ -32,16 +32,17 @@ def command(model: str | None, out: str | None, resume: str | None, allow_change
         raise click.UsageError("--allow-changes goes with --resume RUN.")
     if resume is not None and out is not None:
         raise click.UsageError("--resume goes on in the run's own folder, so --out has no place beside it.")
-    from nbcnn import resuming, training
     from nbcnn.cli._progress import Progress
     from nbcnn.errors import NbcnnError
-    from nbcnn.stopping import StoppedError
+    from nbcnn.training import loop
+    from nbcnn.training import resume as resuming
+    from nbcnn.training.signals import StoppedError
 
     changed = overrides(**options)
     with Progress() as progress:
         try:
             if resume is None:
-                run = training.train(str(model), changed, out=out, reporter=progress)
+                run = loop.train(str(model), changed, out=out, reporter=progress)
             else:
                 run = resuming.resume(resume, changed, source=model, allow_changes=allow_changes, reporter=progress)
         except KeyboardInterrupt as stop:

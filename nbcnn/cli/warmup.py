@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from nbcnn.cli._options import config_options, overrides, plugin_option
-from nbcnn.cli._say import say
+from nbcnn.cli._output import say
 
 
 @click.command("warmup", short_help="Compile a network's kernels ahead.")
@@ -23,9 +23,9 @@ def command(models: tuple[str, ...], as_json: bool, **options: Any) -> None:
     then compiles nothing. What is in the cache already is loaded, which takes milliseconds.
     """
     from nbcnn.cli._compiling import compiling_is_told
+    from nbcnn.compiler.kernel_cache import cache_folder
     from nbcnn.config import load_config, model_names
-    from nbcnn.kernels.store import cache_folder
-    from nbcnn.warmup import warm_up
+    from nbcnn.training.warmup import warm_up
 
     wanted, folder = overrides(**options), cache_folder()
     names = models or tuple(model_names())

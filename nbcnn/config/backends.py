@@ -8,11 +8,11 @@ from typing import Any
 from nbcnn.config.messages import Problem
 from nbcnn.config.schema import Config
 from nbcnn.config.yaml_tree import Place
-from nbcnn.errors import nearest
 from nbcnn.kernels.registry import DEFAULT, choices, op_names
 from nbcnn.layers.base import LAYERS, LayerConfig
 from nbcnn.layers.entries import kind_of
 from nbcnn.plugins import remedy
+from nbcnn.util.suggestions import nearest
 
 
 def choose_backends(config: Config | None, options: tuple[str, ...]) -> tuple[Config | None, list[Problem]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
-from nbcnn.aliases import alias
-from nbcnn.errors import closest, nearest
 from nbcnn.optim import OPTIMIZERS
+from nbcnn.util.foreign_names import alias
+from nbcnn.util.suggestions import closest, nearest
 
 _INFERRED = "it follows from the input and the layers before; leave it out"
 _ANSWERS = {

@@ -18,11 +18,12 @@ from nbcnn.config.messages import Problem, explain, find, raise_all
 from nbcnn.config.overrides import Overrides, apply, plain_number
 from nbcnn.config.schema import Config
 from nbcnn.config.yaml_tree import LARGEST, MAX_BYTES, MAX_DEPTH, KeyPath, Tree, key_path, read_yaml, show
-from nbcnn.errors import ConfigError, nearest
+from nbcnn.errors import ConfigError
 from nbcnn.layers.base import LayerConfig
 from nbcnn.layers.entries import Loc, kind_of, replacing
 from nbcnn.plugins import load_environment, near
-from nbcnn.userfolders import expanded
+from nbcnn.util.suggestions import nearest
+from nbcnn.util.user_folders import expanded
 
 _NO_OVERRIDES = Overrides()
 

@@ -18,7 +18,8 @@ from nbcnn.config.folders import absolute, absolute_folders
 from nbcnn.config.messages import Problem
 from nbcnn.config.schema import DEFAULT_OPTIMIZER
 from nbcnn.config.yaml_tree import LARGEST, KeyPath, Place, Tree, key_path, read_value, show
-from nbcnn.errors import ConfigError, closest, nearest
+from nbcnn.errors import ConfigError
+from nbcnn.util.suggestions import closest, nearest
 
 _OPTIMIZER: KeyPath = ("train", "optimizer")
 
@@ -186,7 +187,7 @@ def _set_data_dir(tree: Tree, folder: str, place: Place) -> None:
 
 def _set_data(tree: Tree, data: str, place: Place) -> None:
     """Another data set or folder; what else the config says of data stays, but for what only folders have."""
-    from nbcnn.data.kinds import not_a_folder
+    from nbcnn.data.file_kinds import not_a_folder
     from nbcnn.data.source import DATASETS  # here, because it imports NumPy and the reading of files
 
     if not data:

@@ -26,11 +26,11 @@ from nbcnn.config.augment import AugmentConfig
 from nbcnn.config.folders import relative_folders
 from nbcnn.config.precision import precision_flaws, scaling_flaws
 from nbcnn.config.writer import to_yaml
-from nbcnn.errors import nearest
 from nbcnn.kernels.registry import op_names
 from nbcnn.layers.entries import Flaw, LayerList, backend_flaws, choose, refuse
 from nbcnn.optim import OPTIMIZERS, OptimizerConfig
 from nbcnn.plugins import remedy
+from nbcnn.util.suggestions import nearest
 
 DEFAULT_DATA = "fashion-mnist-mini"
 DEFAULT_OPTIMIZER: dict[str, Any] = {"sgd": {"lr": 0.1}}

@@ -17,7 +17,7 @@ from nbcnn.data.idx import read_idx, write_idx
 from nbcnn.data.source import DATASETS, DataSource
 from nbcnn.errors import DataError
 from nbcnn.plugins import remedy
-from nbcnn.userfolders import expanded
+from nbcnn.util.user_folders import expanded
 
 __all__ = [
     "DATASETS",

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbcnn.errors import DataError
-from nbcnn.streams import stream
+from nbcnn.util.rng import stream
 
 BITS = 53
 """Of a draw that is held against a probability: what a float64 has, so that p is taken exactly."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbcnn.errors import DataError
-from nbcnn.streams import stream
+from nbcnn.util.rng import stream
 
 
 def epoch_order(count: int, seed: int, epoch: int, shuffle: bool = True) -> NDArray[np.int64]:

@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from nbcnn.errors import DataError
-from nbcnn.files import make_folder, write_atomic
+from nbcnn.util.files import make_folder, write_atomic
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 10.0, 30.0  # seconds: to be answered at all, and between two pieces
 CHUNK = 1 << 16

@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from nbcnn.data.class_folders import Classes, class_images, stays_inside, visible
 from nbcnn.data.classes import alike, listed
 from nbcnn.data.dataset import Dataset, Split, counted
-from nbcnn.data.division import FIFTH, HOW, held_out
+from nbcnn.data.file_kinds import not_a_folder
 from nbcnn.data.idx_files import NAMES, IdxFiles, find_below, find_file, find_files, read_splits
 from nbcnn.data.images import read_images, refit, refuse_strays
-from nbcnn.data.kinds import not_a_folder
-from nbcnn.data.parts import Parts, find_parts, inner
-from nbcnn.data.tree import Classes, class_images, stays_inside, visible
+from nbcnn.data.split_folders import Parts, find_parts, inner
+from nbcnn.data.train_test_split import FIFTH, HOW, held_out
 from nbcnn.errors import DataError, printable
 
 LOOKED_FOR = (
@@ -38,12 +38,12 @@ def load_folder(
     """The data set in a folder of the user, named after the folder.
 
     In this order: the four IDX files (classes "0".."K-1"), also in a folder within, as torchvision's ``MNIST/raw``;
-    ``train`` and ``test`` and perhaps ``val``, each with a folder of images for each class (parts.py has the names that
-    are taken for these); a folder of images for each class, of which one in five images is a test image (division.py).
-    Classes are in the order of names, which is that of text: "10" before "2". Names that begin with a dot, and what
-    systems leave behind (Thumbs.db), are passed over. Images are made as ``nbcnn predict`` makes a picture (see
-    nbcnn.picture); ``white_level`` is what becomes white in those of more than 8 bits, and None for what the largest of
-    their numbers says.
+    ``train`` and ``test`` and perhaps ``val``, each with a folder of images for each class (split_folders.py has the
+    names that are taken for these); a folder of images for each class, of which one in five images is a test image
+    (train_test_split.py). Classes are in the order of names, which is that of text: "10" before "2". Names that begin
+    with a dot, and what systems leave behind (Thumbs.db), are passed over. Images are made as ``nbcnn predict`` makes a
+    picture (see nbcnn.data.picture); ``white_level`` is what becomes white in those of more than 8 bits, and None for
+    what the largest of their numbers says.
 
     Raises DataError naming the file or folder that is wrong; ``remedy`` says what to do about images of several sizes,
     ``moved`` about a folder that is not there. Warns when all training images are the same, and of classes whose names

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbcnn.errors import DataError
-from nbcnn.files import write_atomic
+from nbcnn.util.files import write_atomic
 
 UNSIGNED_BYTE = 0x08
 OTHER_TYPES = {0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E: "float64"}

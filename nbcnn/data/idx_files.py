@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nbcnn.data.dataset import Split
 from nbcnn.data.idx import content_sha256, read_idx
 from nbcnn.errors import DataError
-from nbcnn.userfolders import user_cache, variable_folder
+from nbcnn.util.user_folders import user_cache, variable_folder
 
 TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"

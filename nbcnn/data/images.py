@@ -1,4 +1,4 @@
-"""Images of one size and one number of channels: what nbcnn.picture makes of a file, for many of them."""
+"""Images of one size and one number of channels: what nbcnn.data.picture makes of a file, for many of them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nbcnn import imagefile, picture
+from nbcnn.data import image_file, picture
 from nbcnn.data.dataset import Dataset, Split, counted
-from nbcnn.data.done import Done
+from nbcnn.data.image_depth import FULL
+from nbcnn.data.image_depth import white_level as white_of
+from nbcnn.data.picture_changes import Done
 from nbcnn.errors import DataError, printable
-from nbcnn.imagedepth import FULL
-from nbcnn.imagedepth import white_level as white_of
-from nbcnn.memory import gigabytes, memory
+from nbcnn.util.memory import gigabytes, memory
 
 NAMED = 5  # so many stray files are named, the others counted
 LISTED = 10  # so many broken images, a line each
@@ -155,8 +155,8 @@ def _empty(shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """Pixels (N, C, H, W) to be filled; raises DataError where they do not fit into memory."""
     has, needed = memory(), prod(shape)
     what = f"{shape[0]:,} images of {shape[2]:,}×{shape[3]:,} pixels"
-    if shape[2] * shape[3] > imagefile.MAX_PIXELS:
-        raise DataError(f"{what} are too large; data.size may be {imagefile.MAX_PIXELS:,} pixels at most")
+    if shape[2] * shape[3] > image_file.MAX_PIXELS:
+        raise DataError(f"{what} are too large; data.size may be {image_file.MAX_PIXELS:,} pixels at most")
     sentence = f"{what} take {gigabytes(needed)}, and {has}: set a smaller data.size"
     if needed > has.bytes:
         raise DataError(sentence)
@@ -168,14 +168,14 @@ def _empty(shape: tuple[int, ...]) -> NDArray[np.uint8]:
 
 def refuse_strays(folder: Path, paths: Collection[Path]) -> None:
     """Raise DataError, naming them, if there are files that are not images."""
-    strays = [path for path in paths if not imagefile.is_picture(path)]
+    strays = [path for path in paths if not image_file.is_picture(path)]
     if strays:
         named = ", ".join(str(path.relative_to(folder)) for path in strays[:NAMED])
         more = f" and {len(strays) - NAMED} more" if len(strays) > NAMED else ""
         what, them = ("is not an image", "it") if len(strays) == 1 else ("are not images", "them")
         raise DataError(
             f"{folder}: {counted(len(strays), 'file')} in the class folders {what}: {named}{more}; move {them} "
-            f"elsewhere or save {them} as {imagefile.formats()}"
+            f"elsewhere or save {them} as {image_file.formats()}"
         )
 
 

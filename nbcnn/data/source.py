@@ -22,7 +22,7 @@ from nbcnn.data.idx_files import (
     user_places,
 )
 from nbcnn.errors import DataError
-from nbcnn.registry import Registry
+from nbcnn.util.registry import Registry
 
 
 class DataSource(ABC):

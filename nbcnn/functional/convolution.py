@@ -10,12 +10,22 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nbcnn.arrays import Ints, check_alike, check_shape, empty_packs, float_array, from_packs, images, sizes, to_packs
-from nbcnn.blas import one_blas_thread
 from nbcnn.errors import ShapeError
-from nbcnn.kernels.sums import BLOCK
-from nbcnn.memory import within_memory
-from nbcnn.problems import conv2d_problem, ready
+from nbcnn.functional.arrays import (
+    Ints,
+    check_alike,
+    check_shape,
+    empty_packs,
+    float_array,
+    from_packs,
+    images,
+    sizes,
+    to_packs,
+)
+from nbcnn.functional.problem_arguments import conv2d_problem, ready
+from nbcnn.lanes.block_sums import BLOCK
+from nbcnn.util.blas import one_blas_thread
+from nbcnn.util.memory import within_memory
 
 
 @within_memory

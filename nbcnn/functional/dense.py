@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from nbcnn.arrays import check_alike, check_shape, empty_packs, float_array, from_packs, to_packs
-from nbcnn.blas import one_blas_thread
 from nbcnn.errors import ShapeError
+from nbcnn.functional.arrays import check_alike, check_shape, empty_packs, float_array, from_packs, to_packs
+from nbcnn.functional.problem_arguments import ready
 from nbcnn.kernels.contract import LANES, ElementwiseProblem, LinearProblem
-from nbcnn.memory import within_memory
-from nbcnn.problems import ready
+from nbcnn.util.blas import one_blas_thread
+from nbcnn.util.memory import within_memory
 
 
 @within_memory

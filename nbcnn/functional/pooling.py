@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from nbcnn.arrays import Ints, empty_packs, from_packs, images, to_packs
+from nbcnn.functional.arrays import Ints, empty_packs, from_packs, images, to_packs
+from nbcnn.functional.problem_arguments import pool2d_problem, ready
 from nbcnn.kernels.contract import Pool2dProblem
-from nbcnn.memory import within_memory
-from nbcnn.problems import pool2d_problem, ready
+from nbcnn.util.memory import within_memory
 
 
 @within_memory

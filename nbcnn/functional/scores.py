@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from nbcnn.arrays import empty_packs, float_array, from_packs, in_short, is_count, to_packs
 from nbcnn.errors import ShapeError
+from nbcnn.functional.arrays import empty_packs, float_array, from_packs, in_short, is_count, to_packs
+from nbcnn.functional.problem_arguments import ready
 from nbcnn.kernels.contract import LANES, ElementwiseProblem, LossProblem
 from nbcnn.kernels.shapes import LARGEST
-from nbcnn.memory import within_memory
-from nbcnn.problems import ready
+from nbcnn.util.memory import within_memory
 
 
 @within_memory

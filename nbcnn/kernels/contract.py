@@ -22,7 +22,8 @@ LANES = 16
 class Fixed:
     """A compiled kernel whose last arguments, whole numbers and tuples of them, are those of the problem.
 
-    A backend made of these, or of compiled kernels as they are, runs without Python between its calls (tape.py).
+    A backend made of these, or of compiled kernels as they are, runs without Python between its calls
+    (engine/call_list.py).
     """
 
     def __init__(self, kernel: Kernel, *numbers: Any) -> None:
@@ -31,6 +32,13 @@ class Fixed:
     def __call__(self, *arrays: Any) -> None:
         """Run the kernel."""
         self.kernel(*arrays, *self.numbers)
+
+
+def unfolded(kernel: Kernel, arrays: tuple[Any, ...]) -> tuple[Kernel, tuple[Any, ...]]:
+    """A kernel and all its arguments, those that are fixed included."""
+    if isinstance(kernel, Fixed):
+        return kernel.kernel, (*arrays, *kernel.numbers)
+    return kernel, tuple(arrays)
 
 
 class WeightedKernels(NamedTuple):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.lanes import LANES
+from nbcnn.compiler.jit import kernel
+from nbcnn.lanes import LANES
 
 
 @kernel

@@ -14,17 +14,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from nbcnn.errors import KernelError, nearest, shown
-from nbcnn.kernels import obligations
+from nbcnn.errors import KernelError, shown
+from nbcnn.kernels import contract_check
 from nbcnn.kernels.contract import Backend
 from nbcnn.kernels.cost import Cost, formula_cost
-from nbcnn.kernels.naming import unfit, without_op
+from nbcnn.util.backend_names import unfit, without_op
+from nbcnn.util.suggestions import nearest
 
 DEFAULT = "direct"
 """The backend that every op has and that is used when nothing else is said."""
 
 AUTO = "auto"
-"""Not a backend but the word for the fastest one, found by timing (nbcnn/auto.py); no backend may be called so."""
+"""Not a backend but the word for the fastest one, found by timing (autotune/auto.py); no backend may be called so."""
 
 MOST_ERROR = 0.01
 """The largest error bound that a backend may state (``tolerance``): more would let mistakes through, not rounding. What
@@ -130,7 +131,7 @@ def backend(op: str, name: str = DEFAULT) -> Backend:
     if (op, name) not in _registered:
         importlib.import_module(f"{__package__}.{op}.{name}")
     if not inspect.isclass(_registered[op, name]):
-        obligations.check_class(_registered[op, name])
+        contract_check.check_class(_registered[op, name])
     return _registered[op, name]()
 
 
@@ -162,24 +163,24 @@ class Prepared(NamedTuple):
 def scratch(problem: Any, name: str = DEFAULT) -> int:
     """How many numbers of scratch a backend needs, asked before anything is built; 0 where it can't do the problem."""
     chosen = backend(problem.op, name)
-    return 0 if obligations.refusal(chosen, problem) is not None else obligations.scratch(chosen, problem)
+    return 0 if contract_check.refusal(chosen, problem) is not None else contract_check.scratch(chosen, problem)
 
 
 @cache
 def prepare(problem: Any, name: str = DEFAULT) -> Prepared:
     """Check and build. Raises KernelError with the backend's own reason where it can't do the problem."""
     chosen = backend(problem.op, name)
-    reason = obligations.refusal(chosen, problem)
+    reason = contract_check.refusal(chosen, problem)
     if reason is not None:
         names = [other for other in backend_names(problem.op) if other != name]
-        others = [other for other in names if obligations.refusal(backend(problem.op, other), problem) is None]
+        others = [other for other in names if contract_check.refusal(backend(problem.op, other), problem) is None]
         hint = f"; these can: {', '.join(others)}" if others else "; no known backend can"
         raise KernelError(f"backend {name} can't do this {problem.op}: {reason}{hint}")
-    return Prepared(obligations.kernels(chosen, problem), obligations.scratch(chosen, problem))
+    return Prepared(contract_check.kernels(chosen, problem), contract_check.scratch(chosen, problem))
 
 
 @cache
 def prepare_single(problem: Any, name: str = DEFAULT) -> Prepared | None:
     """The forward pass of one image, for a problem that ``prepare`` takes; None where the backend has none."""
-    built = obligations.one_image(backend(problem.op, name), problem)
+    built = contract_check.one_image(backend(problem.op, name), problem)
     return built and Prepared(built, built.workspace)

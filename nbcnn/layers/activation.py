@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nbcnn.kernels.contract import ElementwiseProblem
 from nbcnn.layers.base import LAYERS, Bound, Layer, LayerConfig, Room, Shape, for_one_image
-from nbcnn.layers.plain import bind_plain
+from nbcnn.layers.parameter_free import bind_plain
 
 if TYPE_CHECKING:
     import numpy as np

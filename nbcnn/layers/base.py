@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeVar
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from nbcnn.errors import ConfigError
-from nbcnn.registry import Registry
+from nbcnn.util.registry import Registry
 
 if TYPE_CHECKING:
     import numpy as np
@@ -107,7 +107,7 @@ def for_one_image(bind: F) -> F:
 
 
 def serves_one_image(layer: Layer) -> bool:
-    """Whether a layer can be bound to arrays of one image (single.py)."""
+    """Whether a layer can be bound to arrays of one image (engine/single_image.py)."""
     return getattr(type(layer).bind, "for_one_image", False)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from nbcnn.layers.base import LAYERS, Bound, Call, Layer, LayerConfig, Parameter, Room, Shape, for_one_image
 from nbcnn.layers.entries import LayerList, kind_of
-from nbcnn.memory import no_memory_error
+from nbcnn.util.memory import no_memory_error
 
 if TYPE_CHECKING:
     import numpy as np

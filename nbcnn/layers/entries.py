@@ -23,7 +23,7 @@ from nbcnn.layers.entry_hints import one_level_deeper, unknown_entry
 from nbcnn.plugins import remedy
 
 if TYPE_CHECKING:
-    from nbcnn.registry import Registry
+    from nbcnn.util.registry import Registry
 
 _LIST = "a list of layers, at least one"
 MAX_LAYERS = 1000

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nbcnn.plugins import remedy
 
 if TYPE_CHECKING:
-    from nbcnn.registry import Registry
+    from nbcnn.util.registry import Registry
 
 _EXAMPLES = {"layer": ("conv2d", "kernel_size: 5"), "optimizer": ("sgd", "lr: 0.1")}
 _SOFTMAX = ("softmax", "logsoftmax", "log_softmax")

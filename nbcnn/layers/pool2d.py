@@ -12,7 +12,7 @@ from nbcnn.kernels.shapes import LARGEST, Pair, first_blind, four_sides, pooling
 from nbcnn.layers.base import LAYERS, Bound, Layer, LayerConfig, Room, Shape, for_one_image
 from nbcnn.layers.fields import PaddingSides, PositivePair
 from nbcnn.layers.images import image_shape, output_shape
-from nbcnn.layers.plain import bind_plain
+from nbcnn.layers.parameter_free import bind_plain
 
 if TYPE_CHECKING:
     import numpy as np

@@ -39,7 +39,7 @@ class Adam(Optimizer):
     def __init__(self, config: OptimizerConfig, size: int) -> None:
         import numpy as np
 
-        from nbcnn.kernels.adam import adam_step
+        from nbcnn.optim._adam_kernel import adam_step
 
         assert isinstance(config, AdamConfig)
         self._config, self._step = config, adam_step

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from nbcnn.errors import ConfigError
-from nbcnn.registry import Registry
+from nbcnn.util.registry import Registry
 
 if TYPE_CHECKING:
     import numpy as np

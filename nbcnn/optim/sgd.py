@@ -36,7 +36,7 @@ class SGD(Optimizer):
     def __init__(self, config: OptimizerConfig, size: int) -> None:
         import numpy as np
 
-        from nbcnn.kernels.sgd import sgd_step
+        from nbcnn.optim._sgd_kernel import sgd_step
 
         assert isinstance(config, SGDConfig)
         self._config, self._step = config, sgd_step

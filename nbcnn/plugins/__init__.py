@@ -4,10 +4,10 @@ A plugin is loaded because the person said so (on the command line, in the envir
 YAML file, a checkpoint or a run folder names it, and never because it is installed or lies somewhere.
 """
 
-from nbcnn.plugins.blame import blamed
 from nbcnn.plugins.hints import near, remedy
 from nbcnn.plugins.loading import Plugin, load_environment, load_plugin, loaded_plugins, unload_plugin
-from nbcnn.plugins.places import Installed, installed_plugins
+from nbcnn.plugins.plugin_errors import blamed
+from nbcnn.plugins.plugin_paths import Installed, installed_plugins
 
 __all__ = [
     "Installed",

@@ -10,9 +10,10 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from nbcnn.errors import nearest, shown
+from nbcnn.errors import shown
 from nbcnn.plugins.loading import VARIABLE, loaded_plugins
-from nbcnn.plugins.places import installed_plugins, plugin_files
+from nbcnn.plugins.plugin_paths import installed_plugins, plugin_files
+from nbcnn.util.suggestions import nearest
 
 MAX_BYTES = 1 << 20
 _near: ContextVar[Path | None] = ContextVar("near", default=None)

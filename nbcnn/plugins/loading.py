@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from nbcnn import doing
+from nbcnn.compiler.sources import file_digest, texts
 from nbcnn.errors import NbcnnError, PluginError, shown
 from nbcnn.kernels import registry as kernels
-from nbcnn.kernels.sources import file_digest, texts
 from nbcnn.plugins.modules import forget_modules, module_name, run_file, run_module
-from nbcnn.plugins.places import Installed, find_plugin
-from nbcnn.plugins.surroundings import undisturbed
-from nbcnn.registry import Registry
+from nbcnn.plugins.plugin_paths import Installed, find_plugin
+from nbcnn.plugins.process_state import undisturbed
+from nbcnn.util import activity
+from nbcnn.util.registry import Registry
 
 VARIABLE = "NBCNN_PLUGINS"
 Thing = tuple[str, str]
@@ -156,8 +156,8 @@ def _all_or_nothing(place: str, drop_modules: Callable[[], object]) -> Iterator[
     """Inside, a plugin runs; at the end, the list has what it registered, unless that fails the contract."""
     from nbcnn.plugins.trial import check_ops, try_thing
 
-    before, things, state = set(_registered()), list[Thing](), doing.told()
-    doing.tell(now=f"loading {place}", plugins=", ".join(filter(None, (state.get("plugins"), place))))
+    before, things, state = set(_registered()), list[Thing](), activity.told()
+    activity.tell(now=f"loading {place}", plugins=", ".join(filter(None, (state.get("plugins"), place))))
     try:
         with undisturbed(place):
             yield things
@@ -172,11 +172,11 @@ def _all_or_nothing(place: str, drop_modules: Callable[[], object]) -> Iterator[
             for thing in things:
                 try_thing(*thing)
         files = state.get("files", []) + [place] * any(kind.startswith(_BACKEND) for kind, _ in things)
-        doing.tell(now=state.get("now", ""), files=files)
+        activity.tell(now=state.get("now", ""), files=files)
     except BaseException as error:
         _take_back(_new(before))
         drop_modules()
-        doing.tell(now=state.get("now", ""), plugins=state.get("plugins", ""))
+        activity.tell(now=state.get("now", ""), plugins=state.get("plugins", ""))
         if isinstance(error, NbcnnError) and not isinstance(error, PluginError):
             raise PluginError(str(error)) from error
         raise

@@ -47,7 +47,7 @@ def run_file(path: Path, data: bytes, digest: str) -> None:
     if parent not in sys.modules:  # a name with a dot can be imported only where there is something before it
         sys.modules[parent] = ModuleType(parent)
     module = importlib.util.module_from_spec(spec)
-    vars(module)["__nbcnn_digest__"] = digest  # what kernels/jit.py takes for the content of the file
+    vars(module)["__nbcnn_digest__"] = digest  # what compiler/jit.py takes for the content of the file
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)

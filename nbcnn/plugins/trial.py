@@ -6,9 +6,8 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from nbcnn import doing
-from nbcnn.errors import KernelError, PluginError, closest, shown
-from nbcnn.kernels import obligations, registry
+from nbcnn.errors import KernelError, PluginError, shown
+from nbcnn.kernels import contract_check, registry
 from nbcnn.kernels.contract import (
     LANES,
     Conv2dProblem,
@@ -18,9 +17,12 @@ from nbcnn.kernels.contract import (
     LossProblem,
     Pool2dProblem,
     WeightedKernels,
+    unfolded,
 )
-from nbcnn.plugins.callgraph import printing, recursion
-from nbcnn.registry import Registry
+from nbcnn.plugins.kernel_calls import printing, recursion
+from nbcnn.util import activity
+from nbcnn.util.registry import Registry
+from nbcnn.util.suggestions import closest
 
 
 def small_problems(op: str) -> list[Any]:
@@ -88,31 +90,31 @@ def try_backend(op: str, name: str) -> None:
     kind = registry.added()[op, name]
 
     def begin(what: str) -> None:
-        doing.tell(now=f"{shown(str(registry.file_of(op, name)))}: {what} of {op}={name}")
+        activity.tell(now=f"{shown(str(registry.file_of(op, name)))}: {what} of {op}={name}")
 
     begin("the class")
-    obligations.check_class(kind)
+    contract_check.check_class(kind)
     backend, taken = registry.backend(op, name), False
     for problem in small_problems(op):
         begin("supports")
-        if obligations.refusal(backend, problem) is not None or taken:
+        if contract_check.refusal(backend, problem) is not None or taken:
             continue
         taken = True
         begin("workspace or build")
-        floats = obligations.scratch(backend, problem)
-        kernels = obligations.kernels(backend, problem)
-        obligations.check_statements(backend, problem)
+        floats = contract_check.scratch(backend, problem)
+        kernels = contract_check.kernels(backend, problem)
+        contract_check.check_statements(backend, problem)
         for direction, kernel, arrays in _calls(problem, kernels, floats):
             begin(direction)
             if cycle := recursion(kernel):
-                doing.tell(recursion=cycle)
+                activity.tell(recursion=cycle)
             if place := printing(kernel):
                 warnings.warn(
                     f"{place}: {direction} prints, at each of its calls, in a training at every step", stacklevel=2
                 )
             _try_kernel(backend, direction, kernel, arrays)
         begin("single")
-        if found := obligations.one_image(backend, problem):
+        if found := contract_check.one_image(backend, problem):
             _try_kernel(backend, "single's forward", found.forward, _one_image(problem, found.workspace))
 
 
@@ -151,13 +153,12 @@ def _one_image(problem: Any, floats: int) -> tuple[Any, ...]:
 
 def _try_kernel(backend: Any, direction: str, kernel: Callable[..., object], arrays: tuple[Any, ...]) -> None:
     """Compile a kernel; one that is a Python function is called, which compiles the kernels inside it."""
-    from nbcnn.kernels.tape import Tape
+    from nbcnn.compiler.native_call import native_call
 
     try:
-        tape = Tape([(kernel, arrays)])
-        if not tape.native:
-            tape()
+        if native_call(*unfolded(kernel, arrays)) is None:  # type: ignore[no-untyped-call]
+            kernel(*arrays)
     except KernelError:
         raise
     except Exception as error:
-        raise obligations.failure(backend, direction, error) from error
+        raise contract_check.failure(backend, direction, error) from error

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbcnn.errors import CheckpointError, DataError, NbcnnError
-from nbcnn.files import write_atomic
-from nbcnn.locks import module_lock
+from nbcnn.util.files import write_atomic
+from nbcnn.util.locks import module_lock
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

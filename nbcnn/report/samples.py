@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from nbcnn.errors import DataError
-from nbcnn.report.evenly import evenly
 from nbcnn.report.figure import DPI, GREEN, GREY, RED, look, save, shorten
+from nbcnn.report.image_choice import evenly
 
 if TYPE_CHECKING:
     import numpy as np

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nbcnn.parting import Comparison, Variant
+from nbcnn.report.bit_divergence import Comparison, Variant
 
 ROUNDING = 1e-3
 """A gradient that is farther off than this, as a share of its length, is hardly the same formula rounded otherwise.

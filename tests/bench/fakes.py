@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from nbcnn.bench.contest import Contest
+from nbcnn.bench.interleaved import Clock
 from nbcnn.bench.peers import PEERS, Child, Forward, Learner, Peer, Task
-from nbcnn.bench.rounds import Clock
+from nbcnn.bench.results import Contest
 from nbcnn.kernels.contract import Conv2dProblem
 
 PROBLEM = Conv2dProblem(2, 3, 8, 8, (3, 3), padding=(1, 1, 1, 1))

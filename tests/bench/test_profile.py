@@ -11,15 +11,15 @@ import pytest
 
 import nbcnn
 from nbcnn.bench import profile as module
+from nbcnn.bench.end_to_end import task_of
 from nbcnn.bench.profile import Profile, _profile, _Step, _Steps, profile
-from nbcnn.bench.whole import task_of
 from nbcnn.cli import main
-from nbcnn.engine import Engine
+from nbcnn.compiler.jit import kernel
+from nbcnn.engine import timed_replay
+from nbcnn.engine.call_list import Tape
+from nbcnn.engine.engine import Engine
+from nbcnn.engine.timed_replay import TimedTape
 from nbcnn.errors import KernelError
-from nbcnn.kernels import timed
-from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.tape import Tape
-from nbcnn.kernels.timed import TimedTape
 
 pytestmark = pytest.mark.jit
 
@@ -65,7 +65,7 @@ def _fails(x):  # type: ignore[no-untyped-def]
         raise ValueError("below 0")
 
 
-def network(threads: int, backend: str = "im2col") -> nbcnn.network.Network:
+def network(threads: int, backend: str = "im2col") -> nbcnn.Model:
     return nbcnn.load(CONFIG, overrides=nbcnn.Overrides(threads=threads, backends=(f"conv2d={backend}",)))
 
 
@@ -118,7 +118,7 @@ def test_a_system_without_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     def none(name: None) -> Any:
         raise OSError(name)
 
-    monkeypatch.setattr(timed.ctypes, "CDLL", none)
+    monkeypatch.setattr(timed_replay.ctypes, "CDLL", none)
     with pytest.raises(
         KernelError, match="a profile needs the system's clock_gettime, and this system has none; nbcnn"
     ):

@@ -7,18 +7,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import nbcnn.bench.pictures
+import nbcnn.bench.sweep_plots
+from bench.fakes import contest, correlated, race_of, registered, take_of
 from nbcnn.bench.batch import Packs, arrays_of, batch_contest, batch_race
 from nbcnn.bench.crossover import Crossing, Only, changes, course, crossings, winner
-from nbcnn.bench.folder import new_folder, save_sweeps
-from nbcnn.bench.pictures import _mark, draw_sweep, styles
+from nbcnn.bench.output_folder import new_folder, save_sweeps
 from nbcnn.bench.sweep import AXES, KERNELS, Point, Sweep, axes_of, sweep
-from nbcnn.crew import Crew
+from nbcnn.bench.sweep_plots import _mark, draw_sweep, styles
+from nbcnn.engine.thread_pool import Crew
 from nbcnn.errors import CheckpointError, KernelError, PeerError
 from nbcnn.kernels.contract import Conv2dProblem
-from nbcnn.kernels.reference import conv2d_grad_input, conv2d_grad_weight
-
-from .fakes import contest, correlated, race_of, registered, take_of
+from nbcnn.reference.ops import conv2d_grad_input, conv2d_grad_weight
 
 
 def along(name: str, *contests: Any) -> Sweep:
@@ -251,8 +250,10 @@ def test_one_winner_all_along_is_named() -> None:
 @pytest.fixture
 def figures(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     drawn: list[Any] = []
-    real = nbcnn.bench.pictures.save
-    monkeypatch.setattr(nbcnn.bench.pictures, "save", lambda figure, path: (drawn.append(figure), real(figure, path)))
+    real = nbcnn.bench.sweep_plots.save
+    monkeypatch.setattr(
+        nbcnn.bench.sweep_plots, "save", lambda figure, path: (drawn.append(figure), real(figure, path))
+    )
     return drawn
 
 

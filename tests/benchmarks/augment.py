@@ -16,11 +16,11 @@ from statistics import fmean, median
 import numpy as np
 
 import nbcnn
-from nbcnn.bench.rounds import Contender, as_rates, take_rounds
+from nbcnn.bench.interleaved import Contender, as_rates, take_rounds
 from nbcnn.config import load_config
 from nbcnn.data import epoch_moves
-from nbcnn.engine import Engine
-from nbcnn.network import Network
+from nbcnn.engine.engine import Engine
+from nbcnn.training.model import Model
 
 CROP, FLIP = "train.augment.random_crop.padding=2", "train.augment.random_horizontal_flip.p=0.5"
 WAYS = {"none": (), "flip": (FLIP,), "crop": (CROP,), "crop and flip": (CROP, FLIP)}
@@ -31,7 +31,7 @@ def speed(threads: int) -> None:
     rng = np.random.default_rng(0)
     images, labels = rng.integers(0, 256, (10_000, 1, 28, 28), dtype=np.uint8), rng.integers(0, 10, 10_000)
     moves = epoch_moves(10_000, 0, 1, padding=2, p=0.5)
-    engines = [Engine(Network(load_config("lenet")), threads=threads) for _ in range(2)]
+    engines = [Engine(Model(load_config("lenet")), threads=threads) for _ in range(2)]
     steps = rng.permutation(10_000)[:1280].reshape(-1, 64)
 
     def epoch(engine: Engine, given: np.ndarray | None) -> None:

@@ -17,13 +17,14 @@ from typing import Any
 
 import numpy as np
 
+from nbcnn.autotune.auto import resolve_auto
+from nbcnn.compiler.kernel_cache import cache_folder
 from nbcnn.config import Overrides, load_config
-from nbcnn.engine import Engine
+from nbcnn.engine.engine import Engine
 from nbcnn.errors import KernelError
 from nbcnn.kernels.registry import AUTO, backend_names
-from nbcnn.kernels.store import cache_folder
-from nbcnn.network import Network
 from nbcnn.plugins import load_plugin
+from nbcnn.training.model import Model
 
 CONV = {"kernel_size": 3, "padding": 1}
 WIDE: dict[str, Any] = {
@@ -83,14 +84,16 @@ def compare(source: Any, threads: int, rounds: int) -> None:
         since = time.perf_counter()
         config = load_config(source, Overrides(backends=(f"conv2d={name}",)))
         try:
-            engines[name] = Engine(Network(config), threads=threads)
+            model = Model(config)
+            choices = resolve_auto(model, training=True, threads=threads)
+            engines[name] = Engine(model, threads=threads)
         except KernelError as error:
             print(f"  {name} alone is out: {str(error).partition('conv2d: ')[2]}")
             continue
         if name == AUTO:
             print(f"{engines[name].network.config.name}, {threads} threads, batches of {BATCH}")
             print(f"  chosen in {time.perf_counter() - since:.1f} s, the compiling of all candidates included:")
-            for choice in engines[name].choices:
+            for choice in choices:
                 print(f"  {choice}{' (remembered)' if choice.remembered else ''}")
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (BATCH, *engines[AUTO].network.in_shape), dtype=np.uint8)

@@ -12,12 +12,12 @@ import argparse
 
 import numpy as np
 
-from nbcnn.blas import one_blas_thread
-from nbcnn.check.oracle import expect
+from nbcnn.autotune.kernel_timing import eligible
+from nbcnn.conformance.oracle import expect
 from nbcnn.kernels.contract import LANES, Conv2dProblem
 from nbcnn.kernels.registry import backend_names, prepare, tolerance
 from nbcnn.plugins import load_plugin
-from nbcnn.race import eligible
+from nbcnn.util.blas import one_blas_thread
 
 
 def main() -> None:

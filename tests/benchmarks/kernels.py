@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import argparse
 
+from nbcnn.autotune.kernel_timing import eligible, race
 from nbcnn.kernels.contract import LANES, Conv2dProblem
 from nbcnn.kernels.registry import backend_names
 from nbcnn.plugins import load_plugin
-from nbcnn.race import eligible, race
 
 PROBLEMS = {
     "LeNet conv1": Conv2dProblem(1, 6, 28, 28, (5, 5), padding=(2, 2, 2, 2)),

@@ -1,6 +1,6 @@
 """Few images one by one and in a pack: from how many on is the pack faster? ``python tests/benchmarks/one_image.py``
 
-Prints µs for N images either way, one thread; nbcnn.single.FEW is where the first of these packs begins to win.
+Prints µs for N images either way, one thread; nbcnn.engine.single_image.FEW is where the first of these packs begins to win.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 import nbcnn
-from nbcnn import single
 from nbcnn.config import load_config
-from nbcnn.engine import Engine
-from nbcnn.network import Network
+from nbcnn.engine import single_image
+from nbcnn.engine.engine import Engine
+from nbcnn.training.model import Model
 
 STRIDES: list[Any] = [
     {"conv2d": {"out_channels": 16, "kernel_size": 7, "stride": 3}},
@@ -40,7 +40,7 @@ def microseconds(function: Callable[[np.ndarray], object], x: np.ndarray) -> flo
 
 
 def main() -> None:
-    strides = Network(load_config({"name": "strides", "input": INPUT, "layers": STRIDES}))
+    strides = Model(load_config({"name": "strides", "input": INPUT, "layers": STRIDES}))
     for network in (nbcnn.load("lenet-d2l"), nbcnn.load("lenet-relu"), strides):
         engine = Engine(network, training=False, threads=1)
         x = np.random.default_rng(0).standard_normal((max(COUNTS), *network.in_shape), np.float32)
@@ -48,7 +48,7 @@ def main() -> None:
         for count in COUNTS:
             took = []
             for few in (count + 1, 0):
-                single.FEW = few
+                single_image.FEW = few
                 engine.predict(x[:count])
                 took.append(microseconds(engine.predict, x[:count]))
             print(f"{count:19} {took[0]:12.1f} {took[1]:10.1f}")

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from nbcnn.bench.rounds import Contender, Row, as_rates, take_rounds
+from nbcnn.bench.interleaved import Contender, Row, as_rates, take_rounds
 from nbcnn.config import load_config
-from nbcnn.engine import Engine
-from nbcnn.network import Network
+from nbcnn.engine.engine import Engine
+from nbcnn.training.model import Model
 
 
 class OneByOne:
@@ -37,7 +37,7 @@ def steps() -> dict[str, Callable[[], object]]:
     """Both ways, on the same images."""
     rng = np.random.default_rng(0)
     images, labels = rng.integers(0, 256, (256, 1, 28, 28), dtype=np.uint8), rng.integers(0, 10, 256)
-    tape, calls = (Engine(Network(load_config("lenet-d2l")), threads=2) for _ in range(2))
+    tape, calls = (Engine(Model(load_config("lenet-d2l")), threads=2) for _ in range(2))
     order = np.arange(256)
     calls.train_step(images, labels, order)
     for worker in calls.workers:

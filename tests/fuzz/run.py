@@ -77,11 +77,11 @@ def main() -> None:
     parts = [
         "nbcnn.config",
         "nbcnn.data",
-        "nbcnn.checkpoint",
-        "nbcnn.runs",
-        "nbcnn.loading",
-        "nbcnn.picture",
-        "nbcnn.imagefile",
+        "nbcnn.runs.checkpoint",
+        "nbcnn.runs.run_folder",
+        "nbcnn.training.loading",
+        "nbcnn.data.picture",
+        "nbcnn.data.image_file",
         "yaml",
     ]
     with atheris.instrument_imports(include=parts), contextlib.suppress(ImportError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from nbcnn.check.odd import CONV2D
+from nbcnn.conformance.edge_cases import CONV2D
 from nbcnn.kernels.contract import Pool2dProblem
 
 __all__ = ["CONV2D", "DILATED_POOL2D", "LINEAR", "POOL2D", "pool2d"]

@@ -1,4 +1,4 @@
-"""The conformance suite's parts (nbcnn/check) for tests of single problems: what is wrong is an AssertionError."""
+"""The conformance suite's parts (nbcnn/conformance) for tests of single problems: what is wrong is an AssertionError."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from nbcnn.check.calls import Arrays, images, pack
-from nbcnn.check.data import Draw, draw, integers, normal
-from nbcnn.check.oracle import ORACLES
-from nbcnn.check.rig import Rig
+from nbcnn.conformance.inputs import Draw, draw, integers, normal
+from nbcnn.conformance.oracle import ORACLES
+from nbcnn.conformance.runner import Rig
+from nbcnn.conformance.signatures import Arrays, images, pack
 from nbcnn.kernels.contract import Backend
 
 __all__ = ["Arrays", "Draw", "check", "draw", "images", "integers", "normal", "oracle", "pack", "run"]

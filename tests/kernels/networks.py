@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nbcnn.config import load_config
-from nbcnn.network import Network
+from nbcnn.training.model import Model
 
 LENET_LIKE: list[Any] = [
     {"conv2d": {"out_channels": 2, "kernel_size": 3, "padding": 1}},
@@ -55,13 +55,13 @@ SPREAD: list[Any] = [
 """Dilation, groups, padding on four sides and in words, sizes rounded up, pooling of whole images."""
 
 
-def build(layers: list[Any], dtype: str = "float32", channels: int = 1, size: int = 8, **more: Any) -> Network:
+def build(layers: list[Any], dtype: str = "float32", channels: int = 1, size: int = 8, **more: Any) -> Model:
     """A network on images (channels, size, size); ``more`` are sections of its YAML."""
     shape = {"channels": channels, "height": size, "width": size}
-    return Network(load_config({"name": "test", "input": shape, "layers": layers, **more}), dtype)
+    return Model(load_config({"name": "test", "input": shape, "layers": layers, **more}), dtype)
 
 
-def images(network: Network, count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def images(network: Model, count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """(count, C, H, W) of the network's dtype, scaled as in training, and labels (count,)."""
     random = np.random.default_rng(seed)
     labels = random.integers(0, network.out_shape[0], count)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nbcnn.kernels import reference
+from nbcnn.reference import ops
 
 Backward = Callable[[np.ndarray], np.ndarray]
 Tensors = Mapping[str, np.ndarray]
@@ -32,10 +32,10 @@ def run(layers: list[Any], tensors: Tensors, x: np.ndarray, labels: np.ndarray) 
         for name, given in [(name, {}) for name in arguments] if group else [(kind, arguments)]:
             x, backward = LAYERS[name](x, given, tensors, f"{index}.", gradients)
             backwards.append(backward)
-    dy = reference.cross_entropy_grad(x, labels, np.full(len(x), 1 / len(x)))
+    dy = ops.cross_entropy_grad(x, labels, np.full(len(x), 1 / len(x)))
     for backward in reversed(backwards):
         dy = backward(dy)
-    return Outcome(x, reference.cross_entropy(x, labels), gradients)
+    return Outcome(x, ops.cross_entropy(x, labels), gradients)
 
 
 def _pair(value: Any) -> tuple[int, int]:
@@ -69,12 +69,12 @@ def _conv2d(x: np.ndarray, a: Any, tensors: Tensors, name: str, gradients: Any) 
     numbers = (_pair(a.get("stride", 1)), sides, _pair(a.get("dilation", 1)), a.get("groups", 1))
 
     def backward(dy: np.ndarray) -> np.ndarray:
-        gradients[name + "weight"] = reference.conv2d_grad_weight(x, dy, _pair(a["kernel_size"]), *numbers)
+        gradients[name + "weight"] = ops.conv2d_grad_weight(x, dy, _pair(a["kernel_size"]), *numbers)
         if a.get("bias", True):
-            gradients[name + "bias"] = reference.conv2d_grad_bias(dy)
-        return reference.conv2d_grad_input(dy, w, (x.shape[2], x.shape[3]), *numbers)
+            gradients[name + "bias"] = ops.conv2d_grad_bias(dy)
+        return ops.conv2d_grad_input(dy, w, (x.shape[2], x.shape[3]), *numbers)
 
-    return reference.conv2d(x, w, b, *numbers), backward
+    return ops.conv2d(x, w, b, *numbers), backward
 
 
 def _linear(x: np.ndarray, a: Any, tensors: Tensors, name: str, gradients: Any) -> tuple[np.ndarray, Backward]:
@@ -82,12 +82,12 @@ def _linear(x: np.ndarray, a: Any, tensors: Tensors, name: str, gradients: Any) 
     b = tensors.get(name + "bias", np.zeros(len(w)))
 
     def backward(dy: np.ndarray) -> np.ndarray:
-        gradients[name + "weight"] = reference.linear_grad_weight(x, dy)
+        gradients[name + "weight"] = ops.linear_grad_weight(x, dy)
         if a.get("bias", True):
             gradients[name + "bias"] = dy.sum(0)
-        return reference.linear_grad_input(dy, w)
+        return ops.linear_grad_input(dy, w)
 
-    return reference.linear(x, w, b), backward
+    return ops.linear(x, w, b), backward
 
 
 def _window(a: Any) -> tuple[Any, ...]:
@@ -96,13 +96,13 @@ def _window(a: Any) -> tuple[Any, ...]:
 
 def _max_pool2d(x: np.ndarray, a: Any, *_: Any) -> tuple[np.ndarray, Backward]:
     window = (*_window(a), _pair(a.get("dilation", 1)), a.get("ceil_mode", False))
-    return reference.max_pool2d(x, *window), lambda dy: reference.max_pool2d_grad(x, dy, *window)
+    return ops.max_pool2d(x, *window), lambda dy: ops.max_pool2d_grad(x, dy, *window)
 
 
 def _avg_pool2d(x: np.ndarray, a: Any, *_: Any) -> tuple[np.ndarray, Backward]:
     counts = (a.get("count_include_pad", True), a.get("ceil_mode", False), a.get("divisor_override"))
     window, size = (*_window(a), *counts), (x.shape[2], x.shape[3])
-    return reference.avg_pool2d(x, *window), lambda dy: reference.avg_pool2d_grad(dy, size, *window)
+    return ops.avg_pool2d(x, *window), lambda dy: ops.avg_pool2d_grad(dy, size, *window)
 
 
 def _global_avg_pool2d(x: np.ndarray, *_: Any) -> tuple[np.ndarray, Backward]:
@@ -115,7 +115,7 @@ def _flatten(x: np.ndarray, *_: Any) -> tuple[np.ndarray, Backward]:
 
 
 def _activation(kind: str) -> Callable[..., tuple[np.ndarray, Backward]]:
-    forward, gradient = getattr(reference, kind), getattr(reference, f"{kind}_grad")
+    forward, gradient = getattr(ops, kind), getattr(ops, f"{kind}_grad")
     return lambda x, *_: (forward(x), lambda dy: gradient(x, dy))
 
 

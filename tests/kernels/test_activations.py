@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nbcnn.kernels import reference
+from kernels.conformance import Arrays, integers, normal, run
 from nbcnn.kernels.contract import LANES, ElementwiseProblem, PlainKernels
 from nbcnn.kernels.registry import backend, backend_names
-
-from .conformance import Arrays, integers, normal, run
+from nbcnn.reference import ops
 
 ACTIVATIONS = [(op, name) for op in ("relu", "sigmoid", "tanh") for name in backend_names(op)]
 SOFTMAX = backend_names("softmax")
@@ -44,17 +43,17 @@ def test_activation_is_near_the_oracle(op: str, name: str, dtype: str) -> None:
     inputs = {"x": x, "dy": numbers(*x.shape)}
     got = both(op, name, inputs)
     # Where e**-x is about to overflow, sigmoid ends before the smallest normal number does.
-    np.testing.assert_allclose(got["y"], getattr(reference, op)(x), rtol=4 * eps, atol=np.finfo(dtype).tiny)
+    np.testing.assert_allclose(got["y"], getattr(ops, op)(x), rtol=4 * eps, atol=np.finfo(dtype).tiny)
     # The derivative comes from y, which is 1 long before the derivative is 0.
-    wanted = getattr(reference, f"{op}_grad")(x, inputs["dy"])
+    wanted = getattr(ops, f"{op}_grad")(x, inputs["dy"])
     np.testing.assert_allclose(got["dx"], wanted, rtol=8 * eps, atol=16 * eps)
 
 
 def test_relu_is_exact(dtype: str) -> None:
     x, dy = (integers(seed, dtype)(5, LANES) for seed in (1, 2))
     got = both("relu", "direct", {"x": x, "dy": dy})
-    np.testing.assert_array_equal(got["y"], reference.relu(x))
-    np.testing.assert_array_equal(got["dx"], reference.relu_grad(x, dy))
+    np.testing.assert_array_equal(got["y"], ops.relu(x))
+    np.testing.assert_array_equal(got["dx"], ops.relu_grad(x, dy))
     assert (x == 0).any() and not got["dx"][x == 0].any()
 
 
@@ -90,9 +89,9 @@ def test_softmax_is_near_the_oracle(name: str, classes: int, dtype: str) -> None
     eps, numbers = np.finfo(dtype).eps, normal(3, dtype)
     inputs = {"x": 3 * numbers(classes, LANES), "dy": numbers(classes, LANES)}
     got = both("softmax", name, inputs)
-    np.testing.assert_allclose(got["y"], reference.softmax(inputs["x"].T).T, rtol=16 * eps)
+    np.testing.assert_allclose(got["y"], ops.softmax(inputs["x"].T).T, rtol=16 * eps)
     np.testing.assert_allclose(got["y"].sum(0), np.ones(LANES), rtol=16 * eps)
-    wanted = reference.softmax_grad(inputs["x"].T, inputs["dy"].T).T
+    wanted = ops.softmax_grad(inputs["x"].T, inputs["dy"].T).T
     np.testing.assert_allclose(got["dx"], wanted, rtol=0, atol=8 * eps)
 
 
@@ -124,9 +123,9 @@ def test_log_softmax_is_near_the_oracle(name: str, classes: int, dtype: str) -> 
     eps, numbers = np.finfo(dtype).eps, normal(3, dtype)
     inputs = {"x": 3 * numbers(classes, LANES), "dy": numbers(classes, LANES)}
     got = both("log_softmax", name, inputs)
-    np.testing.assert_allclose(got["y"], reference.log_softmax(inputs["x"].T).T, rtol=8 * eps, atol=16 * eps)
+    np.testing.assert_allclose(got["y"], ops.log_softmax(inputs["x"].T).T, rtol=8 * eps, atol=16 * eps)
     np.testing.assert_allclose(np.exp(got["y"]).sum(0), np.ones(LANES), rtol=64 * eps)
-    wanted = reference.log_softmax_grad(inputs["x"].T, inputs["dy"].T).T
+    wanted = ops.log_softmax_grad(inputs["x"].T, inputs["dy"].T).T
     summed = np.abs(inputs["dy"]).sum(0).max()  # rounding of the sum of dy is a share of what was summed
     np.testing.assert_allclose(got["dx"], wanted, rtol=0, atol=4 * eps * summed)
 

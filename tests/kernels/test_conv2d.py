@@ -9,14 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from plain_python import SLOWLY
 
+from kernels.cases import CONV2D
+from kernels.conformance import check, draw, integers, normal, oracle, run
 from nbcnn.kernels.contract import Conv2dProblem, output_size
 from nbcnn.kernels.conv2d import pointwise
 from nbcnn.kernels.registry import backend, backend_names
-
-from .cases import CONV2D
-from .conformance import check, draw, integers, normal, oracle, run
-from .conftest import SLOWLY
 
 TOLERANCE = {("fft", "float32"): 1e-6, ("fft", "float64"): 2e-15}
 """Of backends that can't be exact, relative to the largest number of an output."""

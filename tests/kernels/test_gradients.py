@@ -7,17 +7,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from plain_python import SLOWLY
 
 import nbcnn
-from nbcnn.check.jacobian import EPS, differences, rows, spread
-from nbcnn.engine import Engine
+from kernels.cases import CONV2D, pool2d
+from kernels.networks import LENET_LIKE, MOTLEY, SPREAD, build, images
+from nbcnn.conformance.jacobian import EPS, differences, rows, spread
+from nbcnn.engine.engine import Engine
 from nbcnn.kernels.contract import LANES, ElementwiseProblem, LinearProblem, LossProblem, WeightedKernels
 from nbcnn.kernels.registry import backend, backend_names
-from nbcnn.network import Network
-
-from .cases import CONV2D, pool2d
-from .conftest import SLOWLY
-from .networks import LENET_LIKE, MOTLEY, SPREAD, build, images
+from nbcnn.training.model import Model
 
 ATOL, RTOL = 1e-8, 1e-6
 """PyTorch's gradcheck steps as far, but allows 1e-5 and 1e-3, as nbcnn kernels check does."""
@@ -159,7 +158,7 @@ def test_jacobian_of_cross_entropy(name: str) -> None:
 
 
 def gradient_by_differences(
-    network: Network, engine: Engine, x: np.ndarray, labels: np.ndarray, which: Any
+    network: Model, engine: Engine, x: np.ndarray, labels: np.ndarray, which: Any
 ) -> np.ndarray:
     """Of the mean loss, for the parameters ``which`` (indices into the flat buffer)."""
     order, found = np.arange(len(x)), []
@@ -188,7 +187,7 @@ def test_gradient_of_a_network_in_every_parameter(layers: list[Any]) -> None:
 
 @pytest.mark.jit
 def test_gradient_of_lenet_in_some_parameters() -> None:
-    network = Network(nbcnn.load("lenet").config, dtype="float64")
+    network = Model(nbcnn.load("lenet").config, dtype="float64")
     engine = Engine(network, threads=2)
     x, labels = images(network, 20)
     engine.train_step(x, labels, np.arange(20))

@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from kernels.cases import LINEAR
+from kernels.conformance import check, draw, integers, normal, run
 from nbcnn.kernels.contract import LANES, LinearProblem, WeightedKernels
 from nbcnn.kernels.linear.naive import Naive
 from nbcnn.kernels.registry import backend, backend_names
-
-from .cases import LINEAR
-from .conformance import check, draw, integers, normal, run
 
 BACKENDS = backend_names("linear")
 

@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 
 from nbcnn import functional
-from nbcnn.check import Report
-from nbcnn.check.long import NUMBER, check_long, long_problems
-from nbcnn.check.oracle import roundings
 from nbcnn.config import load_config
-from nbcnn.engine import Engine
-from nbcnn.fusion import fuse
+from nbcnn.conformance import Report
+from nbcnn.conformance.long_sums import NUMBER, check_long, long_problems
+from nbcnn.conformance.oracle import roundings
+from nbcnn.engine.engine import Engine
+from nbcnn.engine.fused_kernels import tiles
+from nbcnn.engine.fusion import fuse
+from nbcnn.engine.ordered_sum import add_in_turn
 from nbcnn.kernels import registry
 from nbcnn.kernels.contract import LANES, Conv2dProblem, LinearProblem, Pool2dProblem
-from nbcnn.kernels.fused import tiles
-from nbcnn.kernels.sums import BLOCK, block_at, block_count, block_length, block_sizes
-from nbcnn.kernels.turns import add_in_turn
-from nbcnn.network import Network
+from nbcnn.lanes.block_sums import BLOCK, block_at, block_count, block_length, block_sizes
+from nbcnn.training.model import Model
 
 UNIT = 2.0**-24
 
@@ -31,7 +31,7 @@ def plain(terms: np.ndarray) -> np.ndarray:
 
 
 def in_blocks(terms: np.ndarray) -> np.ndarray:
-    """The sum along the first axis as sums.py cuts it."""
+    """The sum along the first axis as block_sums.py cuts it."""
     length = max(BLOCK, -(-int(np.sqrt(len(terms))) // 16) * 16)
     return plain(np.stack([plain(terms[first : first + length]) for first in range(0, len(terms), length)]))
 
@@ -257,7 +257,7 @@ def test_packs_are_summed_in_blocks() -> None:
 @pytest.mark.jit
 def test_a_batch_of_very_many_images_has_its_gradient_in_blocks() -> None:
     layers = ["flatten", {"linear": {"out_features": 3}}]
-    network = Network(load_config({"name": "one", "input": {"channels": 1, "height": 1, "width": 2}, "layers": layers}))
+    network = Model(load_config({"name": "one", "input": {"channels": 1, "height": 1, "width": 2}, "layers": layers}))
     network.parameters[:] = np.linspace(-1, 1, network.parameters.size)
     count = (BLOCK + 300) * LANES
     images, labels = np.full((count, 1, 1, 2), NUMBER, np.float32), np.ones(count, np.int64)
@@ -286,7 +286,7 @@ def test_large_windows_are_not_fused() -> None:
     assert tiles(Pool2dProblem("avg_pool2d", 1, 32, 32, (16, 16), (16, 16)))
     assert not tiles(Pool2dProblem("avg_pool2d", 1, 40, 40, (40, 40), (40, 40)))
     layers = ["relu", "global_avg_pool2d", "flatten"]
-    network = Network(
+    network = Model(
         load_config({"name": "mean", "input": {"channels": 1, "height": 40, "width": 40}, "layers": layers})
     )
     worker = Engine(network, training=False, threads=1).workers[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nbcnn.check.fence import Fence
+from nbcnn.conformance.guarded_arrays import Fence
 from nbcnn.kernels import packs
 from nbcnn.kernels.contract import LANES
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nbcnn.check.fence import Fence
-from nbcnn.engine import Engine
+from kernels.networks import LENET_LIKE, build
+from nbcnn.conformance.guarded_arrays import Fence
+from nbcnn.engine.engine import Engine
 from nbcnn.kernels import packs
 from nbcnn.kernels.contract import LANES
-
-from .networks import LENET_LIKE, build
 
 FACTOR, OFFSET = (0.5, 2, 1), (4, -8, 0)
 

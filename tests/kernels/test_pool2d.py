@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kernels.cases import DILATED_POOL2D, POOL2D, pool2d
+from kernels.conformance import draw, integers, normal, oracle, run
 from nbcnn.errors import KernelError
 from nbcnn.kernels.contract import LANES, Conv2dProblem, PlainKernels, Pool2dProblem
 from nbcnn.kernels.registry import backend, backend_names, prepare
-
-from .cases import DILATED_POOL2D, POOL2D, pool2d
-from .conformance import draw, integers, normal, oracle, run
 
 MAX, AVG = ([(op, name) for name in backend_names(op)] for op in ("max_pool2d", "avg_pool2d"))
 

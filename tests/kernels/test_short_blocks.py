@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nbcnn.kernels import sums
 from nbcnn.kernels.contract import Conv2dProblem, ElementwiseProblem, LinearProblem, LossProblem, Pool2dProblem
 from nbcnn.kernels.registry import backend as backend_of
 from nbcnn.kernels.registry import backend_names, prepare
+from nbcnn.lanes import block_sums
 
 PROBLEMS: list[Any] = [
     Conv2dProblem(12, 5, 7, 6, (3, 3), (1, 1), (1, 1, 1, 1), (1, 1), 1, "float64"),
@@ -25,7 +25,7 @@ PROBLEMS: list[Any] = [
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks of 16 terms; compiled kernels keep theirs, and have to come to the same sums."""
     for name, module in list(sys.modules.items()):
-        if name.startswith("nbcnn.kernels.") and getattr(module, "BLOCK", None) == sums.BLOCK:
+        if name.startswith("nbcnn.kernels.") and getattr(module, "BLOCK", None) == block_sums.BLOCK:
             monkeypatch.setattr(module, "BLOCK", 16)
 
 

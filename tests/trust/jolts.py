@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from nbcnn.worker import Batch, Worker
+from nbcnn.engine.worker import Batch, Worker
 
 LONGEST = 0.0008
 """Seconds: more than a small network's pack takes."""

@@ -18,9 +18,9 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from nbcnn.checkpoint import load_tensors
-from nbcnn.runs import Run
-from nbcnn.state import read_state
+from nbcnn.runs.checkpoint import load_tensors
+from nbcnn.runs.run_folder import Run
+from nbcnn.training.state import read_state
 from trust.small import result, write_small
 
 EPOCHS = 60

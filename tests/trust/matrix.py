@@ -12,11 +12,12 @@ import yaml
 from kernels.networks import LENET_LIKE, MOTLEY, SPREAD
 
 from nbcnn.config import Config, load_config, model_names
+from nbcnn.engine.network import with_backends
 from nbcnn.errors import ConfigError, KernelError, ShapeError
 from nbcnn.kernels.registry import AUTO, backend_names, op_names, prepare
 from nbcnn.layers import LAYERS
-from nbcnn.network import Network, with_backends
 from nbcnn.optim import OPTIMIZERS
+from nbcnn.training.model import Model
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "yaml.md"
 """The specimens of layers and optimizers are the examples of their sections there."""
@@ -58,7 +59,7 @@ def _around(kind: str, specimen: Any) -> Config:
     for before in ([CONV], [CONV, "flatten"], [CONV, "relu", "flatten", {"linear": {"out_features": 6}}]):
         try:
             found = config([*before, specimen, "flatten", ENOUGH])
-            Network(found)
+            Model(found)
         except (ConfigError, ShapeError) as problem:
             problems.append(str(problem))
         else:
@@ -98,7 +99,7 @@ def models() -> dict[str, Config]:
 
 def variants(one: Config) -> Iterator[tuple[str, Config]]:
     """The network as it is, and for each backend of each of its ops with that wherever it can do the layer."""
-    network = Network(one)
+    network = Model(one)
     own = {layer.path: layer.backend or "" for layer in network.layers() if layer.op}
     assert AUTO not in own.values(), (
         f"{one.name}: what auto chooses is not the same every day; the matrix can't have it"
@@ -123,7 +124,7 @@ def _can(problem: Any, name: str) -> bool:
 
 def backends_of(one: Config) -> set[tuple[str, str]]:
     """(op, backend) of its layers."""
-    return {(layer.op, layer.backend or "") for layer in Network(one).layers() if layer.op}
+    return {(layer.op, layer.backend or "") for layer in Model(one).layers() if layer.op}
 
 
 def missing(trained: Mapping[str, Config]) -> list[str]:

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import nbcnn
-from nbcnn.checkpoint import load_tensors
+from nbcnn.runs.checkpoint import load_tensors
 
 ROOT = Path(nbcnn.__file__).parent.parent
 
@@ -36,7 +36,7 @@ os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
 
 SEVERAL = """
 import json, os, sys
-import matplotlib.backends.backend_agg, nbcnn.cli, nbcnn.cli.train, nbcnn.cli._progress, nbcnn.training
+import matplotlib.backends.backend_agg, nbcnn.cli, nbcnn.cli.train, nbcnn.cli._progress, nbcnn.training.loop
 for line in sys.stdin:
     job = json.loads(line)
     if not os.fork():

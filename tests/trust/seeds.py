@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image
 
 import nbcnn
-from nbcnn.facts import Facts
-from nbcnn.picture import Reading
+from nbcnn.data.picture import Reading
+from nbcnn.engine.weights_metadata import Facts
 from trust.targets import FILES, SHAPES, TINY
 
 MODELS = Path(__file__).parents[2] / "models"

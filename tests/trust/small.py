@@ -10,7 +10,7 @@ from typing import Any
 from stripes import TINY, write_stripes
 
 from nbcnn.config.writer import to_yaml
-from nbcnn.runs import Run
+from nbcnn.runs.run_folder import Run
 
 SAME = ("epoch", "step", "train_loss", "train_accuracy", "test_loss", "test_accuracy")
 """The columns of the metrics that no interruption may change: all but the times."""

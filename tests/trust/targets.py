@@ -14,17 +14,17 @@ from pathlib import Path
 import numpy as np
 
 import nbcnn
-from nbcnn.changes import refuse_changes
-from nbcnn.checkpoint import load_tensors, load_weights
 from nbcnn.config import Overrides, load_config
 from nbcnn.data import load_folder, read_idx
+from nbcnn.data.picture import prepare
+from nbcnn.engine.network import layers_of
+from nbcnn.engine.weights_metadata import read_facts
 from nbcnn.errors import NbcnnError
-from nbcnn.facts import read_facts
-from nbcnn.loading import read_info
-from nbcnn.network import layers_of
-from nbcnn.picture import prepare
-from nbcnn.runs import COLUMNS, Run
-from nbcnn.state import read_state
+from nbcnn.runs.checkpoint import load_tensors, load_weights
+from nbcnn.runs.run_folder import COLUMNS, Run
+from nbcnn.training.config_diff import refuse_changes
+from nbcnn.training.loading import read_info
+from nbcnn.training.state import read_state
 
 TINY = """\
 name: tiny

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 import nbcnn
+from nbcnn.compiler.jit import KernelCache, cache_folder
 from nbcnn.data import load_folder
 from nbcnn.errors import DataError, ShapeError
-from nbcnn.kernels.jit import KernelCache, cache_folder
-from nbcnn.loading import read_info
-from nbcnn.runs import Run
-from nbcnn.state import read_state
+from nbcnn.runs.run_folder import Run
+from nbcnn.training.loading import read_info
+from nbcnn.training.state import read_state
 from trust import seeds
 from trust.targets import refused, run_folder
 from trust.test_attacks_files import Payload
@@ -118,7 +118,7 @@ def planted(folder: Path, payload: Payload) -> tuple[KernelCache, object, object
     """A cache's entry for a kernel, with the checksum right and the payload inside."""
     import hashlib
 
-    from nbcnn.kernels.sgd import sgd_step
+    from nbcnn.optim._sgd_kernel import sgd_step
 
     cache, context = KernelCache(sgd_step), sgd_step.targetctx
     key, path = cache.entry((), context)
@@ -127,7 +127,9 @@ def planted(folder: Path, payload: Payload) -> tuple[KernelCache, object, object
     data = pickle.dumps(payload)
     magic = (*key, context.codegen().magic_tuple())
     file = (
-        folder / "kernels" / f"nbcnn.kernels.sgd.sgd_step-{hashlib.sha256(repr(magic).encode()).hexdigest()[:20]}.nbk"
+        folder
+        / "kernels"
+        / f"nbcnn.optim._sgd_kernel.sgd_step-{hashlib.sha256(repr(magic).encode()).hexdigest()[:20]}.nbk"
     )
     file.write_bytes(hashlib.sha256(data).hexdigest().encode() + b"\n" + data)
     return cache, (), context

@@ -11,7 +11,7 @@ import pytest
 
 from nbcnn.cli import main
 from nbcnn.errors import NbcnnError, is_printable, printable
-from nbcnn.runs import Run
+from nbcnn.runs.run_folder import Run
 from trust import seeds
 from trust.targets import TINY, assert_fit
 

@@ -12,7 +12,7 @@ import pytest
 
 import nbcnn
 from nbcnn.errors import CheckpointError, ConfigError, DataError
-from nbcnn.files import write_atomic
+from nbcnn.util.files import write_atomic
 from trust import seeds
 from trust.targets import TINY, refused, yaml_file
 from trust.watch import memory_below, watched

@@ -14,23 +14,23 @@ import pytest
 import yaml
 
 import nbcnn
-from nbcnn import functional, register
-from nbcnn.checkpoint import load_tensors
+from nbcnn import functional
 from nbcnn.config import Config, Overrides, load_config, model_names
 from nbcnn.config import loader as config_loader
 from nbcnn.data import Dataset, Split, load_dataset
 from nbcnn.data.source import DATASETS, DataSource
-from nbcnn.engine import Engine
+from nbcnn.engine.engine import Engine
 from nbcnn.kernels import registry
 from nbcnn.kernels.registry import backend_names, built_in_ops, op_names
 from nbcnn.layers import LAYERS
 from nbcnn.layers.base import LayerConfig
-from nbcnn.layers.shape import Flatten
-from nbcnn.network import Network
+from nbcnn.layers.reshape import Flatten
 from nbcnn.optim import OPTIMIZERS
-
-from . import matrix
-from .jolts import Jolts, jolted
+from nbcnn.plugin import register
+from nbcnn.runs.checkpoint import load_tensors
+from nbcnn.training.model import Model
+from trust import matrix
+from trust.jolts import Jolts, jolted
 
 pytestmark = [pytest.mark.trust, pytest.mark.jit]
 
@@ -76,7 +76,7 @@ class Images(DataSource):
 
 @pytest.fixture(autouse=True)
 def images(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Images]]:
-    monkeypatch.setattr("nbcnn.training.draw_run", lambda *_: None)  # matplotlib takes longer than the trainings,
+    monkeypatch.setattr("nbcnn.training.loop.draw_run", lambda *_: None)  # matplotlib takes longer than the trainings,
     monkeypatch.setattr("os.fsync", lambda _: None)  # and so does the disk
     monkeypatch.setattr(Images, "counts", Images.counts)
     DATASETS.register("matrix-images")(Images)
@@ -93,7 +93,7 @@ def digest(*arrays: np.ndarray) -> str:
 
 def weights_after(config: Config, threads: int, out: Path) -> str:
     """SHA-256 of the final weights of a training, as the run folder has them, and of what the metrics say."""
-    network = Network(config)
+    network = Model(config)
     Images.shape, Images.labels = network.in_shape, min(network.out_shape[0], 10)
     run = nbcnn.train(config, data="matrix-images", threads=threads, out=out)
     tensors, _ = load_tensors(run.weights_path("last"))
@@ -151,7 +151,7 @@ def test_floats_scores_and_images_alone(which: str) -> None:
     """Float images; losses, guesses and outputs as well as gradients; an image alone and in a batch of any size."""
     random = np.random.default_rng(1)
     for name, variant in matrix.variants(matrix.small_networks()[which]):
-        network = Network(variant)
+        network = Model(variant)
         floats = random.standard_normal((53, *network.in_shape)).astype(np.float32)
         pixels = random.integers(0, 256, floats.shape, dtype=np.uint8)
         labels, order = random.integers(0, network.out_shape[0], 53), random.permutation(53)

@@ -14,11 +14,10 @@ from typing import NamedTuple
 import pytest
 import yaml
 
+from nbcnn.compiler import kernel_cache
 from nbcnn.config import load_config, model_names
-from nbcnn.kernels import store
-
-from . import matrix
-from .processes import ROOT, Commands, bits, end, start
+from trust import matrix
+from trust.processes import ROOT, Commands, bits, end, start
 
 pytestmark = [pytest.mark.trust, pytest.mark.jit]
 
@@ -48,7 +47,7 @@ def base(tmp_path_factory: pytest.TempPathFactory, long: bool) -> Iterator[Base]
 
 def one(kernels: Path) -> Path:
     """An entry that every training loads."""
-    (found,) = kernels.glob("nbcnn.kernels.sgd.sgd_step-*.nbk")
+    (found,) = kernels.glob("nbcnn.optim._sgd_kernel.sgd_step-*.nbk")
     return found
 
 
@@ -179,7 +178,7 @@ def test_a_process_that_is_killed_while_writing(base: Base, tmp_path: Path, coun
     found, lines = base.commands.train(kernels.parent)
     assert found == base.bits and not any("warning" in line for line in lines)
     assert entry.exists() and left.exists()  # it may still be written
-    os.utime(left, (time.time() - store.FORGOTTEN - 60,) * 2)
+    os.utime(left, (time.time() - kernel_cache.FORGOTTEN - 60,) * 2)
     entry.unlink()
     base.commands.train(kernels.parent)
     assert entry.exists() and not left.exists()
@@ -191,30 +190,30 @@ def test_entries_that_are_too_many_go_the_oldest_first(tmp_path: Path, monkeypat
     for name, days in ages.items():
         (tmp_path / f"{name}.nbk").write_bytes(bytes(1000))
         os.utime(tmp_path / f"{name}.nbk", (time.time() - 86400 * days,) * 2)
-    monkeypatch.setattr(store, "LARGEST", 2500)
-    store.keep(tmp_path / "newest.nbk", b"x")
+    monkeypatch.setattr(kernel_cache, "LARGEST", 2500)
+    kernel_cache.keep(tmp_path / "newest.nbk", b"x")
     assert sorted(path.stem for path in tmp_path.iterdir()) == ["new", "newest", "old"]
 
 
 def test_an_entry_of_another_user_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store.keep(tmp_path / "x.nbk", b"content")
-    assert store.fetch(tmp_path / "x.nbk") == b"content"
+    kernel_cache.keep(tmp_path / "x.nbk", b"content")
+    assert kernel_cache.fetch(tmp_path / "x.nbk") == b"content"
     if os.getuid() == 0:
         os.chown(tmp_path / "x.nbk", 12345, 12345)
     else:
         mine = os.getuid()
         monkeypatch.setattr(os, "getuid", lambda: mine + 1)
     with pytest.raises(PermissionError, match="it belongs to another user"):
-        store.fetch(tmp_path / "x.nbk")
+        kernel_cache.fetch(tmp_path / "x.nbk")
 
 
 def test_an_entry_is_never_written_through_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store.secrets, "token_hex", lambda _: "guessed")
+    monkeypatch.setattr(kernel_cache.secrets, "token_hex", lambda _: "guessed")
     (tmp_path / "mine").write_text("precious")
     (tmp_path / "kernels").mkdir()
     (tmp_path / "kernels" / "x.nbk.guessed.tmp").symlink_to(tmp_path / "mine")
     with pytest.warns(RuntimeWarning, match="compiled kernels are not kept: .*: File exists"):
-        store.keep(tmp_path / "kernels" / "x.nbk", b"content")
+        kernel_cache.keep(tmp_path / "kernels" / "x.nbk", b"content")
     assert (tmp_path / "mine").read_text() == "precious"
 
 
@@ -242,7 +241,7 @@ def test_compiled_afresh_and_loaded_are_the_same_bits(
 # Two processes at once, and other versions.
 
 FACTORY = """
-from nbcnn.kernels.jit import kernel
+from nbcnn.compiler.jit import kernel
 
 def times(factor):
     @kernel
@@ -268,7 +267,7 @@ import multiprocessing, os, random, signal, sys
 import numpy as np
 sys.path.insert(0, sys.argv[1])
 from factory import times, twins
-from nbcnn.kernels.tape import Tape
+from nbcnn.engine.call_list import Tape
 
 def check(function, wanted):
     x, y = np.ones(1), np.zeros(1)
@@ -312,9 +311,9 @@ def test_processes_never_get_each_others_kernels(tmp_path: Path, long: bool, cou
 
 
 DIGESTS = """
-import nbcnn.kernels.tape, nbcnn.kernels.turns, nbcnn.kernels.sgd, nbcnn.kernels.timed
-from nbcnn.kernels.digest import fingerprint
-from nbcnn.kernels.jit import OPTIONS
+import nbcnn.engine.call_list, nbcnn.engine.ordered_sum, nbcnn.optim._sgd_kernel, nbcnn.engine.timed_replay
+from nbcnn.compiler.fingerprint import fingerprint
+from nbcnn.compiler.jit import OPTIONS
 from nbcnn.kernels import packs, sgd, tape, timed, turns
 from nbcnn.kernels.avg_pool2d import direct
 from nbcnn.kernels.conv2d.direct import forward as convolution
@@ -337,9 +336,9 @@ CHANGES = {
         "store(frame, (c, i, j), zero + 1)",
         {"convolution"},
     ),
-    "an intrinsic": ("turns.py", '"monotonic"', '"seq_cst"', {"add_in_turn", "play_pieces"}),
-    "a constant": ("tape.py", "WORDS = 80", "WORDS = 96", {"play", "play_pieces", "play_timed"}),
-    "the language": ("lanes_math.py", "_single", "_one", None),
+    "an intrinsic": ("engine/ordered_sum.py", '"monotonic"', '"seq_cst"', {"add_in_turn", "play_pieces"}),
+    "a constant": ("engine/call_list.py", "WORDS = 80", "WORDS = 96", {"play", "play_pieces", "play_timed"}),
+    "the language": ("lanes/math.py", "_single", "_one", None),
 }
 
 
@@ -391,8 +390,8 @@ def test_an_upgrade_never_runs_stale_code(base: Base, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("what", ["sys.version", "numba.__version__", "llvmlite.__version__", "numpy.__version__"])
 def test_other_versions_of_what_compiles_have_other_entries(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from nbcnn.kernels.digest import fingerprint
-    from nbcnn.kernels.sgd import sgd_step
+    from nbcnn.compiler.fingerprint import fingerprint
+    from nbcnn.optim._sgd_kernel import sgd_step
 
     before = fingerprint(sgd_step.py_func, {})
     module, name = what.split(".")

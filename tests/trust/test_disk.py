@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 
 import nbcnn
-from nbcnn.checkpoint import load_tensors
 from nbcnn.errors import CheckpointError
-from nbcnn.runs import Run
-from nbcnn.training import Reporter
+from nbcnn.runs.checkpoint import load_tensors
+from nbcnn.runs.run_folder import Run
+from nbcnn.training.loop import Reporter
 from trust.small import result, write_small
 
 pytestmark = pytest.mark.trust

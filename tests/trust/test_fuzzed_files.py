@@ -16,7 +16,7 @@ import pytest
 import yaml
 from hypothesis import strategies as st
 
-from nbcnn.facts import KEY
+from nbcnn.engine.weights_metadata import KEY
 from trust import seeds, targets
 from trust.mutations import CHANGES, changed, corrupted, fuzz, json_bytes
 from trust.watch import memory_below, watched

@@ -19,11 +19,10 @@ import numpy as np
 import pytest
 
 import nbcnn
+from nbcnn.compiler.jit import cache_folder
 from nbcnn.data import data_source, write_idx
-from nbcnn.kernels.jit import cache_folder
-from nbcnn.runs import COLUMNS
-
-from .watched import MEASURES
+from nbcnn.runs.run_folder import COLUMNS
+from trust.watched import MEASURES
 
 pytestmark = [pytest.mark.trust, pytest.mark.jit]
 

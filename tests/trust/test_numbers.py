@@ -12,10 +12,9 @@ import pytest
 
 from nbcnn.errors import TrainingError
 from nbcnn.kernels.contract import LossProblem
-from nbcnn.trainer import Trainer
-
-from . import wrong_numbers
-from .wrong_numbers import (  # noqa: F401 (planted_backends is a fixture)
+from nbcnn.training.trainer import Trainer
+from trust import wrong_numbers
+from trust.wrong_numbers import (  # noqa: F401 (planted_backends is a fixture)
     BATCH,
     CLASSES,
     FIRST,

@@ -13,9 +13,8 @@ from plugin_files import TEMPLATES, forget_compiled
 from nbcnn.config import Config, load_config
 from nbcnn.errors import TrainingError
 from nbcnn.plugins import load_plugin, unload_plugin
-
-from . import wrong_numbers
-from .wrong_numbers import (  # noqa: F401 (planted_backends is a fixture)
+from trust import wrong_numbers
+from trust.wrong_numbers import (  # noqa: F401 (planted_backends is a fixture)
     FIRST,
     LATER,
     PLANTED,
@@ -85,7 +84,7 @@ def test_a_weight_that_was_wrong_before(tmp_path: Path, count: Callable[..., Non
 
 
 def test_pixels_that_were_scaled_too_far(tmp_path: Path, count: Callable[..., None]) -> None:
-    # A file can't say so: it is refused for what float32 makes of it (tests/test_precision.py).
+    # A file can't say so: it is refused for what float32 makes of it (tests/config/test_precision.py).
     def with_std(std: float) -> Config:
         config = wrong_numbers.config(tmp_path)
         data = load_config(config.to_mapping() | {"data": {"mean": 0.0}}).data

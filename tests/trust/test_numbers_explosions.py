@@ -11,12 +11,11 @@ import numpy as np
 import pytest
 
 import nbcnn
-from nbcnn.checkpoint import load_tensors
 from nbcnn.cli import main
 from nbcnn.errors import TrainingError
 from nbcnn.report.verdict import verdicts
-
-from . import wrong_numbers
+from nbcnn.runs.checkpoint import load_tensors
+from trust import wrong_numbers
 
 pytestmark = pytest.mark.trust
 

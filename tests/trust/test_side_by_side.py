@@ -17,15 +17,14 @@ import threadpoolctl
 from stripes import TINY as STRIPED
 
 import nbcnn
-from nbcnn.blas import one_blas_thread
+from nbcnn.compiler.compile_log import LEDGER, announced, since
+from nbcnn.compiler.jit import kernel
 from nbcnn.config import load_config
-from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.ledger import LEDGER, announced, since
-from nbcnn.network import Network
-from nbcnn.training import Reporter
-
-from . import matrix
-from .processes import TINY, bits, end, start
+from nbcnn.training.loop import Reporter
+from nbcnn.training.model import Model
+from nbcnn.util.blas import one_blas_thread
+from trust import matrix
+from trust.processes import TINY, bits, end, start
 
 pytestmark = [pytest.mark.trust, pytest.mark.jit]
 
@@ -109,7 +108,7 @@ def test_two_trainings_in_two_threads(
 SIZES = (1, 3, 7, 33, 64)
 
 
-def calls(network: Network, x: np.ndarray, wanted: bytes, times: int) -> int:
+def calls(network: Model, x: np.ndarray, wanted: bytes, times: int) -> int:
     """How many of so many calls gave other bits."""
     return sum(network(x).tobytes() != wanted for _ in range(times))
 
@@ -208,7 +207,7 @@ def test_where_each_thread_has_its_own_number_every_one_of_ours_sets_it(
     stripes: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     library, seen, product = OfEachThread(), set(), np.matmul
-    monkeypatch.setattr("nbcnn.blas.libraries", lambda: ([], [library]))
+    monkeypatch.setattr("nbcnn.util.blas.libraries", lambda: ([], [library]))
 
     def matmul(*arrays: Any, **named: Any) -> Any:
         seen.add((threading.current_thread().name, library.num_threads))
@@ -222,7 +221,7 @@ def test_where_each_thread_has_its_own_number_every_one_of_ours_sets_it(
 
 
 @pytest.mark.parametrize("made", [copy.copy, copy.deepcopy, lambda n: pickle.loads(pickle.dumps(n))])
-def test_a_copied_network_is_whole(made: Callable[[Network], Network]) -> None:
+def test_a_copied_network_is_whole(made: Callable[[Model], Model]) -> None:
     """Its tensors are views of its parameters, so that training changes what it computes; it has threads of its own."""
     network = nbcnn.load("lenet")
     x = np.random.default_rng(0).standard_normal((20, 1, 28, 28)).astype(np.float32)
@@ -236,7 +235,7 @@ def test_a_copied_network_is_whole(made: Callable[[Network], Network]) -> None:
 
 
 MADE = """
-from nbcnn.kernels.jit import kernel
+from nbcnn.compiler.jit import kernel
 
 def plus(number):
     @kernel

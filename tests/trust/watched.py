@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 import nbcnn
-import nbcnn.training
-from nbcnn.kernels.jit import cache_folder
+import nbcnn.training.loop
+from nbcnn.compiler.jit import cache_folder
 
 MEASURES = ("bytes", "files", "threads", "tasks", "objects", "blocks", "cached")
 """Resident memory; open files; threads of Python and of the process; objects that Python's collector knows; blocks of
@@ -105,7 +105,7 @@ def second_line_goes(path: Path) -> None:
         path.write_text(lines[0] + lines[2])
 
 
-class Watch(nbcnn.training.Reporter):
+class Watch(nbcnn.training.loop.Reporter):
     """Measures after each epoch, into an array that was there before."""
 
     def __init__(self, epochs: int, leaks: Leaks) -> None:
@@ -170,9 +170,9 @@ def trainings(sources: list[Any], options: dict[str, Any], leaks: list[str], out
     """
     before, planted, alive, most = measured(), Leaks(leaks), 0, []
     rows = np.zeros((len(sources), len(MEASURES)), np.int64)
-    draw, watch = nbcnn.training.draw_run, None
+    draw, watch = nbcnn.training.loop.draw_run, None
     for number, source in enumerate(sources):
-        nbcnn.training.draw_run = draw if number % pictures == 0 else lambda *_: None
+        nbcnn.training.loop.draw_run = draw if number % pictures == 0 else lambda *_: None
         watch = Watch(options["epochs"], Leaks([]))
         run = nbcnn.train(source, reporter=watch, out=f"{out}/{number}", **options)
         planted.plant(run.folder, watch.alive[0]() or nbcnn.load(run.folder))

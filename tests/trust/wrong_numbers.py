@@ -22,8 +22,8 @@ from nbcnn.errors import TrainingError
 from nbcnn.kernels import registry
 from nbcnn.kernels.contract import LossKernels, PlainKernels, WeightedKernels
 from nbcnn.kernels.registry import backend
-from nbcnn.network import Network
-from nbcnn.trainer import Trainer
+from nbcnn.training.model import Model
+from nbcnn.training.trainer import Trainer
 
 OPS = ("conv2d", "linear", "relu", "sigmoid", "tanh", "max_pool2d", "avg_pool2d")
 LAYERS = """\
@@ -159,7 +159,7 @@ def planted_backends(monkeypatch: pytest.MonkeyPatch) -> Iterator[Planter]:
 
 
 def trainer(config: Any) -> Trainer:
-    made = Trainer(Network(config), dataset())
+    made = Trainer(Model(config), dataset())
     return made
 
 

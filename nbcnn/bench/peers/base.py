@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from nbcnn.errors import PeerError, nearest
-from nbcnn.registry import Registry
+from nbcnn.errors import PeerError
+from nbcnn.util.registry import Registry
+from nbcnn.util.suggestions import nearest
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from nbcnn.network import Network
+    from nbcnn.training.model import Model
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Task:
     ``batches`` are the images of each training step, as numbers into these.
     """
 
-    network: Network
+    network: Model
     threads: int
     images: np.ndarray
     x: np.ndarray

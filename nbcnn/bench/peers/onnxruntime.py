@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from nbcnn.bench.layer_plan import conv2d_step, plan
 from nbcnn.bench.onnx_model import onnx_model
 from nbcnn.bench.peers.base import PEERS, Forward, Peer, Task
-from nbcnn.bench.plan import conv2d_step, plan
 
 
 @PEERS.register("onnxruntime")

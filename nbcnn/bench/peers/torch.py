@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from nbcnn.bench.layer_plan import plan
 from nbcnn.bench.peers import _torch_net
 from nbcnn.bench.peers.base import PEERS, Child, Forward, Learner, Peer, Task
-from nbcnn.bench.plan import plan
 from nbcnn.errors import PeerError
 
 WAYS = ("eager", "channels_last")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
+from nbcnn.cli._command_group import Verbs
 from nbcnn.cli._options import plugin_option
-from nbcnn.cli._say import say
-from nbcnn.cli._verbs import Verbs
+from nbcnn.cli._output import say
 
 
 @click.group(

@@ -6,10 +6,10 @@ import textwrap
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from nbcnn.cli._say import say
+from nbcnn.cli._output import say
 
 if TYPE_CHECKING:
-    from nbcnn.check.exercise import Lesson
+    from nbcnn.conformance.exercise import Lesson
 
 WIDTH = 100
 ORDER = ("forward", "grad_input", "grad_weight")
@@ -22,7 +22,7 @@ _THEN = {
 
 def led(op: str, name: str, patience: float | None, as_json: bool) -> dict[str, Any] | None:
     """Say how far an exercise is; None where it is solved (or is none), else what JSON has of it."""
-    from nbcnn.check.exercise import is_exercise, lesson
+    from nbcnn.conformance.exercise import is_exercise, lesson
 
     if not is_exercise(op, name):
         return None

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import click
 
 from nbcnn.cli._options import plugin_option
-from nbcnn.cli._say import say
+from nbcnn.cli._output import say
 
 if TYPE_CHECKING:
-    from nbcnn.check import Report
-    from nbcnn.check.suite import Progress
+    from nbcnn.conformance import Report
+    from nbcnn.conformance.checks import Progress
 
 WIDTH = 100
 
@@ -57,10 +57,10 @@ def command(
 
     The exit code is 1 if anything failed.
     """
-    from nbcnn.check import Options, check_backends
-    from nbcnn.check.choice import chosen
-    from nbcnn.check.options import DTYPES
     from nbcnn.cli.kernels._exercise import led
+    from nbcnn.conformance import Options, check_backends
+    from nbcnn.conformance.options import DTYPES
+    from nbcnn.conformance.selection import chosen
 
     options = Options(quick, seed, threads, (dtype,) if dtype else DTYPES, call=patience)
     pairs = chosen(what, op)
@@ -90,9 +90,9 @@ def _show(report: Report) -> None:
     """One backend: its table, what it refused, what failed."""
     from rich.table import Table
 
-    from nbcnn.check.patterns import patterns
-    from nbcnn.check.report import CHECKS
     from nbcnn.cli._tables import show
+    from nbcnn.conformance.failure_patterns import patterns
+    from nbcnn.conformance.report import CHECKS
 
     exact = f"states a tolerance of up to {report.tolerance:.2g}" if report.tolerance else "has to be exact"
     if not report.problems:
@@ -116,7 +116,7 @@ def _show(report: Report) -> None:
         _say(note)
     for failure in report.failures:
         _say(f"FAILED {failure}")
-    for sentence in patterns(report):
+    for sentence in patterns(report.seen):
         _say(sentence)
     more = report.failed - len(report.failures)
     if more:

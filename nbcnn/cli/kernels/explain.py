@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nbcnn.cli._options import config_options, overrides, plugin_option, threads_option
-from nbcnn.cli._say import say
+from nbcnn.cli._output import say
 
 if TYPE_CHECKING:
-    from nbcnn.inspect.explain import Candidate, Explained, Explanation
+    from nbcnn.autotune.explain import Candidate, Explained, Explanation
 
 WIDTH = 100
 LEFT = 34
@@ -32,9 +32,9 @@ def command(model: str, as_json: bool, **options: Any) -> None:
     MODEL is a name, a YAML file or a run folder. Shown are what each backend does, what that should take on this
     machine and what it takes in training, which is fastest and which is configured.
     """
+    from nbcnn.autotune.explain import explain
     from nbcnn.cli._compiling import compiling_is_told
     from nbcnn.config import load_config
-    from nbcnn.inspect.explain import explain
 
     config = load_config(model, overrides(**options))
     with compiling_is_told():
@@ -55,7 +55,7 @@ def command(model: str, as_json: bool, **options: Any) -> None:
 
 
 def _show(layer: Explained) -> None:
-    from nbcnn.words import in_a_sentence
+    from nbcnn.util.formatting import in_a_sentence
 
     say(f"\nlayer {layer.path}, {in_a_sentence(layer.problem)}")
     say(f"{'':<{LEFT}}" + "".join(f"  {direction:<20}" for direction in layer.directions).rstrip())
@@ -105,7 +105,7 @@ def _legend(found: Explanation) -> list[str]:
 
 
 def _plain(found: Explanation) -> dict[str, Any]:
-    from nbcnn.words import in_words
+    from nbcnn.util.formatting import in_words
 
     layers = []
     for layer in found.layers:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from nbcnn.cli._verbs import Verbs
+from nbcnn.cli._command_group import Verbs
 
 
 @click.group("plugin", cls=Verbs, package=__name__, short_help="Begin a plugin; list loaded and installed ones.")

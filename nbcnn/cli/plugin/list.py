@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from nbcnn.cli._options import plugin_option
-from nbcnn.cli._say import say
+from nbcnn.cli._output import say
 
 
 @click.command("list", short_help="Loaded and installed plugins.")

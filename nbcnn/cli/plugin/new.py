@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from nbcnn.cli._say import say
+from nbcnn.cli._output import say
 
 KINDS = ("backend", "layer", "optimizer", "dataset")
 

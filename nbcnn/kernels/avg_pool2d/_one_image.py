@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from nbcnn.kernels.avg_pool2d.direct import divisor
+from nbcnn.compiler.jit import kernel
+from nbcnn.kernels._window import lay_out, next_row, planes_of
+from nbcnn.kernels.avg_pool2d._window import divisor
 from nbcnn.kernels.contract import LANES, Fixed, Pool2dProblem
-from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.lanes import load, splat, store_part
 from nbcnn.kernels.one_image import OneImage
-from nbcnn.kernels.planes import lay_out, next_row, planes_of
-from nbcnn.kernels.sums import block_at, block_count, block_sizes, blocks_met
+from nbcnn.lanes import load, splat, store_part
+from nbcnn.lanes.block_sums import block_at, block_count, block_sizes, blocks_met
 
 
 def kernel_of(problem: Pool2dProblem, numbers: tuple[Any, ...]) -> OneImage:
@@ -24,7 +24,7 @@ def kernel_of(problem: Pool2dProblem, numbers: tuple[Any, ...]) -> OneImage:
 
 @kernel
 def forward(x, y, work, numbers, window):
-    """x (C, H, W) -> y (C, OH, OW), for at least 16 windows a channel; numbers: direct.py, window: planes.py."""
+    """x (C, H, W) -> y (C, OH, OW), for at least 16 windows a channel; numbers: direct.py, window: _window.py."""
     (KH, KW), (SH, SW), (top, _, left, _), (_, given) = numbers
     C, H, W = x.shape
     OH, OW = y.shape[1:]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from nbcnn.compiler.jit import kernel
+from nbcnn.kernels.avg_pool2d._window import divisor
 from nbcnn.kernels.contract import Fixed, PlainKernels, Pool2dProblem
-from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.lanes import load, splat, store
 from nbcnn.kernels.one_image import OneImage
 from nbcnn.kernels.registry import register
-from nbcnn.kernels.sums import BLOCK, block_at, block_count, block_sizes, blocks_met
+from nbcnn.lanes import load, splat, store
+from nbcnn.lanes.block_sums import BLOCK, block_at, block_count, block_sizes, blocks_met
 
 
 @kernel
@@ -75,21 +76,6 @@ def from_many_windows(dy, dx, numbers):
                             s += load(dy, (c, i, j)) / divisor(i * SH - top, j * SW - left, H, W, numbers)
                     s, total = zero, s if n == 0 else total + s
                 store(dx, (c, r, q), total)
-
-
-@kernel
-def divisor(r, q, H, W, numbers):
-    """What the sum over the window from row r and column q on is divided by: D of equation (7).
-
-    A number that was given; else how many taps meet the image, or (``whole``) the image and the padding around it.
-    """
-    (KH, KW), _, (_, bottom, _, right), (whole, given) = numbers
-    if given != 0:
-        return given
-    if whole:
-        return (min(r + KH, H + bottom) - r) * (min(q + KW, W + right) - q)
-    # At least 1: the mean of no pixels is 0, as in PyTorch.
-    return max(1, min(r + KH, H) - max(r, 0)) * max(1, min(q + KW, W) - max(q, 0))
 
 
 @register("avg_pool2d")

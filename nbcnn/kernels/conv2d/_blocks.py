@@ -2,8 +2,8 @@
 
 One accumulator waits for its last addition to finish; a dozen at once keep the multipliers busy, and each loaded pixel
 serves all channels of the block, each weight all its pixels. Each sum still adds the formula's products in the
-formula's order; a long one in parts, which sums.py calls blocks of terms. Where blocks don't come out even, the last
-one begins earlier, and writes some numbers twice.
+formula's order; a long one in parts, which block_sums.py calls blocks of terms. Where blocks don't come out even, the
+last one begins earlier, and writes some numbers twice.
 
 How large a block is (_sizes.py) is in the types: a block is a pair of tuples, such as ((0, 1, 2), (0, 1)) for three
 channels x two pixels, and each size is compiled for itself.
@@ -11,8 +11,8 @@ channels x two pixels, and each size is compiled for itself.
 
 from __future__ import annotations
 
-from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.lanes import (
+from nbcnn.compiler.jit import kernel
+from nbcnn.lanes import (
     LANES,
     add_products,
     add_sums,
@@ -24,7 +24,7 @@ from nbcnn.kernels.lanes import (
     store_each,
     store_sums,
 )
-from nbcnn.kernels.sums import block_at, block_count, block_sizes
+from nbcnn.lanes.block_sums import block_at, block_count, block_sizes
 
 
 @kernel

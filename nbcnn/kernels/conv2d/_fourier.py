@@ -10,10 +10,10 @@ from math import prod
 
 import numpy as np
 
+from nbcnn.compiler.jit import kernel
 from nbcnn.kernels.contract import LANES, Conv2dProblem
 from nbcnn.kernels.cost import Cost, Work
-from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.lanes import load, splat, store
+from nbcnn.lanes import load, splat, store
 
 
 @kernel

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from math import prod
 
+from nbcnn.compiler.jit import kernel
+from nbcnn.kernels._window import lay_out, next_row, planes_of
 from nbcnn.kernels.contract import LANES, Conv2dProblem, Fixed
 from nbcnn.kernels.conv2d._direct_cost import made
 from nbcnn.kernels.conv2d._sizes import sums
-from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.lanes import add_products, add_sums, begin, load_each, numbers, repeated, spaced, store_parts
 from nbcnn.kernels.one_image import OneImage
-from nbcnn.kernels.planes import lay_out, next_row, planes_of
-from nbcnn.kernels.sums import block_at, block_count, block_sizes
+from nbcnn.lanes import add_products, add_sums, begin, load_each, numbers, repeated, spaced, store_parts
+from nbcnn.lanes.block_sums import block_at, block_count, block_sizes
 
 
 def kernel_of(problem: Conv2dProblem) -> OneImage:
@@ -36,7 +36,7 @@ def blocks(channels: int, vectors: int, dtype: str) -> tuple[tuple[int, int], ..
 
 @kernel
 def forward(x, w, b, y, work, numbers):
-    """x (C, H, W), w (O, C/G, KH, KW), b (O,) -> y (O, OH, OW); numbers: window of planes.py, and block"""
+    """x (C, H, W), w (O, C/G, KH, KW), b (O,) -> y (O, OH, OW); numbers: window of _window.py, and block"""
     window, block = numbers
     CG = w.shape[1]
     OG = w.shape[0] * CG // x.shape[0]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.lanes import lane_sum, load, splat, store
-from nbcnn.kernels.sums import block_at, block_count, block_sizes
+from nbcnn.compiler.jit import kernel
+from nbcnn.lanes import lane_sum, load, splat, store
+from nbcnn.lanes.block_sums import block_at, block_count, block_sizes
 
 
 @kernel

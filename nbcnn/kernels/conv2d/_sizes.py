@@ -10,8 +10,8 @@ from __future__ import annotations
 from functools import lru_cache
 from math import gcd
 
+from nbcnn.compiler.host import vector_registers
 from nbcnn.kernels.contract import LANES, Conv2dProblem
-from nbcnn.kernels.host import vector_registers
 
 Block = tuple[tuple[int, ...], tuple[int, ...]]
 """0, 1, ... for each channel of a block, and for each of its pixels (taps): Numba's types tell how many there are."""

@@ -12,6 +12,7 @@ from math import prod
 
 import numpy as np
 
+from nbcnn.compiler.jit import kernel
 from nbcnn.kernels.contract import LANES, Conv2dProblem, SimpleBackend, WeightedKernels
 from nbcnn.kernels.conv2d._fourier import (
     fft_cost,
@@ -25,10 +26,9 @@ from nbcnn.kernels.conv2d._fourier import (
 )
 from nbcnn.kernels.conv2d._shared import bias_gradient
 from nbcnn.kernels.cost import Cost
-from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.lanes import lane_sum, load, splat, store
 from nbcnn.kernels.registry import register
-from nbcnn.kernels.sums import block_length
+from nbcnn.lanes import lane_sum, load, splat, store
+from nbcnn.lanes.block_sums import block_length
 
 
 @kernel
@@ -80,7 +80,7 @@ def multiply(z, v, o, product, conjugate):
     for p in range(FH):
         for q in range(HW):
             sr = si = real = imaginary = zero
-            for first in range(0, C, length):  # a block of channels, see sums.py; most often there is one
+            for first in range(0, C, length):  # a block of channels, see block_sums.py; most often there is one
                 for c in range(first, min(first + length, C)):
                     block, l = divmod(o * C + c, LANES)
                     wr, wi = v[block, 0, p, q, l], conjugate * v[block, 1, p, q, l]

@@ -3,7 +3,7 @@
 Each group of channels has a product of its own. The matrix product is NumPy's, that is BLAS; the engine pins BLAS to
 one thread, since the packs are what is spread over threads. Costs KH·KW times the memory of x.
 
-BLAS takes its sums as it likes, some in a single accumulator. So long ones go to it in blocks (sums.py).
+BLAS takes its sums as it likes, some in a single accumulator. So long ones go to it in blocks (lanes/block_sums.py).
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from math import isqrt, prod
 
 import numpy as np
 
+from nbcnn.compiler.jit import kernel
 from nbcnn.kernels.contract import LANES, Conv2dProblem, SimpleBackend, WeightedKernels
 from nbcnn.kernels.conv2d._shared import bias_gradient
 from nbcnn.kernels.cost import Cost, formula_cost
-from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.lanes import load, splat, store
 from nbcnn.kernels.registry import register
-from nbcnn.kernels.sums import BLOCK, block_at, block_count, block_sizes
+from nbcnn.lanes import load, splat, store
+from nbcnn.lanes.block_sums import BLOCK, block_at, block_count, block_sizes
 
 
 @kernel

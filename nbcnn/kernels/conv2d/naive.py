@@ -2,20 +2,21 @@
 
 C / G input channels make a group, and so do O / G output channels, which see no others. CG and OG are these numbers.
 
-A sum of more than some thousand terms is taken in blocks (sums.py): each has a sum ``s`` of its own, and these are then
-added. Shorter sums are one block, so for them read the loops over c, a and k (or i and j) as if they began at 0.
+A sum of more than some thousand terms is taken in blocks (lanes/block_sums.py): each has a sum ``s`` of its own, and
+these are then added. Shorter sums are one block, so for them read the loops over c, a and k (or i and j) as if they
+began at 0.
 """
 
 from __future__ import annotations
 
 from math import prod
 
+from nbcnn.compiler.jit import kernel
 from nbcnn.kernels.contract import LANES, Conv2dProblem, Fixed, SimpleBackend, WeightedKernels
 from nbcnn.kernels.cost import Cost, formula_cost, met_taps
-from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.lanes import lane_sum, load, splat, store
 from nbcnn.kernels.registry import register
-from nbcnn.kernels.sums import block_at, block_count, block_sizes
+from nbcnn.lanes import lane_sum, load, splat, store
+from nbcnn.lanes.block_sums import block_at, block_count, block_sizes
 
 
 @kernel

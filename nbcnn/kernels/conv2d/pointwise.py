@@ -12,14 +12,15 @@ from math import prod
 
 import numpy as np
 
+from nbcnn.compiler.jit import kernel
 from nbcnn.kernels.contract import LANES, Conv2dProblem, Fixed, WeightedKernels
 from nbcnn.kernels.conv2d._blocks import sum_products
 from nbcnn.kernels.conv2d._direct_cost import made
 from nbcnn.kernels.conv2d._shared import bias_gradient
 from nbcnn.kernels.conv2d._sizes import Block, flat_block, weight_block
 from nbcnn.kernels.cost import Cost, Work, formula_cost
-from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.lanes import (
+from nbcnn.kernels.registry import register
+from nbcnn.lanes import (
     add_products,
     add_sums,
     begin,
@@ -33,8 +34,7 @@ from nbcnn.kernels.lanes import (
     store,
     store_each,
 )
-from nbcnn.kernels.registry import register
-from nbcnn.kernels.sums import block_length
+from nbcnn.lanes.block_sums import block_length
 
 STRIP = 3 * 2**15
 """Bytes of a strip, of 64 channels 24 pixels: 101 GFLOP/s at 14×14, 96 at 28×28 (64 to 64 channels). With 8 pixels 93

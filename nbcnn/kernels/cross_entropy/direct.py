@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from math import log
 
+from nbcnn.compiler.jit import kernel
 from nbcnn.kernels.contract import LANES, LossKernels, LossProblem, SimpleBackend
-from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.lanes import exp, lane, load, maximum, splat, store
 from nbcnn.kernels.registry import register
-from nbcnn.kernels.sums import block_length
+from nbcnn.lanes import exp, lane, load, maximum, splat, store
+from nbcnn.lanes.block_sums import block_length
 
 
 @kernel
 def largest_and_total(x):
-    """The largest score m of each image, and the sum of e**(x_k - m), over many classes in blocks (sums.py)."""
+    """The largest score m of each image, and the sum of e**(x_k - m), over many classes in blocks."""
     K = x.shape[0]
     length, zero = block_length(K), splat(x.dtype.type(0))
     largest = load(x, (0,))

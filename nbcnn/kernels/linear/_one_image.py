@@ -6,10 +6,10 @@ shuffles in registers, in every call, since weights may have changed. That still
 
 from __future__ import annotations
 
+from nbcnn.compiler.jit import kernel
 from nbcnn.kernels.contract import LANES, LinearProblem
-from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.lanes import load, load_columns, splat, store
-from nbcnn.kernels.sums import block_length
+from nbcnn.lanes import load, load_columns, splat, store
+from nbcnn.lanes.block_sums import block_length
 
 COLUMNS = 4
 

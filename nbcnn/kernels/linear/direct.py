@@ -1,29 +1,18 @@
 """The formula's sums in the formula's order, eight at once in registers: the same bits as ``naive``, faster.
 
-Long sums are taken in blocks (sums.py). Sizes that are no multiple of eight repeat their last row, which writes the
-same number twice. For the weight's gradient the sum runs over images, so there the lanes hold 16 neighbouring features
-of one image instead.
+Long sums are taken in blocks (lanes/block_sums.py). Sizes that are no multiple of eight repeat their last row, which
+writes the same number twice. For the weight's gradient the sum runs over images, so there the lanes hold 16
+neighbouring features of one image instead.
 """
 
 from __future__ import annotations
 
+from nbcnn.compiler.jit import kernel
 from nbcnn.kernels.contract import LANES, LinearProblem, WeightedKernels
-from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.lanes import (
-    add_products,
-    add_sums,
-    begin,
-    lane_sum,
-    load,
-    load_each,
-    numbers,
-    repeated,
-    spaced,
-    store_each,
-)
 from nbcnn.kernels.one_image import OneImage
 from nbcnn.kernels.registry import register
-from nbcnn.kernels.sums import block_length
+from nbcnn.lanes import add_products, add_sums, begin, lane_sum, load, load_each, numbers, repeated, spaced, store_each
+from nbcnn.lanes.block_sums import block_length
 
 EIGHT, ONE = (0, 1, 2, 3, 4, 5, 6, 7), (0,)
 """A block: eight sums of 16 images each."""

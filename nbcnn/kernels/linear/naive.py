@@ -1,12 +1,12 @@
-"""The formula itself, loop for loop; sums of more than some thousand terms in blocks, as sums.py cuts them."""
+"""The formula itself, loop for loop; sums of more than some thousand terms in blocks, as block_sums.py cuts them."""
 
 from __future__ import annotations
 
+from nbcnn.compiler.jit import kernel
 from nbcnn.kernels.contract import LinearProblem, SimpleBackend, WeightedKernels
-from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.lanes import LANES, lane_sum, load, splat, store
 from nbcnn.kernels.registry import register
-from nbcnn.kernels.sums import block_length
+from nbcnn.lanes import LANES, lane_sum, load, splat, store
+from nbcnn.lanes.block_sums import block_length
 
 
 @kernel

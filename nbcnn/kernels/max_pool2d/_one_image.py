@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from nbcnn.compiler.jit import kernel
+from nbcnn.kernels._window import lay_out, next_row, planes_of
 from nbcnn.kernels.contract import LANES, Fixed, Pool2dProblem
-from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.lanes import load, maximum, splat, store_part
-from nbcnn.kernels.max_pool2d.direct import inside
+from nbcnn.kernels.max_pool2d._window import inside
 from nbcnn.kernels.one_image import OneImage
-from nbcnn.kernels.planes import lay_out, next_row, planes_of
+from nbcnn.lanes import load, maximum, splat, store_part
 
 
 def kernel_of(problem: Pool2dProblem, numbers: tuple[Any, ...]) -> OneImage:
@@ -25,7 +25,7 @@ def kernel_of(problem: Pool2dProblem, numbers: tuple[Any, ...]) -> OneImage:
 
 @kernel
 def forward(x, y, work, KH, window):
-    """x (C, H, W) -> y (C, OH, OW), for at least 16 windows of KH rows a channel; window: planes.py."""
+    """x (C, H, W) -> y (C, OH, OW), for at least 16 windows of KH rows a channel; window: _window.py."""
     P = y.shape[1] * y.shape[2]
     nothing = x.dtype.type(-np.inf)
     planes, flat = lay_out(x, work, window, nothing), y.reshape((y.shape[0], P))

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from nbcnn.compiler.jit import kernel
 from nbcnn.kernels.contract import LANES, Fixed, PlainKernels, Pool2dProblem, SimpleBackend
-from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.lanes import load, maximum, splat, store, where
+from nbcnn.kernels.max_pool2d._window import inside
 from nbcnn.kernels.one_image import OneImage
 from nbcnn.kernels.registry import register
-from nbcnn.kernels.sums import BLOCK, block_at, block_count, block_sizes
+from nbcnn.lanes import load, maximum, splat, store, where
+from nbcnn.lanes.block_sums import BLOCK, block_at, block_count, block_sizes
 
 
 @kernel
@@ -44,7 +45,8 @@ def forward(x, y, work, window):
 def grad_input(x, y, dy, dx, work, window):
     """The gradient goes to the first pixel of the window that is the largest; windows may overlap.
 
-    Where very many may meet a pixel, its gradients are summed in blocks (sums.py): some windows' in scratch, then all.
+    Where very many may meet a pixel, its gradients are summed in blocks (lanes/block_sums.py): some windows' in
+    scratch, then all.
     """
     (KH, KW), (SH, SW), _, _ = window
     dx[:] = 0
@@ -85,12 +87,6 @@ def hand_back(x, y, dy, dx, some, window):
                     rest = where(hit, zero, rest)
                     column += DW
                 row += DH
-
-
-@kernel
-def inside(first, step):
-    """The first row (column) of a window that begins at ``first``, outside of the image or not, to lie inside."""
-    return first if first >= 0 else first % step
 
 
 @register("max_pool2d")

@@ -1,16 +1,16 @@
 """Softmax over the classes of each image; the largest score is subtracted first, so that nothing can overflow.
 
-Sums over many classes are taken in blocks, as sums.py cuts them.
+Sums over many classes are taken in blocks, as block_sums.py cuts them.
 """
 
 from __future__ import annotations
 
+from nbcnn.compiler.jit import kernel
 from nbcnn.kernels.contract import ElementwiseProblem, PlainKernels, SimpleBackend
-from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.lanes import exp, lane, load, maximum, splat, store
 from nbcnn.kernels.one_image import OneImage
 from nbcnn.kernels.registry import register
-from nbcnn.kernels.sums import block_length
+from nbcnn.lanes import exp, lane, load, maximum, splat, store
+from nbcnn.lanes.block_sums import block_length
 
 
 @kernel

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from nbcnn.compiler.jit import kernel
 from nbcnn.kernels.contract import LANES, ElementwiseProblem, PlainKernels, SimpleBackend
-from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.lanes import expm1, load, load_part, store, store_part, where
 from nbcnn.kernels.one_image import OneImage
 from nbcnn.kernels.registry import register
+from nbcnn.lanes import expm1, load, load_part, store, store_part, where
 
 
 @kernel

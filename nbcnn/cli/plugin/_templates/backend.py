@@ -5,15 +5,15 @@ Small letters count them: o, c, i and j (output row and column), a and k (row an
 
 Kernels see packs: arrays (C, H, W, 16) that hold 16 images, images innermost. `load` takes the 16 numbers of one pixel,
 one of each image, `store` puts 16 back, and arithmetic between them works on all 16 at once. So nothing here speaks of
-images: what is written is the formula for one, and 16 are computed. nbcnn/kernels/lanes.py has all of these words.
+images: what is written is the formula for one, and 16 are computed. nbcnn/lanes/words.py has all of these words.
 """
 
 from __future__ import annotations
 
-from nbcnn import register
+from nbcnn.compiler.jit import kernel
 from nbcnn.kernels.contract import Conv2dProblem, Fixed, WeightedKernels
-from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.lanes import lane_sum, load, splat, store
+from nbcnn.lanes import lane_sum, load, splat, store
+from nbcnn.plugin import register
 
 
 @kernel

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from nbcnn import register
 from nbcnn.data import Dataset, DataSource, Split
+from nbcnn.plugin import register
 
 
 @register.dataset()

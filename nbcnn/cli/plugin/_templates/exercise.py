@@ -18,10 +18,10 @@ Weights have no images: w[o, c, a, k] is one number, and may be multiplied with 
 
 from __future__ import annotations
 
-from nbcnn import register
+from nbcnn.compiler.jit import kernel
 from nbcnn.kernels.contract import Conv2dProblem, Fixed, WeightedKernels
-from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.lanes import lane_sum, load, splat, store
+from nbcnn.lanes import lane_sum, load, splat, store
+from nbcnn.plugin import register
 
 
 @kernel

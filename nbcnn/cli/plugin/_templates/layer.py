@@ -10,16 +10,16 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from nbcnn import register
-from nbcnn.kernels.jit import kernel
-from nbcnn.kernels.lanes import load, splat, store, where
+from nbcnn.compiler.jit import kernel
+from nbcnn.lanes import load, splat, store, where
 from nbcnn.layers import Layer, LayerConfig
 from nbcnn.layers.base import Bound, Call, Room, Shape
+from nbcnn.plugin import register
 
 
 @kernel
 def forward(x, y, slope):
-    """x -> y, packs (F, 16): 16 images of F numbers. `load` takes one number of each image; nbcnn/kernels/lanes.py."""
+    """x -> y, packs (F, 16): 16 images of F numbers. `load` takes one number of each image; nbcnn/lanes/words.py."""
     zero = splat(x.dtype.type(0))
     for f in range(x.shape[0]):
         v = load(x, (f,))

@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from nbcnn import register
-from nbcnn.kernels.jit import kernel
+from nbcnn.compiler.jit import kernel
 from nbcnn.optim import Optimizer, OptimizerConfig
+from nbcnn.plugin import register
 
 
 @kernel

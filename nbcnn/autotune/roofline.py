@@ -1,0 +1,122 @@
+"""The machine: which CPU it has, and what that can do at best, measured once and remembered.
+
+The bests are of one thread while as many threads as a run has do the same: a core's clock, the last cache and the
+memory are shared.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from functools import cache
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nbcnn.autotune import peak
+from nbcnn.autotune.kernel_timing import together
+from nbcnn.autotune.measurement_cache import Notes
+from nbcnn.compiler.host import compiler, target
+from nbcnn.engine.thread_pool import Crew
+from nbcnn.kernels.contract import LANES
+from nbcnn.util.aligned import zeros
+
+_SIZES = tuple(1 << k for k in range(15, 26, 2))
+"""Bytes that are copied in turn, a half each read and written: 32 kB to 32 MB, from the first cache to the memory."""
+_MOST_TOGETHER = 1 << 30
+_BURSTS = 40
+
+
+class Cpu(NamedTuple):
+    """The model's name, what LLVM calls it, a digest of its instruction sets, and how many processors there are."""
+
+    model: str
+    target: str
+    features: str
+    processors: int
+
+
+class Peak(NamedTuple):
+    """One thread's bests: ``flops`` a second (a multiply-add is two), and bytes copied a second by their number."""
+
+    flops: float
+    copied: tuple[tuple[int, float], ...]
+
+    def bandwidth(self, touched: int) -> float:
+        """Bytes a second where ``touched`` bytes are gone through again and again: that of the next larger size."""
+        return next((rate for size, rate in self.copied if size >= touched), self.copied[-1][1])
+
+    def seconds(self, macs: float, moved: float, touched: int) -> float:
+        """The roofline: t = max(2·macs / flops, moved / bandwidth(touched)), were nothing else in the way."""
+        return max(2 * macs / self.flops, moved / self.bandwidth(touched))
+
+
+@cache
+def cpu() -> Cpu:
+    """The CPU, as far as it decides speed."""
+    name, features = target()
+    digest = hashlib.sha256(",".join(features).encode()).hexdigest()[:16]
+    return Cpu(_model(Path("/proc/cpuinfo")), name, digest, os.cpu_count() or 1)
+
+
+def measured_peak(threads: int, dtype: str, notes: Notes | None = None) -> Peak:
+    """The bests of each of ``threads`` threads, from the user's cache or measured now, in about a second."""
+    notes = notes or Notes("machine", "this machine's measured bests")
+    source = hashlib.sha256(Path(peak.__file__).read_bytes() + Path(__file__).read_bytes()).hexdigest()
+    question = {"cpu": cpu()._asdict(), "threads": threads, "dtype": dtype, "compiler": compiler(), "by": source}
+    known = notes.get(f"peak-{dtype}", question, _read_peak)
+    if known is None:
+        known = _measure(threads, dtype)
+        notes.put(f"peak-{dtype}", question, known._asdict())
+    return known
+
+
+def _measure(threads: int, dtype: str) -> Peak:
+    """The best of many bursts: what disturbs a burst only makes it slower."""
+    crew = Crew(threads)
+    try:
+        rates, count = [], 50_000
+        for chains, kernel in zip(peak.CHAINS, (peak.multiply_add_4, peak.multiply_add_8), strict=True):
+            starts = np.linspace(0.25, 0.75, 2 + chains)[:, None].repeat(LANES, 1).astype(dtype)
+            arrays = [(starts.copy(), np.zeros((1, LANES), dtype)) for _ in range(threads)]
+            rates.append(2 * chains * LANES * count / _best(crew, kernel, arrays, count))
+        copied = []
+        for size in _SIZES:
+            if size == _SIZES[0] or size * threads <= _MOST_TOGETHER:
+                rows = (size // 2 // LANES // np.dtype(dtype).itemsize, LANES)
+                arrays = [(zeros(rows, np.dtype(dtype)), zeros(rows, np.dtype(dtype))) for _ in range(threads)]
+                for x, _ in arrays:
+                    x[...] = 1  # memory that was never written to is no memory yet
+                times = max(1, (4 << 20) // size)
+                copied.append((size, size * times / _best(crew, peak.copy, arrays, times)))
+    finally:
+        crew.close()
+    return Peak(max(rates), tuple(copied))
+
+
+def _best(crew: Crew, kernel: Any, arrays: list[tuple[np.ndarray, np.ndarray]], count: int) -> float:
+    """Seconds of the fastest burst; a fast one is hardly a chance of one burst, so it is the median of the best few."""
+    kernel(*arrays[0], 1)
+    players = [lambda x=x, y=y: kernel(x, y, count) for x, y in arrays]
+    bursts = sorted(together(crew, players, 1) for _ in range(_BURSTS))
+    return median(bursts[:5])
+
+
+def _read_peak(answer: Any) -> Peak:
+    flops, copied = float(answer["flops"]), tuple((int(size), float(rate)) for size, rate in answer["copied"])
+    if not (flops > 0 and copied and all(size > 0 and rate > 0 for size, rate in copied)):
+        raise ValueError("speeds must be above 0")
+    return Peak(flops, copied)
+
+
+def _model(file: Path) -> str:
+    """``AMD EPYC 9654``, where the system says so."""
+    try:
+        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    named = [line.partition(":")[2].strip() for line in lines if line.lower().startswith("model name")]
+    return named[0] if named and named[0] else platform.processor() or platform.machine()

@@ -1,0 +1,103 @@
+"""A network bound to buffers with its backends still open: what a run asks of each layer, and how long its steps take.
+
+Layers bind themselves here exactly as in an engine, so the directions that are asked for (the first layer's input has
+no gradient) and the order of calls are those of the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from nbcnn.autotune.kernel_timing import take_turns, together
+from nbcnn.engine.call_list import Tape
+from nbcnn.engine.network import Network
+from nbcnn.engine.thread_pool import Crew
+from nbcnn.kernels.contract import LANES
+from nbcnn.kernels.registry import Prepared, backend, prepare
+from nbcnn.layers import Layer
+from nbcnn.util.aligned import zeros
+from nbcnn.util.blas import one_blas_thread
+
+Names = Mapping[str, str]
+"""Layer (its path) → backend, for every layer that has kernels."""
+
+
+class Rehearsal:
+    """One thread's buffers: the Room of layers/base.py, with random numbers in place of images and of the loss.
+
+    ``problems`` are those of the layers, by path; ``footprint`` is how many bytes a step of one pack touches, scratch
+    apart.
+    """
+
+    def __init__(self, network: Network, training: bool, seed: int = 0) -> None:
+        self.dtype = network.dtype
+        self.problems: dict[str, Any] = {}
+        self.footprint = network.parameters.nbytes * (2 if training else 1)
+        self._network, self._work = network, np.zeros(0, self.dtype)
+        x = self.pack(network.in_shape)
+        bound = network.root.bind(self, x, None, training)
+        self.calls = [*bound.forward, *bound.backward]
+        random = np.random.default_rng(seed).standard_normal(1 << 14).astype(self.dtype)
+        for array in (x, bound.dy):
+            if array is not None:
+                array[...] = np.resize(random, array.shape)
+
+    def pack(self, shape: tuple[int, ...]) -> np.ndarray:
+        pack = zeros((*shape, LANES), self.dtype)
+        self.footprint += pack.nbytes
+        return pack
+
+    def parameter(self, name: str) -> np.ndarray:
+        return self._network.tensors[name]
+
+    def gradient(self, name: str) -> np.ndarray:
+        return np.zeros(self._network.shapes[name], self.dtype)
+
+    def prepare(self, layer: Layer, problem: Any) -> Prepared:
+        self.problems[layer.path] = problem
+        return Prepared(problem.kernels(*(_unchosen for _ in problem.kernels._fields)), 0)
+
+    def work(self, floats: int) -> np.ndarray:
+        return self._work
+
+    def directions(self, path: str) -> tuple[str, ...]:
+        """What a run asks of a layer, in its order."""
+        return tuple(call.direction for call in self.calls if call.layer == path)
+
+    def tape(self, names: Names) -> Tape:
+        """All calls of a step, with these backends."""
+        floats = max(backend(p.op, names[path]).workspace(p) for path, p in self.problems.items())
+        work = zeros((floats,), self.dtype)
+        return Tape(
+            (
+                getattr(prepare(self.problems[call.layer], names[call.layer]).kernels, call.direction),
+                tuple(work if array is self._work else array for array in call.arrays),
+            )
+            for call in self.calls
+        )
+
+
+def step_seconds(
+    network: Network, training: bool, threads: int, contenders: Sequence[Names], rounds: int = 9, seconds: float = 0.01
+) -> list[float]:
+    """Seconds that a pack's whole step takes with the backends of each contender, on ``threads`` threads at once."""
+    rooms = [Rehearsal(network, training, seed) for seed in range(threads)]
+    players = {number: [room.tape(names) for room in rooms] for number, names in enumerate(contenders)}
+    crew = Crew(threads)
+    try:
+        with one_blas_thread():
+            for tapes in players.values():
+                tapes[0]()
+            once = {number: together(crew, tapes, 1) for number, tapes in players.items()}
+            times = take_turns(crew, players, rounds, seconds, once)
+    finally:
+        crew.close()
+    return [times[number] for number in range(len(contenders))]
+
+
+def _unchosen(*arrays: Iterable[Any]) -> None:
+    """Stands where a backend's kernel will."""
+    raise RuntimeError("a rehearsal's calls have kernels once backends are named")

@@ -1,0 +1,174 @@
+"""A whole network beside peers: training, inference, the latency of one image, the start of a process, its memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from typing import Any, TypeVar
+
+import numpy as np
+
+from nbcnn.autotune.auto import resolve_auto
+from nbcnn.bench.agreement import check_outputs, check_training
+from nbcnn.bench.interleaved import OWN, Contender, Row, Samples, as_rates, scaled, take_rounds
+from nbcnn.bench.peers.base import Forward, Learner, Peer, Task
+from nbcnn.bench.results import Tell, silent
+from nbcnn.bench.startup import Runner, first_steps
+from nbcnn.engine.engine import Engine
+from nbcnn.engine.network import views
+from nbcnn.errors import KernelError, PeerError, ShapeError
+from nbcnn.optim import OPTIMIZERS
+from nbcnn.training.model import Model
+from nbcnn.util.suggestions import nearest
+
+MEASURES = ("training", "inference", "latency", "startup", "memory")
+BATCHES = 8
+"""Different batches that training goes through, again and again."""
+INFERENCE = 256
+"""Images that inference is asked about at once."""
+CHILD_ROUNDS = 5
+"""Rounds of child processes at most: each takes seconds, and they differ little."""
+
+T = TypeVar("T")
+
+
+def task_of(network: Model, threads: int, at_once: int = INFERENCE) -> Task:
+    """The network on random bytes, ``at_once`` images at least; what is measured does not depend on what they show.
+
+    Raises ShapeError for a network that does not end with a score for each class, because it can't be trained.
+    """
+    config, random = network.config, np.random.default_rng(1)
+    if len(network.out_shape) != 1:
+        raise ShapeError(
+            f"{config.name}: its output is {network.out_shape}, and training needs one score for each class; "
+            "end with flatten and linear"
+        )
+    count = BATCHES * config.train.batch_size
+    images = random.integers(0, 256, (max(count, at_once), *network.in_shape), dtype=np.uint8)
+    labels = random.integers(0, network.out_shape[0], len(images))
+    mean, std = (np.array(values, np.float32).reshape(-1, 1, 1) for values in (config.data.mean, config.data.std))
+    x = np.ascontiguousarray((images / np.float32(255) - mean) / std, np.float32)
+    return Task(network, threads, images, x, labels, np.split(random.permutation(count), BATCHES))
+
+
+def measures(words: Sequence[str]) -> tuple[str, ...]:
+    """Those named in ``words``, lists with commas, in their usual order; all where there are none."""
+    names = [name.strip() for word in words for name in word.split(",") if name.strip()]
+    for name in names:
+        if name not in MEASURES:
+            raise KernelError(f"--only {name}: there is no such measure; {nearest(name, MEASURES)}")
+    return tuple(name for name in MEASURES if name in names or not names)
+
+
+def measure(
+    task: Task,
+    source: Mapping[str, Any],
+    peers: Mapping[str, Peer],
+    only: Sequence[str] = MEASURES,
+    rounds: int = 7,
+    tell: Tell = silent,
+    take: Callable[..., Samples] = take_rounds,
+    run: Runner | None = None,
+    at_once: int = INFERENCE,
+) -> list[Row]:
+    """A row for each measure, start-up two. ``source`` is what a child process makes the network of (startup.py).
+
+    Inference is asked about ``at_once`` images.
+
+    Raises PeerError, before anything is timed, where a peer does not compute the same numbers, and where peers were
+    asked for and none does any of ``only``.
+    """
+    rows: list[Row] = []
+    with ExitStack() as stack:
+        trainers = _trainers(task, peers, stack) if "training" in only else {}
+        many = _forwards(task, peers, task.x[:at_once]) if "inference" in only else {}
+        one = _forwards(task, peers, task.x[:1]) if "latency" in only else {}
+        children = [name for name in ("startup", "memory") if name in only]
+        others = {name for group in (trainers, many, one) for name in group} - {OWN}
+        if peers and not others and not (children and any(peer.child(task, 1) for peer in peers.values())):
+            asked = ", ".join(only)
+            raise PeerError(f"--against {','.join(peers)}: there is nothing to compare, for it has no {asked}")
+        if trainers:
+            tell("training")
+            samples = take(_turns({n: _steps(t) for n, t in trainers.items()}, peers, task.threads), rounds)
+            work = len(task.batches[0])
+            rows.append(Row("training", f"training, batches of {work}", "images/s", True, as_rates(samples, work)))
+    if many:
+        tell(f"inference on {at_once} images")
+        samples = take(_turns(many, peers, task.threads), rounds)
+        rows.append(Row("inference", f"inference, {at_once} at once", "images/s", True, as_rates(samples, at_once)))
+    if one:
+        tell("one image")
+        samples = take(_turns(one, peers, task.threads), rounds, each=True)
+        rows.append(Row("latency", "one image", "µs", False, scaled(samples, 1e6)))
+    if children:
+        found = first_steps(task, source, peers, min(rounds, CHILD_ROUNDS), tell, run)
+        rows += [row for row in found if row.measure in children]
+    return rows
+
+
+def _trainers(task: Task, peers: Mapping[str, Peer], stack: ExitStack) -> dict[str, Learner]:
+    found = {OWN: _own_trainer(task, stack)} | _named(peers, lambda peer: peer.training(task))
+    _before(found, peers, task.threads)
+    check_training(found)
+    return found
+
+
+def _forwards(task: Task, peers: Mapping[str, Peer], x: np.ndarray) -> dict[str, Forward]:
+    own: dict[str, Forward] = {OWN: lambda: task.network(x)}
+    found = own | _named(peers, lambda peer: peer.inference(task, x))
+    _before(found, peers, task.threads)
+    check_outputs(found, "the outputs")
+    return found
+
+
+def _named(peers: Mapping[str, Peer], ways: Callable[[Peer], Mapping[str, T]]) -> dict[str, T]:
+    """All peers' ways under names such as ``torch eager``."""
+    return {f"{name} {way}": made for name, peer in peers.items() for way, made in ways(peer).items()}
+
+
+def _before(found: Mapping[str, object], peers: Mapping[str, Peer], threads: int) -> None:
+    for name in found:
+        if name != OWN:
+            peers[name.partition(" ")[0]].before(threads)
+
+
+def _turns(runs: Mapping[str, Callable[[], object]], peers: Mapping[str, Peer], threads: int) -> list[Contender]:
+    """Contenders; a peer's turn begins with what must hold of the process for it."""
+    found = []
+    for name, run in runs.items():
+        peer = peers.get(name.partition(" ")[0])
+        before = (lambda peer=peer: peer.before(threads)) if peer else (lambda: None)
+        found.append(Contender(name, run, before))
+    return found
+
+
+def _steps(trainer: Learner) -> Callable[[], None]:
+    """The next training step at each call, through all batches again and again."""
+    done = [0]
+
+    def step() -> None:
+        trainer.step(done[0] % BATCHES)
+        done[0] += 1
+
+    return step
+
+
+def _own_trainer(task: Task, stack: ExitStack) -> Learner:
+    """As nbcnn.train does it, gathering and scaling the bytes included; on a copy of the network."""
+    network = Model(task.network.config)
+    network.load_state_dict(task.network.state_dict())
+    resolve_auto(network, training=True, threads=task.threads)
+    engine = Engine(network, threads=task.threads)
+    stack.callback(engine.close)
+    choice = network.config.train.optimizer
+    optimizer = OPTIMIZERS.get(choice.name)(choice.config, network.parameters.size)
+
+    def step(k: int) -> None:
+        engine.train_step(task.images, task.labels, task.batches[k])
+        optimizer.step(network.parameters, engine.gradient)
+
+    def gradients() -> dict[str, np.ndarray]:
+        return {name: view.copy() for name, view in views(engine.gradient, network.shapes).items()}
+
+    return Learner(step, network.state_dict, gradients)

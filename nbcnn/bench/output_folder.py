@@ -1,0 +1,78 @@
+"""The folder that a sweep leaves: ``sweep.json`` and a picture for each axis, of a network ``sweep.csv`` too."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from nbcnn.bench.scaling import Growth
+from nbcnn.bench.scaling_plots import draw_growth
+from nbcnn.bench.sweep import Sweep
+from nbcnn.bench.sweep_plots import draw_sweep
+from nbcnn.errors import CheckpointError
+from nbcnn.report.figure import attempted
+from nbcnn.util.files import claim_folder, write_atomic
+
+
+def new_folder(out: str | None) -> Path:
+    """Make ``out``, or the next free ``bench-<k>``; a folder that exists is never used. Raises CheckpointError."""
+    return claim_folder(out, ".", "bench", CheckpointError)
+
+
+@contextmanager
+def unused_removed(folder: Path) -> Iterator[None]:
+    """A failure inside leaves no empty folder behind."""
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            folder.rmdir()
+        raise
+
+
+COLUMNS = ("axis", "at", "measure", "contender", "images_per_second", "seconds_per_image", "ratio")
+"""Of sweep.csv; the ratio is how many times as fast as this contender nbcnn is, each round's own, then their median."""
+
+
+def save_growths(folder: Path, record: dict[str, Any], growths: Sequence[Growth]) -> list[Path]:
+    """Write all of a growing network; returns the files. Raises CheckpointError where one can't be written."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(COLUMNS)
+    table.writerows(line for growth in growths for line in _lines(growth))
+    files = [_save_json(folder, record), folder / "sweep.csv"]
+    write_atomic(files[1], text.getvalue().encode(), CheckpointError)
+    for growth in growths:
+        if growth.points:
+            files.append(folder / f"{growth.axis.name}.png")
+            with attempted(files[-1]):
+                draw_growth(growth, files[-1])
+    return [file for file in files if file.exists()]
+
+
+def _lines(growth: Growth) -> Iterator[list[Any]]:
+    for point in growth.points:
+        for measure, row in point.rows.items():
+            for contender in row.samples:
+                rate, lead = row.median(contender), row.lead(contender)
+                yield [growth.axis.name, point.at, measure, contender, f"{rate:.6g}", f"{1 / rate:.6g}", f"{lead:.4g}"]
+
+
+def _save_json(folder: Path, record: dict[str, Any]) -> Path:
+    write_atomic(folder / "sweep.json", (json.dumps(record, indent=1) + "\n").encode(), CheckpointError)
+    return folder / "sweep.json"
+
+
+def save_sweeps(folder: Path, record: dict[str, Any], sweeps: Sequence[Sweep], threads: int) -> list[Path]:
+    """Write all of it; returns the files. Raises CheckpointError where one can't be written."""
+    files = [_save_json(folder, record)]
+    for sweep in sweeps:
+        files.append(folder / f"{sweep.axis.name}.png")
+        with attempted(files[-1]):
+            draw_sweep(sweep, files[-1], threads)
+    return [file for file in files if file.exists()]

@@ -1,0 +1,79 @@
+"""A network of another size: other batches, other images, more channels. Works on the mapping that a config gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nbcnn.config import Config
+from nbcnn.engine.network import layers_of, leaves
+from nbcnn.errors import KernelError
+from nbcnn.layers import Layer
+
+Plain = dict[str, Any]
+WIDTHS = {"conv2d": "out_channels", "linear": "out_features"}
+"""Layers with weights, and the key that says how much comes out of them."""
+
+
+def with_batch(config: Config, images: int) -> Plain:
+    """The same network, trained on batches of so many images."""
+    plain = config.to_mapping()
+    plain["train"]["batch_size"] = images
+    return plain
+
+
+def with_image(config: Config, height: int) -> Plain:
+    """The same layers on images of another height; the width keeps its share, and later layers take what comes."""
+    plain, shape = config.to_mapping(), config.input
+    plain["input"] |= {"height": height, "width": max(1, round(height * shape.width / shape.height))}
+    return plain
+
+
+def widened(config: Config, factor: int) -> Plain:
+    """All layers with weights but the last give ``factor`` times as many channels or features.
+
+    Input and classes stay. Groups stay as they are, but a convolution with a group for each channel keeps that.
+    """
+    plain, inner = config.to_mapping(), False
+    hidden = _hidden(config)
+    for layer in leaves(layers_of(config)):
+        if layer.kind not in WIDTHS:
+            continue
+        arguments = _arguments(plain, layer)
+        if inner and arguments.get("groups", 1) > 1 and arguments["groups"] == layer.in_shape[0]:
+            arguments["groups"] *= factor
+        if layer.path in hidden:
+            arguments[WIDTHS[layer.kind]] *= factor
+        inner = True
+    return plain
+
+
+def widest(config: Config) -> int:
+    """Channels of the widest convolution that can grow; raises KernelError where there is none."""
+    sizes = [layer.out_shape[0] for layer in _hidden(config).values() if layer.kind == "conv2d"]
+    if not sizes:
+        raise KernelError(
+            f"--sweep channels: {config.name} has no convolution that could have more channels; its last layer with "
+            "weights keeps its size, which is that of the answer"
+        )
+    return max(sizes)
+
+
+def macs(config: Config) -> int:
+    """Multiply-accumulates of one image."""
+    problems = [layer.problem for layer in leaves(layers_of(config))]
+    return sum(problem.macs for problem in problems if problem is not None)
+
+
+def _hidden(config: Config) -> dict[str, Layer]:
+    """All layers with weights but the last, by their path."""
+    weighted = [layer for layer in leaves(layers_of(config)) if layer.kind in WIDTHS]
+    return {layer.path: layer for layer in weighted[:-1]}
+
+
+def _arguments(plain: Plain, layer: Layer) -> Plain:
+    """The layer's arguments in the mapping: path 2.0 is the first layer of the sequential that is the third."""
+    node: Any = plain
+    for part in layer.path.split("."):
+        (node,) = node["layers"][int(part)].values()
+    found: Plain = node
+    return found

@@ -1,0 +1,48 @@
+"""A training's first moments in a process of its own: the program that ``nbcnn bench`` starts and times from outside.
+
+Standard input holds one JSON object: source, sets, backends, plugins, threads, images, and ``started``, the time when
+the process began.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+
+def main() -> None:
+    """One step, then the rest of an epoch; prints seconds and what Linux knows of the process."""
+    task = json.load(sys.stdin)
+
+    import numpy as np
+
+    from nbcnn.autotune.auto import resolve_auto
+    from nbcnn.config import Overrides
+    from nbcnn.engine.engine import Engine
+    from nbcnn.optim import OPTIMIZERS
+    from nbcnn.plugins import load_plugin
+    from nbcnn.training.loading import load
+
+    for plugin in task["plugins"]:
+        load_plugin(plugin)
+    network = load(task["source"], overrides=Overrides(sets=tuple(task["sets"]), backends=tuple(task["backends"])))
+    choice, size = network.config.train.optimizer, network.config.train.batch_size
+    random, shape = np.random.default_rng(0), (task["images"], *network.in_shape)
+    images = random.integers(0, 256, shape, dtype=np.uint8)
+    labels = random.integers(0, network.out_shape[0], len(images))
+    resolve_auto(network, training=True, threads=task["threads"])
+    engine = Engine(network, threads=task["threads"])
+    optimizer = OPTIMIZERS.get(choice.name)(choice.config, network.parameters.size)
+    seconds = None
+    for first in range(0, len(images), size):
+        engine.train_step(images, labels, np.arange(first, min(first + size, len(images))))
+        optimizer.step(network.parameters, engine.gradient)
+        seconds = time.time() - task["started"] if seconds is None else seconds
+    from nbcnn.bench.peers._torch_net import status
+
+    print(json.dumps({"seconds": seconds, "status": status()}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""What ``nbcnn bench --sweep`` prints of a whole network: a table for each axis and measure, and who overtakes whom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from nbcnn.cli._bench import figure, folded, rounds_words
+from nbcnn.cli._output import say
+
+if TYPE_CHECKING:
+    from nbcnn.bench.scaling import Growth
+
+
+def growth_tables(growths: Sequence[Growth], rounds: int) -> None:
+    """All axes; who overtakes whom stands below each table, what is missing below each axis."""
+    from nbcnn.bench.crossover import TIE
+    from nbcnn.bench.scaling_crossover import sentence
+
+    peers = bool(growths and growths[0].peers)
+    for number, growth in enumerate(growths):
+        how = f"{growth.fixed}; medians of {rounds_words(rounds)} in turn; µs/image"
+        say(("\n" if number else "") + folded(f"{growth.name} along {growth.axis.title}: {how}"))
+        for measure in growth.measures:
+            say(f"\n{measure}")
+            _table(growth, measure)
+            words = [said for peer in growth.peers if (said := sentence(growth, measure, peer))]
+            if words:
+                say()
+            for line in words:
+                say(folded(f"{measure}: {line}"))
+        if growth.missing:
+            say()
+        for at, why in growth.missing:
+            say(folded(f"  – {growth.axis.name} {at}: {why}", "    "))
+    if peers:
+        say(
+            "\n"
+            + folded(
+                "ratio: above 1 nbcnn is ahead; each round's own, then their median. A peer's best way is shown. "
+                f"Who is less than {TIE - 1:.0%} ahead has not overtaken; between points lines are straight on "
+                "logarithmic axes."
+            )
+        )
+
+
+def _table(growth: Growth, measure: str) -> None:
+    """A line for each point: µs an image, each peer's best way and how far nbcnn is ahead of it."""
+    from rich.table import Table
+
+    from nbcnn.bench.interleaved import OWN
+    from nbcnn.cli._tables import show
+
+    rows = [(point, point.rows[measure]) for point in growth.points if measure in point.rows]
+    peers = [peer for peer in growth.peers if any(row.ratio(peer) for _, row in rows)]
+    noted = any(point.note for point in growth.points)
+    table = Table(box=None, pad_edge=False)
+    table.add_column(growth.axis.name, justify="right")
+    if noted:
+        table.add_column("")
+    for title in (OWN, *(title for peer in peers for title in (peer, "ratio"))):
+        table.add_column(title, justify="right")
+    for point, row in rows:
+        cells = [str(point.at), *([point.note] if noted else []), figure(1e6 / row.median(OWN))]
+        for peer in peers:
+            ratio = row.ratio(peer)
+            way = ratio.contender.partition(" ")[2] if ratio else ""
+            cells.append(f"{way} {figure(1e6 / row.median(ratio.contender))}".strip() if ratio else "–")
+            cells.append(f"{ratio.ratio:.2f}" if ratio else "")
+        table.add_row(*cells)
+    show(table)

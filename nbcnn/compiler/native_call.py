@@ -1,0 +1,47 @@
+"""Native addresses and arguments of compiled kernels, so that native code can call them without Python.
+
+A compiled kernel is a native function ``status f(result *, exception **, words...)``: an array is handed over as seven
+words and more (owner, parent, size, item size, address, shape, strides), a whole number as one. All are 64-bit words,
+so a call is an address and a row of words. Surplus words at the end of a row are not looked at, as C's calling
+conventions have it on 64-bit processors. What is no compiled kernel, such as a function around a matrix product, stays
+a Python call and cuts the tape there.
+"""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+from numba import config, typeof, types
+from numba.core.dispatcher import Dispatcher
+
+WORDS = 80
+"""The longest row: direct's grad_weight takes up to 72."""
+
+
+def native_call(function, arguments):
+    """Dispatcher, arguments and native address of a call that native code can make, or None.
+
+    A kernel that gives something back may not: there is nobody to take it.
+    """
+    if config.DISABLE_JIT or struct.calcsize("P") != 8:
+        return None
+    words = words_of(arguments)
+    if not isinstance(function, Dispatcher) or not words or len(words) + 2 > WORDS:
+        return None
+    signature = tuple(typeof(argument) for argument in arguments)
+    function.compile(signature)
+    compiled = function.overloads[signature]
+    if compiled.signature.return_type != types.none:
+        return None
+    return function, arguments, compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+
+
+def words_of(value) -> list[int]:
+    """An argument as native words; [] for one that isn't made of arrays and whole numbers."""
+    if isinstance(value, np.ndarray):
+        return [0, 0, value.size, value.itemsize, value.ctypes.data, *value.shape, *value.strides]
+    if isinstance(value, tuple):
+        parts = [words_of(item) for item in value]
+        return [word for part in parts for word in part] if all(parts) else []
+    return [value] if isinstance(value, int) and not isinstance(value, bool) else []

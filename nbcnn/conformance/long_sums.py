@@ -1,0 +1,113 @@
+"""Long sums of a backend that promises the formula's: as near to the oracle as sums in blocks.
+
+A plugin's file may sum plainly, as the formula reads; its report then has a note.
+
+Some ten thousand equal numbers are summed. A single accumulator rounds each of them alike there, and so drifts away,
+where on random numbers its errors would mostly cancel.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nbcnn.conformance import one_image
+from nbcnn.conformance.error_bounds import compare, told
+from nbcnn.conformance.formatting import described
+from nbcnn.conformance.grid import Case
+from nbcnn.conformance.inputs import cast, draw
+from nbcnn.conformance.oracle import bounds, expect
+from nbcnn.conformance.report import Report
+from nbcnn.conformance.runner import BrokenError, Rig
+from nbcnn.conformance.signatures import Arrays, shape
+from nbcnn.kernels.contract import (
+    LANES,
+    Backend,
+    Conv2dProblem,
+    ElementwiseProblem,
+    LinearProblem,
+    LossProblem,
+    Pool2dProblem,
+    WeightedKernels,
+)
+from nbcnn.lanes.block_sums import BLOCK
+
+CHECK = "rounding"
+HINT = (
+    f"one accumulator of more than {BLOCK:,} terms drifts away; nbcnn/lanes/block_sums.py cuts a sum into blocks, "
+    "each of which has one of its own"
+)
+NUMBER = float(np.float32(0.8444816))
+"""What a single accumulator of float32 is worst at: 8,192 of it are off by 1,962 roundings, of 1,032 allowed."""
+
+PROBLEMS: tuple[Any, ...] = (
+    Conv2dProblem(10000, 1, 1, 1, (1, 1)),
+    Conv2dProblem(1, 10000, 1, 1, (1, 1)),
+    Conv2dProblem(1, 1, 100, 100, (1, 1)),
+    Conv2dProblem(1, 1, 1, 10000, (1, 1)),
+    Conv2dProblem(1, 1, 128, 64, (128, 64)),
+    Conv2dProblem(1, 1, 1, 8192, (1, 8192)),
+    Conv2dProblem(1200, 1, 3, 3, (3, 3)),
+    LinearProblem(10000, 1),
+    LinearProblem(10001, 17),
+    LinearProblem(1, 10000),
+    *(Pool2dProblem("avg_pool2d", 1, *size, size, size) for size in ((100, 100), (1, 10000), (10000, 1))),
+    *(ElementwiseProblem(op, 40000) for op in ("softmax", "log_softmax")),
+    LossProblem(40000),
+)
+
+
+def long_problems(op: str) -> list[Any]:
+    """Problems of an op with sums of ten thousand terms or more, in float32."""
+    return [problem for problem in PROBLEMS if problem.op == op]
+
+
+def check_long_sums(backend: Backend, problems: list[Any], report: Report) -> None:
+    """All of these problems; of a backend that a plugin's file registered there are notes."""
+    from nbcnn.plugins import loaded_plugins
+
+    of_plugin = any((report.op, report.name) in plugin.backends for plugin in loaded_plugins())
+    with report.timed(CHECK):
+        for problem in problems:
+            check_long(backend, problem, report, strict=not of_plugin)
+
+
+def check_long(backend: Backend, problem: Any, report: Report, strict: bool) -> None:
+    """Results on equal numbers, within the bound of sums in blocks; not ``strict``, a note says where they are not."""
+    inputs = _equal(problem)
+    expected = expect(problem, inputs)
+    limits = bounds(problem, inputs, expected, whole=False, tolerance=0)
+    try:
+        rig = Rig(backend, problem)
+        ran = rig.run(cast(problem, inputs))
+        one_image.check(backend, problem, cast(problem, inputs), ran.out, report, described(Case(problem)))
+    except BrokenError as error:
+        report.fail(CHECK, str(error), described(Case(problem)))
+        return
+    for name, wanted in expected.values.items():
+        verdict = compare(ran.out[name], wanted, limits[name])
+        report.note_worst(CHECK, verdict.worst)
+        if verdict.right:
+            report.ok(CHECK)
+            continue
+        sentence, where = told(name, ran.out[name], wanted, verdict.wrong), described(Case(problem))
+        if strict:
+            report.fail(CHECK, sentence, where, name, HINT)
+        elif not any(note.startswith("long sums") for note in report.notes):
+            report.notes.append(f"long sums: {sentence}, for {where}; {HINT}")
+
+
+def _equal(problem: Any) -> Arrays:
+    """NUMBER everywhere, with weights of 1 and no bias; of scores it is the exponential of all but the largest."""
+    if isinstance(problem, LossProblem) or problem.op in ("softmax", "log_softmax"):
+        x = np.full(shape(problem, "x"), np.log(NUMBER))
+        x[0] = 0
+        x = x.astype(np.float32).astype(np.float64)
+        if isinstance(problem, LossProblem):
+            return {"x": x, "labels": np.arange(LANES), "scale": np.ones(LANES)}
+        return {"x": x, "dy": np.full_like(x, NUMBER)}
+    arrays = draw(problem, lambda *shape: np.full(shape, NUMBER))
+    if problem.kernels is WeightedKernels:
+        arrays |= {"w": np.ones(problem.w_shape), "b": np.zeros(problem.y_shape[0])}
+    return arrays

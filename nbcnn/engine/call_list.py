@@ -1,0 +1,199 @@
+"""A tape: many kernel calls, made one after the other in native code.
+
+Between two kernels that Python calls, a thread must take Python's lock, and with several threads each waits for the
+others at every layer. So an engine writes its calls on a tape once, arguments and all, and plays it without the lock
+from the first to the last. LeNet's training step on 2 threads: 60,000 images/s call by call, 73,000 from tape
+(tests/benchmarks/tape.py).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from llvmlite import ir
+from numba import typeof, types
+from numba.extending import intrinsic
+
+from nbcnn.compiler.compile_log import expect, listened_to
+from nbcnn.compiler.jit import is_kernel, kernel, missing
+from nbcnn.compiler.native_call import WORDS, native_call, words_of
+from nbcnn.engine.ordered_sum import take
+from nbcnn.kernels.contract import unfolded
+
+
+@intrinsic
+def _call(typingctx, address, row):
+    """Call the native function at ``address`` with the words at address ``row``; gives its status, 0 for done."""
+
+    def codegen(context, builder, sig, args):
+        word = ir.IntType(64)
+        function = ir.FunctionType(ir.IntType(32), [word] * WORDS).as_pointer()
+        words = builder.inttoptr(args[1], word.as_pointer())
+        row = [builder.load(builder.gep(words, [word(k)])) for k in range(WORDS)]
+        return builder.call(builder.inttoptr(args[0], function), row)
+
+    return types.int32(types.int64, types.int64), codegen
+
+
+@kernel
+def play(addresses, rows):
+    """Make the calls in order; gives the number of the first that failed, or -1."""
+    for k in range(addresses.size):
+        if _call(addresses[k], rows.ctypes.data + k * rows.shape[1] * 8) != 0:
+            return k
+    return -1
+
+
+DONE, LATE = -1, -2
+
+
+@kernel
+def play_pieces(addresses, rows, where, pieces):
+    """Take pieces while there are any, and make all calls for each: its number is then in place[0].
+
+    ``where`` is place, late and following, (1,) or longer. Gives DONE; LATE as soon as a call says so in late[0]; or
+    the number of a call that failed.
+    """
+    place, late, following = where
+    piece = take(following)
+    while piece < pieces:
+        place[0] = piece
+        failed = play(addresses, rows)
+        if failed >= 0:
+            return failed
+        if late[0] != 0:
+            return LATE
+        piece = take(following)
+    return DONE
+
+
+class Tape:
+    """Calls as pairs (kernel, arrays). Compiles what is not compiled yet; keeps all arrays alive.
+
+    ``pieces``: it will be played for these, where no call is Python's.
+    """
+
+    def __init__(self, calls, pieces=False) -> None:
+        self._parts: list = []
+        self._places: list = []  # of each call: its part, and its place there
+        calls = list(calls)
+        expect_calls(calls, pieces)
+        for call in calls:
+            compiled = native_call(*unfolded(*call))
+            if compiled is None:
+                self._parts.append(list(call))
+            else:
+                if not self._parts or not isinstance(self._parts[-1], _Stretch):
+                    self._parts.append(_Stretch())
+                self._parts[-1].add(*compiled)
+            part = self._parts[-1]
+            self._places.append((part, len(part) - 1))
+
+        self.native = all(isinstance(part, _Stretch) for part in self._parts)
+        """Whether no call on it is made by Python."""
+
+    def play_pieces(self, where, pieces, player=play_pieces, *arguments) -> bool:
+        """Play it for each piece that is not taken yet, without Python between them; it must be ``native``.
+
+        Whether all are taken: False where a call was late.
+        """
+        (stretch,) = self._parts
+        return stretch.play(player, where, pieces, *arguments) == DONE
+
+    def replace(self, number, call) -> None:
+        """Put a call in the place of one that, like it, is compiled or Python's: the same on other arrays, say."""
+        part, place = self._places[number]
+        if isinstance(part, _Stretch):
+            part.replace(place, *call)
+        else:
+            part[:] = call
+
+    @property
+    def parts(self) -> list:
+        """Stretches of compiled calls, and pairs of a Python function and its arguments, in order."""
+        return self._parts
+
+    def __call__(self) -> None:
+        """Play it."""
+        for part in self._parts:
+            if isinstance(part, _Stretch):
+                part.play()
+            else:
+                part[0](*part[1])
+
+
+class _Stretch:
+    """Compiled calls in a row."""
+
+    def __init__(self) -> None:
+        self._calls: list[tuple] = []
+        self._addresses = np.zeros(0, np.int64)
+        self._rows, self._scratch = np.zeros((0, WORDS), np.int64), np.zeros(WORDS, np.int64)
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def add(self, dispatcher, arguments, address) -> None:
+        self._calls.append(())
+        self._addresses = np.append(self._addresses, 0)
+        self._rows = np.concatenate([self._rows, np.zeros((1, WORDS), np.int64)])
+        self.put(len(self) - 1, dispatcher, arguments, address)
+
+    def put(self, place, dispatcher, arguments, address) -> None:
+        words = [self._scratch.ctypes.data, self._scratch[8:].ctypes.data, *words_of(arguments)]
+        self._rows[place, : len(words)] = words
+        self._addresses[place] = address
+        self._calls[place] = (dispatcher, arguments)
+
+    def replace(self, place, function, arrays) -> None:
+        """An array of the same type as before keeps the compiled code: 4 µs, where Numba takes 60 to find it again."""
+        dispatcher, held = self._calls[place]
+        first = 2  # after the outcome's
+        same = function is dispatcher and all(
+            new is old or _alike(new, old) for new, old in zip(arrays, held, strict=True)
+        )
+        if not same:
+            self.put(place, *native_call(*unfolded(function, arrays)))
+            return
+        for new, old in zip(arrays, held, strict=True):
+            words = 5 + 2 * np.ndim(old)
+            if new is not old:
+                self._rows[place, first : first + words] = words_of(new)
+            first += words
+        self._calls[place] = (dispatcher, arrays)
+
+    def play(self, player=play, *arguments) -> int:
+        """Have ``player`` make the calls; raises what is wrong where one failed, else gives what it gave."""
+        failed = player(self._addresses, self._rows, *arguments)
+        if failed >= 0:
+            dispatcher, arguments = self._calls[failed]
+            dispatcher(*arguments)  # says in Python what is wrong
+            raise RuntimeError(f"{dispatcher.py_func.__qualname__} failed, and did not when it was called again")
+        return failed
+
+
+def expect_calls(calls, pieces=False) -> None:
+    """Have those kernels of calls, pairs (kernel, arguments), counted that will have to be compiled.
+
+    The player is one of them: that of ``pieces``, where these are wanted. What a Python function among the calls calls
+    is not seen: it is counted when its turn comes.
+    """
+    if not listened_to():
+        return
+    unfolded = [unfolded(*call) for call in calls]
+    tape = (np.zeros(0, np.int64), np.zeros((0, WORDS), np.int64))
+    if pieces and all(is_kernel(function) for function, _ in unfolded):
+        unfolded.append((play_pieces, (*tape, (tape[0],) * 3, 0)))
+    else:
+        unfolded.append((play, tape))
+    for function, arguments in unfolded:
+        if is_kernel(function):
+            signature = tuple(typeof(argument) for argument in arguments)
+            expect(missing(function, signature))
+
+
+def _alike(new, old) -> bool:
+    """Whether Numba has the same type for two contiguous arrays."""
+    if not isinstance(new, np.ndarray) or not isinstance(old, np.ndarray):
+        return False
+    kinds = [(array.dtype, array.ndim, array.flags.num, type(array)) for array in (new, old)]
+    return kinds[0] == kinds[1]

@@ -1,0 +1,159 @@
+"""A network: layers with known shapes, and their parameters in one flat buffer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from nbcnn.config import Config
+from nbcnn.data.picture import Reading
+from nbcnn.engine.initialization import initial
+from nbcnn.errors import ShapeError
+from nbcnn.kernels.registry import AUTO
+from nbcnn.layers import Layer
+from nbcnn.layers.base import LayerConfig
+from nbcnn.layers.composite import Sequential, SequentialConfig, all_parameters
+from nbcnn.runs.checkpoint import convert_weights
+from nbcnn.runs.state_dict import as_arrays
+from nbcnn.util.memory import gigabytes, memory
+
+
+class Network:
+    """Layers and initialised parameters as a config describes them; ``Model`` (training/model.py) adds the engine.
+
+    ``parameters`` is the flat buffer that optimizers step over; ``tensors`` are views into it, under the names that a
+    PyTorch ``nn.Sequential`` of the same layers gives. Raises ShapeError where layers do not fit.
+    """
+
+    def __init__(self, config: Config, dtype: str = "float32") -> None:
+        self.config = config
+        self.dtype = np.dtype(dtype)
+        self.root = layers_of(config)
+        parameters = all_parameters(self.root)
+        self.shapes = {name: parameter.shape for name, parameter in parameters.items()}
+        if sum(prod(shape) for shape in self.shapes.values()) * self.dtype.itemsize > memory().bytes:
+            raise ShapeError(_too_large(self.root, self.shapes))  # some systems promise more than they have
+        try:
+            self.parameters = np.zeros(sum(prod(shape) for shape in self.shapes.values()), self.dtype)
+            self.tensors = views(self.parameters, self.shapes)
+            for name, numbers in initial(parameters, config.train.init, config.train.seed).items():
+                self.tensors[name][...] = numbers
+        except (MemoryError, ValueError):
+            raise ShapeError(_too_large(self.root, self.shapes)) from None
+        self.classes: tuple[str, ...] = ()
+        """Names of the outputs, in order; () where they are not known, as with labels of IDX files."""
+        self.trained_on: Mapping[str, Any] = {}
+        """What run.json says of the data of its training; {} for a network that no run was loaded for."""
+        self.reading: Reading | None = None
+        """How pictures become what it has learned from; None where nobody has recorded it."""
+        self.chosen: frozenset[str] = frozenset()
+        """Paths of the layers whose backends ``auto`` has chosen."""
+
+    @property
+    def in_shape(self) -> tuple[int, ...]:
+        """(C, H, W)"""
+        return self.root.in_shape
+
+    @property
+    def out_shape(self) -> tuple[int, ...]:
+        """Shape of one image's output, (K,) for a classifier."""
+        return self.root.out_shape
+
+    def layers(self) -> Iterator[Layer]:
+        """All layers that are not made of others, in order."""
+        return leaves(self.root)
+
+    def choose_backends(self, names: Mapping[str, str]) -> None:
+        """Put these backends, by layer path, in the place of ``auto``, in the config too; parameters stay."""
+        config = with_backends(self.config, self.root, names)
+        root, chosen = layers_of(config), frozenset(names)
+        self.config, self.root, self.chosen = config, root, chosen  # at once, or not at all if that is interrupted
+
+    def __repr__(self) -> str:
+        name, size = f"{type(self).__name__} {self.config.name}", f"{self.parameters.size:,} parameters"
+        return f"<{name}: {self.in_shape} to {self.out_shape}, {size}>"
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Copies of all parameters by name."""
+        return {name: tensor.copy() for name, tensor in self.tensors.items()}
+
+    def load_state_dict(self, tensors: Mapping[str, Any], source: str | None = None) -> None:
+        """Take all parameters from a mapping of names to arrays, or to what becomes one: PyTorch's tensors, lists.
+
+        All or, where one does not fit, none. Raises CheckpointError naming the first that differs, and both shapes, or
+        that holds a number too large for a parameter. ``source`` is the file that they are of.
+        """
+        arrays = as_arrays(tensors, source or "state dict")
+        found = convert_weights(arrays, self.shapes, source or "state dict", self.dtype.name, in_python=source is None)
+        for name, view in self.tensors.items():
+            view[...] = found[name]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copy and pickle: views would not be views of the copy's parameters."""
+        return {name: value for name, value in vars(self).items() if name != "tensors"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.tensors = views(self.parameters, self.shapes)
+
+    def class_name(self, index: int) -> str:
+        """The name of a class, or its number where names are not known."""
+        return self.classes[index] if index < len(self.classes) else str(index)
+
+
+def views(flat: np.ndarray, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+    """Each tensor as a view into the flat buffer, one after the other."""
+    tensors, first = {}, 0
+    for name, shape in shapes.items():
+        tensors[name] = flat[first : first + prod(shape)].reshape(shape)
+        first += prod(shape)
+    return tensors
+
+
+def layers_of(config: Config) -> Sequential:
+    """The layers that a config describes, with their shapes and without any numbers; raises ShapeError."""
+    return Sequential("sequential", SequentialConfig(layers=config.layers), config.input.shape, "")
+
+
+def shapes_of(config: Config) -> dict[str, tuple[int, ...]]:
+    """The parameters' names and shapes, without any numbers; raises ShapeError."""
+    return {name: parameter.shape for name, parameter in all_parameters(layers_of(config)).items()}
+
+
+def with_backends(config: Config, root: Sequential, names: Mapping[str, str]) -> Config:
+    """The config of ``root`` with other backends for the layers at these paths, and no ``auto`` for whole ops."""
+    chosen = {id(layer.config): names[layer.path] for layer in leaves(root) if layer.path in names}
+
+    def replaced(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(replaced(item) for item in value)
+        if not isinstance(value, LayerConfig):
+            return value
+        update = {name: replaced(item) for name, item in value if isinstance(item, tuple)}
+        if id(value) in chosen:
+            update["backend"] = chosen[id(value)]
+        return value.model_copy(update=update)
+
+    backends = {op: name for op, name in config.backends.items() if name != AUTO}
+    return config.model_copy(update={"layers": replaced(root.config.layers), "backends": backends})
+
+
+def leaves(layer: Layer) -> Iterator[Layer]:
+    """The layers inside a layer that are not made of others, in order."""
+    if not layer.children:
+        yield layer
+    for child in layer.children:
+        yield from leaves(child)
+
+
+def _too_large(root: Layer, shapes: Mapping[str, tuple[int, ...]]) -> str:
+    name, shape = max(shapes.items(), key=lambda item: prod(item[1]))
+    size = gigabytes(4 * sum(prod(shape) for shape in shapes.values()))
+    where = next((f"{layer.where}: " for layer in leaves(root) if layer.path == name.rpartition(".")[0]), "")
+    return (
+        f"{where}the parameters take {size}, more than there is ({memory()}); the largest is {name} {shape}; "
+        "use fewer channels or features, or shrink the image before the first linear layer"
+    )

@@ -1,0 +1,212 @@
+"""Threads that share out numbered pieces of work."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from functools import partial
+from itertools import count
+from queue import SimpleQueue
+
+import numpy as np
+
+from nbcnn.errors import NbcnnError
+from nbcnn.util.cpu_quota import cpu_quota
+
+LOOKS = 400
+"""How often to look for a result before sleeping until it is there: some 200 µs."""
+
+Job = Callable[[], None]
+Jobs = list["SimpleQueue[Job | None]"]
+
+
+def available_threads() -> int:
+    """Processors that this process may use; a container's quota counts."""
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(there, cpu_quota() or there)
+
+
+_crews: weakref.WeakSet[Crew] = weakref.WeakSet()
+
+
+class AbandonedError(Exception):
+    """Another thread failed first; its error is the one to show."""
+
+
+class Crew:
+    """``size`` threads, the caller's among them. Kernels release the GIL, so they run side by side.
+
+    The caller may be interrupted between any two of its lines, by Ctrl-C say. So a run is known here until all helpers
+    have ended it, and the next use begins by waiting for that.
+    """
+
+    def __init__(self, size: int, linger: Job | None = None) -> None:
+        """``linger`` is called by a helper after each job, and may wait for the next one to be near."""
+        self.size, self._linger = size, linger
+        self.lock = threading.Lock()
+        """For those who share a crew and what it works on."""
+        self._start()
+        _crews.add(self)
+
+    def _start(self) -> None:
+        self._unended: _Run | None = None
+        self._jobs: Jobs = [SimpleQueue() for _ in range(self.size - 1)]
+        self._end = weakref.finalize(self, _dismiss, self._jobs)
+        for jobs in self._jobs:
+            thread = threading.Thread(target=_serve, args=(jobs, self._linger), daemon=True, name="nbcnn")
+            try:
+                thread.start()
+            except RuntimeError:
+                self._end()
+                raise NbcnnError(
+                    f"{self.size} threads were asked for, and the system starts no more of them (ulimit -u, a "
+                    "container's limit); use fewer: --threads 1 (in YAML train.threads)"
+                ) from None
+        self._forked = False
+
+    def forked(self) -> None:
+        """Be ready in a child process, which has none of the helpers, nor whoever may have held the lock."""
+        self._end.detach()
+        self.lock, self._forked, self._unended = threading.Lock(), True, None
+
+    def run(
+        self, pieces: int, work: Callable[[int, int], None], failed: Job | None = None, at_once: bool = False
+    ) -> None:
+        """Call ``work(worker, piece)`` for every piece, each worker one piece at a time, in order of number.
+
+        The first error of any thread is raised here, after all have stopped; ``failed`` is called at once, perhaps more
+        than once, so that those who wait for that piece can stop: by AbandonedError. ``at_once``: nobody begins before
+        all are there.
+        """
+        self.settle()
+        if self._forked:
+            self._start()
+        helpers = min(self.size, pieces) - 1
+        run = _Run(pieces, work, failed, helpers + 1 if at_once else 0)
+        failures: list[BaseException] = []
+        try:
+            self._unended = run
+            for worker in range(helpers):
+                self._jobs[worker].put(partial(run.help, worker + 1))
+            try:
+                run.serve(0)
+            except BaseException as error:
+                run.fail()
+                failures.append(error)
+            failures += [failure for _ in range(helpers) if (failure := self._result(run)) is not None]
+            self._unended = None
+        except BaseException:  # the caller was interrupted here
+            self.settle()
+            raise
+        if not failures:
+            return
+        first = min(failures, key=lambda failure: isinstance(failure, AbandonedError))
+        try:
+            raise first
+        finally:  # an error that its own traceback leads to would keep all that is on the way, until somebody collects
+            del first, failures
+
+    def settle(self) -> None:
+        """End a run that was interrupted: it fails, and every helper is waited for.
+
+        Whoever is interrupted here leaves that to the next use. Call it before touching what helpers work on.
+        """
+        if self._unended is None:
+            return
+        self._unended.fail()
+        idle: SimpleQueue[None] = SimpleQueue()
+        for jobs in self._jobs:
+            jobs.put(partial(idle.put, None))  # comes after the job of the run, if there is one
+        for _ in self._jobs:
+            idle.get()
+        self._unended = None
+
+    def _result(self, run: _Run) -> BaseException | None:
+        """The next helper's failure or None; it is nearly there, and to be woken up takes longer than to look again."""
+        from nbcnn.engine.ordered_sum import linger
+
+        nothing = np.zeros(1, np.int64)
+        for _ in range(LOOKS):
+            if not run.done.empty():
+                break
+            linger(nothing, 0, 500)  # lets go of Python's lock for half a microsecond: time.sleep(0) takes 60
+        return run.done.get()
+
+    def close(self) -> None:
+        """Let the threads end; so they do when nobody has the crew any more."""
+        if self._unended is not None:
+            self._unended.fail()
+        self._end()
+
+
+class _Run:
+    """One call of Crew.run: which pieces are left, and what the helpers say, in ``done``, when they have ended.
+
+    ``together`` is how many begin at once, 0 where nobody waits. There are no locks: one that an interrupt leaves taken
+    would never be free again.
+    """
+
+    def __init__(self, pieces: int, work: Callable[[int, int], None], failed: Job | None, together: int) -> None:
+        self.done: SimpleQueue[BaseException | None] = SimpleQueue()
+        self._numbers, self._pieces, self._work = count(), pieces, work
+        self._failed, self._over = failed, False
+        self._together = together
+        self._here: list[int] = []
+
+    def help(self, worker: int) -> None:
+        """A helper's job."""
+        try:
+            self.serve(worker)
+        except BaseException as error:
+            self.done.put(error)
+        else:
+            self.done.put(None)
+
+    def serve(self, worker: int) -> None:
+        """Take pieces while there are any and nobody has failed."""
+        try:
+            self._meet(worker)
+            while not self._over and (piece := next(self._numbers)) < self._pieces:
+                self._work(worker, piece)
+        except BaseException:
+            self.fail()
+            raise
+
+    def fail(self) -> None:
+        """Nobody takes another piece, and those who wait for one stop."""
+        self._over = True
+        if self._failed is not None:
+            self._failed()
+
+    def _meet(self, worker: int) -> None:
+        self._here.append(worker)
+        while len(self._here) < self._together:
+            if self._over:
+                raise AbandonedError
+            time.sleep(0)
+
+
+def _serve(jobs: SimpleQueue[Job | None], linger: Job | None) -> None:
+    """A helper's life. It knows nothing of its crew, which could not be forgotten otherwise."""
+    while (job := jobs.get()) is not None:
+        job()
+        del job
+        if linger is not None:
+            linger()
+
+
+def _forked() -> None:
+    for crew in list(_crews):
+        crew.forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
+
+
+def _dismiss(queues: Jobs) -> None:
+    for jobs in queues:
+        jobs.put(None)

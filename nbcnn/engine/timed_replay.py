@@ -1,0 +1,139 @@
+"""A tape that looks at a clock after every call: where a step's time goes, measured in the step itself.
+
+The clock is the system's ``clock_gettime``, called from native code by its address: 25 ns a look, where one that Python
+calls takes 100 and a way out of the tape and back. Processors' own counters are quicker, but stand still, drift or may
+not be read on some.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import time
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from nbcnn.compiler.jit import kernel
+from nbcnn.engine.call_list import DONE, LATE, Tape, _call, _Stretch
+from nbcnn.engine.ordered_sum import take
+from nbcnn.errors import KernelError
+
+
+@intrinsic
+def _look(typingctx, clock, number, stamp):
+    """Have clock_gettime, at address ``clock``, write seconds and nanoseconds to the address ``stamp``."""
+
+    def codegen(context, builder, sig, args):
+        word, small = ir.IntType(64), ir.IntType(32)
+        function = ir.FunctionType(small, [small, word.as_pointer()]).as_pointer()
+        found = builder.inttoptr(args[0], function)
+        return builder.call(found, [builder.trunc(args[1], small), builder.inttoptr(args[2], word.as_pointer())])
+
+    return types.int32(types.int64, types.int64, types.int64), codegen
+
+
+@kernel
+def play_timed(addresses, rows, clock, stamp, spent):
+    """As tape.play; adds to spent (calls,) the nanoseconds that each call took, from the end of the one before.
+
+    clock (2,): the address of clock_gettime, and which clock; stamp (2,) is scratch.
+    """
+    _look(clock[0], clock[1], stamp.ctypes.data)
+    before = stamp[0] * 1_000_000_000 + stamp[1]
+    for k in range(addresses.size):
+        if _call(addresses[k], rows.ctypes.data + k * rows.shape[1] * 8) != 0:
+            return k
+        _look(clock[0], clock[1], stamp.ctypes.data)
+        now = stamp[0] * 1_000_000_000 + stamp[1]
+        spent[k] += now - before
+        before = now
+    return -1
+
+
+@kernel
+def play_pieces_timed(addresses, rows, where, pieces, clock):
+    """As tape.play_pieces, with the clock's ``clock``, ``stamp`` and ``spent`` of play_timed."""
+    place, late, following = where
+    look, stamp, spent = clock
+    piece = take(following)
+    while piece < pieces:
+        place[0] = piece
+        failed = play_timed(addresses, rows, look, stamp, spent)
+        if failed >= 0:
+            return failed
+        if late[0] != 0:
+            return LATE
+        piece = take(following)
+    return DONE
+
+
+class TimedTape:
+    """Calls as pairs (kernel, arrays), each with the time that it has taken; raises KernelError without a clock.
+
+    ``spent`` (calls,) are nanoseconds since the last ``reset``, ``last`` is when the last playing ended, and ``late``
+    are the nanoseconds between playings in which the thread waited: after those that left 1 in ``is_late`` (1,).
+    """
+
+    def __init__(self, calls, is_late) -> None:
+        calls = list(calls)
+        self._tape, self._is_late = Tape(calls), is_late
+        self._clock, self._stamp = np.array(_clock(), np.int64), np.zeros(2, np.int64)
+        self.spent = np.zeros(len(calls), np.int64)
+        self.reset()
+
+    @property
+    def native(self) -> bool:
+        """As of a tape."""
+        return self._tape.native
+
+    def reset(self) -> None:
+        """Everything from 0."""
+        self.spent[:] = 0
+        self.last = self.late = 0
+        self.ended_late = False
+
+    def __call__(self) -> None:
+        """Play it; what Python calls is timed by Python."""
+        self._begin()
+        place = 0
+        for part in self._tape.parts:
+            if isinstance(part, _Stretch):
+                here = self.spent[place : place + len(part)]
+                part.play(play_timed, self._clock, self._stamp, here)
+                place += len(part)
+            else:
+                before = time.perf_counter_ns()
+                part[0](*part[1])
+                self.spent[place] += time.perf_counter_ns() - before
+                place += 1
+        self._end()
+
+    def play_pieces(self, where, pieces) -> bool:
+        """As a tape's."""
+        self._begin()
+        clock = (self._clock, self._stamp, self.spent)
+        done = self._tape.play_pieces(where, pieces, play_pieces_timed, clock)
+        self._end()
+        return done
+
+    def _begin(self) -> None:
+        if self.ended_late:
+            self.late += time.perf_counter_ns() - self.last
+
+    def _end(self) -> None:
+        self.ended_late = bool(self._is_late[0])  # something is left undone, for which its thread waits
+        self.last = time.perf_counter_ns()
+
+
+def _clock() -> tuple[int, int]:
+    """The address of clock_gettime and the number of its steady clock."""
+    try:
+        function = ctypes.CDLL(None).clock_gettime
+        return ctypes.cast(function, ctypes.c_void_p).value or 0, time.CLOCK_MONOTONIC
+    except (AttributeError, OSError, TypeError):
+        raise KernelError(
+            "a profile needs the system's clock_gettime, and this system has none; "
+            "nbcnn bench MODEL times its layers one by one"
+        ) from None

@@ -1,0 +1,145 @@
+"""The words of words.py for Numba: each gives its type and emits its LLVM instructions.
+
+Arithmetic carries LLVM's ``contract`` flag and no other, so that ``s + x * w`` becomes one fused multiply-add and
+nothing is reordered: results are the same bits for every vector width that the machine may have.
+"""
+
+from __future__ import annotations
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+import nbcnn.lanes.operators  # noqa: F401  (+ - * / and comparisons register themselves)
+from nbcnn.lanes.vector_type import (
+    BITS,
+    LANES_OF,
+    MASK,
+    WIDTH,
+    LanesType,
+    address,
+    broadcast,
+    constant,
+    is_pack,
+    lanes_of,
+    spread,
+    sum_of_lanes,
+)
+
+
+@intrinsic
+def load(typingctx, x, index):
+    """The 16 numbers that start at x[index]; missing last indices are 0."""
+    if not is_pack(x, index):
+        return None
+
+    def codegen(context, builder, sig, args):
+        place = address(context, builder, sig.args[0], args[0], sig.args[1], args[1])
+        value = builder.load(place)
+        value.align = sig.args[0].dtype.bitwidth // 8
+        return value
+
+    return LANES_OF[x.dtype](x, index), codegen
+
+
+@intrinsic
+def store(typingctx, x, index, v):
+    """Write the 16 numbers ``v`` from x[index] on."""
+    if not is_pack(x, index) or not x.mutable or v is not LANES_OF[x.dtype]:
+        return None
+
+    def codegen(context, builder, sig, args):
+        place = address(context, builder, sig.args[0], args[0], sig.args[1], args[1])
+        builder.store(args[2], place, align=sig.args[0].dtype.bitwidth // 8)
+        return context.get_dummy_value()
+
+    return types.void(x, index, v), codegen
+
+
+@intrinsic
+def splat(typingctx, number):
+    """The same number in every lane; a float32 gives float32 lanes, a float64 float64 lanes."""
+    if number not in LANES_OF:
+        return None
+    return LANES_OF[number](number), lambda context, builder, sig, args: broadcast(builder, args[0])
+
+
+@intrinsic
+def where(typingctx, mask, u, v):
+    """u where the mask holds, else v."""
+    lanes = lanes_of(u, v)
+    if mask is not MASK or lanes is None:
+        return None
+
+    def codegen(context, builder, sig, args):
+        return builder.select(args[0], *spread(context, builder, lanes, args[1:], sig.args[1:]))
+
+    return lanes(mask, u, v), codegen
+
+
+@intrinsic
+def maximum(typingctx, u, v):
+    """The larger one, lane by lane; NaN stays NaN."""
+    lanes = lanes_of(u, v)
+    if lanes is None:
+        return None
+
+    def codegen(context, builder, sig, args):
+        a, b = spread(context, builder, lanes, args, sig.args)
+        keep = builder.or_(builder.fcmp_ordered(">", a, b), builder.fcmp_unordered("uno", a, a))
+        return builder.select(keep, a, b)
+
+    return lanes(u, v), codegen
+
+
+@intrinsic
+def rint(typingctx, v):
+    """The nearest whole number, ties to even."""
+    if not isinstance(v, LanesType):
+        return None
+
+    def codegen(context, builder, sig, args):
+        name = f"llvm.rint.v{WIDTH}f{v.dtype.bitwidth}"
+        function_type = ir.FunctionType(args[0].type, [args[0].type])
+        return builder.call(cgutils.get_or_insert_function(builder.module, function_type, name), args)
+
+    return v(v), codegen
+
+
+@intrinsic
+def power_of_two(typingctx, v):
+    """2 ** v for whole v in the normal range, by writing the exponent's bits (any bits come of NaN, but no trap)."""
+    if not isinstance(v, LanesType):
+        return None
+
+    def codegen(context, builder, sig, args):
+        integer, mantissa, bias, shifter = BITS[sig.return_type.dtype]
+        integers = ir.VectorType(integer, WIDTH)
+        # Adding 1.5 * 2**mantissa leaves the whole number in the low bits of the sum.
+        shifted = builder.bitcast(builder.fadd(args[0], constant(sig.return_type.dtype, shifter)), integers)
+        biased = builder.add(shifted, ir.Constant(integers, [bias] * WIDTH))
+        bits = builder.shl(biased, ir.Constant(integers, [mantissa] * WIDTH))
+        return builder.bitcast(bits, args[0].type)
+
+    return v(v), codegen
+
+
+@intrinsic
+def lane(typingctx, v, image):
+    """The number of one image."""
+    if not isinstance(v, LanesType) or not isinstance(image, types.Integer):
+        return None
+
+    def codegen(context, builder, sig, args):
+        return builder.extract_element(args[0], context.cast(builder, args[1], sig.args[1], types.intp))
+
+    return v.dtype(v, image), codegen
+
+
+@intrinsic
+def lane_sum(typingctx, v):
+    """The sum of the 16 numbers, neighbours at distance 8, 4, 2, 1."""
+    if not isinstance(v, LanesType):
+        return None
+    return v.dtype(v), lambda context, builder, sig, args: sum_of_lanes(builder, args[0])

@@ -1,0 +1,184 @@
+"""The words of words.py in plain NumPy, for NUMBA_DISABLE_JIT=1: coverage, debugging, teaching."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+
+
+class Lanes(np.ndarray):
+    """16 numbers that are a value, as a register's are: ``s += v`` leaves other names of the old ``s`` as they were."""
+
+    def __iadd__(self, other):
+        return self + other
+
+    def __isub__(self, other):
+        return self - other
+
+    def __imul__(self, other):
+        return self * other
+
+    def __itruediv__(self, other):
+        return self / other
+
+
+def load(x, index):
+    """The 16 numbers that start at x[index]; missing last indices are 0."""
+    return _place(x, index).copy().view(Lanes)
+
+
+def store(x, index, v):
+    """Write the 16 numbers ``v`` from x[index] on."""
+    _place(x, index)[:] = v
+
+
+def _place(x, index):
+    """A view of the 16 numbers. Raises IndexError where machine code would silently go elsewhere."""
+    if len(index) == x.ndim - 1 and x.shape[-1] != 16:
+        raise IndexError(f"lanes at {index}: the last axis of an array of shape {x.shape} is not 16 long")
+    *outer, first = tuple(index) + (0,) * (x.ndim - len(index))
+    place = x[tuple(outer)][first : first + 16]
+    if min(index) < 0 or place.shape != (16,):
+        raise IndexError(f"lanes at {index} are outside an array of shape {x.shape}")
+    return place
+
+
+def load_part(x, index, count):
+    """The first ``count`` numbers from x[index] on, zeros in the lanes beyond."""
+    v = np.zeros(16, x.dtype).view(Lanes)
+    place = _part(x, index, count)
+    v[: place.size] = place
+    return v
+
+
+def store_part(x, index, v, count):
+    """Write the first ``count`` of the 16 numbers ``v`` from x[index] on."""
+    place = _part(x, index, count)
+    place[:] = v[: place.size]
+
+
+def _part(x, index, count):
+    """A view of up to 16 numbers. Raises IndexError where machine code would silently go elsewhere."""
+    *outer, first = index
+    count = min(max(count, 0), 16)
+    place = x[tuple(outer)][first : first + count]
+    if count and (min(index) < 0 or place.shape != (count,)):
+        raise IndexError(f"{count} lanes at {index} are outside an array of shape {x.shape}")
+    return place
+
+
+def every_second(u, v):
+    """Of the 32 numbers of u and v those at 0, 2, 4, …"""
+    return np.concatenate([u, v])[::2].view(Lanes)
+
+
+def load_columns(x, index):
+    """Of x (O, F) at index (o, f) four vectors: the k-th holds x[o + l, f + k] in lane l."""
+    o, f = index
+    place = x[o : o + 16, f : f + 4]
+    if min(index) < 0 or place.shape != (16, 4):
+        raise IndexError(f"16 rows of 4 columns at {index} are outside an array of shape {x.shape}")
+    return tuple(column.copy().view(Lanes) for column in place.T)
+
+
+def splat(number):
+    """The same number in every lane."""
+    return np.full(16, number).view(Lanes)
+
+
+def where(mask, u, v):
+    """u where the mask holds, else v."""
+    return np.where(mask, u, v).view(Lanes)
+
+
+def maximum(u, v):
+    """The larger one, lane by lane; NaN stays NaN."""
+    return np.maximum(u, v)
+
+
+def rint(v):
+    """The nearest whole number, ties to even."""
+    return np.rint(v)
+
+
+def power_of_two(v):
+    """2 ** v for whole v."""
+    with np.errstate(invalid="ignore"):
+        return np.ldexp(np.ones_like(v), v.astype(np.int32))
+
+
+def lane(v, image):
+    """The number of one image."""
+    return v[image]
+
+
+def lane_sum(v):
+    """The sum of the 16 numbers, neighbours at distance 8, 4, 2, 1."""
+    for half in (8, 4, 2, 1):
+        v = v[:half] + v[half:]
+    return v[0]
+
+
+def load_each(x, index):
+    """The lanes at each place of an index with one tuple."""
+    return tuple(load(x, place) for place in _places(index))
+
+
+def fetch_each(x, index):
+    """Nothing: a cache is out of Python's reach."""
+
+
+def numbers(w, index):
+    """The number at each place of an index with one tuple."""
+    return tuple(w[place] for place in _places(index))
+
+
+def spaced(first, step, like):
+    """The tuple (first, first + step, first + 2 step, ...) of whole numbers, as long as ``like``."""
+    return tuple(first + n * step for n in range(len(like)))
+
+
+def repeated(number, like):
+    """A tuple of one number, as long as ``like``."""
+    return (number,) * len(like)
+
+
+def begin(starts, columns):
+    """A block of sums: a row for each number, which all of its sums begin with; a column for each of ``columns``."""
+    return tuple((splat(number),) * len(columns) for number in starts)
+
+
+def add_products(s, u, v):
+    """The block s with u[m] · v[n] added to the sum in row m, column n; u holds numbers or lanes, v lanes."""
+    return tuple(
+        tuple(one + value * factor for one, value in zip(row, v, strict=True)) for row, factor in zip(s, u, strict=True)
+    )
+
+
+def add_sums(s, t):
+    """The block s with each sum of t, a block as large, added to its own."""
+    return tuple(tuple(one + other for one, other in zip(*rows, strict=True)) for rows in zip(s, t, strict=True))
+
+
+def store_each(y, index, s):
+    """Write a block to the places of an index with two tuples, the first for its rows, the second for its columns."""
+    for place, one in zip(_places(index), (one for row in s for one in row), strict=True):
+        store(y, place, one)
+
+
+def store_parts(y, index, s, size):
+    """As ``store_each``, where y has rows of ``size`` numbers: of each sum the numbers before a row's end."""
+    for place, one in zip(_places(index), (one for row in s for one in row), strict=True):
+        store_part(y, place, one, size - place[1])
+
+
+def store_sums(dw, index, s):
+    """As ``store_each``, of each sum the one number that adding up its lanes gives."""
+    for place, one in zip(_places(index), (one for row in s for one in row), strict=True):
+        dw[place] = lane_sum(one)
+
+
+def _places(index):
+    """All places that an index with tuples names; its last tuple runs fastest."""
+    return product(*(element if isinstance(element, tuple) else (element,) for element in index))

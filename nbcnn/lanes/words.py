@@ -1,0 +1,134 @@
+"""The words that kernels are written in: ``lanes``, a vector that holds one number of each of 16 images.
+
+A pack is an array (..., 16), images innermost, so the 16 numbers at one pixel lie side by side and one vector
+instruction serves 16 images. With these words a kernel is the formula of the book:
+
+    s = splat(b[o])
+    ...
+        s += load(x, (c, i + a, j + k)) * w[o, c, a, k]
+    store(y, (o, i, j), s)
+
+``load(x, index)``       the 16 numbers that start at x[index]; missing last indices are 0, and where only the last
+                         one is missing, x must be a pack: its last axis 16 long
+``store(y, index, v)``   put them there
+``splat(number)``        the same number in every lane
+``+ - * /``, unary ``-`` lane by lane; a number beside lanes counts as its splat; a sum of a product is fused (FMA)
+``== != < <= > >=``      lane by lane, giving a mask; masks combine with ``&`` and ``|``
+``where(mask, u, v)``    u in the lanes where the mask holds, else v
+``maximum(u, v)``        the larger one; NaN stays NaN, so that a diverged run shows
+``exp(v)``, ``expm1(v)`` accurate to 2 units in the last place
+``sigmoid(v)``           1 / (1 + exp(-v)), in two thirds of the time
+``rint(v)``              the nearest whole number, ties to even
+``power_of_two(v)``      2 ** v for whole v in the exponent's normal range
+``lane(v, l)``           the number of image l
+``lane_sum(v)``          the sum of the 16 numbers, always in the same order: neighbours at distance 8, 4, 2, 1
+
+Many sums at once, a block of rows × columns in registers, are tuples. Where these words take an index, one element of
+it (two, for a block) may be a tuple, for as many places: with ``os = (o, o + 1)``, ``numbers(w, (os, c))`` are w[o, c]
+and w[o + 1, c].
+
+``spaced(n, step, like)``  the tuple (n, n + step, n + 2 step, ...), as long as the tuple ``like``
+``repeated(number, like)``  the tuple (number, number, ...), as long as ``like``
+``numbers(w, index)``    a tuple of numbers
+``load_each(x, index)``  a tuple of lanes
+``fetch_each(x, index)`` have the cache fetch them, and go on: when they are wanted they are there
+``begin(b, like)``       a block with a row for each number of b, which its sums begin with, as long as ``like``
+``add_products(s, u, v)``  the block s, u[m] v[n] added to the sum in row m, column n; u holds numbers or lanes, v lanes
+``add_sums(s, t)``       the block s with each sum of the block t added to its own
+``store_each(y, index, s)``  put a block where an index with a tuple of rows and one of columns says
+``store_sums(dw, index, s)``  the same with the ``lane_sum`` of each
+
+Where there is only one image, lanes hold 16 neighbours of it, and some words more are of use:
+
+``load_part(x, index, n)``      the first n numbers from x[index] on, zeros in the lanes beyond; all 16 for n >= 16
+``store_part(y, index, v, n)``  put the first n there
+``store_parts(y, index, s, n)``  of a block s the numbers that lie within rows of n; index: its rows and columns in y
+``load_columns(x, (o, f))``     of a matrix x four vectors: columns f to f + 3 of its rows o to o + 15
+``every_second(u, v)``          of the 32 numbers of u and v those at 0, 2, 4, …
+
+Under ``NUMBA_DISABLE_JIT=1`` a lane vector is a NumPy array of 16 and the same kernels run as plain Python.
+"""
+
+from __future__ import annotations
+
+from numba import config
+
+LANES = 16
+"""Images in a pack: what one 512-bit register holds of float32. Narrower machines use several registers."""
+
+if config.DISABLE_JIT:
+    from nbcnn.lanes.plain import (
+        add_products,
+        add_sums,
+        begin,
+        every_second,
+        fetch_each,
+        lane,
+        lane_sum,
+        load,
+        load_columns,
+        load_each,
+        load_part,
+        maximum,
+        numbers,
+        power_of_two,
+        repeated,
+        rint,
+        spaced,
+        splat,
+        store,
+        store_each,
+        store_part,
+        store_parts,
+        store_sums,
+        where,
+    )
+else:
+    from nbcnn.lanes.block_intrinsics import (
+        add_products,
+        add_sums,
+        begin,
+        fetch_each,
+        load_each,
+        numbers,
+        repeated,
+        spaced,
+        store_each,
+        store_parts,
+        store_sums,
+    )
+    from nbcnn.lanes.intrinsics import lane, lane_sum, load, maximum, power_of_two, rint, splat, store, where
+    from nbcnn.lanes.partial_intrinsics import every_second, load_columns, load_part, store_part
+
+from nbcnn.lanes.math import exp, expm1, sigmoid
+
+__all__ = [
+    "LANES",
+    "add_products",
+    "add_sums",
+    "begin",
+    "every_second",
+    "exp",
+    "expm1",
+    "fetch_each",
+    "lane",
+    "lane_sum",
+    "load",
+    "load_columns",
+    "load_each",
+    "load_part",
+    "maximum",
+    "numbers",
+    "power_of_two",
+    "repeated",
+    "rint",
+    "sigmoid",
+    "spaced",
+    "splat",
+    "store",
+    "store_each",
+    "store_part",
+    "store_parts",
+    "store_sums",
+    "where",
+]

@@ -1,0 +1,26 @@
+"""One step of SGD over the flat parameter buffer. A plain loop: one array in, one out, which LLVM vectorises."""
+
+from __future__ import annotations
+
+from nbcnn.compiler.jit import kernel
+
+
+@kernel
+def sgd_step(p, g, velocity, numbers, nesterov):
+    """p, g (size,), velocity (size,), or (0,) without momentum. Updates p and velocity.
+
+    numbers: lr, momentum, weight_decay.
+    """
+    lr, momentum, weight_decay = numbers
+    if velocity.size == 0:
+        for i in range(p.size):
+            p[i] -= lr * (g[i] + weight_decay * p[i])  # equation (17)
+    elif nesterov:
+        for i in range(p.size):
+            d = g[i] + weight_decay * p[i]
+            velocity[i] = momentum * velocity[i] + d
+            p[i] -= lr * (d + momentum * velocity[i])
+    else:
+        for i in range(p.size):
+            velocity[i] = momentum * velocity[i] + (g[i] + weight_decay * p[i])  # equation (18)
+            p[i] -= lr * velocity[i]

@@ -1,0 +1,1 @@
+"""Run folders and checkpoints: the files of a training."""

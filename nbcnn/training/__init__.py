@@ -1,0 +1,1 @@
+"""Training, evaluation and prediction, and all that belongs to a run."""

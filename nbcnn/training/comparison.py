@@ -1,0 +1,259 @@
+"""Same seed, other kernel: several trainings in lockstep, each on backends of its own, and where their weights part.
+
+All variants begin with the same parameters and meet the same images in the same order. They take turns step by step,
+so the weights can be held against each other after each, and a slow moment of the machine meets all alike.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nbcnn.autotune.auto import Listener, told
+from nbcnn.compiler.compile_log import LEDGER, announced
+from nbcnn.config import Config, Overrides
+from nbcnn.data import Dataset, batches, epoch_order, load_dataset
+from nbcnn.engine.network import Network, views
+from nbcnn.errors import CheckpointError, ConfigError, TrainingError
+from nbcnn.plugins import blamed
+from nbcnn.report.bit_divergence import Comparison, Divergence, Variant, largest_difference, part
+from nbcnn.report.comparison import draw_comparison
+from nbcnn.report.figure import attempted
+from nbcnn.runs.folder_lock import HeldFolder
+from nbcnn.runs.run_folder import Run
+from nbcnn.training.loading import config_of, with_options
+from nbcnn.training.pictures import draw_run
+from nbcnn.training.trainer import Trainer, fit, ready
+from nbcnn.util.files import claim_folder, write_atomic
+
+
+class Reporter(Listener):
+    """Who is told how a comparison goes. This one says nothing; the command line's draws it."""
+
+    def start(self, comparison: Comparison, network: Network, data: Dataset) -> None:
+        """Training begins; ``network`` is the reference's."""
+
+    def compiling(self, kernel: str, left: int) -> None:
+        """A kernel is about to be compiled, one of ``left`` that are known to have to be; 0: the last one is done."""
+
+    def compiled(self, kernels: int, seconds: float) -> None:
+        """All are, and some had to be."""
+
+    def step(self, comparison: Comparison, epoch: int) -> None:
+        """All variants have made a step."""
+
+    def epoch_done(self, comparison: Comparison, epoch: int) -> None:
+        """An epoch is done: the last of each variant's records, unless it has diverged."""
+
+    def drawing(self) -> None:
+        """All steps are done, and the pictures are about to be drawn."""
+
+
+@blamed()
+def compare(
+    source: str | Path | Mapping[str, Any] | Config,
+    backends: Sequence[str],
+    overrides: Overrides | None = None,
+    *,
+    steps: int | None = None,
+    out: str | Path | None = None,
+    reporter: Reporter | None = None,
+    **options: Any,
+) -> Comparison:
+    """Train ``source`` once for each of ``backends`` ("conv2d=fft", or several ops: "conv2d=fft,linear=naive").
+
+    Source, overrides and options are as in ``train``. The first variant is the reference. ``steps`` ends each training
+    early. The folder is ``out``, or the next free ``compare/NAME-K``; a run folder for each variant is in it, and
+    compare.json and compare.png. A variant that diverges is left behind, and the others go on. Raises ConfigError (also
+    for fewer than two variants), ShapeError, KernelError, DataError, CheckpointError. KeyboardInterrupt leaves the
+    epochs that are done, the numbers and the picture of the steps so far.
+    """
+    wanted, reporter = with_options(overrides, options), reporter or Reporter()
+    if steps is not None and (not isinstance(steps, int) or steps < 1):
+        raise ConfigError(f"steps must be a whole number of at least 1, or None for all, got {steps!r}")
+    choices = _choices(backends)
+    configs = [config_of(source, replace(wanted, backends=(*wanted.backends, *choice))) for choice in choices]
+    networks = [Network(config) for config in configs]
+    data = load_dataset(configs[0].data)
+    trainers: list[Trainer] = []
+    before = len(LEDGER)
+    try:
+        for network in networks:
+            fit(network, data)
+            with announced(reporter.compiling), told(reporter):
+                trainers.append(Trainer(network, data))
+        comparison = _set_up(choices, trainers, out, steps)
+        held = HeldFolder(comparison.folder, CheckpointError)
+        reporter.start(comparison, networks[0], data)
+        ready(trainers, reporter.compiling, reporter.compiled, before)
+        try:
+            _train(comparison, trainers, reporter)
+        except KeyboardInterrupt:
+            comparison.interrupted = True
+            for variant in comparison.variants:  # a step that not all have made is none
+                del variant.losses[comparison.steps :], variant.seconds[comparison.steps :]
+            held.check()
+            _write(comparison)
+            raise
+        reporter.drawing()
+        held.check()
+        _write(comparison)
+        for variant, trainer in zip(comparison.variants, trainers, strict=True):
+            if variant.records:
+                draw_run(trainer.run, trainer.engine, data)
+    finally:
+        for trainer in trainers:
+            trainer.close()
+    return comparison
+
+
+def _choices(backends: Sequence[str]) -> list[tuple[str, ...]]:
+    """Each variant's ``op=name``s; raises ConfigError for what is no list of at least two different variants."""
+    if isinstance(backends, str) or not all(isinstance(text, str) for text in backends):
+        raise ConfigError(f"backends must be a list such as ['conv2d=direct', 'conv2d=fft'], got {backends!r}")
+    choices = [tuple(re.sub(r"\s*=\s*", "=", part.strip()) for part in text.split(",")) for text in backends]
+    for choice, text in zip(choices, backends, strict=True):
+        alone = [part for part in choice if part and "=" not in part]
+        if "=" in choice[0] and alone:
+            op = choice[0].partition("=")[0]
+            raise ConfigError(
+                f"--backend {text}: a comma joins ops of one variant, each as OP=NAME; give each variant a "
+                f"--backend of its own: --backend {choice[0]} --backend {op}={alone[0]}"
+            )
+    if len(backends) < 2:
+        found = f"there is one: {backends[0]}" if backends else "there is none"
+        raise ConfigError(
+            f"a comparison needs at least two variants, and {found}; "
+            "give one --backend for each, for instance --backend conv2d=direct --backend conv2d=fft"
+        )
+    for choice, text in zip(choices, backends, strict=True):
+        ops = [part.partition("=")[0].strip() for part in choice]
+        for op in ops:
+            if ops.count(op) > 1:
+                raise ConfigError(
+                    f"--backend {text}: {op} stands there twice; what the commas part is one variant, so give each "
+                    "variant a --backend of its own"
+                )
+    for index, choice in enumerate(choices):
+        if set(choice) in map(set, choices[:index]):
+            raise ConfigError(
+                f"--backend {backends[index]} is given twice; training it again gives the same bits, so every variant "
+                "must be another"
+            )
+    return choices
+
+
+def _set_up(
+    choices: list[tuple[str, ...]], trainers: list[Trainer], out: str | Path | None, steps: int | None
+) -> Comparison:
+    """The folders, and a comparison of no steps yet."""
+    first = trainers[0]
+    settings, data, count = first.settings, first.data, len(first.data.train.images)
+    folder = claim_folder(out, "compare", first.network.config.name, CheckpointError)
+    variants = []
+    for choice, trainer in zip(choices, trainers, strict=True):
+        name = ",".join(choice)
+        # Backends' names are files' names and may hold what a shell, or a path, takes for something else.
+        trainer.keep_in(Run.create(folder / re.sub(r"[^\w.=,+-]+", "-", name), name))
+        used = {layer.path: layer.backend or "" for layer in trainer.network.layers() if layer.op}
+        variants.append(Variant(name, trainer.run.folder, used))
+    return Comparison(
+        folder=folder,
+        model=first.network.config.name,
+        variants=variants,
+        seed=settings.seed,
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        threads=first.engine.crew.size,
+        parameters=first.network.parameters.size,
+        data=data.name,
+        train_images=count,
+        test_images=len(data.test.images),
+        epoch_steps=-(-count // settings.batch_size),
+        steps_asked=steps,
+    )
+
+
+def _train(comparison: Comparison, trainers: list[Trainer], reporter: Reporter) -> None:
+    """All epochs, or as many steps as were asked for; ends early where every variant has diverged."""
+    settings, count = trainers[0].settings, comparison.train_images
+    pairs = list(zip(comparison.variants, trainers, strict=True))
+    for epoch in range(1, settings.epochs + 1):
+        before = comparison.steps
+        for order in batches(epoch_order(count, settings.seed, epoch, settings.shuffle), settings.batch_size):
+            # Who comes first finds the images less near in the caches, so everybody has to at times.
+            first = comparison.steps % len(pairs)
+            for variant, trainer in pairs[first:] + pairs[:first]:
+                _step(variant, trainer, order)
+            comparison.batches.append(order.size)
+            _hold_against(comparison, trainers)
+            reporter.step(comparison, epoch)
+            if comparison.steps == comparison.steps_asked or all(v.diverged for v in comparison.variants):
+                break
+        for variant, trainer in pairs:
+            _end(variant, trainer, before)
+        _count_guesses(comparison, trainers)
+        reporter.epoch_done(comparison, epoch)
+        if comparison.steps == comparison.steps_asked or all(v.diverged for v in comparison.variants):
+            return
+
+
+def _step(variant: Variant, trainer: Trainer, order: np.ndarray) -> None:
+    if variant.diverged:
+        return
+    started = time.perf_counter()
+    try:
+        loss = trainer.step(order).loss
+    except TrainingError as error:
+        variant.diverged = Divergence(trainer.steps, str(error))
+        return
+    variant.seconds.append(time.perf_counter() - started)
+    variant.losses.append(loss)
+
+
+def _hold_against(comparison: Comparison, trainers: list[Trainer]) -> None:
+    """Each variant's weights beside the reference's, after a step."""
+    if comparison.reference.diverged:
+        return
+    reference = trainers[0]
+    for variant, trainer in zip(comparison.variants, trainers, strict=True):
+        if variant.diverged:
+            continue
+        if variant.parted is None and trainer is not reference:
+            gradients = (views(t.engine.gradient, t.network.shapes) for t in (trainer, reference))
+            variant.parted = part(comparison.steps, trainer.network.tensors, reference.network.tensors, *gradients)
+        difference = largest_difference(trainer.network.parameters, reference.network.parameters)
+        variant.differences.append(difference if variant.parted else 0.0)
+
+
+def _end(variant: Variant, trainer: Trainer, before: int) -> None:
+    """Evaluate and save after an epoch, or after as much of it as was asked for."""
+    if variant.diverged:
+        return
+    try:
+        variant.records.append(trainer.end(sum(variant.seconds[before:])))
+    except TrainingError as error:
+        variant.diverged = Divergence(trainer.steps, str(error))
+
+
+def _count_guesses(comparison: Comparison, trainers: list[Trainer]) -> None:
+    theirs = trainers[0].tested
+    for variant, trainer in zip(comparison.variants, trainers, strict=True):
+        ours, variant.other_guesses = trainer.tested, None
+        if ours and theirs and not (variant.diverged or comparison.reference.diverged):
+            variant.other_guesses = int(np.count_nonzero(ours.guesses != theirs.guesses))
+
+
+def _write(comparison: Comparison) -> None:
+    text = json.dumps(comparison.to_mapping(), allow_nan=False) + "\n"
+    write_atomic(comparison.json, text.encode(), CheckpointError)
+    if any(variant.losses for variant in comparison.variants):
+        with attempted(comparison.picture):
+            draw_comparison(comparison, comparison.picture)

@@ -1,0 +1,184 @@
+"""Training: epochs of batches, an evaluation after each, checkpoints, metrics and pictures in a run folder."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from nbcnn.autotune.auto import Listener, told
+from nbcnn.compiler.compile_log import LEDGER, announced
+from nbcnn.config import CheckpointEvery, Config, DataConfig, Overrides
+from nbcnn.data import Dataset, load_dataset
+from nbcnn.data.user_arrays import own_dataset, write_folder
+from nbcnn.engine.network import Network
+from nbcnn.plugins import blamed
+from nbcnn.runs.run_folder import Run
+from nbcnn.training.loading import config_of, with_options
+from nbcnn.training.pictures import draw_run
+from nbcnn.training.signals import Stopping
+from nbcnn.training.state import Position
+from nbcnn.training.trainer import Trainer, fit, ready
+from nbcnn.util.blas import first_use
+
+
+class Reporter(Listener):
+    """Who is told how training goes. This one says nothing; the command line's draws it."""
+
+    def goes_on(self, position: Position) -> None:
+        """What begins is not a new training, but one that goes on from a position."""
+
+    def start(self, run: Run, network: Network, data: Dataset, threads: int) -> None:
+        """Training begins."""
+
+    def compiling(self, kernel: str, left: int) -> None:
+        """A kernel is about to be compiled, one of ``left`` that are known to have to be; 0: the last one is done."""
+
+    def compiled(self, kernels: int, seconds: float) -> None:
+        """All are, and some had to be."""
+
+    def epoch(self, epoch: int, epochs: int, images: int) -> None:
+        """An epoch begins, or goes on."""
+
+    def step(self, images: int, loss: float, accuracy: float) -> None:
+        """A batch is done; ``loss`` and ``accuracy`` are its own."""
+
+    def epoch_done(self, record: Mapping[str, Any]) -> None:
+        """An epoch is done; the record is that of the metrics files."""
+
+    def drawing(self) -> None:
+        """All epochs are done, and the pictures are about to be drawn."""
+
+    def saved(self, position: Position) -> None:
+        """From this position training could be resumed, whatever happens now."""
+
+
+@blamed()
+def train(
+    source: str | Path | Mapping[str, Any] | Config | Network,
+    overrides: Overrides | None = None,
+    *,
+    data: Any = None,
+    out: str | Path | None = None,
+    reporter: Reporter | None = None,
+    **options: Any,
+) -> Run:
+    """Train what ``source`` describes (a model's name, a YAML path, a mapping, a Config) and return its run folder.
+
+    A Network is trained from the parameters that it has, and holds those of the last step afterwards. ``data`` is the
+    name of a data set, a folder, or arrays, ``(images, labels)`` or ``((images, labels), (test_images, test_labels))``:
+    see ``own_dataset``. Arrays are written into the run folder, as ``data``, so that the run can be evaluated and
+    resumed. ``overrides``, or the names of its fields (``epochs=3``), change the config. The folder is ``out``, or the
+    next free ``runs/NAME-K``.
+
+    Raises ConfigError, ShapeError, KernelError, DataError, CheckpointError (the folder exists or can't be written),
+    TrainingError (the loss is no longer a number) and PluginError (a plugin's own code failed); of the two last what
+    was saved before stays. Ctrl-C or SIGTERM raises StoppedError, a KeyboardInterrupt, once the step is done and saved:
+    resume.py goes on from there.
+    """
+    arrays = None
+    if isinstance(data, (str, os.PathLike)):
+        options["data"] = os.fspath(data)
+    elif data is not None:
+        arrays = own_dataset(data)
+    given = source if isinstance(source, Network) else None
+    config = config_of(given.config if given else source, with_options(overrides, options))  # type: ignore[arg-type]
+
+    def begin(trainer: Trainer) -> Run:
+        run = Run.create(out, config.name)
+        if arrays is not None:
+            folder = run.folder.resolve() / "data"
+            write_folder(folder, arrays)
+            trainer.network.config = with_folder(trainer.network.config, folder)
+        trainer.keep_in(run)
+        return run
+
+    images = arrays or load_dataset(config.data)
+    network = Network(config)
+    if given is not None:
+        network.load_state_dict(given.state_dict(), "the network that was given")
+    try:
+        return run_training(network, images, begin, reporter or Reporter())
+    finally:
+        if given is not None:
+            given.load_state_dict(network.state_dict())
+            given.classes, given.reading = network.classes, network.reading
+
+
+def with_folder(config: Config, folder: Path) -> Config:
+    """The config with the data of a folder; how pixels are scaled stays."""
+    data = DataConfig(folder=str(folder), mean=config.data.mean, std=config.data.std)
+    return config.model_copy(update={"data": data})
+
+
+def run_training(network: Network, data: Dataset, begin: Callable[[Trainer], Run], reporter: Reporter) -> Run:
+    """What is common to a new training and one that goes on; ``begin`` gives the trainer its run and its position."""
+    fit(network, data)
+    first_use()
+    before = len(LEDGER)
+    with Stopping() as stopping, announced(stopping.check), told(_Checks(stopping)):
+        with announced(reporter.compiling), told(reporter):
+            trainer = Trainer(network, data)
+        try:
+            run = begin(trainer)
+            reporter.start(run, network, data, trainer.engine.crew.size)
+            reporter.saved(replace(trainer.position))
+            ready([trainer], reporter.compiling, reporter.compiled, before)
+            stopping.check()
+            _epochs(trainer, reporter, stopping)
+            reporter.drawing()
+            draw_run(run, trainer.engine, data)
+            stopping.check()
+        finally:
+            trainer.close()
+    return run
+
+
+class _Checks(Listener):
+    """Looks between two choices of backends whether somebody wants to stop; announced(check) does between kernels."""
+
+    def __init__(self, stopping: Stopping) -> None:
+        self._stopping = stopping
+
+    def choosing(self, problem: str) -> None:
+        """Candidates are about to be timed, which takes a while."""
+        self._stopping.check()
+
+
+def _epochs(trainer: Trainer, reporter: Reporter, stopping: Stopping) -> None:
+    """All that are left. Whatever ends it, what was saved last is whole."""
+    settings, count = trainer.settings, len(trainer.data.train.images)
+    saving = Saving(settings.checkpoint_every)
+    while trainer.epoch <= settings.epochs:
+        reporter.epoch(trainer.epoch, settings.epochs, count)
+        started = time.perf_counter() - trainer.position.seconds
+        for order in trainer.batches():
+            reporter.step(*trainer.step(order))
+            if saving.due(trainer.position.step) or stopping.wanted:
+                trainer.position.seconds = time.perf_counter() - started
+                trainer.save()
+                reporter.saved(replace(trainer.position))
+                stopping.check()
+        reporter.epoch_done(trainer.end(time.perf_counter() - started))
+        reporter.saved(replace(trainer.position))
+        stopping.check()
+
+
+class Saving:
+    """When the state is due to be saved between the ends of epochs, as ``checkpoint_every`` says."""
+
+    def __init__(self, every: CheckpointEvery | None) -> None:
+        self._every, self._last = every, time.monotonic()
+
+    def due(self, step: int) -> bool:
+        """Whether it is, after this step."""
+        if self._every is None:
+            return False
+        by_steps = self._every.steps is not None and step % self._every.steps == 0
+        by_time = self._every.seconds is not None and time.monotonic() - self._last >= self._every.seconds
+        if by_steps or by_time:
+            self._last = time.monotonic()
+        return by_steps or by_time

@@ -1,0 +1,92 @@
+"""A network that can be called: what ``nbcnn.load`` returns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nbcnn.autotune.auto import resolve_auto
+from nbcnn.config import Config
+from nbcnn.engine.engine import Engine
+from nbcnn.engine.network import Network
+from nbcnn.errors import ShapeError
+from nbcnn.util.locks import module_lock
+from nbcnn.util.memory import no_memory_error
+
+_making = module_lock()
+
+
+class Model(Network):
+    """A network with the engine that runs it: calling it on (N, C, H, W) gives the last layer's output.
+
+    The engine is made at the first call; layers with ``backend: auto`` get their backends before that.
+    """
+
+    def __init__(self, config: Config, dtype: str = "float32") -> None:
+        super().__init__(config, dtype)
+        self._engine: Engine | None = None
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """Outputs (N, …) of float32 images x (N, C, H, W), scaled as in training (pixel / 255, less mean, by std).
+
+        A float64 x is rounded to float32. Raises ShapeError for another shape, also where the channels come last, and
+        for numbers that float32 can't hold.
+        """
+        self.check_input(x)
+        with no_memory_error(f"{len(x):,} images at once", "give fewer at a time"):
+            with np.errstate(over="ignore"):
+                images = np.ascontiguousarray(x, self.dtype)
+            if x.dtype.itemsize > images.itemsize and not np.array_equal(np.isinf(images), np.isinf(x)):
+                raise ShapeError(f"x holds numbers that {self.dtype} can't, beyond 3.4e38; scale pixels as in training")
+            return self.scores(images)
+
+    def scores(self, images: np.ndarray) -> np.ndarray:
+        """As calling the model, for images (N, C, H, W) of any kind: bytes are scaled as in training.
+
+        Threads may call at once: they take turns.
+        """
+        engine = self._engine or self._make_engine()
+        with no_memory_error(f"{len(images):,} images at once", "give fewer at a time"):
+            images = np.ascontiguousarray(images)
+            # Numba would compile anew for an array that can't be written to, as pictures that were read can't.
+            return engine.predict(images if images.flags.writeable else images.copy())
+
+    def _make_engine(self) -> Engine:
+        with _making:
+            if self._engine is None:
+                resolve_auto(self, training=False, threads=self.config.train.threads)
+                self._engine = Engine(self, training=False, threads=self.config.train.threads)
+            return self._engine
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copy and pickle: threads can't go along."""
+        return {name: value for name, value in super().__getstate__().items() if name != "_engine"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._engine = None
+
+    def check_input(self, x: np.ndarray) -> None:
+        """Raise ShapeError with the likely cause unless x is a float array (N, *in_shape)."""
+        if isinstance(x, np.ma.MaskedArray):
+            raise ShapeError("x is a masked array; fill its gaps first: x.filled(0)")
+        if isinstance(x, np.ndarray) and x.shape[1:] == self.root.in_shape and x.dtype.kind == "f":
+            return
+        c, h, w = self.in_shape
+        wanted = f"expected float32 images of shape (N, {c}, {h}, {w})"
+        if not isinstance(x, np.ndarray):
+            raise ShapeError(f"{wanted}, got {type(x).__name__}; pass a NumPy array")
+        if x.shape[1:] != self.in_shape:
+            hint = f"every image must have {c} channel(s), {h} rows and {w} columns"
+            if x.shape == self.in_shape:
+                hint = "this is one image without the batch axis: pass x[None]"
+            elif x.ndim == 4 and x.shape[1:] == (h, w, c):
+                hint = (
+                    "this is probably (N, H, W, C), channels last: pass np.ascontiguousarray(x.transpose(0, 3, 1, 2))"
+                )
+            elif c == 1 and x.shape[1:] == (h, w):
+                hint = "the channel axis is missing: pass x[:, None]"
+            raise ShapeError(f"{wanted}, got shape {x.shape}; {hint}")
+        if x.dtype.kind != "f":
+            raise ShapeError(f"{wanted}, got {x.dtype} numbers; scale bytes as in training: x.astype('float32') / 255")

@@ -1,0 +1,92 @@
+"""Compiling ahead: every kernel that training, evaluation and prediction of a network need, in this thread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from nbcnn.autotune.auto import resolve_auto
+from nbcnn.compiler.compile_log import LEDGER, looking_ahead, since, total
+from nbcnn.config import Overrides
+from nbcnn.engine.engine import Engine
+from nbcnn.kernels.contract import LANES
+from nbcnn.optim import OPTIMIZERS
+from nbcnn.optim.base import Optimizer
+from nbcnn.training.diagnose.magnitude_kernel import magnitude_bits
+from nbcnn.training.loading import load
+
+_NOTHING = np.zeros(0, np.float32)
+
+
+class Warmed(NamedTuple):
+    """What a network's kernels took: how many were compiled, and in how many seconds; how many came from the cache.
+
+    Neither counts kernels that only others call, which are a part of these; nor those that this process had already.
+    """
+
+    name: str
+    compiled: int
+    seconds: float
+    loaded: int
+    loading: float
+
+
+def warm(
+    engines: Sequence[Engine],
+    optimizers: Sequence[Optimizer],
+    images: np.ndarray,
+    labels: np.ndarray,
+    augment: bool = False,
+) -> None:
+    """Compile or load all that training, evaluation and prediction on such images take; no parameter is changed.
+
+    The optimizers are of size 0, and make a step. ``augment``: whether training moves its images.
+
+    What has to be compiled is counted before the first is (compiler/compile_log.py), except what a backend calls from
+    Python.
+    """
+    trainable = [engine for engine in engines if len(engine.network.out_shape) == 1]
+    moves = np.zeros((LANES, 3), np.int64) if augment else None
+    for engine in engines:
+        engine.expect(images, labels if engine in trainable else None, moves)
+    for optimizer in optimizers:
+        with looking_ahead():
+            optimizer.step(_NOTHING, _NOTHING)
+    with looking_ahead():
+        magnitude_bits(_NOTHING)
+    for engine in trainable:
+        engine.warm(images, labels, moves)
+    for engine in engines:
+        engine.predict(images[:LANES])
+    for optimizer in optimizers:
+        optimizer.step(_NOTHING, _NOTHING)
+    magnitude_bits(_NOTHING)
+
+
+def warm_up(source: str | Path, overrides: Overrides | None = None) -> Warmed:
+    """Do it for a model's name, a YAML path or a run folder, without its data; raises what ``load`` raises."""
+    before = len(LEDGER)
+    network = load(source, overrides=overrides)
+    settings = network.config.train
+    choice = settings.optimizer
+    optimizer = OPTIMIZERS.get(choice.name)(choice.config, 0)
+    resolve_auto(network, training=True, threads=settings.threads)
+    engine = Engine(network, training=True, threads=settings.threads)
+    try:
+        shape = (LANES, *network.in_shape)
+        floats = np.zeros(shape, network.dtype)  # what a person may call the network with; training has bytes
+        images = np.zeros(shape, np.uint8)
+        engine.expect(floats, None)
+        for one in (floats[:1], images[:1]):  # on their own way: engine/single_image.py
+            with looking_ahead():
+                engine.predict(one)
+        warm([engine], [optimizer], images, np.zeros(LANES, np.int64), bool(settings.augment))
+        for few in (floats, floats[:1], images[:1]):
+            engine.predict(few)
+    finally:
+        engine.close()
+    fresh = since(before)
+    return Warmed(network.config.name, *total(fresh, "compiled"), *total(fresh, "loaded"))

@@ -1,0 +1,39 @@
+"""A wrong backend: convolution as in mathematics, with the kernel turned around, where cross-correlation is meant."""
+
+from __future__ import annotations
+
+from nbcnn.compiler.jit import kernel
+from nbcnn.kernels.contract import Conv2dProblem, Fixed, WeightedKernels
+from nbcnn.kernels.conv2d.naive import Naive
+from nbcnn.kernels.registry import register
+from nbcnn.lanes import load, splat, store
+
+
+@kernel
+def forward(x, w, b, y, work, numbers):
+    """x (C, H, W), w (O, C/G, KH, KW), b (O,) -> y (O, OH, OW)"""
+    stride, padding, dilation, groups = numbers
+    H, W = x.shape[1:3]
+    O, CG, KH, KW = w.shape
+    for o in range(O):
+        for i in range(y.shape[1]):
+            for j in range(y.shape[2]):
+                s = splat(b[o])
+                for c in range(CG):
+                    for a in range(KH):
+                        for k in range(KW):
+                            r = i * stride[0] + a * dilation[0] - padding[0]
+                            q = j * stride[1] + k * dilation[1] - padding[1]
+                            if 0 <= r < H and 0 <= q < W:
+                                pixel = load(x, (o // (O // groups) * CG + c, r, q))
+                                s += pixel * w[o, c, KH - 1 - a, KW - 1 - k]
+                store(y, (o, i, j), s)
+
+
+@register("conv2d")
+class Flipped(Naive):
+    """the kernel turned around"""
+
+    def build(self, problem: Conv2dProblem) -> WeightedKernels:
+        numbers = (problem.stride, problem.padding[::2], problem.dilation, problem.groups)
+        return super().build(problem)._replace(forward=Fixed(forward, numbers))

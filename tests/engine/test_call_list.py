@@ -1,0 +1,194 @@
+"""Tapes: the same as making the calls one by one, Python callables in their place, errors as Python has them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nbcnn.compiler.jit import kernel
+from nbcnn.config import load_config
+from nbcnn.engine import call_list
+from nbcnn.engine.call_list import Tape
+from nbcnn.engine.engine import Engine
+from nbcnn.engine.worker import Batch, Task, Worker
+from nbcnn.kernels.contract import Fixed
+from nbcnn.training.model import Model
+
+
+@kernel
+def scale(x, y, factors):
+    """y = x times a whole number, plus another."""
+    factor, summand = factors
+    for i in range(x.size):
+        y[i] = x[i] * factor + summand
+
+
+def double(a, b):
+    b[:] = 2 * a
+
+
+@pytest.mark.parametrize("function", [Fixed(scale, (3, 1)), double], ids=["compiled", "Python"])
+def test_a_call_can_be_replaced_by_its_like(function):
+    x, y, z = np.arange(4.0), np.zeros(4), np.zeros(4)
+    played = Tape([(double, (x, y)), (function, (x, z))])
+    for other in (np.arange(4.0) + 5, np.arange(6.0)[:4], np.arange(4, dtype=np.float32), np.arange(8.0)[::2]):
+        into = np.zeros_like(z)
+        played.replace(1, (function, (other, into)))
+        played()
+        assert np.array_equal(into, 2 * other if function is double else 3 * other + 1)
+    played.replace(1, (copy, (x, z)) if isinstance(function, Fixed) else (function, (y, z)))
+    played()
+    assert np.array_equal(z, x if isinstance(function, Fixed) else 2 * y)
+    for shorter in (np.arange(3.0), np.arange(2.0)):
+        if isinstance(function, Fixed):
+            into = np.zeros(4)
+            played.replace(1, (copy, (shorter, into)))
+            played()
+            assert np.array_equal(into, [*shorter, *[0] * (4 - shorter.size)])
+
+
+@kernel
+def copy_rows(x, y):
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            y[i, j] = x[i, j]
+
+
+def laid_out() -> dict[str, np.ndarray]:
+    """The numbers 0 to 11 as (3, 4) arrays that differ in one thing each; reading one as another gives others."""
+    rows = np.arange(12.0).reshape(3, 4)
+    wide, odd, locked = np.full((3, 8), -1.0), np.zeros(97, np.uint8), rows.copy()
+    wide[:, ::2] = rows
+    unaligned = odd[1:].view(np.float64).reshape(3, 4)
+    unaligned[...] = rows
+    locked.flags.writeable = False
+    backwards = np.ascontiguousarray(rows[::-1])[::-1]
+    return {
+        "as usual": rows,
+        "elsewhere": rows.copy(),
+        "column by column": np.asfortranarray(rows),
+        "with gaps": wide[:, ::2],
+        "backwards": backwards,
+        "not aligned": unaligned,
+        "locked": locked,
+        "float32": rows.astype(np.float32),
+        "int64": rows.astype(np.int64),
+    }
+
+
+@pytest.mark.parametrize("before", laid_out())
+def test_an_array_of_another_layout_or_type_is_not_read_as_the_one_before(before):
+    arrays = laid_out()
+    for name, array in arrays.items():
+        y = np.zeros((3, 4))
+        played = Tape([(copy_rows, (arrays[before], y))])
+        played()
+        assert np.array_equal(y, np.arange(12.0).reshape(3, 4))
+        y[:] = 0
+        played.replace(0, (copy_rows, (array, y)))
+        played()
+        assert np.array_equal(y, np.arange(12.0).reshape(3, 4)), name
+
+
+def test_a_replaced_array_may_be_of_another_size():
+    for before, after in ((12, 20), (20, 12)):
+        x, y = np.arange(before * 1.0).reshape(-1, 4), np.zeros((before // 4, 4))
+        played = Tape([(copy_rows, (x, y))])
+        played()
+        x, y = np.arange(after * 1.0).reshape(-1, 4)[::-1], np.full((5, 4), -1.0)
+        played.replace(0, (copy_rows, (np.ascontiguousarray(x), y)))
+        played()
+        assert np.array_equal(y, [*x, *[[-1.0] * 4] * (5 - len(x))])
+
+
+@kernel
+def copy(x, y):
+    for i in range(x.size):
+        y[i] = x[i]
+
+
+@kernel
+def refuse_negative(x):
+    if x[0] < 0:
+        raise ValueError("negative")
+
+
+def test_calls_are_made_in_order_with_python_ones_between():
+    x, y, z = np.arange(4.0), np.zeros(4), np.zeros(4)
+    played = Tape([(Fixed(scale, (3, 1)), (x, y)), (double, (y, z)), (Fixed(scale, (1, 5)), (z, y))])
+    for _ in range(2):
+        played()
+        assert np.array_equal(z, 2 * (3 * x + 1))
+        assert np.array_equal(y, z + 5)
+    x[:] = 1
+    played()
+    assert np.array_equal(y, np.full(4, 13.0))
+
+
+def test_an_error_in_a_kernel_is_pythons_error():
+    x = np.ones(1)
+    played = Tape([(refuse_negative, (x,))])
+    played()
+    x[:] = -1
+    with pytest.raises(ValueError, match="negative"):
+        played()
+
+
+@pytest.mark.parametrize("backend", ["direct", "naive", "im2col", "fft"])
+def test_a_training_step_from_tape_gives_the_bits_of_the_calls(backend):
+    layers = [
+        {"conv2d": {"out_channels": 3, "kernel_size": 3, "padding": 1, "backend": backend}},
+        "tanh",
+        {"avg_pool2d": {"kernel_size": 2, "padding": 1, "count_include_pad": False}},
+        "relu",
+        {"max_pool2d": {"kernel_size": 2}},
+        "sigmoid",
+        "flatten",
+        {"linear": {"out_features": 4}},
+    ]
+    shape = {"channels": 2, "height": 8, "width": 6}
+    network, rng = Model(load_config({"name": "t", "input": shape, "layers": layers})), np.random.default_rng(0)
+    images, labels = rng.random((16, 2, 8, 6), dtype=np.float32), rng.integers(0, 4, 16)
+    scaling = np.stack([np.ones(2, np.float32), np.zeros(2, np.float32)])
+    worker, task = Worker(network, training=True), Task(images, scaling, labels)
+    batch = Batch(16, 4, np.full(network.parameters.size, np.nan, np.float32))
+    worker.begin("train", batch, task, 16)
+    found = []
+    for played in (False, True):
+        batch.begin(np.arange(16), 1 / 16)
+        if played:
+            worker.run("train")
+        else:
+            for call in worker.calls("train", batch, task):
+                call.kernel(*call.arrays)
+        found.append((batch.total.copy(), batch.losses.copy(), batch.guesses.copy()))
+        batch.total[:] = np.nan
+    for once, again in zip(*found, strict=True):
+        assert np.array_equal(once, again)
+    assert np.abs(found[0][0]).max() > 0
+
+
+@pytest.mark.jit
+def test_all_of_lenet_is_one_stretch():
+    engine, images = Engine(Model(load_config("lenet")), threads=1), np.zeros((16, 1, 28, 28), np.uint8)
+    engine.train_step(images, np.zeros(16, np.int64), np.arange(16))
+    assert len(engine.workers[0]._tapes["train"]._parts) == 1
+
+
+@kernel
+def give_back(x):
+    return x
+
+
+@pytest.mark.jit
+def test_a_kernel_that_gives_something_back_stays_with_python():
+    assert call_list._compiled(give_back, (np.ones((1, 1, 1, 1)),)) is None
+
+
+@pytest.mark.jit
+def test_arguments_that_are_no_words_stay_with_python():
+    x = np.ones(3)
+    assert call_list._compiled(Fixed(scale, (3, 1)), (x, x)) is not None
+    for odd in ((1.5, 1), (True, 1), ("a", 1)):
+        assert call_list._compiled(Fixed(scale, odd), (x, x)) is None
+    assert call_list._compiled(lambda a: None, (x,)) is None

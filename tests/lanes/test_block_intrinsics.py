@@ -1,0 +1,218 @@
+"""The words for blocks of sums, against NumPy, compiled and plain; what they refuse; how large blocks are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numba
+import numpy as np
+import pytest
+
+from nbcnn.compiler import host
+from nbcnn.compiler.jit import kernel
+from nbcnn.conformance.guarded_arrays import Fence
+from nbcnn.errors import KernelError
+from nbcnn.kernels.contract import LANES, Conv2dProblem
+from nbcnn.kernels.conv2d import _sizes
+from nbcnn.lanes import (
+    add_products,
+    begin,
+    fetch_each,
+    lane_sum,
+    load_each,
+    numbers,
+    plain,
+    repeated,
+    spaced,
+    store_each,
+    store_sums,
+)
+
+
+def _block(x, w, b, y, dw):  # type: ignore[no-untyped-def]
+    """2 x 3 sums that begin with b[1], b[2]: + w[1, i, :2] x ..., then + lanes x lanes."""
+    rows, columns = spaced(1, 1, (0, 0)), spaced(0, 2, (0, 0, 0))
+    s = begin(numbers(b, (rows,)), columns)
+    kept = s
+    for i in range(2):
+        s = add_products(s, numbers(w, (rows, i, 1)), load_each(x, (i, columns)))
+    store_each(y, (rows, 0, columns), s)
+    s = add_products(kept, load_each(x, (rows, 1)), load_each(x, (1, columns)))
+    store_each(y, (rows, 1, columns), s)
+    store_sums(dw, (rows, 1, columns), begin(repeated(b[0], rows), columns))
+    store_sums(dw, (rows, 0, columns), s)
+
+
+COMPILED = kernel(_block)
+
+
+def words(module: Any) -> dict[str, Any]:
+    return {name: getattr(module, name) for name in dir(module) if not name.startswith("__")}
+
+
+PLAIN = type(_block)(_block.__code__, {**globals(), **words(plain)})
+
+
+@pytest.mark.parametrize("function", [COMPILED, PLAIN], ids=["compiled", "plain"])
+def test_a_block_of_two_by_three(function: Any, dtype: str) -> None:
+    random, fence = np.random.default_rng(1), Fence()
+    x = fence.input("x", random.integers(-4, 5, (3, 6, LANES)).astype(dtype))
+    w = fence.input("w", random.integers(-4, 5, (4, 2, 3)).astype(dtype))
+    b = fence.input("b", np.arange(3, 6).astype(dtype))
+    y, dw = fence.output("y", (4, 2, 5, LANES), dtype), fence.output("dw", (4, 2, 5), dtype)
+    y[...], dw[...] = -1000, -1000
+    function(x, w, b, y, dw)
+    fence.check()
+    for o in (1, 2):
+        for n, q in enumerate((0, 2, 4)):
+            assert y[o, 0, q].tolist() == (b[o] + w[o, 0, 1] * x[0, q] + w[o, 1, 1] * x[1, q]).tolist(), (o, n)
+            by_lanes = b[o] + x[o, 1] * x[1, q]
+            assert y[o, 1, q].tolist() == by_lanes.tolist()
+            assert dw[o, 0, q] == by_lanes.sum()
+            assert dw[o, 1, q] == LANES * b[0]
+    assert (y[[0, 3]] == -1000).all() and (y[:, :, [1, 3]] == -1000).all()
+    assert (dw[[0, 3]] == -1000).all() and (dw[:, :, [1, 3]] == -1000).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "plain"])
+def test_fetching_changes_nothing_and_numbers_may_lie_turned(compiled: bool, dtype: str) -> None:
+    def turned(w, x, y):  # type: ignore[no-untyped-def]
+        fetch_each(y, ((0, 1), (0, 1)))
+        fetch_each(x, (0, (0, 1)))
+        s = add_products(begin(numbers(w.T, ((0, 1), 2)), (0, 1)), numbers(w.T, (1, (0, 2))), load_each(x, (0, (0, 1))))
+        store_each(y, ((0, 1), (0, 1)), s)
+
+    function: Any = kernel(turned)
+    if not compiled:
+        function = type(turned)(turned.__code__, {**globals(), **words(plain)})
+    w = np.arange(9, dtype=dtype).reshape(3, 3)
+    x, y = np.ones((1, 2, LANES), dtype), np.zeros((2, 2, LANES), dtype)
+    x[0, 1] = 10
+    function(w, x, y)
+    # wᵀ[0, 2] = 6 and wᵀ[1, 2] = 7 to begin with; wᵀ[1, 0] = 1 and wᵀ[1, 2] = 7 times x
+    assert y[:, :, 5].tolist() == [[7, 16], [14, 77]]
+    assert (x[0, 0] == 1).all() and (x[0, 1] == 10).all()
+
+
+def test_sums_of_lanes_have_the_order_of_lane_sum() -> None:
+    @kernel
+    def both(x, out):  # type: ignore[no-untyped-def]
+        row = load_each(x, (spaced(0, 1, (0,)),))
+        s = add_products(begin(repeated(x[0, 0] - x[0, 0], (0,)), (0,)), repeated(x[1, 0], (0,)), row)
+        store_sums(out, (spaced(0, 1, (0,)), spaced(0, 1, (0,))), s)
+        out[0, 1] = lane_sum(row[0])
+
+    x, out = np.ones((2, LANES), np.float32), np.zeros((1, 2), np.float32)
+    x[0] = np.random.default_rng(2).standard_normal(LANES) * 10.0 ** np.arange(LANES)
+    both(x, out)
+    assert out[0, 0] == out[0, 1] != 0
+
+
+def _no_tuple(x):  # type: ignore[no-untyped-def]
+    load_each(x, (0,))
+
+
+def _fetch_no_tuple(x):  # type: ignore[no-untyped-def]
+    fetch_each(x, (0,))
+
+
+def _numbers_of_a_number(x):  # type: ignore[no-untyped-def]
+    numbers(x[0, 0], ((0, 1),))
+
+
+def _two_tuples(x):  # type: ignore[no-untyped-def]
+    load_each(x, ((0, 1), (0, 1)))
+
+
+def _real_places(x):  # type: ignore[no-untyped-def]
+    load_each(x, ((0.5, 1.5),))
+
+
+def _numbers_of_a_row(x):  # type: ignore[no-untyped-def]
+    numbers(x, ((0, 1),))
+
+
+def _wrong_shape(x):  # type: ignore[no-untyped-def]
+    s = begin(repeated(x[0, 0], (0, 1)), (0, 1, 2))
+    add_products(s, repeated(x[0, 0], (0, 1)), load_each(x, ((0, 1),)))
+
+
+def _wrong_places(x):  # type: ignore[no-untyped-def]
+    store_each(x, ((0, 1, 2), (0,)), begin(repeated(x[0, 0], (0, 1)), (0,)))
+
+
+def _wide_factor(x):  # type: ignore[no-untyped-def]
+    s = begin(repeated(x[0, 0], (0,)), (0,))
+    add_products(s, repeated(np.float64(2), (0,)), load_each(x, ((0,),)))
+
+
+@pytest.mark.jit
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        _no_tuple,
+        _fetch_no_tuple,
+        _two_tuples,
+        _real_places,
+        _numbers_of_a_row,
+        _numbers_of_a_number,
+        _wrong_shape,
+        _wrong_places,
+        _wide_factor,
+    ],
+)
+def test_typing_errors(wrong: Any) -> None:
+    with pytest.raises(KernelError, match=rf"test_block_intrinsics\.py:\d+: {wrong.__name__}: .") as caught:
+        kernel(wrong)(np.ones((3, LANES), np.float32))
+    assert isinstance(caught.value.__cause__, numba.TypingError)
+
+
+@pytest.fixture
+def registers(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Call it with count and bits of registers that the machine is to have."""
+
+    def have(count: int, bits: int) -> None:
+        _sizes.sums.cache_clear()
+        monkeypatch.setattr(_sizes, "vector_registers", lambda: (count, bits))
+
+    yield have
+    _sizes.sums.cache_clear()
+
+
+def sizes(block: Any) -> tuple[int, int]:
+    return len(block[0]), len(block[1])
+
+
+def test_sizes_of_blocks(registers: Any) -> None:
+    registers(32, 512)
+    first, second = Conv2dProblem(1, 6, 28, 28, (5, 5), padding=(2, 2, 2, 2)), Conv2dProblem(6, 16, 14, 14, (5, 5))
+    assert [sizes(block(first)) for block in (_sizes.forward_block, _sizes.weight_block)] == [(3, 4), (3, 5)]
+    blocks = _sizes.forward_block, _sizes.input_block, _sizes.weight_block
+    assert [sizes(block(second)) for block in blocks] == [(8, 2), (6, 2), (4, 5)]
+    assert [sizes(block(Conv2dProblem(64, 64, 28, 28, (1, 1)))) for block in blocks] == [(4, 4)] * 3
+    assert [sizes(block(replace(second, dtype="float64"))) for block in blocks] == [(4, 2), (3, 2), (2, 5)]
+    registers(16, 256)
+    assert [sizes(block(second)) for block in blocks] == [(4, 1), (3, 1), (1, 5)]
+    registers(16, 128)
+    assert [sizes(block(second)) for block in blocks] == [(2, 1)] * 3
+
+
+@pytest.mark.parametrize(("n", "most", "wanted"), [(1, 8, 1), (7, 8, 7), (9, 8, 5), (10, 8, 5), (64, 8, 8), (17, 5, 3)])
+def test_a_size_makes_few_sums_twice(n: int, most: int, wanted: int) -> None:
+    assert _sizes.size(n, most) == wanted
+
+
+@pytest.mark.parametrize(
+    ("features", "wanted"), [("+avx,+avx512f", (32, 512)), ("+avx,-avx512f", (16, 256)), ("+sse2", (16, 128))]
+)
+def test_registers_are_those_of_the_code(
+    features: str, wanted: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host, "platform", SimpleNamespace(machine=lambda: "x86_64"))
+    monkeypatch.setattr(numba.config, "CPU_FEATURES", features)
+    assert host.vector_registers() == wanted
+    monkeypatch.setattr(host, "platform", SimpleNamespace(machine=lambda: "arm64"))
+    assert host.vector_registers() == (32, 128)

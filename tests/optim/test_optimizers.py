@@ -1,0 +1,122 @@
+"""The optimizers' passes over the flat parameters, against the oracle's definitions, which keep PyTorch's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nbcnn.conformance.guarded_arrays import Fence
+from nbcnn.optim import OPTIMIZERS, Optimizer
+from nbcnn.reference import ops
+
+SIZE = 37
+
+
+def optimizer(name: str, size: int = SIZE, **arguments: Any) -> Optimizer:
+    kind = OPTIMIZERS.get(name)
+    return kind(kind.Config(**arguments), size)
+
+
+def steps(chosen: Optimizer, parameters: np.ndarray, gradients: np.ndarray) -> np.ndarray:
+    """Parameters after one step for each row of gradients."""
+    fence = Fence()
+    p = fence.output("parameters", parameters.shape, "float32")
+    p[...] = parameters
+    for gradient in gradients:
+        chosen.step(p, fence.input("gradient", gradient))
+    fence.check()
+    return p
+
+
+def draw(seed: int, whole: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Parameters (SIZE,) and the gradients of six steps."""
+    random = np.random.default_rng(seed)
+    numbers = random.integers(-8, 9, (7, SIZE)) if whole else random.standard_normal((7, SIZE))
+    return numbers[0].astype(np.float32), numbers[1:].astype(np.float32)
+
+
+SGD: dict[str, dict[str, Any]] = {
+    "plain": {"lr": 0.5},
+    "decay": {"lr": 0.25, "weight_decay": 0.5},
+    "momentum": {"lr": 0.5, "momentum": 0.5},
+    "momentum and decay": {"lr": 0.5, "momentum": 0.75, "weight_decay": 0.25},
+    "nesterov": {"lr": 0.5, "momentum": 0.5, "nesterov": True},
+    "nesterov and decay": {"lr": 0.25, "momentum": 0.5, "weight_decay": 0.5, "nesterov": True},
+}
+
+
+@pytest.mark.parametrize("case", SGD)
+def test_sgd_equals_the_oracle(case: str) -> None:
+    p, gradients = draw(1, whole=True)  # with powers of two all numbers of three steps are exact
+    got = steps(optimizer("sgd", **SGD[case]), p, gradients[:3])
+    wanted, velocity = p.astype(np.float64), np.zeros(SIZE)
+    for gradient in gradients[:3]:
+        wanted, velocity = ops.sgd_step(wanted, gradient, velocity, **SGD[case])
+    np.testing.assert_array_equal(got, wanted)
+
+
+def test_sgd_keeps_a_velocity_only_for_momentum() -> None:
+    assert optimizer("sgd", lr=0.1).state["velocity"].shape == (0,)
+    assert optimizer("sgd", lr=0.1, momentum=0.9).state["velocity"].shape == (SIZE,)
+
+
+def test_sgd_by_hand() -> None:
+    p, g = np.array([1, 2], np.float32), np.array([[4, -2], [4, -2]], np.float32)
+    assert steps(optimizer("sgd", 2, lr=0.5), p, g).tolist() == [-3, 4]
+    assert steps(optimizer("sgd", 2, lr=0.5, momentum=0.5), p, g).tolist() == [-4, 4.5]
+    assert steps(optimizer("sgd", 2, lr=0.5, momentum=0.5, nesterov=True), p, g).tolist() == [-5.5, 5.25]
+
+
+ADAM: dict[str, tuple[str, dict[str, Any]]] = {
+    "plain": ("adam", {"lr": 0.01}),
+    "betas and eps": ("adam", {"lr": 0.1, "betas": (0.8, 0.95), "eps": 1e-3}),
+    "decay": ("adam", {"lr": 0.01, "weight_decay": 0.1}),
+    "adamw": ("adamw", {"lr": 0.01}),
+    "adamw, strong decay": ("adamw", {"lr": 0.1, "weight_decay": 0.5}),
+}
+
+
+@pytest.mark.parametrize("case", ADAM)
+def test_adam_is_near_the_oracle(case: str) -> None:
+    name, arguments = ADAM[case]
+    p, gradients = draw(2)
+    chosen = optimizer(name, **arguments)
+    got = steps(chosen, p, gradients)
+    wanted, moments = p.astype(np.float64), np.zeros((2, SIZE))
+    arguments = {"weight_decay": 0.01 if name == "adamw" else 0.0} | arguments
+    for t, gradient in enumerate(gradients, 1):
+        wanted, moments = ops.adam_step(wanted, gradient, moments, t, decoupled=name == "adamw", **arguments)
+    np.testing.assert_allclose(got, wanted, rtol=0, atol=2e-6)
+    np.testing.assert_allclose(chosen.state["moments"], moments, rtol=1e-5, atol=1e-7)
+    assert chosen.state["count"].tolist() == [len(gradients)]
+    assert np.abs(got - p).max() > 0.01
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw"])
+def test_the_first_step_of_adam_is_as_long_as_the_learning_rate(name: str) -> None:
+    g = np.array([[1e-3, -5, 100, 0]], np.float32)
+    p = steps(optimizer(name, 4, lr=0.125, weight_decay=0.0), np.zeros(4, np.float32), g)
+    np.testing.assert_allclose(p, [-0.125, 0.125, -0.125, 0], rtol=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [("sgd", {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01}), ("adam", {}), ("adamw", {})],
+)
+def test_state_is_all_that_there_is_to_restore(name: str, arguments: dict[str, Any]) -> None:
+    p, gradients = draw(3)
+    whole = steps(optimizer(name, **arguments), p, gradients)
+    first, second = optimizer(name, **arguments), optimizer(name, **arguments)
+    half = steps(first, p, gradients[:3])
+    for key, array in second.state.items():
+        array[...] = first.state[key]
+    assert steps(second, half, gradients[3:]).tobytes() == whole.tobytes()
+
+
+@pytest.mark.parametrize(("name", "arguments"), [("sgd", {"lr": 0.1}), ("adam", {})])
+def test_nan_in_a_gradient_shows_in_its_parameter_alone(name: str, arguments: dict[str, Any]) -> None:
+    p, gradients = draw(4)
+    gradients[0, 5] = np.nan
+    assert np.flatnonzero(np.isnan(steps(optimizer(name, **arguments), p, gradients))).tolist() == [5]

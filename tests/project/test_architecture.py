@@ -1,0 +1,165 @@
+"""The rules of the source that a machine can check: who imports whom, how long files are, what never appears."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import subprocess
+import sys
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from importlinter.cli import lint_imports
+
+ROOT = Path(__file__).parents[2]
+SOURCES = sorted([*(ROOT / "nbcnn").rglob("*.py"), *(ROOT / "plugins").glob("*.py")])
+KERNELS = sorted((ROOT / "nbcnn" / "kernels").rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+MOST_LINES = 260
+MOST_ARGUMENTS = 6
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def imported(path: Path) -> set[str]:
+    """The modules that a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{named(path)}: imports are absolute"
+            found.add(node.module or "")
+    return found
+
+
+def contracts(path: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    code = lint_imports(config_filename=str(path), no_cache=True)
+    return code, capsys.readouterr().out
+
+
+def test_imports_point_one_way(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    code, text = contracts(ROOT / "pyproject.toml", capsys)
+    assert code == 0, text
+    assert "3 kept, 0 broken" in text
+
+
+def test_an_import_the_other_way_is_found(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(ROOT)
+    turned = (
+        (ROOT / "pyproject.toml")
+        .read_text(encoding="utf-8")
+        .replace(
+            '"engine",\n    "worker",\n    "auto | single",\n    "rehearsal",\n    "facts | footprint",\n    "network",',
+            '"network | engine",\n    "auto | single",',
+        )
+    )
+    assert turned.count('"network | engine"') == 1
+    (tmp_path / "pyproject.toml").write_text(turned, encoding="utf-8")
+    code, text = contracts(tmp_path / "pyproject.toml", capsys)
+    assert code != 0
+    assert "nbcnn.engine.engine is not allowed to import nbcnn.engine.network" in text
+
+
+@pytest.mark.parametrize("path", KERNELS, ids=named)
+def test_kernels_import_nothing_above_them(path: Path) -> None:
+    outside, below = {"numpy", "numba", "llvmlite"}, ("nbcnn.errors", "nbcnn.util.locks", "nbcnn.util.user_folders")
+    for module in imported(path):
+        top = module.partition(".")[0]
+        if top == "nbcnn":
+            assert module in below or module.startswith("nbcnn.kernels"), f"{named(path)} imports {module}"
+        else:
+            assert top in outside or top in sys.stdlib_module_names, f"{named(path)} imports {module}"
+
+
+def compiled(path: Path) -> Iterator[ast.FunctionDef]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef) and any(ast.unparse(d) == "kernel" for d in node.decorator_list):
+            yield node
+
+
+def test_kernels_take_few_arguments() -> None:
+    kernels = [(path, node) for path in KERNELS for node in compiled(path)]
+    assert len(kernels) > 30
+    for path, node in kernels:
+        assert len(node.args.args) <= MOST_ARGUMENTS, f"{named(path)}: {node.name} has {len(node.args.args)} arguments"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=named)
+def test_files_are_short(path: Path) -> None:
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert lines <= MOST_LINES, f"{named(path)} has {lines} lines; one idea a file"
+
+
+HEAVY = ("numpy", "numba", "matplotlib", "PIL", "pooch", "requests", "pydantic", "yaml", "safetensors", "rich")
+
+
+def verbs(folder: Path, *before: str) -> Iterator[tuple[str, ...]]:
+    """All commands, by the files that they are."""
+    for path in sorted(folder.iterdir()):
+        if path.name[0] not in "_.":
+            yield (*before, path.stem)
+            if path.is_dir():
+                yield from verbs(path, *before, path.stem)
+
+
+def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
+    """By the help of no command: each in turn, so that the first that imports something is named."""
+    commands = [(), *verbs(ROOT / "nbcnn" / "cli")]
+    assert {("train",), ("warmup",), ("kernels", "check"), ("plugin", "new")} <= set(commands)
+    script = (
+        "import sys, nbcnn, nbcnn.cli\n"
+        f"for words in {commands}:\n"
+        "    try:\n        nbcnn.cli.main([*words, '--help'])\n"
+        f"    except SystemExit:\n        print('>', *words, [name for name in {HEAVY} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    told = [line for line in done.stdout.splitlines() if line.startswith("> ")]
+    assert told == [" ".join([">", *words, "[]"]) for words in commands]
+
+
+def calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func), node
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=named)
+def test_nothing_turns_data_into_code(path: Path) -> None:
+    if path.name != "compiler/jit.py":  # its entries are its own, in a folder that nobody else can write to
+        assert not imported(path) & {"pickle", "marshal", "shelve", "dill", "cloudpickle"}
+    for name, call in calls(path):
+        assert name not in ("eval", "exec", "compile", "yaml.load", "yaml.unsafe_load"), f"{named(path)}: {name}()"
+        assert not any(word.arg == "allow_pickle" for word in call.keywords), named(path)
+        assert "extractall" not in name, named(path)
+
+
+def comments_and_names(path: Path) -> Iterator[str]:
+    """Tokens of a file that are comments or names, but no strings."""
+    with io.BytesIO(path.read_bytes()) as file:
+        for token in tokenize.tokenize(file.readline):
+            if token.type in (tokenize.COMMENT, tokenize.NAME):
+                yield token.string
+
+
+@pytest.mark.parametrize("path", [*SOURCES, *TESTS], ids=named)
+def test_nothing_is_left_for_later(path: Path) -> None:
+    words = set(comments_and_names(path))
+    for word in words:
+        assert not re.search(r"\b(TODO|FIXME|XXX|HACK)\b", word), f"{named(path)}: {word}"
+    if path in TESTS:
+        assert not words & {"skip", "skipif", "xfail", "importorskip", "SkipTest"}, (
+            f"{named(path)}: run it or remove it"
+        )
+
+
+def test_the_package_says_that_it_is_typed() -> None:
+    assert (ROOT / "nbcnn" / "py.typed").exists()
