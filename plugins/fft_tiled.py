@@ -135,15 +135,15 @@ class FFTTiled(SimpleBackend):
         keep_x = (real(1), (span[0] - 1, span[1] - 1), (1, 1), scale, tables)
         zeros = np.zeros(C, p.dtype)
 
-        def split(work):
+        def split(scratch):
             first, views = 0, []
             for shape in shapes:
-                views.append(work[first : first + prod(shape)].reshape(shape))
+                views.append(scratch[first : first + prod(shape)].reshape(shape))
                 first += views[-1].size
             return views
 
-        def forward(x, w, b, y, work):
-            window, z, v, product, plane, tile = split(work)
+        def forward(x, w, b, y, scratch):
+            window, z, v, product, plane, tile = split(scratch)
             for c, o in groups:
                 weight_spectra(w[o], v, plane, p.dilation, tables)
                 for i, j in tiles(p.y_shape, of_y):  # equation (31)
@@ -153,8 +153,8 @@ class FFTTiled(SimpleBackend):
                     planes(z[:C], v, (product, plane), part, b[o], keep_y)
                     paste(part, y[o], (i, j))
 
-        def grad_input(dy, w, dx, work):
-            window, z, v, product, plane, tile = split(work)
+        def grad_input(dy, w, dx, scratch):
+            window, z, v, product, plane, tile = split(scratch)
             for c, o in groups:
                 weight_spectra(np.ascontiguousarray(w[o].transpose(1, 0, 2, 3)), v, plane, p.dilation, tables)
                 for r, q in tiles(p.x_shape, of_x):  # equation (32)
@@ -164,8 +164,8 @@ class FFTTiled(SimpleBackend):
                     planes(z[:O], v, (product, plane), part, zeros, keep_x)
                     paste(part, dx[c], (r, q))
 
-        def grad_weight(x, dy, dw, db, work):
-            window, z, v, product, plane, tile = split(work)
+        def grad_weight(x, dy, dw, db, scratch):
+            window, z, v, product, plane, tile = split(scratch)
             for c, o in groups:
                 v[:] = 0
                 for i, j in tiles(p.y_shape, of_y):

@@ -100,27 +100,27 @@ class Toeplitz:
         shape = (*problem.y_shape, *problem.x_shape)
         where = (problem.stride, problem.padding[::2], problem.dilation)
 
-        def in_groups(work, *packs):
+        def in_groups(scratch, *packs):
             """Of each group its block of the matrix, and its part of each pack as columns."""
-            blocks = work[:size].reshape(G, rows // G, G, columns // G)
+            blocks = scratch[:size].reshape(G, rows // G, G, columns // G)
             for g in range(G):
                 yield blocks[g, :, g], *(pack.reshape(G, -1, LANES)[g] for pack in packs)
 
-        def forward(x, w, b, y, work):
-            write(w, work[:size].reshape(shape), *where)
-            for T, of_x, of_y in in_groups(work, x, y):
+        def forward(x, w, b, y, scratch):
+            write(w, scratch[:size].reshape(shape), *where)
+            for T, of_x, of_y in in_groups(scratch, x, y):
                 np.matmul(T, of_x, out=of_y)
             y += b[:, None, None, None]
 
-        def grad_input(dy, w, dx, work):
-            write(w, work[:size].reshape(shape), *where)
-            for T, of_dy, of_dx in in_groups(work, dy, dx):
+        def grad_input(dy, w, dx, scratch):
+            write(w, scratch[:size].reshape(shape), *where)
+            for T, of_dy, of_dx in in_groups(scratch, dy, dx):
                 np.matmul(T.T, of_dy, out=of_dx)
 
-        def grad_weight(x, dy, dw, db, work):
-            for P, of_x, of_dy in in_groups(work, x, dy):
+        def grad_weight(x, dy, dw, db, scratch):
+            for P, of_x, of_dy in in_groups(scratch, x, dy):
                 np.matmul(of_dy, of_x.T, out=P)
-            collect(work[:size].reshape(shape), dw, *where)
+            collect(scratch[:size].reshape(shape), dw, *where)
             bias_gradient(dy, db)
 
         return WeightedKernels(forward, grad_input, grad_weight)

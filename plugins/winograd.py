@@ -16,7 +16,7 @@ from math import ceil
 import numpy as np
 
 from nbcnn.compiler.jit import kernel
-from nbcnn.kernels.contract import LANES, Conv2dProblem, Fixed, WeightedKernels
+from nbcnn.kernels.contract import LANES, Conv2dProblem, KernelWithAttributes, WeightedKernels
 from nbcnn.kernels.conv2d._blocks import correlate, sum_products
 from nbcnn.kernels.conv2d._shared import bias_gradient
 from nbcnn.kernels.conv2d._sizes import side
@@ -67,10 +67,10 @@ def both_sides(matrix, name):
 
 
 @kernel
-def part(work, shape):
+def part(scratch, shape):
     """The first numbers of scratch as an array of ``shape``, and the scratch that is left."""
     size = shape[0] * shape[1] * shape[2] * LANES
-    return work[:size].reshape((shape[0], shape[1], shape[2], LANES)), work[size:]
+    return scratch[:size].reshape((shape[0], shape[1], shape[2], LANES)), scratch[size:]
 
 
 @kernel
@@ -105,21 +105,21 @@ def kernels_of(m):
     transform_output, transform_gradient = both_sides(AT[m], f"AT_{m}"), both_sides(AT[m].T, f"A_{m}")
     transform_sums = both_sides(G[m].T, f"GT_{m}")
 
-    def convolve(x, w, b, y, work, numbers):
+    def convolve(x, w, b, y, scratch, attributes):
         """y (O, OH, OW) of x (C, H, W), w (O, C/G, 3, 3): equation (36). With w (C, O/G, 3, 3) turned: equation (38).
 
-        numbers: G, 1 to turn w, row and column of x at which the first window begins, and block."""
-        groups, turned, top, left, block = numbers
+        attributes: G, 1 to turn w, row and column of x at which the first window begins, and block."""
+        groups, turned, top, left, block = attributes
         C, O = x.shape[0] // groups, y.shape[0] // groups
         places = (O * C + LANES - 1) // LANES
-        half, work = part(work, (N, N, 1))
-        tile, work = part(work, (N, N, 1))
-        pixels, work = part(work, (m, m, 1))
-        small, work = part(work, (3, 3, places))
-        u, work = part(work, (N, N, places | 1))
-        v, work = part(work, (N, N, C * TILES | 1))
-        s, work = part(work, (N, N, O * TILES | 1))
-        small[:], work[:O] = 0, 0
+        half, scratch = part(scratch, (N, N, 1))
+        tile, scratch = part(scratch, (N, N, 1))
+        pixels, scratch = part(scratch, (m, m, 1))
+        small, scratch = part(scratch, (3, 3, places))
+        u, scratch = part(scratch, (N, N, places | 1))
+        v, scratch = part(scratch, (N, N, C * TILES | 1))
+        s, scratch = part(scratch, (N, N, O * TILES | 1))
+        small[:], scratch[:O] = 0, 0
         taps, across = small.reshape((9, places * LANES)), (y.shape[2] + m - 1) // m
         count = (y.shape[1] + m - 1) // m * across
         for g in range(groups):
@@ -136,7 +136,7 @@ def kernels_of(m):
                         i, j = divmod(min(first + t, count - 1), across)
                         cut(x, g * C + c, i * m + top, j * m + left, tile)
                         transform_input(tile, 0, v, c * TILES + t, half)
-                multiply(u, v, work[:O], s, block)
+                multiply(u, v, scratch[:O], s, block)
                 for o in range(O):
                     for t in range(min(TILES, count - first)):
                         i, j = divmod(first + t, across)
@@ -147,29 +147,29 @@ def kernels_of(m):
 
     convolve = kernel(convolve)
 
-    def grad_input(dy, w, dx, work, numbers):
+    def grad_input(dy, w, dx, scratch, attributes):
         """dy (O, OH, OW), w (O, C/G, 3, 3) -> dx (C, H, W): equation (38); numbers are convolve's"""
-        work[: dx.shape[0]] = 0  # instead of a bias
-        convolve(dy, w, work[: dx.shape[0]], dx, work[dx.shape[0] :], numbers)
+        scratch[: dx.shape[0]] = 0  # instead of a bias
+        convolve(dy, w, scratch[: dx.shape[0]], dx, scratch[dx.shape[0] :], attributes)
 
-    def grad_weight(x, dy, dw, db, work, numbers):
+    def grad_weight(x, dy, dw, db, scratch, attributes):
         """x (C, H, W), dy (O, OH, OW) -> dw (O, C/G, 3, 3), db (O,), summed over the 16 images: equation (39)"""
-        groups, top, left, block = numbers
+        groups, top, left, block = attributes
         C, O = x.shape[0] // groups, dy.shape[0] // groups
         places = (O * C + LANES - 1) // LANES
-        half, work = part(work, (N, N, 1))
-        tile, work = part(work, (N, N, 1))
-        pixels, work = part(work, (m, m, 1))
-        small, work = part(work, (3, 3, places))
-        sums, work = part(work, (N, N, places | 1))
-        product, work = work[: O * C], work[O * C :]
+        half, scratch = part(scratch, (N, N, 1))
+        tile, scratch = part(scratch, (N, N, 1))
+        pixels, scratch = part(scratch, (m, m, 1))
+        small, scratch = part(scratch, (3, 3, places))
+        sums, scratch = part(scratch, (N, N, places | 1))
+        product, scratch = scratch[: O * C], scratch[O * C :]
         taps, across = small.reshape((9, places * LANES)), (dy.shape[2] + m - 1) // m
         count = (dy.shape[1] + m - 1) // m * across
         for g in range(groups):
             sums[:] = 0
             for first in range(0, count, SUMMED):
                 T = min(SUMMED, count - first)
-                v, rest = part(work, (N, N, C * T | 1))
+                v, rest = part(scratch, (N, N, C * T | 1))
                 e, rest = part(rest, (N, N, O * T | 1))
                 for t in range(T):
                     i, j = divmod(first + t, across)
@@ -228,9 +228,9 @@ class Winograd:
         """Bind groups and padding."""
         (convolve, turned, grad_weight), G, (top, _, left, _) = kernels_of(self.m), problem.groups, problem.padding
         of_x, of_y, tiles = side(problem.in_channels // G), side(problem.out_channels // G), side(TILES)
-        forward = Fixed(convolve, (G, 0, -top, -left, (of_y, tiles)))
-        grad_input = Fixed(turned, (G, 1, top - 2, left - 2, (of_x, tiles)))
-        return WeightedKernels(forward, grad_input, Fixed(grad_weight, (G, top, left, (of_y, of_x))))
+        forward = KernelWithAttributes(convolve, (G, 0, -top, -left, (of_y, tiles)))
+        grad_input = KernelWithAttributes(turned, (G, 1, top - 2, left - 2, (of_x, tiles)))
+        return WeightedKernels(forward, grad_input, KernelWithAttributes(grad_weight, (G, top, left, (of_y, of_x))))
 
     def cost(self, problem: Conv2dProblem) -> Cost:
         """A step for every product, and in transforms for every number of a matrix that is not 0."""

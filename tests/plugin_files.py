@@ -21,15 +21,15 @@ from nbcnn import register
 from nbcnn.kernels.contract import WeightedKernels
 
 
-def forward(x, w, b, y, work):
+def forward(x, w, b, y, scratch):
     y[:] = b[:, None, None, None]
 
 
-def grad_input(dy, w, dx, work):
+def grad_input(dy, w, dx, scratch):
     dx[:] = 0
 
 
-def grad_weight(x, dy, dw, db, work):
+def grad_weight(x, dy, dw, db, scratch):
     dw[:], db[:] = 0, 0
 
 
@@ -52,10 +52,10 @@ COMPILED = BACKEND.replace(
     "from nbcnn.kernels.contract", "from nbcnn.compiler.jit import kernel\nfrom nbcnn.kernels.contract"
 )
 COMPILED = COMPILED.replace(
-    "def forward(x, w, b, y, work):\n    y[:] = b[:, None, None, None]",
+    "def forward(x, w, b, y, scratch):\n    y[:] = b[:, None, None, None]",
     """\
 @kernel
-def forward(x, w, b, y, work):
+def forward(x, w, b, y, scratch):
     for o in range(y.shape[0]):
         y[o] = b[o] * 2""",
 )

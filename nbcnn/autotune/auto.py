@@ -15,9 +15,9 @@ from dataclasses import replace
 from typing import Any
 
 from nbcnn.autotune.choice import Choice, question, refusals
-from nbcnn.autotune.kernel_timing import Seconds, race
-from nbcnn.autotune.measurement_cache import Notes
-from nbcnn.autotune.step_timing import Names, Rehearsal, step_seconds
+from nbcnn.autotune.kernel_timing import Seconds, time_kernels
+from nbcnn.autotune.measurement_cache import MeasurementCache
+from nbcnn.autotune.step_timing import Names, StepPlan, step_seconds
 from nbcnn.compiler.kernel_cache import cache_folder
 from nbcnn.engine.memory_use import threads_that_fit
 from nbcnn.engine.network import Network
@@ -74,7 +74,7 @@ def is_remembered() -> bool:
 
 
 def resolve_auto(
-    network: Network, training: bool, threads: int | None, timer: Timer = race, stepper: Stepper = step_seconds
+    network: Network, training: bool, threads: int | None, timer: Timer = time_kernels, stepper: Stepper = step_seconds
 ) -> tuple[Choice, ...]:
     """Give a backend to every layer of the network that has ``auto``; nothing happens where none has.
 
@@ -89,8 +89,8 @@ def resolve_auto(
 
 
 def _resolved(network: Network, training: bool, threads: int, timer: Timer, stepper: Stepper) -> tuple[Choice, ...]:
-    stage = Rehearsal(network, training)
-    notes = Notes(*_NOTES)
+    stage = StepPlan(network, training)
+    notes = MeasurementCache(*_NOTES)
     choices = []
     for choice in _open_choices(network, stage, threads):
         if len(choice.candidates) == 1:
@@ -108,7 +108,7 @@ def _resolved(network: Network, training: bool, threads: int, timer: Timer, step
     return tuple(choices)
 
 
-def _open_choices(network: Network, stage: Rehearsal, threads: int) -> list[Choice]:
+def _open_choices(network: Network, stage: StepPlan, threads: int) -> list[Choice]:
     """One for all layers with ``auto`` that have the same problem and are asked for the same."""
     groups: dict[tuple[Any, tuple[str, ...]], list[str]] = {}
     for layer in network.layers():

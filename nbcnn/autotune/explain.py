@@ -15,9 +15,9 @@ import numpy as np
 
 from nbcnn.autotune.auto import Timer, resolve_auto
 from nbcnn.autotune.choice import refusals, scratch_flaw
-from nbcnn.autotune.kernel_timing import eligible, race
+from nbcnn.autotune.kernel_timing import eligible, time_kernels
 from nbcnn.autotune.roofline import Peak, measured_peak
-from nbcnn.autotune.step_timing import Rehearsal
+from nbcnn.autotune.step_timing import StepPlan
 from nbcnn.config import Config
 from nbcnn.engine.memory_use import threads_that_fit
 from nbcnn.engine.network import Network
@@ -94,11 +94,11 @@ def explain(
     Where the config says ``auto`` it is asked first, and its choice is shown as the configured one. ``timer`` is called
     as ``race``, ``peak_of`` as ``measured_peak``, which they are where they are not given.
     """
-    timer, peak_of = timer or race, peak_of or measured_peak
+    timer, peak_of = timer or time_kernels, peak_of or measured_peak
     network = Network(config)
     threads = threads_that_fit(network, True, config.train.threads)
     resolve_auto(network, True, threads)
-    stage = Rehearsal(network, True)
+    stage = StepPlan(network, True)
     peak = peak_of(threads, network.dtype.name)
     measured: dict[Any, Mapping[str, Mapping[str, float]]] = {}
     layers = []
@@ -127,10 +127,10 @@ def explain(
 
 
 def _candidate(
-    problem: Any, name: str, configured: bool, times: Mapping[str, float], peak: Peak, room: tuple[int, int]
+    problem: Any, name: str, configured: bool, times: Mapping[str, float], peak: Peak, buffers: tuple[int, int]
 ) -> Candidate:
-    """``room``: on how many threads, and how many bytes a step touches."""
-    chosen, (threads, touched) = backend(problem.op, name), room
+    """``buffers``: on how many threads, and how many bytes a step touches."""
+    chosen, (threads, touched) = backend(problem.op, name), buffers
     reason = chosen.supports(problem) or scratch_flaw(problem, name, threads, touched)
     if reason is not None:
         return Candidate(name, reason, reason, configured)

@@ -19,8 +19,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from nbcnn.engine.call_list import Tape, expect_calls
-from nbcnn.engine.thread_pool import Crew
+from nbcnn.engine.call_list import CallList, expect_calls
+from nbcnn.engine.thread_pool import ThreadPool
 from nbcnn.kernels.contract import LANES, LossKernels, WeightedKernels
 from nbcnn.kernels.registry import backend, prepare
 from nbcnn.util import activity
@@ -43,7 +43,7 @@ def eligible(problem: Any, names: Iterable[str]) -> list[str]:
     return [name for name in names if backend(problem.op, name).supports(problem) is None]
 
 
-def race(
+def time_kernels(
     problem: Any,
     names: Sequence[str],
     threads: int = 1,
@@ -72,10 +72,10 @@ def race(
             activity.tell(now=f"{direction} of {problem.op}={name}, which is timed,", may_last=True)
             _tape(problem, name, direction, packs[0][:1])()
     activity.tell(now="")
-    crew = Crew(threads)
+    crew = ThreadPool(threads)
     try:
         with one_blas_thread():
-            looks = _looks(crew, problem, names, wanted, packs, slowest)
+            looks = _samples(crew, problem, names, wanted, packs, slowest)
             stay = {name for name in names if (name, wanted[-1]) in looks}
             players = {
                 (name, direction): [_tape(problem, name, direction, own) for own in packs]
@@ -91,7 +91,7 @@ def race(
 
 
 def take_turns(
-    crew: Crew, players: Mapping[K, Sequence[Player]], rounds: int, seconds: float, once: Mapping[K, float]
+    crew: ThreadPool, players: Mapping[K, Sequence[Player]], rounds: int, seconds: float, once: Mapping[K, float]
 ) -> dict[K, float]:
     """Seconds of one play of each contender, which has a player for every thread; all threads play at once.
 
@@ -107,7 +107,7 @@ def take_turns(
     return {key: float(np.quantile(values, 0.25)) for key, values in times.items()}
 
 
-def together(crew: Crew, players: Sequence[Player], count: int) -> float:
+def together(crew: ThreadPool, players: Sequence[Player], count: int) -> float:
     """Seconds until every thread has played its own player ``count`` times; all begin at once.
 
     If the system took a processor from one of the threads for another process meanwhile, it is the longest time that
@@ -139,8 +139,8 @@ def _interruptions() -> int:
 Packs = list[dict[str, tuple[np.ndarray, ...]]]
 
 
-def _looks(
-    crew: Crew, problem: Any, names: Sequence[str], wanted: Sequence[str], packs: Sequence[Packs], slowest: float
+def _samples(
+    crew: ThreadPool, problem: Any, names: Sequence[str], wanted: Sequence[str], packs: Sequence[Packs], slowest: float
 ) -> dict[Key, float]:
     """About what each contender's kernels take; one that is too slow has no figure for the last direction."""
     looks: dict[Key, float] = {}
@@ -163,9 +163,9 @@ def _looks(
     return looks
 
 
-def _tape(problem: Any, name: str, direction: str, packs: Packs) -> Tape:
+def _tape(problem: Any, name: str, direction: str, packs: Packs) -> CallList:
     kernel = getattr(prepare(problem, name).kernels, direction)
-    return Tape([(kernel, pack[direction]) for pack in packs])
+    return CallList([(kernel, pack[direction]) for pack in packs])
 
 
 def _packs(problem: Any, names: Sequence[str], seed: int, footprint: int) -> Packs:
@@ -173,7 +173,7 @@ def _packs(problem: Any, names: Sequence[str], seed: int, footprint: int) -> Pac
     if problem.kernels is LossKernels:
         raise TypeError("a loss has one backend; there is nothing to race")
     dtype = np.dtype(problem.dtype)
-    work = zeros((max(prepare(problem, name).workspace for name in names),), dtype)
+    scratch = zeros((max(prepare(problem, name).workspace for name in names),), dtype)
     random = np.random.default_rng(seed).standard_normal(1 << 16).astype(dtype)
 
     def pack() -> dict[str, tuple[np.ndarray, ...]]:
@@ -184,13 +184,13 @@ def _packs(problem: Any, names: Sequence[str], seed: int, footprint: int) -> Pac
         for array in (x, dy):
             array[...] = np.resize(random, array.shape)
         if problem.kernels is not WeightedKernels:
-            return {"forward": (x, y, work), "grad_input": (x, y, dy, dx, work)}
+            return {"forward": (x, y, scratch), "grad_input": (x, y, dy, dx, scratch)}
         w, b = np.resize(random, problem.w_shape), np.resize(random, problem.y_shape[0])
         dw, db = np.zeros_like(w), np.zeros_like(b)
         return {
-            "forward": (x, w, b, y, work),
-            "grad_input": (dy, w, dx, work),
-            "grad_weight": (x, dy, dw, db, work),
+            "forward": (x, w, b, y, scratch),
+            "grad_input": (dy, w, dx, scratch),
+            "grad_weight": (x, dy, dw, db, scratch),
         }
 
     first = pack()

@@ -23,7 +23,7 @@ T = TypeVar("T")
 _LARGEST = 1 << 20
 
 
-class Notes:
+class MeasurementCache:
     """The answers in one folder of the user's cache. Whatever is wrong with it costs one warning, and time."""
 
     def __init__(self, name: str, content: str) -> None:

@@ -18,9 +18,9 @@ import numpy as np
 
 from nbcnn.autotune import peak
 from nbcnn.autotune.kernel_timing import together
-from nbcnn.autotune.measurement_cache import Notes
+from nbcnn.autotune.measurement_cache import MeasurementCache
 from nbcnn.compiler.host import compiler, target
-from nbcnn.engine.thread_pool import Crew
+from nbcnn.engine.thread_pool import ThreadPool
 from nbcnn.kernels.contract import LANES
 from nbcnn.util.aligned import zeros
 
@@ -62,9 +62,9 @@ def cpu() -> Cpu:
     return Cpu(_model(Path("/proc/cpuinfo")), name, digest, os.cpu_count() or 1)
 
 
-def measured_peak(threads: int, dtype: str, notes: Notes | None = None) -> Peak:
+def measured_peak(threads: int, dtype: str, notes: MeasurementCache | None = None) -> Peak:
     """The bests of each of ``threads`` threads, from the user's cache or measured now, in about a second."""
-    notes = notes or Notes("machine", "this machine's measured bests")
+    notes = notes or MeasurementCache("machine", "this machine's measured bests")
     source = hashlib.sha256(Path(peak.__file__).read_bytes() + Path(__file__).read_bytes()).hexdigest()
     question = {"cpu": cpu()._asdict(), "threads": threads, "dtype": dtype, "compiler": compiler(), "by": source}
     known = notes.get(f"peak-{dtype}", question, _read_peak)
@@ -76,7 +76,7 @@ def measured_peak(threads: int, dtype: str, notes: Notes | None = None) -> Peak:
 
 def _measure(threads: int, dtype: str) -> Peak:
     """The best of many bursts: what disturbs a burst only makes it slower."""
-    crew = Crew(threads)
+    crew = ThreadPool(threads)
     try:
         rates, count = [], 50_000
         for chains, kernel in zip(peak.CHAINS, (peak.multiply_add_4, peak.multiply_add_8), strict=True):
@@ -97,7 +97,7 @@ def _measure(threads: int, dtype: str) -> Peak:
     return Peak(max(rates), tuple(copied))
 
 
-def _best(crew: Crew, kernel: Any, arrays: list[tuple[np.ndarray, np.ndarray]], count: int) -> float:
+def _best(crew: ThreadPool, kernel: Any, arrays: list[tuple[np.ndarray, np.ndarray]], count: int) -> float:
     """Seconds of the fastest burst; a fast one is hardly a chance of one burst, so it is the median of the best few."""
     kernel(*arrays[0], 1)
     players = [lambda x=x, y=y: kernel(x, y, count) for x, y in arrays]

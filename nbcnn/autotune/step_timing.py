@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from nbcnn.autotune.kernel_timing import take_turns, together
-from nbcnn.engine.call_list import Tape
+from nbcnn.engine.call_list import CallList
 from nbcnn.engine.network import Network
-from nbcnn.engine.thread_pool import Crew
+from nbcnn.engine.thread_pool import ThreadPool
 from nbcnn.kernels.contract import LANES
 from nbcnn.kernels.registry import Prepared, backend, prepare
 from nbcnn.layers import Layer
@@ -25,8 +25,8 @@ Names = Mapping[str, str]
 """Layer (its path) → backend, for every layer that has kernels."""
 
 
-class Rehearsal:
-    """One thread's buffers: the Room of layers/base.py, with random numbers in place of images and of the loss.
+class StepPlan:
+    """One thread's buffers: the BufferProvider of layers/base.py, with random numbers in place of images and of the loss.
 
     ``problems`` are those of the layers, by path; ``footprint`` is how many bytes a step of one pack touches, scratch
     apart.
@@ -36,7 +36,7 @@ class Rehearsal:
         self.dtype = network.dtype
         self.problems: dict[str, Any] = {}
         self.footprint = network.parameters.nbytes * (2 if training else 1)
-        self._network, self._work = network, np.zeros(0, self.dtype)
+        self._network, self._scratch = network, np.zeros(0, self.dtype)
         x = self.pack(network.in_shape)
         bound = network.root.bind(self, x, None, training)
         self.calls = [*bound.forward, *bound.backward]
@@ -60,21 +60,21 @@ class Rehearsal:
         self.problems[layer.path] = problem
         return Prepared(problem.kernels(*(_unchosen for _ in problem.kernels._fields)), 0)
 
-    def work(self, floats: int) -> np.ndarray:
-        return self._work
+    def scratch(self, floats: int) -> np.ndarray:
+        return self._scratch
 
     def directions(self, path: str) -> tuple[str, ...]:
         """What a run asks of a layer, in its order."""
         return tuple(call.direction for call in self.calls if call.layer == path)
 
-    def tape(self, names: Names) -> Tape:
+    def tape(self, names: Names) -> CallList:
         """All calls of a step, with these backends."""
         floats = max(backend(p.op, names[path]).workspace(p) for path, p in self.problems.items())
-        work = zeros((floats,), self.dtype)
-        return Tape(
+        scratch = zeros((floats,), self.dtype)
+        return CallList(
             (
                 getattr(prepare(self.problems[call.layer], names[call.layer]).kernels, call.direction),
-                tuple(work if array is self._work else array for array in call.arrays),
+                tuple(scratch if array is self._scratch else array for array in call.arrays),
             )
             for call in self.calls
         )
@@ -84,9 +84,9 @@ def step_seconds(
     network: Network, training: bool, threads: int, contenders: Sequence[Names], rounds: int = 9, seconds: float = 0.01
 ) -> list[float]:
     """Seconds that a pack's whole step takes with the backends of each contender, on ``threads`` threads at once."""
-    rooms = [Rehearsal(network, training, seed) for seed in range(threads)]
+    rooms = [StepPlan(network, training, seed) for seed in range(threads)]
     players = {number: [room.tape(names) for room in rooms] for number, names in enumerate(contenders)}
-    crew = Crew(threads)
+    crew = ThreadPool(threads)
     try:
         with one_blas_thread():
             for tapes in players.values():

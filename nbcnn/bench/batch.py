@@ -19,8 +19,8 @@ from nbcnn.bench.agreement import check_outputs
 from nbcnn.bench.interleaved import Contender, Samples, take_rounds
 from nbcnn.bench.peers.base import Peer
 from nbcnn.bench.results import Contest, Seconds
-from nbcnn.engine.call_list import Tape
-from nbcnn.engine.thread_pool import Crew
+from nbcnn.engine.call_list import CallList
+from nbcnn.engine.thread_pool import ThreadPool
 from nbcnn.functional.arrays import from_packs, to_packs
 from nbcnn.kernels import packs
 from nbcnn.kernels.contract import LANES, WeightedKernels
@@ -64,7 +64,7 @@ def batch_contest(
 
     Raises PeerError before anything is timed where a peer's results are not nbcnn's.
     """
-    crew = Crew(threads)
+    crew = ThreadPool(threads)
     try:
         calls = {name: Packs(arrays, name, threads).calls(crew) for name in names}
         before = {name: (lambda: None) for name in names}
@@ -101,7 +101,7 @@ def batch_race(
 ) -> Contest:
     """Backends alone on the same batch, timed as autotune/kernel_timing.py does it."""
     found: Seconds = {name: {} for name in names}
-    crew = Crew(threads)
+    crew = ThreadPool(threads)
     try:
         own = {name: Packs(arrays, name, threads) for name in names}
         players = {(name, d): own[name].tapes[d] for name in names for d in WeightedKernels._fields}
@@ -132,24 +132,24 @@ class Packs:
         self._count, self._w_shape = len(arrays.x), w.shape
         shares = min(threads, len(xs))
         self._totals = [np.zeros(w.size, w.dtype) for _ in range(shares)]
-        self.tapes: dict[str, list[Tape]] = {direction: [] for direction in WeightedKernels._fields}
+        self.tapes: dict[str, list[CallList]] = {direction: [] for direction in WeightedKernels._fields}
         for share, total in enumerate(self._totals):
-            work, dw, db = zeros((floats,), w.dtype), np.zeros_like(w), np.zeros_like(arrays.b)
+            scratch, dw, db = zeros((floats,), w.dtype), np.zeros_like(w), np.zeros_like(arrays.b)
             forward, back = [], []
             learn: list[tuple[Any, tuple[Any, ...]]] = []
             for k in range(share, len(xs), shares):
-                forward.append((kernels.forward, (xs[k], w, arrays.b, self._ys[k], work)))
-                back.append((kernels.grad_input, (dys[k], w, self._dxs[k], work)))
-                learn.append((kernels.grad_weight, (xs[k], dys[k], dw, db, work)))
+                forward.append((kernels.forward, (xs[k], w, arrays.b, self._ys[k], scratch)))
+                back.append((kernels.grad_input, (dys[k], w, self._dxs[k], scratch)))
+                learn.append((kernels.grad_weight, (xs[k], dys[k], dw, db, scratch)))
                 learn.append((packs.add, (total, dw.reshape(-1))))
             for direction, made in zip(WeightedKernels._fields, (forward, back, learn), strict=True):
-                self.tapes[direction].append(Tape(made))
+                self.tapes[direction].append(CallList(made))
 
-    def calls(self, crew: Crew) -> Calls:
+    def calls(self, crew: ThreadPool) -> Calls:
         """Each direction for the whole batch, with a result that becomes NCHW when somebody looks at it."""
         return {direction: partial(self._run, crew, direction) for direction in self.tapes}
 
-    def _run(self, crew: Crew, direction: str) -> Any:
+    def _run(self, crew: ThreadPool, direction: str) -> Any:
         tapes = self.tapes[direction]
         for total in self._totals:
             total[:] = 0

@@ -91,8 +91,10 @@ def measure(
         if trainers:
             tell("training")
             samples = take(_turns({n: _steps(t) for n, t in trainers.items()}, peers, task.threads), rounds)
-            work = len(task.batches[0])
-            rows.append(Row("training", f"training, batches of {work}", "images/s", True, as_rates(samples, work)))
+            scratch = len(task.batches[0])
+            rows.append(
+                Row("training", f"training, batches of {scratch}", "images/s", True, as_rates(samples, scratch))
+            )
     if many:
         tell(f"inference on {at_once} images")
         samples = take(_turns(many, peers, task.threads), rounds)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from nbcnn.autotune.kernel_timing import race
+from nbcnn.autotune.kernel_timing import time_kernels
 from nbcnn.bench.batch import arrays_of, batch_contest
 from nbcnn.bench.interleaved import Samples, take_rounds
 from nbcnn.bench.peers.base import Peer
@@ -39,7 +39,7 @@ def race_layers(
     threads: int = 1,
     rounds: int = 7,
     tell: Tell = silent,
-    race: Callable[..., Seconds] = race,
+    race: Callable[..., Seconds] = time_kernels,
     peers: Mapping[str, Peer] | None = None,
     take: Callable[..., Samples] = take_rounds,
 ) -> list[Raced]:
@@ -66,7 +66,7 @@ def race_layers(
             able = [name for name in names if name not in absent]
             contest = batch_contest(arrays_of(problem, BATCH), able, absent, peers, threads, rounds, take)
         else:
-            contest = hold(problem, names, threads, rounds, race)
+            contest = hold(problem, names, threads, rounds, time_kernels)
         found.append(Raced(paths, contest))
     return found
 

@@ -21,7 +21,7 @@ from nbcnn.bench.peers.base import Task
 from nbcnn.bench.results import Tell, silent
 from nbcnn.engine import ordered_sum
 from nbcnn.engine.engine import Engine
-from nbcnn.engine.timed_replay import TimedTape
+from nbcnn.engine.timed_replay import TimedCallList
 from nbcnn.kernels.contract import LANES
 from nbcnn.layers import Layer
 from nbcnn.layers.base import Call
@@ -126,7 +126,7 @@ class _Steps:
         self._plain = [worker.tape("train")[0] for worker in engine.workers]
         calls = [_apart(worker.tape("train")[1]) for worker in engine.workers]
         self.calls = calls[0]
-        self._timed = [TimedTape([(call.kernel, call.arrays) for call in own], own[-1].arrays[-1]) for own in calls]
+        self._timed = [TimedCallList([(call.kernel, call.arrays) for call in own], own[-1].arrays[-1]) for own in calls]
 
     def play(self, timing: bool) -> None:
         """From now on with a clock, or without."""

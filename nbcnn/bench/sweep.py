@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from nbcnn.autotune.kernel_timing import race, take_turns
+from nbcnn.autotune.kernel_timing import take_turns, time_kernels
 from nbcnn.bench.batch import arrays_of, batch_contest, batch_race
 from nbcnn.bench.interleaved import Samples, take_rounds
 from nbcnn.bench.peers.base import Peer
@@ -111,7 +111,7 @@ def sweep(
     threads: int = 1,
     rounds: int = 3,
     tell: Tell = silent,
-    race: Callable[..., Seconds] = race,
+    race: Callable[..., Seconds] = time_kernels,
     turns: Callable[..., dict[Any, float]] = take_turns,
     peers: Mapping[str, Peer] | None = None,
     take: Callable[..., Samples] = take_rounds,
@@ -129,14 +129,14 @@ def sweep(
         absent = refusals(problem, names)
         able = [name for name in names if name not in absent]
         if peers:
-            slow = left_behind(race(problem, able, threads, rounds=1, seconds=0.0), PATIENCE) if able else {}
+            slow = left_behind(time_kernels(problem, able, threads, rounds=1, seconds=0.0), PATIENCE) if able else {}
             able = [name for name in able if name not in slow]
             arrays = arrays_of(problem, at.get("batch", BATCH))
             contest = batch_contest(arrays, able, absent | slow, peers, threads, rounds, take).best_ways(peers)
         elif axis.name == "batch":
             contest = batch_race(arrays_of(problem, at["batch"]), able, absent, threads, rounds, turns)
         else:
-            contest = hold(problem, names, threads, rounds, race, PATIENCE)
+            contest = hold(problem, names, threads, rounds, time_kernels, PATIENCE)
         points.append(Point(at, contest))
     return Sweep(axis, points, BATCH if peers and axis.name != "batch" else None)
 

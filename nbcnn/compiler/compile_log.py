@@ -26,7 +26,7 @@ class Compiled(NamedTuple):
     thread: int = 0
 
 
-LEDGER: list[Compiled] = []
+COMPILE_LOG: list[Compiled] = []
 """What has been compiled or loaded in this process, in order."""
 
 Listener = Callable[[str, int], None]
@@ -104,7 +104,7 @@ def enter(line: Compiled, key: Hashable) -> None:
     """Compiling or loading is done."""
     for expected in list(_expected.values()):  # whoever else waits for it need not compile it
         expected.discard(key)
-    LEDGER.append(line)
+    COMPILE_LOG.append(line)
     if line.how == "compiled" and not line.on_the_way and not _here.expected:
         for listener in _here.listeners:
             listener(line.kernel, 0)
@@ -112,7 +112,7 @@ def enter(line: Compiled, key: Hashable) -> None:
 
 def since(before: int) -> list[Compiled]:
     """The lines of this thread, of those after the first ``before`` ones of the ledger."""
-    return [line for line in LEDGER[before:] if line.thread == threading.get_ident()]
+    return [line for line in COMPILE_LOG[before:] if line.thread == threading.get_ident()]
 
 
 def total(lines: Iterable[Compiled], how: str) -> tuple[int, float]:

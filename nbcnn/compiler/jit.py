@@ -32,9 +32,9 @@ from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 
 from nbcnn.compiler.compile_errors import explaining, nested
-from nbcnn.compiler.compile_log import LEDGER, Compiled, announce, enter
+from nbcnn.compiler.compile_log import COMPILE_LOG, Compiled, announce, enter
 from nbcnn.compiler.fingerprint import fingerprint
-from nbcnn.compiler.kernel_cache import cache_folder, damaged, fetch, keep
+from nbcnn.compiler.kernel_cache import cache_folder, read_entry, warn_damaged, write_entry
 from nbcnn.compiler.signatures import check_function
 
 _ADDRESS = re.compile(r"\bat 0x|#[0-9a-f]{8,}")
@@ -144,7 +144,7 @@ class KernelCache(_Cache):
 
     def load_overload(self, sig, target_context) -> CompileResult | None:
         """The compiled code for a signature, or None where it has to be compiled."""
-        since, length = time.perf_counter(), len(LEDGER)
+        since, length = time.perf_counter(), len(COMPILE_LOG)
         key, path = self.entry(sig, target_context)
         self._begun[sig] = _Begun(since, length, key, path)
         # Machine code is found by its function's name and a number that each process counts anew. So functions of one
@@ -157,12 +157,12 @@ class KernelCache(_Cache):
             target_context.refresh()  # 0.1 s: imports what compiling takes, and what a plugin's code may call
         if path is not None:
             try:
-                if (data := fetch(path)) is not None:
+                if (data := read_entry(path)) is not None:
                     result = CompileResult._rebuild(target_context, *pickle.loads(data))
                     self._note("loaded", sig)
                     return result
-            except Exception as problem:
-                damaged(self._name, path, problem)
+            except Exception as error:
+                warn_damaged(self._name, path, error)
         if not nested():
             announce(self._name, key)
         return None
@@ -180,11 +180,11 @@ class KernelCache(_Cache):
         """Keep freshly compiled code; a disk that is full or read-only costs a warning, not the training."""
         path = self._note("compiled", sig).path
         if path is not None and not _bound_to_this_process(data.library):
-            keep(path, dumps(data._reduce()))
+            write_entry(path, dumps(data._reduce()))
 
     def _note(self, how: str, sig) -> _Begun:
         begun = self._begun.pop(sig)
-        inside = sum(entry.seconds for entry in LEDGER[begun.ledger :])  # Numba's lock keeps other threads' out
+        inside = sum(entry.seconds for entry in COMPILE_LOG[begun.ledger :])  # Numba's lock keeps other threads' out
         spent = time.perf_counter() - begun.time - inside
         enter(Compiled(self._name, how, spent, nested(), get_ident()), begun.key)
         return begun

@@ -39,8 +39,8 @@ def cache_folder(name: str = "kernels", content: str = "compiled kernels") -> Pa
     """
     try:
         folder = (variable_folder("NBCNN_CACHE_DIR") or user_cache()) / name
-    except ValueError as problem:
-        _warn(Path(name), f"{content} are not kept: {problem}. Set NBCNN_CACHE_DIR to a folder of your own.")
+    except ValueError as error:
+        _warn(Path(name), f"{content} are not kept: {error}. Set NBCNN_CACHE_DIR to a folder of your own.")
         return None
     with _lock:
         return _safe_folder(folder, content)
@@ -53,14 +53,14 @@ def _safe_folder(folder: Path, content: str) -> Path | None:
         _refuse_others(folder.stat(), "there")
         if not os.access(folder, os.W_OK | os.X_OK):
             raise PermissionError("it is not writable")
-    except OSError as problem:
-        reason = problem.strerror or str(problem)
+    except OSError as error:
+        reason = error.strerror or str(error)
         _warn(folder, f"{content} are not kept: {folder}: {reason}. Set NBCNN_CACHE_DIR to a folder of your own.")
         return None
     return folder
 
 
-def fetch(path: Path) -> bytes | None:
+def read_entry(path: Path) -> bytes | None:
     """What ``keep`` was given; None where there is no entry. Raises OSError or ValueError for one that is damaged, or
     that another could have written.
     """
@@ -69,8 +69,8 @@ def fetch(path: Path) -> bytes | None:
         descriptor = os.open(path, flags)
     except FileNotFoundError:
         return None
-    except OSError as problem:
-        raise OSError("it is a link") if problem.errno == errno.ELOOP else problem from None
+    except OSError as error:
+        raise OSError("it is a link") if error.errno == errno.ELOOP else error from None
     try:
         info = os.fstat(descriptor)
         if not stat.S_ISREG(info.st_mode):
@@ -84,7 +84,7 @@ def fetch(path: Path) -> bytes | None:
     return data
 
 
-def keep(path: Path, data: bytes) -> None:
+def write_entry(path: Path, data: bytes) -> None:
     """Write an entry, in place of what is there; a disk that is full or read-only costs a warning."""
     folder, spare = path.parent, path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp")
     try:
@@ -96,11 +96,11 @@ def keep(path: Path, data: bytes) -> None:
         except BaseException:
             spare.unlink(missing_ok=True)
             raise
-    except OSError as problem:
-        _warn(folder, f"compiled kernels are not kept: {folder}: {problem.strerror or problem}")
+    except OSError as error:
+        _warn(folder, f"compiled kernels are not kept: {folder}: {error.strerror or error}")
 
 
-def damaged(name: str, path: Path, problem: Exception) -> None:
+def warn_damaged(name: str, path: Path, problem: Exception) -> None:
     """Tell that an entry can't be used: the first one only, for they often come together."""
     more = "; what else is damaged there is compiled anew without a word"
     _warn(path.parent, f"compiling {name} anew, its cached code is damaged: {path}: {problem}{more}")

@@ -22,7 +22,7 @@ from nbcnn.conformance.one_image import CHECK as ONE_IMAGE
 from nbcnn.conformance.options import Options
 from nbcnn.conformance.oracle import ORACLES
 from nbcnn.conformance.report import Report
-from nbcnn.conformance.runner import BrokenError, Rig
+from nbcnn.conformance.runner import BrokenError, KernelRunner
 from nbcnn.conformance.scales import CHECK as SCALES
 from nbcnn.conformance.scales import check_scales
 from nbcnn.conformance.signatures import calls, shape
@@ -98,7 +98,7 @@ def _check_one(report: Report, case: Case, made: list[Sample]) -> bool:
         return False
     report.problems += 1
     try:
-        rig = Rig(registry.backend(report.op, report.name), case.problem)
+        rig = KernelRunner(registry.backend(report.op, report.name), case.problem)
         tolerance = stated(report, case)
     except BrokenError as error:
         report.fail("contract", str(error), described(case))

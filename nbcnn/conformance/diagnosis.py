@@ -13,11 +13,11 @@ import numpy as np
 
 from nbcnn.conformance.error_bounds import compare
 from nbcnn.conformance.known_mistakes import mistakes
-from nbcnn.conformance.runner import BrokenError, Rig
+from nbcnn.conformance.runner import BrokenError, KernelRunner
 from nbcnn.conformance.signatures import Array, Arrays
 
 
-def cause(rig: Rig, inputs: Arrays, name: str, got: Array, wanted: Array, bound: Any) -> str:
+def cause(rig: KernelRunner, inputs: Arrays, name: str, got: Array, wanted: Array, bound: Any) -> str:
     """A clause on why array ``name`` came out as ``got``, or nothing where no cause is known."""
     wrong = compare(got, wanted, bound).wrong
     for clauses in (
@@ -32,7 +32,7 @@ def cause(rig: Rig, inputs: Arrays, name: str, got: Array, wanted: Array, bound:
     return ""
 
 
-def unwritten(rig: Rig, inputs: Arrays, name: str, missing: Array, wanted: Array, bound: Any) -> str:
+def unwritten(rig: KernelRunner, inputs: Arrays, name: str, missing: Array, wanted: Array, bound: Any) -> str:
     """A clause on numbers that were not written (or spoilt by what stood there before)."""
     for clause in _starting_from_zero(rig, inputs, name, wanted, bound):
         return clause
@@ -41,7 +41,7 @@ def unwritten(rig: Rig, inputs: Arrays, name: str, missing: Array, wanted: Array
     return ""
 
 
-def _dependence(rig: Rig, inputs: Arrays, name: str, got: Array, wanted: Array, bound: Any) -> Iterator[str]:
+def _dependence(rig: KernelRunner, inputs: Arrays, name: str, got: Array, wanted: Array, bound: Any) -> Iterator[str]:
     """What results change with."""
     yield from _starting_from_zero(rig, inputs, name, wanted, bound)
     again = _run(rig, inputs, name)
@@ -49,10 +49,10 @@ def _dependence(rig: Rig, inputs: Arrays, name: str, got: Array, wanted: Array, 
         yield "it differs from run to run: a race or uninitialised scratch?"
 
 
-def _starting_from_zero(rig: Rig, inputs: Arrays, name: str, wanted: Array, bound: Any) -> Iterator[str]:
+def _starting_from_zero(rig: KernelRunner, inputs: Arrays, name: str, wanted: Array, bound: Any) -> Iterator[str]:
     """Whether clean scratch, or a clean output, makes it right."""
     for target, clause in (
-        ("work", "it is right when the scratch is zero: scratch holds anything, clear what has to be zero"),
+        ("scratch", "it is right when the scratch is zero: scratch holds anything, clear what has to be zero"),
         (name, "it is right when the output holds zeros before: it adds to its output instead of writing it"),
     ):
         clean = _run(rig, inputs, name, target)
@@ -60,7 +60,7 @@ def _starting_from_zero(rig: Rig, inputs: Arrays, name: str, wanted: Array, boun
             yield clause
 
 
-def _run(rig: Rig, inputs: Arrays, name: str, zeroed: str = "") -> Array | None:
+def _run(rig: KernelRunner, inputs: Arrays, name: str, zeroed: str = "") -> Array | None:
     def fill(array_name: str, array: Array) -> None:
         if array_name == zeroed:
             array[...] = 0

@@ -22,7 +22,7 @@ from nbcnn.conformance.inputs import cast
 from nbcnn.conformance.isolation import Line, Pair, Say, apart
 from nbcnn.conformance.oracle import expect
 from nbcnn.conformance.report import Report
-from nbcnn.conformance.runner import BrokenError, Rig
+from nbcnn.conformance.runner import BrokenError, KernelRunner
 from nbcnn.conformance.signatures import Array, Arrays
 from nbcnn.conformance.written_sums import terms
 from nbcnn.kernels import registry
@@ -120,7 +120,7 @@ def _tried(pair: Pair, kernel: str, number: int) -> list[str]:
     if reason := backend.supports(task.problem):
         return [f"{where}, supports() refuses: {reason}", "the exercise needs this one"]
     try:
-        rig = Rig(backend, task.problem)
+        rig = KernelRunner(backend, task.problem)
         ran = rig.run(cast(task.problem, inputs), only=[kernel])
     except BrokenError as error:
         return [f"{where}, {error}", f"beyond the case before it has {task.beyond}"]

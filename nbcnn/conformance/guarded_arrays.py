@@ -32,7 +32,7 @@ class _Yard(NamedTuple):
     values: bytes | None
 
 
-class Fence:
+class GuardedArrays:
     """Hands out arrays, and says afterwards whether their surroundings and all inputs are untouched."""
 
     def __init__(self) -> None:
@@ -71,9 +71,9 @@ class Fence:
             raise AssertionError(sentence)
 
 
-def fenced(shape: tuple[int, ...], dtype: str) -> Array:
+def guarded(shape: tuple[int, ...], dtype: str) -> Array:
     """Zeros to write to, between margins that take up what a kernel writes a little outside."""
-    array = Fence().output("", shape, dtype)
+    array = GuardedArrays().output("", shape, dtype)
     array[...] = 0
     return array
 

@@ -13,9 +13,9 @@ import numpy as np
 
 from nbcnn.conformance.formatting import described, figure
 from nbcnn.conformance.grid import Case
-from nbcnn.conformance.guarded_arrays import fenced
+from nbcnn.conformance.guarded_arrays import guarded
 from nbcnn.conformance.report import Report
-from nbcnn.conformance.runner import BrokenError, Rig
+from nbcnn.conformance.runner import BrokenError, KernelRunner
 from nbcnn.conformance.signatures import Array, calls, dtype, shape
 from nbcnn.kernels.contract import LANES, Backend, LossKernels, WeightedKernels
 
@@ -26,7 +26,7 @@ def check_jacobian(backend: Backend, problem: Any, report: Report) -> None:
     """The whole Jacobian of each output by each input of a small float64 problem."""
     case = Case(problem)
     try:
-        for name, analytic, numeric in jacobians(Rig(backend, problem)):
+        for name, analytic, numeric in jacobians(KernelRunner(backend, problem)):
             wrong = ~(np.abs(analytic - numeric) <= ATOL + RTOL * np.abs(numeric))
             if not wrong.any():
                 report.ok("jacobian", worst=float((np.abs(analytic - numeric) / (ATOL + RTOL * np.abs(numeric))).max()))
@@ -46,7 +46,7 @@ def check_jacobian(backend: Backend, problem: Any, report: Report) -> None:
         report.fail("jacobian", str(error), described(case))
 
 
-def jacobians(rig: Rig) -> Iterator[tuple[str, Array, Array]]:
+def jacobians(rig: KernelRunner) -> Iterator[tuple[str, Array, Array]]:
     """For each gradient its name, the Jacobian (outputs, inputs) by the gradient kernel, and the one by differences."""
     if rig.problem.kernels is WeightedKernels:
         yield from _weighted(rig)
@@ -83,7 +83,7 @@ def spread(image: Array) -> Array:
     return np.repeat(image[..., None], LANES, axis=-1)
 
 
-def _weighted(rig: Rig) -> Iterator[tuple[str, Array, Array]]:
+def _weighted(rig: KernelRunner) -> Iterator[tuple[str, Array, Array]]:
     p, run = rig.problem, _Runs(rig)
     x, w, b = _numbers(*p.x_shape), _numbers(*p.w_shape, seed=1), _numbers(p.y_shape[0], seed=2)
     yield (
@@ -112,7 +112,7 @@ def _weighted(rig: Rig) -> Iterator[tuple[str, Array, Array]]:
         yield name, np.stack(analytic[name]), np.stack(columns, 1)
 
 
-def _plain(rig: Rig) -> Iterator[tuple[str, Array, Array]]:
+def _plain(rig: KernelRunner) -> Iterator[tuple[str, Array, Array]]:
     p, run = rig.problem, _Runs(rig)
     # All different and none 0, by far more than a step: the largest stays the largest.
     order = np.random.default_rng(3).permutation(prod(p.x_shape))
@@ -126,7 +126,7 @@ def _plain(rig: Rig) -> Iterator[tuple[str, Array, Array]]:
     )
 
 
-def _loss(rig: Rig) -> Iterator[tuple[str, Array, Array]]:
+def _loss(rig: KernelRunner) -> Iterator[tuple[str, Array, Array]]:
     """The gradient of 3 · loss, for each label."""
     classes, run = rig.problem.classes, _Runs(rig)
     x, scale = _numbers(classes, seed=4), np.full(LANES, 3.0)
@@ -141,13 +141,13 @@ def _loss(rig: Rig) -> Iterator[tuple[str, Array, Array]]:
 class _Runs:
     """Calls a kernel by its name with what it reads, and gives what it wrote."""
 
-    def __init__(self, rig: Rig) -> None:
-        self.rig, self.work = rig, fenced((int(rig.workspace),), rig.problem.dtype)
+    def __init__(self, rig: KernelRunner) -> None:
+        self.rig, self.work = rig, guarded((int(rig.workspace),), rig.problem.dtype)
         self.calls = {call.kernel: call for call in calls(rig.problem)}
 
     def __call__(self, kernel: str, *read: Array) -> list[Array]:
         call, p = self.calls[kernel], self.rig.problem
-        written = [fenced(shape(p, name), dtype(p, name)) for name in call.writes]
+        written = [guarded(shape(p, name), dtype(p, name)) for name in call.writes]
         self.rig.call(call, [np.ascontiguousarray(array) for array in read], written, self.work)
         return written
 

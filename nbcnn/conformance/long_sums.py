@@ -19,7 +19,7 @@ from nbcnn.conformance.grid import Case
 from nbcnn.conformance.inputs import cast, draw
 from nbcnn.conformance.oracle import bounds, expect
 from nbcnn.conformance.report import Report
-from nbcnn.conformance.runner import BrokenError, Rig
+from nbcnn.conformance.runner import BrokenError, KernelRunner
 from nbcnn.conformance.signatures import Arrays, shape
 from nbcnn.kernels.contract import (
     LANES,
@@ -79,7 +79,7 @@ def check_long(backend: Backend, problem: Any, report: Report, strict: bool) -> 
     expected = expect(problem, inputs)
     limits = bounds(problem, inputs, expected, whole=False, tolerance=0)
     try:
-        rig = Rig(backend, problem)
+        rig = KernelRunner(backend, problem)
         ran = rig.run(cast(problem, inputs))
         one_image.check(backend, problem, cast(problem, inputs), ran.out, report, described(Case(problem)))
     except BrokenError as error:

@@ -18,7 +18,7 @@ from nbcnn.conformance.grid import Case
 from nbcnn.conformance.inputs import cast, rounded
 from nbcnn.conformance.oracle import ORACLES, by_plane
 from nbcnn.conformance.report import Report
-from nbcnn.conformance.runner import BrokenError, Rig
+from nbcnn.conformance.runner import BrokenError, KernelRunner
 from nbcnn.conformance.signatures import PACKS, Array, Arrays, given
 from nbcnn.kernels.contract import Backend, WeightedKernels
 
@@ -37,7 +37,7 @@ def check_nonfinite(backend: Backend, problem: Any, exact: bool, report: Report)
     """NaN, and infinity, at one place of each input in turn."""
     case = Case(problem)
     try:
-        rig = Rig(backend, problem)
+        rig = KernelRunner(backend, problem)
         for number, source in enumerate(name for name in given(problem) if name in SOURCES):
             for value in (np.nan, np.inf):
                 spot, reach, spoilt, wanted = _sample(replace(problem, dtype="float64"), source, number, value)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from nbcnn.conformance.formatting import figure
-from nbcnn.conformance.guarded_arrays import Fence, holds
+from nbcnn.conformance.guarded_arrays import GuardedArrays, holds
 from nbcnn.conformance.report import Report
 from nbcnn.conformance.runner import STRANGE, BrokenError
 from nbcnn.conformance.signatures import PACKS, Array, Arrays, calls
@@ -39,14 +39,14 @@ def alone(inputs: Arrays, image: int) -> Arrays:
 
 def run(found: OneImage, problem: Any, inputs: Arrays) -> tuple[Array, list[str]]:
     """y of one image, and sentences on what was read or written where nothing may be."""
-    fence = Fence()
+    fence = GuardedArrays()
     read = [fence.input(name, inputs[name]) for name in calls(problem)[0].reads]
     y = fence.output("y", problem.y_shape, problem.dtype)
-    work = fence.output("work", (found.workspace,), problem.dtype, "scratch")
+    scratch = fence.output("scratch", (found.workspace,), problem.dtype, "scratch")
     activity.tell(now="single's forward")
     try:
         with np.errstate(all="ignore"):
-            given_back: Any = found.forward(*read, y, work)
+            given_back: Any = found.forward(*read, y, scratch)
     except Exception as error:
         raise BrokenError(f"single's forward raised {type(error).__name__}: {error}") from error
     told = [f"single's forward: {sentence}" for sentence in fence.breaches()]

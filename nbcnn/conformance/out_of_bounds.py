@@ -20,7 +20,7 @@ from nbcnn.conformance.grid import grid, of_dtype
 from nbcnn.conformance.inputs import cast, rounded
 from nbcnn.conformance.isolation import Line, Pair, Say, apart, plugins_of
 from nbcnn.conformance.report import Report
-from nbcnn.conformance.runner import BrokenError, Rig
+from nbcnn.conformance.runner import BrokenError, KernelRunner
 from nbcnn.errors import NbcnnError
 from nbcnn.kernels import contract_check, registry
 from nbcnn.util import activity
@@ -89,7 +89,7 @@ def _run(pair: Pair, seed: int, say: Say) -> None:
     for number, case in enumerate(of_dtype(case, "float32") for case in part):
         try:
             inputs = cast(case.problem, rounded(case.problem, (seed, number)))
-            Rig(backend, case.problem).run(inputs)
+            KernelRunner(backend, case.problem).run(inputs)
             if found := one_image.of(backend, case.problem):
                 one_image.run(found, case.problem, one_image.alone(inputs, 0))
             passed += 1

@@ -9,7 +9,7 @@ import numpy as np
 
 from nbcnn.conformance.formatting import described
 from nbcnn.conformance.grid import Case
-from nbcnn.conformance.guarded_arrays import Fence, holds
+from nbcnn.conformance.guarded_arrays import GuardedArrays, holds
 from nbcnn.conformance.signatures import Array, Arrays, Call, calls, dtype, shape
 from nbcnn.kernels.contract import Backend
 from nbcnn.kernels.contract_check import MOST_SCRATCH
@@ -17,14 +17,14 @@ from nbcnn.plugins.kernel_calls import recursion
 from nbcnn.util import activity
 
 Fill = Callable[[str, Array], None]
-"""Prepares an array that a kernel is going to write, or its scratch (``work``), before the call."""
+"""Prepares an array that a kernel is going to write, or its scratch (``scratch``), before the call."""
 
 
 class BrokenError(Exception):
     """A backend broke the contract; the sentence says how."""
 
 
-class Rig:
+class KernelRunner:
     """A backend's kernels for a problem. Raises BrokenError where build() or workspace() breaks the contract."""
 
     def __init__(self, backend: Backend, problem: Any) -> None:
@@ -54,15 +54,15 @@ class Rig:
 
         ``backwards`` runs the kernels in reverse order, each in the scratch that another one has left.
         """
-        fence, out, notes = Fence(), {}, []
+        fence, out, notes = GuardedArrays(), {}, []
         held = {name: fence.input(name, array) for name, array in inputs.items()}
-        work = fence.output("work", (int(self.workspace),), self.problem.dtype, "scratch")
+        scratch = fence.output("scratch", (int(self.workspace),), self.problem.dtype, "scratch")
         if fill:
-            fill("work", work)
+            fill("scratch", scratch)
         wanted = [call for call in calls(self.problem) if only is None or call.kernel in only]
         with np.errstate(all="ignore"):
             for call in reversed(wanted) if backwards else wanted:
-                read = [held[name] if name in held else self._y(fence, held, work) for name in call.reads]
+                read = [held[name] if name in held else self._y(fence, held, scratch) for name in call.reads]
                 written = [
                     fence.output(name, shape(self.problem, name), dtype(self.problem, name)) for name in call.writes
                 ]
@@ -70,7 +70,7 @@ class Rig:
                     if fill:
                         fill(name, array)
                     out[name] = array
-                given_back = self.call(call, read, written, work)
+                given_back = self.call(call, read, written, scratch)
                 if given_back is not None:
                     notes.append(
                         f"{call.kernel} returned {_named(given_back)}; a kernel writes into the arrays that it is "
@@ -78,14 +78,14 @@ class Rig:
                     )
         return Ran(out, fence.breaches(), notes)
 
-    def call(self, call: Call, read: list[Array], written: list[Array], work: Array) -> object:
+    def call(self, call: Call, read: list[Array], written: list[Array], scratch: Array) -> object:
         """One kernel; whatever it raises becomes a BrokenError."""
-        return _called(call.kernel, getattr(self.kernels, call.kernel), *read, *written, work)
+        return _called(call.kernel, getattr(self.kernels, call.kernel), *read, *written, scratch)
 
-    def _y(self, fence: Fence, held: Arrays, work: Array) -> Array:
+    def _y(self, fence: GuardedArrays, held: Arrays, scratch: Array) -> Array:
         """The output that grad_input takes: of a forward pass of its own."""
         y = np.empty(shape(self.problem, "y"), self.problem.dtype)
-        self.call(calls(self.problem)[0], [held["x"]], [y], work)
+        self.call(calls(self.problem)[0], [held["x"]], [y], scratch)
         held["y"] = fence.input("y", y)
         return held["y"]
 

@@ -17,7 +17,7 @@ from nbcnn.conformance.grid import Case
 from nbcnn.conformance.inputs import cast, rounded
 from nbcnn.conformance.oracle import bounds, expect
 from nbcnn.conformance.report import Report
-from nbcnn.conformance.runner import BrokenError, Rig
+from nbcnn.conformance.runner import BrokenError, KernelRunner
 from nbcnn.conformance.signatures import Array, Arrays
 from nbcnn.kernels.contract import Backend, WeightedKernels
 
@@ -31,7 +31,7 @@ def check_scales(backend: Backend, problem: Any, tolerance: float, report: Repor
     """Every other image, channel, group and kernel in turn is scaled; results against the oracle's."""
     case = Case(problem)
     try:
-        rig = Rig(backend, problem)
+        rig = KernelRunner(backend, problem)
         for what, inputs in _scaled(problem):
             expected = expect(problem, inputs)
             limits = bounds(problem, inputs, expected, False, tolerance)
@@ -61,16 +61,16 @@ def _scaled(problem: Any) -> Iterator[tuple[str, Arrays]]:
             found[name] = plain[name] * factor.reshape(shape)
         return found
 
-    def every_second(name: str, axis: int) -> tuple[Array, int]:
+    def deinterleave(name: str, axis: int) -> tuple[Array, int]:
         return np.where(np.arange(plain[name].shape[axis]) % 2, APART, 1), axis
 
-    yield "images", times(x=every_second("x", -1), dy=every_second("dy", -1))
-    yield "input channels", times(x=every_second("x", 0))
-    yield "output channels", times(dy=every_second("dy", 0))
+    yield "images", times(x=deinterleave("x", -1), dy=deinterleave("dy", -1))
+    yield "input channels", times(x=deinterleave("x", 0))
+    yield "output channels", times(dy=deinterleave("dy", 0))
     if problem.kernels is not WeightedKernels:
         return
-    yield "kernels of output channels", times(w=every_second("w", 0))
-    yield "kernels of input channels", times(w=every_second("w", 1))
+    yield "kernels of output channels", times(w=deinterleave("w", 0))
+    yield "kernels of input channels", times(w=deinterleave("w", 1))
     groups = getattr(problem, "groups", 1)
     if groups > 1:
         of_x, of_y = (np.arange(n) * groups // n % 2 for n in (problem.in_channels, problem.out_channels))

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nbcnn.kernels.contract import LANES, LossKernels, LossProblem, PlainKernels, WeightedKernels
+from nbcnn.kernels.contract import LANES, LossKernels, LossProblem, ParameterFreeKernels, WeightedKernels
 
 Array = NDArray[Any]
 Arrays = dict[str, Array]
@@ -27,7 +27,7 @@ CALLS: dict[type[Any], tuple[Call, ...]] = {
         Call("grad_input", ("dy", "w"), ("dx",)),
         Call("grad_weight", ("x", "dy"), ("dw", "db")),
     ),
-    PlainKernels: (Call("forward", ("x",), ("y",)), Call("grad_input", ("x", "y", "dy"), ("dx",))),
+    ParameterFreeKernels: (Call("forward", ("x",), ("y",)), Call("grad_input", ("x", "y", "dy"), ("dx",))),
     LossKernels: (
         Call("forward", ("x", "labels"), ("losses", "guesses")),
         Call("grad_input", ("x", "labels", "scale"), ("dx",)),

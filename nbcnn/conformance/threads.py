@@ -16,13 +16,13 @@ import numpy as np
 
 from nbcnn.conformance.formatting import described
 from nbcnn.conformance.grid import Case
-from nbcnn.conformance.guarded_arrays import fenced
+from nbcnn.conformance.guarded_arrays import guarded
 from nbcnn.conformance.inputs import cast, rounded
 from nbcnn.conformance.report import Report
-from nbcnn.conformance.runner import BrokenError, Rig
+from nbcnn.conformance.runner import BrokenError, KernelRunner
 from nbcnn.conformance.signatures import Array, Arrays, Call, calls, dtype, shape
-from nbcnn.engine.call_list import Tape
-from nbcnn.engine.thread_pool import Crew
+from nbcnn.engine.call_list import CallList
+from nbcnn.engine.thread_pool import ThreadPool
 from nbcnn.kernels.contract import Backend
 from nbcnn.util import activity
 
@@ -42,10 +42,10 @@ def phases(problem: Any) -> list[Sequence[Call]]:
 class _Pack:
     """One thread's inputs and right outputs, and a tape for each phase that writes outputs anew."""
 
-    def __init__(self, rig: Rig, seed: int) -> None:
+    def __init__(self, rig: KernelRunner, seed: int) -> None:
         self.rig, self.problem = rig, rig.problem
         self.inputs = cast(self.problem, rounded(self.problem, (11, seed)))
-        self.work = fenced((int(rig.workspace),), self.problem.dtype)
+        self.work = guarded((int(rig.workspace),), self.problem.dtype)
         self.right, self.out = self._outputs(), self._outputs()
         tape = self._tape(self.right, calls(self.problem))
         tape()
@@ -67,17 +67,17 @@ class _Pack:
 
     def _outputs(self) -> Arrays:
         return {
-            name: fenced(shape(self.problem, name), dtype(self.problem, name))
+            name: guarded(shape(self.problem, name), dtype(self.problem, name))
             for call in calls(self.problem)
             for name in call.writes
         }
 
-    def _tape(self, out: Arrays, phase: Sequence[Call]) -> Tape:
+    def _tape(self, out: Arrays, phase: Sequence[Call]) -> CallList:
         made = []
         for call in phase:
             read = [self.inputs[name] if name in self.inputs else self.right[name] for name in call.reads]
             made.append((getattr(self.rig.kernels, call.kernel), (*read, *(out[n] for n in call.writes), self.work)))
-        return Tape(made)
+        return CallList(made)
 
 
 def _bits(array: Array) -> Array:
@@ -88,7 +88,7 @@ def check_threads(backend: Backend, problem: Any, threads: int, report: Report) 
     """The bits of a serial run, from all threads at once."""
     case = Case(problem)
     try:
-        rig = Rig(backend, problem)
+        rig = KernelRunner(backend, problem)
         activity.tell(now=f"one of the kernels, called by {threads} threads at once,")
         wrong, calls_made = _run(rig, threads)
     except BrokenError as error:
@@ -111,10 +111,10 @@ def check_threads(backend: Backend, problem: Any, threads: int, report: Report) 
         )
 
 
-def _run(rig: Rig, threads: int) -> tuple[dict[str, int], int]:
+def _run(rig: KernelRunner, threads: int) -> tuple[dict[str, int], int]:
     packs = [_Pack(rig, seed) for seed in range(threads)]
     times = min(MOST, max(LEAST, round(SECONDS / packs[0].seconds)))
-    crew = Crew(threads)
+    crew = ThreadPool(threads)
     wrong: dict[str, int] = dict.fromkeys(packs[0].out, 0)
     try:
         with _switching_often():

@@ -14,7 +14,7 @@ from nbcnn.conformance.grid import Case
 from nbcnn.conformance.inputs import cast, rounded, whole
 from nbcnn.conformance.oracle import ORACLES, Expected, bounds, expect
 from nbcnn.conformance.report import Report
-from nbcnn.conformance.runner import BrokenError, Ran, Rig
+from nbcnn.conformance.runner import BrokenError, KernelRunner, Ran
 from nbcnn.conformance.signatures import Array, Arrays
 from nbcnn.kernels.contract import WeightedKernels
 
@@ -38,7 +38,7 @@ def samples(case: Case, seed: Any) -> list[Sample]:
     return made
 
 
-def check_case(rig: Rig, case: Case, made: list[Sample], tolerance: float, report: Report) -> None:
+def check_case(rig: KernelRunner, case: Case, made: list[Sample], tolerance: float, report: Report) -> None:
     """Everything that holds for every problem."""
     for sample in made:
         check = "whole numbers" if sample.whole else "rounding"
@@ -64,7 +64,7 @@ def check_case(rig: Rig, case: Case, made: list[Sample], tolerance: float, repor
 
 
 def _contract(
-    rig: Rig, case: Case, inputs: Arrays, ran: Ran, values: Arrays, limits: dict[str, Any], report: Report
+    rig: KernelRunner, case: Case, inputs: Arrays, ran: Ran, values: Arrays, limits: dict[str, Any], report: Report
 ) -> None:
     """What a run left unwritten, and what it wrote elsewhere."""
     missing = ran.unwritten()
@@ -79,7 +79,14 @@ def _contract(
 
 
 def _values(
-    check: str, rig: Rig, case: Case, inputs: Arrays, ran: Ran, values: Arrays, limits: dict[str, Any], report: Report
+    check: str,
+    rig: KernelRunner,
+    case: Case,
+    inputs: Arrays,
+    ran: Ran,
+    values: Arrays,
+    limits: dict[str, Any],
+    report: Report,
 ) -> None:
     """Results against the oracle's."""
     strange = ran.unwritten()
@@ -99,7 +106,7 @@ def _values(
         report.fail(check, told(name, got, wanted, verdict.wrong), described(case), name, hint)
 
 
-def _repeats(rig: Rig, case: Case, inputs: Arrays, ran: Ran, report: Report) -> None:
+def _repeats(rig: KernelRunner, case: Case, inputs: Arrays, ran: Ran, report: Report) -> None:
     """The same bits backwards, in scratch and outputs that hold other numbers than the first time."""
     again, strange = rig.run(inputs, backwards=True, fill=_garbage), ran.unwritten()
     for name, first in ran.out.items():

@@ -53,8 +53,8 @@ def visible(folder: Path) -> list[Path]:
     """What is in a folder, in the order of names, but for hidden files and what systems leave behind."""
     try:
         paths = sorted(folder.iterdir(), key=lambda path: path.name)
-    except OSError as problem:
-        raise DataError(f"{folder} cannot be read: {problem.strerror}") from problem
+    except OSError as error:
+        raise DataError(f"{folder} cannot be read: {error.strerror}") from error
     return [path for path in paths if not path.name.startswith(".") and path.name.lower() not in JUNK]
 
 

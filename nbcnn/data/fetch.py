@@ -62,8 +62,8 @@ def _fetch(download: Download, mirrors: Sequence[str], folder: Path, advance: Ca
         try:
             get(mirror + download.name, sink, None)
             sink.check()
-        except (RequestException, ValueError) as problem:  # ValueError: pooch's int() of a strange Content-Length
-            failures.append(f"{mirror} {_reason(problem)}")
+        except (RequestException, ValueError) as error:  # ValueError: pooch's int() of a strange Content-Length
+            failures.append(f"{mirror} {_reason(error)}")
             advance(-len(sink.content))
         else:
             write_atomic(folder / download.name, bytes(sink.content), DataError)

@@ -44,8 +44,8 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
     try:
         with path.open("rb") as file:
             return _read(file, path)
-    except OSError as problem:
-        raise DataError(f"{path} cannot be read: {problem.strerror or problem}") from problem
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 def write_idx(path: str | os.PathLike[str], array: NDArray[np.uint8]) -> None:
@@ -98,10 +98,10 @@ def _read(file: BinaryIO, path: Path) -> NDArray[np.uint8]:
             if stream.read(1):
                 _wrong_length(path, shape, expected, "more", longer=True)
             return values
-    except EOFError as problem:
-        raise DataError(f"{path}: the gzip stream ends too early; the file is truncated, fetch it again") from problem
-    except (gzip.BadGzipFile, zlib.error) as problem:
-        raise DataError(f"{path}: the gzip stream is broken ({problem}); fetch the file again") from problem
+    except EOFError as error:
+        raise DataError(f"{path}: the gzip stream ends too early; the file is truncated, fetch it again") from error
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise DataError(f"{path}: the gzip stream is broken ({error}); fetch the file again") from error
 
 
 def _read_header(file: BinaryIO | gzip.GzipFile, path: Path) -> tuple[int, ...]:
@@ -125,8 +125,8 @@ def _read_header(file: BinaryIO | gzip.GzipFile, path: Path) -> tuple[int, ...]:
 def _read_values(file: BinaryIO | gzip.GzipFile, path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     try:
         values = np.empty(shape, dtype=np.uint8)
-    except (MemoryError, ValueError) as problem:
-        raise DataError(f"{path}: its {prod(shape)} values do not fit into memory") from problem
+    except (MemoryError, ValueError) as error:
+        raise DataError(f"{path}: its {prod(shape)} values do not fit into memory") from error
     flat, filled = values.reshape(-1), 0
     # By chunks, since GzipFile.readinto goes in steps of 8 kB and takes half as long again.
     while filled < flat.size:

@@ -87,8 +87,8 @@ def user_places(data_dir: Path | None) -> list[Path]:
     places = [data_dir] if data_dir else []
     try:
         variable = variable_folder(ENVIRONMENT)
-    except ValueError as problem:
-        raise DataError(f"{problem}; give the folder in full") from None
+    except ValueError as error:
+        raise DataError(f"{error}; give the folder in full") from None
     if variable:
         if variable.exists() and not variable.is_dir():
             raise DataError(f"{ENVIRONMENT} is {variable}, which is a file; expected a folder of data sets")

@@ -16,7 +16,7 @@ from numba.extending import intrinsic
 from nbcnn.compiler.compile_log import expect, listened_to
 from nbcnn.compiler.jit import is_kernel, kernel, missing
 from nbcnn.compiler.native_call import WORDS, native_call, words_of
-from nbcnn.engine.ordered_sum import take
+from nbcnn.engine.ordered_sum import take_next
 from nbcnn.kernels.contract import unfolded
 
 
@@ -35,7 +35,7 @@ def _call(typingctx, address, row):
 
 
 @kernel
-def play(addresses, rows):
+def replay(addresses, rows):
     """Make the calls in order; gives the number of the first that failed, or -1."""
     for k in range(addresses.size):
         if _call(addresses[k], rows.ctypes.data + k * rows.shape[1] * 8) != 0:
@@ -47,26 +47,26 @@ DONE, LATE = -1, -2
 
 
 @kernel
-def play_pieces(addresses, rows, where, pieces):
+def replay_pieces(addresses, rows, where, pieces):
     """Take pieces while there are any, and make all calls for each: its number is then in place[0].
 
     ``where`` is place, late and following, (1,) or longer. Gives DONE; LATE as soon as a call says so in late[0]; or
     the number of a call that failed.
     """
     place, late, following = where
-    piece = take(following)
+    piece = take_next(following)
     while piece < pieces:
         place[0] = piece
-        failed = play(addresses, rows)
+        failed = replay(addresses, rows)
         if failed >= 0:
             return failed
         if late[0] != 0:
             return LATE
-        piece = take(following)
+        piece = take_next(following)
     return DONE
 
 
-class Tape:
+class CallList:
     """Calls as pairs (kernel, arrays). Compiles what is not compiled yet; keeps all arrays alive.
 
     ``pieces``: it will be played for these, where no call is Python's.
@@ -82,16 +82,16 @@ class Tape:
             if compiled is None:
                 self._parts.append(list(call))
             else:
-                if not self._parts or not isinstance(self._parts[-1], _Stretch):
-                    self._parts.append(_Stretch())
+                if not self._parts or not isinstance(self._parts[-1], _NativeCalls):
+                    self._parts.append(_NativeCalls())
                 self._parts[-1].add(*compiled)
             part = self._parts[-1]
             self._places.append((part, len(part) - 1))
 
-        self.native = all(isinstance(part, _Stretch) for part in self._parts)
+        self.native = all(isinstance(part, _NativeCalls) for part in self._parts)
         """Whether no call on it is made by Python."""
 
-    def play_pieces(self, where, pieces, player=play_pieces, *arguments) -> bool:
+    def play_pieces(self, where, pieces, player=replay_pieces, *arguments) -> bool:
         """Play it for each piece that is not taken yet, without Python between them; it must be ``native``.
 
         Whether all are taken: False where a call was late.
@@ -102,7 +102,7 @@ class Tape:
     def replace(self, number, call) -> None:
         """Put a call in the place of one that, like it, is compiled or Python's: the same on other arrays, say."""
         part, place = self._places[number]
-        if isinstance(part, _Stretch):
+        if isinstance(part, _NativeCalls):
             part.replace(place, *call)
         else:
             part[:] = call
@@ -115,13 +115,13 @@ class Tape:
     def __call__(self) -> None:
         """Play it."""
         for part in self._parts:
-            if isinstance(part, _Stretch):
+            if isinstance(part, _NativeCalls):
                 part.play()
             else:
                 part[0](*part[1])
 
 
-class _Stretch:
+class _NativeCalls:
     """Compiled calls in a row."""
 
     def __init__(self) -> None:
@@ -161,7 +161,7 @@ class _Stretch:
             first += words
         self._calls[place] = (dispatcher, arrays)
 
-    def play(self, player=play, *arguments) -> int:
+    def play(self, player=replay, *arguments) -> int:
         """Have ``player`` make the calls; raises what is wrong where one failed, else gives what it gave."""
         failed = player(self._addresses, self._rows, *arguments)
         if failed >= 0:
@@ -179,13 +179,13 @@ def expect_calls(calls, pieces=False) -> None:
     """
     if not listened_to():
         return
-    unfolded = [unfolded(*call) for call in calls]
+    made = [unfolded(*call) for call in calls]
     tape = (np.zeros(0, np.int64), np.zeros((0, WORDS), np.int64))
-    if pieces and all(is_kernel(function) for function, _ in unfolded):
-        unfolded.append((play_pieces, (*tape, (tape[0],) * 3, 0)))
+    if pieces and all(is_kernel(function) for function, _ in made):
+        made.append((replay_pieces, (*tape, (tape[0],) * 3, 0)))
     else:
-        unfolded.append((play, tape))
-    for function, arguments in unfolded:
+        made.append((replay, tape))
+    for function, arguments in made:
         if is_kernel(function):
             signature = tuple(typeof(argument) for argument in arguments)
             expect(missing(function, signature))

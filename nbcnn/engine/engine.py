@@ -19,15 +19,15 @@ from nbcnn.engine import ordered_sum, single_image
 from nbcnn.engine.call_list import expect_calls
 from nbcnn.engine.memory_use import threads_that_fit
 from nbcnn.engine.network import Network
-from nbcnn.engine.thread_pool import Crew, available_threads
-from nbcnn.engine.worker import Batch, Task, Worker
+from nbcnn.engine.thread_pool import ThreadPool, available_threads
+from nbcnn.engine.worker import Batch, BatchInputs, Mode, Worker
 from nbcnn.errors import KernelError
 from nbcnn.kernels.contract import LANES
 from nbcnn.kernels.registry import AUTO
 from nbcnn.util.blas import one_blas_thread
 from nbcnn.util.memory import no_memory_error
 
-LOOKS = 300_000
+SPINS = 300_000
 """For how long a helper waits awake for the next batch: some 300 µs, more than what Python does between steps."""
 
 
@@ -46,7 +46,7 @@ class Next:
     def linger(self) -> None:
         """Wait for it, for a while."""
         if self.batch is not None:
-            ordered_sum.linger(self.batch.following, self.batch.packs, LOOKS)
+            ordered_sum.wait_for_batch(self.batch.next_pack, self.batch.packs, SPINS)
 
 
 class Engine:
@@ -63,16 +63,16 @@ class Engine:
         threads = threads_that_fit(network, training, threads)
         # Where each thread has a processor, a helper waits for the next batch awake: to wake it up took 50 µs and more.
         self._next = Next()
-        self.crew = Crew(threads, self._next.linger if threads <= available_threads() else None)
+        self.thread_pool = ThreadPool(threads, self._next.linger if threads <= available_threads() else None)
         with no_memory_error(f"the buffers of {network.config.name}", "use smaller images, or fewer threads"):
-            self.workers = [Worker(network, training) for _ in range(self.crew.size)]
+            self.workers = [Worker(network, training) for _ in range(self.thread_pool.size)]
         self.gradient = np.zeros(network.parameters.size if training else 0, network.dtype)
         data = network.config.data
         mean, std = (np.broadcast_to(np.array(v), network.in_shape[0]) for v in (data.mean, data.std))
         with np.errstate(over="ignore"):  # a std near 0: training will say that the pixels became infinite
             self._byte_scaling = np.stack([1 / (255 * std), -mean / std]).astype(network.dtype)
         self._no_scaling = np.stack([np.ones_like(std), np.zeros_like(std)]).astype(network.dtype)
-        self._batch, self._task = self._new_batch(LANES), Task(self._no_scaling, self._no_scaling)
+        self._batch, self._task = self._new_batch(LANES), BatchInputs(self._no_scaling, self._no_scaling)
 
     def train_step(
         self, images: np.ndarray, labels: np.ndarray, order: np.ndarray, moves: np.ndarray | None = None
@@ -85,25 +85,25 @@ class Engine:
 
     def evaluate(self, images: np.ndarray, labels: np.ndarray, order: np.ndarray) -> Outcome:
         """Losses and guesses of the images that ``order`` picks."""
-        return self._run("score", self._labelled(images, labels), order)
+        return self._run("eval", self._labelled(images, labels), order)
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """The last layer's output (N, …) for images (N, C, H, W).
 
         Bytes are scaled as in training, floats taken as they are. Few images go one by one, to the same bits.
         """
-        with self.crew.lock:  # threads may call one network at once
-            if 0 < len(images) < single_image.FEW and self._single is not None:
+        with self.thread_pool.lock:  # threads may call one network at once
+            if 0 < len(images) < single_image.MOST_SINGLE_IMAGES and self._single is not None:
                 return self._single.predict(images, self._scaling(images))
             # A view: whoever changes the shape of an array in place changes none that a tape was written for.
-            self._run("predict", Task(images[:], self._scaling(images)), np.arange(len(images)))
+            self._run("predict", BatchInputs(images[:], self._scaling(images)), np.arange(len(images)))
             return self._batch.outputs[: len(images)].copy().reshape(len(images), *self.network.out_shape)
 
     @cached_property
-    def _single(self) -> single_image.Single | None:
+    def _single(self) -> single_image.SingleImageExecutor | None:
         """The way of one image through the network, where all its layers have one."""
         try:
-            return single_image.Single(self.network) if single_image.can_go_alone(self.network) else None
+            return single_image.SingleImageExecutor(self.network) if single_image.can_go_alone(self.network) else None
         except MemoryError:  # its layout of wide windows may be larger than a pack
             return None
 
@@ -121,51 +121,53 @@ class Engine:
 
     def expect(self, images: np.ndarray, labels: np.ndarray | None, moves: np.ndarray | None = None) -> None:
         """Have the kernels counted that training (without labels: prediction) on such images has yet to compile."""
-        task = Task(images, self._scaling(images), labels)
-        for wanted in ("train", "predict") if labels is not None else ("predict",):
-            moved = task._replace(moves=moves if wanted == "train" else None)
-            calls = self.workers[0].calls(wanted, self._batch, moved)
+        task = BatchInputs(images, self._scaling(images), labels)
+        for mode in ("train", "predict") if labels is not None else ("predict",):
+            moved = task._replace(moves=moves if mode == "train" else None)
+            calls = self.workers[0].calls(mode, self._batch, moved)
             expect_calls([*((call.kernel, call.arrays) for call in calls), self._waiting()], pieces=True)
 
     def _waiting(self) -> tuple[Callable[..., None], tuple[Any, ...]]:
         """How threads wait for one another: a call that not every batch of two packs or more makes."""
-        return ordered_sum.linger, (self._batch.following, 0, 0)
+        return ordered_sum.wait_for_batch, (self._batch.next_pack, 0, 0)
 
     def close(self) -> None:
         """End the threads."""
-        self.crew.close()
+        self.thread_pool.close()
 
-    def _run(self, wanted: str, task: Task, order: np.ndarray, weight: float = 0) -> Outcome:
-        self._begin(wanted, task, order, weight)
+    def _run(self, mode: Mode, task: BatchInputs, order: np.ndarray, weight: float = 0) -> Outcome:
+        self._begin(mode, task, order, weight)
         batch = self._batch
-        self.crew.run(min(self.crew.size, batch.packs), lambda worker, _: self._share(worker, wanted), batch.fail)
-        if wanted == "train":
+        self.thread_pool.run(
+            min(self.thread_pool.size, batch.packs), lambda worker, _: self._share(worker, mode), batch.fail
+        )
+        if mode == "train":
             batch.finish()
         return Outcome(batch.losses[: order.size].copy(), batch.guesses[: order.size].copy())
 
-    def _share(self, worker: int, wanted: str) -> None:
+    def _share(self, worker: int, mode: Mode) -> None:
         """A worker's packs, in its own thread."""
-        with nullcontext() if self.workers[worker].native(wanted) else one_blas_thread():
-            self.workers[worker].run(wanted)
+        with nullcontext() if self.workers[worker].native(mode) else one_blas_thread():
+            self.workers[worker].run(mode)
 
-    def _begin(self, wanted: str, task: Task, order: np.ndarray, weight: float = 0) -> None:
-        self.crew.settle()
+    def _begin(self, mode: Mode, task: BatchInputs, order: np.ndarray, weight: float = 0) -> None:
+        self.thread_pool.settle()
         if order.size > self._batch.order.size:
             self._batch = self._new_batch(order.size)
         self._batch.begin(order, weight)
         self._next.batch = self._batch
         for worker in self.workers:
-            worker.begin(wanted, self._batch, task, order.size)
+            worker.begin(mode, self._batch, task, order.size)
 
     def _new_batch(self, size: int) -> Batch:
         with no_memory_error(f"the outputs of {size:,} images", "use smaller batches, or give fewer at a time"):
             return Batch(size, prod(self.network.out_shape), self.gradient)
 
-    def _labelled(self, images: np.ndarray, labels: np.ndarray, moves: np.ndarray | None = None) -> Task:
+    def _labelled(self, images: np.ndarray, labels: np.ndarray, moves: np.ndarray | None = None) -> BatchInputs:
         """The same one for the same arrays: workers stay as they are."""
         task = self._task
         if task.images is not images or task.labels is not labels or task.moves is not moves:
-            self._task = Task(images, self._scaling(images), labels, moves)
+            self._task = BatchInputs(images, self._scaling(images), labels, moves)
         return self._task
 
     def _scaling(self, images: np.ndarray) -> np.ndarray:

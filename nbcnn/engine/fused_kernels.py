@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 
 from nbcnn.compiler.jit import kernel
-from nbcnn.kernels.contract import PlainKernels, Pool2dProblem
+from nbcnn.kernels.contract import ParameterFreeKernels, Pool2dProblem
 from nbcnn.lanes import load, maximum, splat, store, where
 
 
@@ -20,9 +20,9 @@ def average(value, gradient):
     """Average pooling, equation (7), of an activation: ``value`` of a number, ``gradient`` from output and gradient."""
 
     @kernel
-    def forward(x, y, z, numbers):
-        """x (C, H, W) -> y (C, H, W) the activation, if it is kept, z (C, OH, OW); numbers: window, divisor, keep."""
-        (rows, columns), divisor, keep = numbers
+    def forward(x, y, z, attributes):
+        """x (C, H, W) -> y (C, H, W) the activation, if it is kept, z (C, OH, OW); attributes: window, divisor, keep."""
+        (rows, columns), divisor, keep = attributes
         KH, KW = len(rows), len(columns)
         zero = splat(x.dtype.type(0))
         for c in range(z.shape[0]):
@@ -38,9 +38,9 @@ def average(value, gradient):
                     store(z, (c, i, j), s / divisor)
 
     @kernel
-    def grad_input(y, z, dz, dx, numbers):
+    def grad_input(y, z, dz, dx, attributes):
         """y, z as forward gave them, dz (C, OH, OW) -> dx (C, H, W)"""
-        (rows, columns), divisor, _ = numbers
+        (rows, columns), divisor, _ = attributes
         KH, KW = len(rows), len(columns)
         zero = splat(dx.dtype.type(0))
         for c in range(z.shape[0]):
@@ -53,16 +53,16 @@ def average(value, gradient):
                                 dx, (c, i * KH + a, j * KW + k), gradient(load(y, (c, i * KH + a, j * KW + k)), share)
                             )
 
-    return PlainKernels(forward, grad_input)
+    return ParameterFreeKernels(forward, grad_input)
 
 
 def largest(value, gradient):
     """Max pooling, equation (6), of an activation; as ``average``."""
 
     @kernel
-    def forward(x, y, z, numbers):
-        """x (C, H, W) -> y (C, H, W) the activation, if it is kept, z (C, OH, OW); numbers: window, 0, keep."""
-        (rows, columns), _, keep = numbers
+    def forward(x, y, z, attributes):
+        """x (C, H, W) -> y (C, H, W) the activation, if it is kept, z (C, OH, OW); attributes: window, 0, keep."""
+        (rows, columns), _, keep = attributes
         KH, KW = len(rows), len(columns)
         nothing = splat(x.dtype.type(-np.inf))
         for c in range(z.shape[0]):
@@ -78,9 +78,9 @@ def largest(value, gradient):
                     store(z, (c, i, j), s)
 
     @kernel
-    def grad_input(y, z, dz, dx, numbers):
+    def grad_input(y, z, dz, dx, attributes):
         """y, z as forward gave them, dz (C, OH, OW) -> dx (C, H, W): to the first pixel that is the largest"""
-        (rows, columns), _, _ = numbers
+        (rows, columns), _, _ = attributes
         KH, KW = len(rows), len(columns)
         zero = splat(dx.dtype.type(0))
         for c in range(z.shape[0]):
@@ -94,7 +94,7 @@ def largest(value, gradient):
                             store(dx, (c, i * KH + a, j * KW + k), gradient(pixel, zero + where(hit, rest, zero)))
                             rest = where(hit, zero, rest)
 
-    return PlainKernels(forward, grad_input)
+    return ParameterFreeKernels(forward, grad_input)
 
 
 POOLING = {"avg_pool2d": average, "max_pool2d": largest}
@@ -102,7 +102,7 @@ ACTIVATIONS = ("relu", "sigmoid", "tanh")
 
 
 @cache
-def fused(activation: str, pooling: str) -> PlainKernels:
+def fused(activation: str, pooling: str) -> ParameterFreeKernels:
     """The kernels of a pair of ops, of their backends ``direct``."""
     direct = importlib.import_module(f"nbcnn.kernels.{activation}.direct")
     return POOLING[pooling](direct.value, direct.gradient)

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from nbcnn.engine.fused_kernels import ACTIVATIONS, POOLING, fused, numbers, tiles
-from nbcnn.kernels.contract import Fixed
+from nbcnn.kernels.contract import KernelWithAttributes
 from nbcnn.kernels.registry import DEFAULT
 from nbcnn.layers import Layer
 from nbcnn.layers.base import Call
@@ -54,4 +54,4 @@ def _pair(activation: Layer, pooling: Layer, first: Call, second: Call, keep: bo
         y, z, dz = second.arrays[:3]
         kernel, arrays = kernels.grad_input, (y, z, dz, dx.reshape(y.shape))
     path = f"{activation.path}+{pooling.path}"
-    return Call(path, first.direction, Fixed(kernel, numbers(pooling.problem, keep)), arrays)
+    return Call(path, first.direction, KernelWithAttributes(kernel, numbers(pooling.problem, keep)), arrays)

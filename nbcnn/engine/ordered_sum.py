@@ -19,15 +19,15 @@ SPINS = 2000
 
 if config.DISABLE_JIT:
 
-    def current(turn):
+    def read_atomic(turn):
         """Whose turn it is: turn[0]."""
         return turn[0]
 
-    def pass_on(turn, piece):
+    def write_atomic(turn, piece):
         """Make it the turn of ``piece``; all that was written before is seen by who sees this."""
         turn[0] = piece
 
-    def take(following):
+    def take_next(following):
         """The next piece that nobody has taken: following[0], which goes up by 1."""
         following[0] += 1
         return following[0] - 1
@@ -38,7 +38,7 @@ else:
         return context.make_array(sig.args[0])(context, builder, args[0]).data
 
     @intrinsic
-    def current(typingctx, turn):
+    def read_atomic(typingctx, turn):
         """Whose turn it is: turn[0]."""
 
         def codegen(context, builder, sig, args):
@@ -47,7 +47,7 @@ else:
         return types.int64(turn), codegen
 
     @intrinsic
-    def pass_on(typingctx, turn, piece):
+    def write_atomic(typingctx, turn, piece):
         """Make it the turn of ``piece``; all that was written before is seen by who sees this."""
 
         def codegen(context, builder, sig, args):
@@ -58,7 +58,7 @@ else:
         return types.void(turn, piece), codegen
 
     @intrinsic
-    def take(typingctx, following):
+    def take_next(typingctx, following):
         """The next piece that nobody has taken: following[0], which goes up by 1."""
 
         def codegen(context, builder, sig, args):
@@ -69,13 +69,13 @@ else:
 
 
 @kernel
-def linger(following, pieces, looks):
+def wait_for_batch(following, pieces, looks):
     """Wait until somebody takes the first of the next batch's pieces; gives up after so many looks, 1 ns or so each.
 
     Before that, following[0] is at least ``pieces``, where it was left, or 0, which a batch begins with.
     """
     for _ in range(looks):
-        if 0 < current(following) < pieces:
+        if 0 < read_atomic(following) < pieces:
             break
 
 
@@ -83,7 +83,7 @@ def linger(following, pieces, looks):
 def wait_in_turn(piece, turn):
     """Wait as add_in_turn would, which then need not: so that the two can be timed apart."""
     for _ in range(SPINS):
-        if current(turn) == piece[0]:
+        if read_atomic(turn) == piece[0]:
             break
 
 
@@ -98,7 +98,7 @@ def add_in_turn(total, done, part, piece, turn, late):
     """
     late[0] = 1
     for _ in range(SPINS):
-        if current(turn) == piece[0]:
+        if read_atomic(turn) == piece[0]:
             if piece[0] % BLOCK == 0:
                 if piece[0] == BLOCK:
                     done[:] = total
@@ -107,5 +107,5 @@ def add_in_turn(total, done, part, piece, turn, late):
                 total[:] = 0
             add(total, part)
             late[0] = 0
-            pass_on(turn, piece[0] + 1)
+            write_atomic(turn, piece[0] + 1)
             break

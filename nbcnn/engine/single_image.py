@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from nbcnn.engine.call_list import Tape
+from nbcnn.engine.call_list import CallList
 from nbcnn.engine.network import Network
 from nbcnn.errors import KernelError
 from nbcnn.kernels import packs
@@ -23,7 +23,7 @@ from nbcnn.util.aligned import zeros
 from nbcnn.util.blas import one_blas_thread
 from nbcnn.util.memory import memory
 
-FEW = 7
+MOST_SINGLE_IMAGES = 7
 """So many images and more go in packs, which are faster from 7 or 8 on: tests/benchmarks/one_image.py."""
 
 
@@ -36,14 +36,14 @@ def can_go_alone(network: Network) -> bool:
     return all(found) and largest * network.dtype.itemsize < memory().bytes / 2
 
 
-class Single:
-    """Buffers for one image, with every layer bound to them: a Room of layers/base.py. One thread at a time uses it."""
+class SingleImageExecutor:
+    """Buffers for one image, with every layer bound to them: a BufferProvider of layers/base.py. One thread at a time uses it."""
 
     def __init__(self, network: Network) -> None:
         self.dtype = network.dtype
         self._network = network
         floats = [found.workspace for layer in network.layers() if layer.op and (found := _prepared(network, layer))]
-        self._work = zeros((max(floats, default=0),), self.dtype)
+        self._scratch = zeros((max(floats, default=0),), self.dtype)
         x = self.pack(network.in_shape)
         self._bound = network.root.bind(self, x, None, False)
         self._x, self._y, self._zero = x[None], self._bound.y[None], np.zeros((), self.dtype)
@@ -64,12 +64,12 @@ class Single:
             raise KernelError(f"{layer.where}: backend {layer.backend} has no kernel for one image alone")
         return found
 
-    def work(self, floats: int) -> np.ndarray:
-        return self._work
+    def scratch(self, floats: int) -> np.ndarray:
+        return self._scratch
 
     @cached_property
-    def _tape(self) -> Tape:
-        return Tape([(call.kernel, call.arrays) for call in self._bound.forward])
+    def _tape(self) -> CallList:
+        return CallList([(call.kernel, call.arrays) for call in self._bound.forward])
 
     def predict(self, images: np.ndarray, scaling: np.ndarray) -> np.ndarray:
         """The last layer's output (N, …) for N >= 1 images (N, C, H, W), which are scaled as packs.gather does it."""

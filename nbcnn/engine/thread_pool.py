@@ -16,7 +16,7 @@ import numpy as np
 from nbcnn.errors import NbcnnError
 from nbcnn.util.cpu_quota import cpu_quota
 
-LOOKS = 400
+SPINS = 400
 """How often to look for a result before sleeping until it is there: some 200 µs."""
 
 Job = Callable[[], None]
@@ -29,14 +29,14 @@ def available_threads() -> int:
     return min(there, cpu_quota() or there)
 
 
-_crews: weakref.WeakSet[Crew] = weakref.WeakSet()
+_crews: weakref.WeakSet[ThreadPool] = weakref.WeakSet()
 
 
 class AbandonedError(Exception):
     """Another thread failed first; its error is the one to show."""
 
 
-class Crew:
+class ThreadPool:
     """``size`` threads, the caller's among them. Kernels release the GIL, so they run side by side.
 
     The caller may be interrupted between any two of its lines, by Ctrl-C say. So a run is known here until all helpers
@@ -126,13 +126,13 @@ class Crew:
 
     def _result(self, run: _Run) -> BaseException | None:
         """The next helper's failure or None; it is nearly there, and to be woken up takes longer than to look again."""
-        from nbcnn.engine.ordered_sum import linger
+        from nbcnn.engine.ordered_sum import wait_for_batch
 
         nothing = np.zeros(1, np.int64)
-        for _ in range(LOOKS):
+        for _ in range(SPINS):
             if not run.done.empty():
                 break
-            linger(nothing, 0, 500)  # lets go of Python's lock for half a microsecond: time.sleep(0) takes 60
+            wait_for_batch(nothing, 0, 500)  # lets go of Python's lock for half a microsecond: time.sleep(0) takes 60
         return run.done.get()
 
     def close(self) -> None:
@@ -143,7 +143,7 @@ class Crew:
 
 
 class _Run:
-    """One call of Crew.run: which pieces are left, and what the helpers say, in ``done``, when they have ended.
+    """One call of ThreadPool.run: which pieces are left, and what the helpers say, in ``done``, when they have ended.
 
     ``together`` is how many begin at once, 0 where nobody waits. There are no locks: one that an interrupt leaves taken
     would never be free again.

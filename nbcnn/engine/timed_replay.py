@@ -16,8 +16,8 @@ from numba import types
 from numba.extending import intrinsic
 
 from nbcnn.compiler.jit import kernel
-from nbcnn.engine.call_list import DONE, LATE, Tape, _call, _Stretch
-from nbcnn.engine.ordered_sum import take
+from nbcnn.engine.call_list import DONE, LATE, CallList, _call, _NativeCalls
+from nbcnn.engine.ordered_sum import take_next
 from nbcnn.errors import KernelError
 
 
@@ -35,7 +35,7 @@ def _look(typingctx, clock, number, stamp):
 
 
 @kernel
-def play_timed(addresses, rows, clock, stamp, spent):
+def replay_timed(addresses, rows, clock, stamp, spent):
     """As tape.play; adds to spent (calls,) the nanoseconds that each call took, from the end of the one before.
 
     clock (2,): the address of clock_gettime, and which clock; stamp (2,) is scratch.
@@ -53,23 +53,23 @@ def play_timed(addresses, rows, clock, stamp, spent):
 
 
 @kernel
-def play_pieces_timed(addresses, rows, where, pieces, clock):
+def replay_pieces_timed(addresses, rows, where, pieces, clock):
     """As tape.play_pieces, with the clock's ``clock``, ``stamp`` and ``spent`` of play_timed."""
     place, late, following = where
     look, stamp, spent = clock
-    piece = take(following)
+    piece = take_next(following)
     while piece < pieces:
         place[0] = piece
-        failed = play_timed(addresses, rows, look, stamp, spent)
+        failed = replay_timed(addresses, rows, look, stamp, spent)
         if failed >= 0:
             return failed
         if late[0] != 0:
             return LATE
-        piece = take(following)
+        piece = take_next(following)
     return DONE
 
 
-class TimedTape:
+class TimedCallList:
     """Calls as pairs (kernel, arrays), each with the time that it has taken; raises KernelError without a clock.
 
     ``spent`` (calls,) are nanoseconds since the last ``reset``, ``last`` is when the last playing ended, and ``late``
@@ -78,7 +78,7 @@ class TimedTape:
 
     def __init__(self, calls, is_late) -> None:
         calls = list(calls)
-        self._tape, self._is_late = Tape(calls), is_late
+        self._tape, self._is_late = CallList(calls), is_late
         self._clock, self._stamp = np.array(_clock(), np.int64), np.zeros(2, np.int64)
         self.spent = np.zeros(len(calls), np.int64)
         self.reset()
@@ -99,9 +99,9 @@ class TimedTape:
         self._begin()
         place = 0
         for part in self._tape.parts:
-            if isinstance(part, _Stretch):
+            if isinstance(part, _NativeCalls):
                 here = self.spent[place : place + len(part)]
-                part.play(play_timed, self._clock, self._stamp, here)
+                part.play(replay_timed, self._clock, self._stamp, here)
                 place += len(part)
             else:
                 before = time.perf_counter_ns()
@@ -114,7 +114,7 @@ class TimedTape:
         """As a tape's."""
         self._begin()
         clock = (self._clock, self._stamp, self.spent)
-        done = self._tape.play_pieces(where, pieces, play_pieces_timed, clock)
+        done = self._tape.play_pieces(where, pieces, replay_pieces_timed, clock)
         self._end()
         return done
 

@@ -24,7 +24,7 @@ LARGEST = 1 << 24
 
 
 @dataclass(frozen=True)
-class Facts:
+class WeightsMetadata:
     """Names of the classes; ``mean`` and ``std`` of pixels; ``size`` and ``grayscale`` of a folder's pictures."""
 
     classes: tuple[str, ...] = ()
@@ -35,7 +35,7 @@ class Facts:
     reading: Reading = field(default_factory=Reading)
 
     @classmethod
-    def of(cls, network: Network) -> Facts:
+    def of(cls, network: Network) -> WeightsMetadata:
         """Those of a network that was given its data."""
         data = network.config.data
         return cls(network.classes, data.mean, data.std, data.size, data.grayscale, network.reading or Reading())
@@ -89,7 +89,7 @@ _EXPECTED = {
 }
 
 
-def read_facts(metadata: Mapping[str, str], source: str) -> Facts | None:
+def read_metadata(metadata: Mapping[str, str], source: str) -> WeightsMetadata | None:
     """The facts in a file's metadata, None where there are none (older files, and those of other programs).
 
     Raises CheckpointError where they are not what nbcnn writes.
@@ -119,7 +119,7 @@ def checked_reading(found: Mapping[str, Any], source: str) -> Reading | None:
     return Reading(**values) if names else None
 
 
-def _checked(found: Mapping[str, Any], wrong: str, remedy: str) -> Facts:
+def _checked(found: Mapping[str, Any], wrong: str, remedy: str) -> WeightsMetadata:
     """Keys that are not known are those of a later version, and left alone; those that are not there have defaults."""
     for name, fits in _SORTS.items():
         if name in found and not fits(found[name]):
@@ -127,7 +127,7 @@ def _checked(found: Mapping[str, Any], wrong: str, remedy: str) -> Facts:
     values: dict[str, Any] = {name: found[name] for name in _SORTS if name in found}
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     reading = {name: values.pop(name) for name in _READING if name in values}
-    return Facts(**values, reading=Reading(**reading))
+    return WeightsMetadata(**values, reading=Reading(**reading))
 
 
 def _is_list(value: object) -> bool:

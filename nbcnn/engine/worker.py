@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from nbcnn.engine import ordered_sum
-from nbcnn.engine.call_list import Tape
+from nbcnn.engine.call_list import CallList
 from nbcnn.engine.fusion import fuse
 from nbcnn.engine.network import Network, views
 from nbcnn.engine.thread_pool import AbandonedError
@@ -23,11 +23,14 @@ from nbcnn.layers import Layer
 from nbcnn.layers.base import Call
 from nbcnn.util.aligned import zeros
 
+Mode = Literal["train", "eval", "predict"]
+"""What is done for a pack: outputs alone, losses and predicted classes too, or gradients as well."""
+
 SLEEP = 50e-6
 """Seconds between two looks for one's turn, where the thread whose turn it is can't be running."""
 
 
-class Task(NamedTuple):
+class BatchInputs(NamedTuple):
     """Where images come from: all of them (M, C, H, W), uint8 or float, ``scaling`` (2, C) of pixels, labels (M,).
 
     ``moves`` (M, 3): how each is shifted and flipped on its way (data/augment.py), or None.
@@ -49,16 +52,20 @@ class Batch:
     """
 
     def __init__(self, size: int, features: int, total: np.ndarray) -> None:
-        self.order, self.guesses, self.turn = np.zeros(size, np.int64), np.zeros(size, np.int64), np.zeros(1, np.int64)
+        self.order, self.guesses, self.now_serving = (
+            np.zeros(size, np.int64),
+            np.zeros(size, np.int64),
+            np.zeros(1, np.int64),
+        )
         self.outputs, self.losses = np.zeros((size, features), total.dtype), np.zeros(size, total.dtype)
         self.weight, self.total = np.zeros(1, total.dtype), total
         self.done = np.zeros(total.size if size > BLOCK * LANES else 0, total.dtype)
-        self.following, self.packs, self.failed = np.zeros(1, np.int64), 0, False
+        self.next_pack, self.packs, self.failed = np.zeros(1, np.int64), 0, False
 
     def begin(self, order: np.ndarray, weight: float) -> None:
         """The next batch: ``order`` is no longer than N."""
         self.order[: order.size] = order
-        self.weight[0], self.turn[0], self.following[0], self.failed = weight, 0, 0, False
+        self.weight[0], self.now_serving[0], self.next_pack[0], self.failed = weight, 0, 0, False
         self.packs = -(-order.size // LANES)
         self._numbers = count()
 
@@ -73,25 +80,25 @@ class Batch:
 
     def fail(self) -> None:
         """Some turns will never come, and there is nothing to take. The turn itself is left to who has it."""
-        self.failed, self.following[0], self._numbers = True, self.packs, count(self.packs)
+        self.failed, self.next_pack[0], self._numbers = True, self.packs, count(self.packs)
 
 
 class Worker:
-    """One thread's buffers, with every layer bound to them: the Room of layers/base.py."""
+    """One thread's buffers, with every layer bound to them: the BufferProvider of layers/base.py."""
 
     def __init__(self, network: Network, training: bool) -> None:
         self.dtype = network.dtype
         self._tensors, self._training = network.tensors, training
         self._gradient = np.zeros(network.parameters.size if training else 0, self.dtype)
         self._gradients = views(self._gradient, network.shapes) if training else {}
-        self._work = zeros((_largest_workspace(network),), self.dtype)
+        self._scratch = zeros((_largest_workspace(network),), self.dtype)
         self._x = self.pack(network.in_shape)
         self._layers = list(network.layers())
         self._bound = network.root.bind(self, self._x, None, training)
         self._place, self._late = np.zeros(2, np.int64), np.zeros(1, np.int64)
         self._labels, self._guesses = np.zeros(LANES, np.int64), np.zeros(LANES, np.int64)
         self._losses, self._scale = np.zeros(LANES, self.dtype), np.zeros(LANES, self.dtype)
-        self._given: dict[str, tuple[Batch, Task]] = {}
+        self._given: dict[str, tuple[Batch, BatchInputs]] = {}
         self._tapes: dict[str, Any] = {}
 
     def pack(self, shape: tuple[int, ...]) -> np.ndarray:
@@ -106,61 +113,61 @@ class Worker:
     def prepare(self, layer: Layer, problem: Any) -> Prepared:
         return prepare_layer(layer, problem)
 
-    def work(self, floats: int) -> np.ndarray:
-        return self._work
+    def scratch(self, floats: int) -> np.ndarray:
+        return self._scratch
 
-    def calls(self, wanted: str, batch: Batch, task: Task, fused: bool = True) -> list[Call]:
-        """All that is done for a pack: ``predict`` gives outputs, ``score`` losses and guesses, ``train`` these and a
+    def calls(self, mode: Mode, batch: Batch, task: BatchInputs, fused: bool = True) -> list[Call]:
+        """All that is done for a pack: ``predict`` gives outputs, ``eval`` losses and guesses, ``train`` these and a
         gradient that is added to the total of all. Not ``fused``, each call is of one layer, to the same bits."""
-        y, dy, place, work = self._bound.y, self._bound.dy, self._place, self._work
+        y, dy, place, scratch = self._bound.y, self._bound.dy, self._place, self._scratch
         pairs = self._layers if fused else []
-        made = [*self._fetched(batch, task), *fuse(self._bound.forward, pairs, keep=wanted == "train")]
-        if wanted == "predict":
+        made = [*self._fetched(batch, task), *fuse(self._bound.forward, pairs, keep=mode == "train")]
+        if mode == "predict":
             return [*made, Call("batch", "scatter", packs.scatter, (y.reshape(-1, LANES), place, batch.outputs))]
         loss, _ = prepare(LossProblem(y.shape[0], self.dtype.name))
         own = (self._losses, self._guesses)
         made += [
-            Call("loss", "forward", loss.forward, (y, self._labels, *own, work)),
+            Call("loss", "forward", loss.forward, (y, self._labels, *own, scratch)),
             Call("batch", "report", packs.report, (*own, place, batch.losses, batch.guesses)),
         ]
-        if wanted == "score" or dy is None:
+        if mode == "eval" or dy is None:
             return made
-        made.append(Call("loss", "grad_input", loss.grad_input, (y, self._labels, self._scale, dy, work)))
+        made.append(Call("loss", "grad_input", loss.grad_input, (y, self._labels, self._scale, dy, scratch)))
         return [
             *made,
             *fuse(self._bound.backward, pairs, keep=True),
             Call("batch", "add", ordered_sum.add_in_turn, self._sum(batch)),
         ]
 
-    def begin(self, wanted: str, batch: Batch, task: Task, images: int) -> None:
+    def begin(self, mode: Mode, batch: Batch, task: BatchInputs, images: int) -> None:
         """Get ready for packs of a batch of so many images."""
         self._place[1], self._late[0] = images, 0
-        known, given = self._given.pop(wanted, (None, None))  # who is interrupted here leaves no half-changed tape
+        known, given = self._given.pop(mode, (None, None))  # who is interrupted here leaves no half-changed tape
         if known is not batch:
-            self._tapes[wanted] = Tape(
-                ((call.kernel, call.arrays) for call in self.calls(wanted, batch, task)), pieces=True
+            self._tapes[mode] = CallList(
+                ((call.kernel, call.arrays) for call in self.calls(mode, batch, task)), pieces=True
             )
         elif given is not task:
             for number, call in enumerate(self._fetched(batch, task)):
-                self._tapes[wanted].replace(number, (call.kernel, call.arrays))
-        self._given[wanted] = batch, task
+                self._tapes[mode].replace(number, (call.kernel, call.arrays))
+        self._given[mode] = batch, task
 
-    def plays(self, wanted: str, tape: Callable[[], None]) -> None:
-        """Play another tape of what is wanted, one with a clock (timed_replay.py), until the batch is another."""
-        self._tapes[wanted] = tape
+    def plays(self, mode: Mode, tape: Callable[[], None]) -> None:
+        """Play another tape of what is mode, one with a clock (timed_replay.py), until the batch is another."""
+        self._tapes[mode] = tape
 
-    def tape(self, wanted: str) -> tuple[Callable[[], None], list[Call]]:
+    def tape(self, mode: Mode) -> tuple[Callable[[], None], list[Call]]:
         """What is played since the last ``begin``, and its calls."""
-        return self._tapes[wanted], self.calls(wanted, *self._given[wanted])
+        return self._tapes[mode], self.calls(mode, *self._given[mode])
 
-    def again(self, wanted: str, other: Worker) -> tuple[Batch, list[Call], np.ndarray]:
+    def again(self, mode: Mode, other: Worker) -> tuple[Batch, list[Call], np.ndarray]:
         """What another worker did last, to be done here: the batch, the calls of a pack, each of one layer, and the
         place (2,) that they read: the number of the pack, and how many images there are."""
-        batch, task = other._given[wanted]
+        batch, task = other._given[mode]
         self._place[1] = other._place[1]
-        return batch, self.calls(wanted, batch, task, fused=False), self._place
+        return batch, self.calls(mode, batch, task, fused=False), self._place
 
-    def _fetched(self, batch: Batch, task: Task) -> list[Call]:
+    def _fetched(self, batch: Batch, task: BatchInputs) -> list[Call]:
         """The calls that depend on the task, the first of all."""
         arrays = (task.images, batch.order, self._place, task.scaling)
         gather = Call("batch", "gather", packs.gather, (*arrays, self._x))
@@ -172,22 +179,22 @@ class Worker:
         return [gather, Call("batch", "labels", packs.gather_labels, labels)]
 
     def _sum(self, batch: Batch) -> tuple[np.ndarray, ...]:
-        return (batch.total, batch.done, self._gradient, self._place, batch.turn, self._late)
+        return (batch.total, batch.done, self._gradient, self._place, batch.now_serving, self._late)
 
-    def native(self, wanted: str) -> bool:
+    def native(self, mode: Mode) -> bool:
         """Whether nothing of it is done in Python, where BLAS may be called."""
-        native: bool = self._tapes[wanted].native
+        native: bool = self._tapes[mode].native
         return native
 
-    def run(self, wanted: str) -> None:
-        """Take packs while there are any, and do what is ``wanted`` of each.
+    def run(self, mode: Mode) -> None:
+        """Take packs while there are any, and do what is ``mode`` asks of each.
 
         Without Python between packs, where two threads that want its lock would wait for each other: that cost 7 % of a
         prediction's time. Raises AbandonedError where the turn to add will never come.
         """
-        tape, (batch, _) = self._tapes[wanted], self._given[wanted]
+        tape, (batch, _) = self._tapes[mode], self._given[mode]
         if tape.native:
-            while not tape.play_pieces((self._place, self._late, batch.following), batch.packs):
+            while not tape.play_pieces((self._place, self._late, batch.next_pack), batch.packs):
                 self._wait(batch)
             return
         while (number := batch.take()) < batch.packs:

@@ -22,7 +22,7 @@ from nbcnn.functional.arrays import (
     sizes,
     to_packs,
 )
-from nbcnn.functional.problem_arguments import conv2d_problem, ready
+from nbcnn.functional.problem_arguments import conv2d_problem, prepared_kernels
 from nbcnn.lanes.block_sums import BLOCK
 from nbcnn.util.blas import one_blas_thread
 from nbcnn.util.memory import within_memory
@@ -52,11 +52,11 @@ def conv2d(
             f"conv2d: b must have one number for each of the {len(w)} output channels, got shape {b.shape}"
         )
     problem = conv2d_problem(batch.shape, w.shape, stride, padding, dilation, groups, w.dtype)
-    kernels, work = ready(problem, backend, len(batch))
+    kernels, scratch = prepared_kernels(problem, backend, len(batch))
     y = empty_packs(len(batch), problem.y_shape, w.dtype)
     with one_blas_thread():
         for pack, result in zip(to_packs(batch), y, strict=True):
-            kernels.forward(pack, w, b, result, work)
+            kernels.forward(pack, w, b, result, scratch)
     return from_packs(y, len(batch)).reshape(*x.shape[:-3], *problem.y_shape)
 
 
@@ -82,11 +82,11 @@ def conv2d_grad_input(
     problem = conv2d_problem((1, *shape[-3:]), w.shape, stride, padding, dilation, groups, w.dtype)
     check_shape("conv2d_grad_input: grad_output", dy.shape, (*shape[:-3], *problem.y_shape))
     batch = images("grad_output", dy)
-    kernels, work = ready(problem, backend, len(batch))
+    kernels, scratch = prepared_kernels(problem, backend, len(batch))
     dx = empty_packs(len(batch), problem.x_shape, w.dtype)
     with one_blas_thread():
         for pack, result in zip(to_packs(batch), dx, strict=True):
-            kernels.grad_input(pack, w, result, work)
+            kernels.grad_input(pack, w, result, scratch)
     return from_packs(dx, len(batch)).reshape(shape)
 
 
@@ -111,11 +111,11 @@ def conv2d_grad_weight(
     shape = sizes("weight_size", weight_size, "(O, C/groups, KH, KW)")
     problem = conv2d_problem(x.shape, shape, stride, padding, dilation, groups, x.dtype)
     check_shape("conv2d_grad_weight: grad_output", dy.shape, (*input.shape[:-3], *problem.y_shape))
-    kernels, work = ready(problem, backend, len(x))
+    kernels, scratch = prepared_kernels(problem, backend, len(x))
     total, part, dw, db = (np.zeros(size, x.dtype) for size in (shape, shape, shape, shape[0]))
     with one_blas_thread():
         for number, (pack, gradient) in enumerate(zip(to_packs(x), to_packs(images("grad_output", dy)), strict=True)):
-            kernels.grad_weight(pack, gradient, dw, db, work)
+            kernels.grad_weight(pack, gradient, dw, db, scratch)
             if number % BLOCK == 0:  # very many packs are summed in blocks
                 total += part
                 part[:] = 0

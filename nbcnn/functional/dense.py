@@ -6,7 +6,7 @@ import numpy as np
 
 from nbcnn.errors import ShapeError
 from nbcnn.functional.arrays import check_alike, check_shape, empty_packs, float_array, from_packs, to_packs
-from nbcnn.functional.problem_arguments import ready
+from nbcnn.functional.problem_arguments import prepared_kernels
 from nbcnn.kernels.contract import LANES, ElementwiseProblem, LinearProblem
 from nbcnn.util.blas import one_blas_thread
 from nbcnn.util.memory import within_memory
@@ -21,11 +21,11 @@ def linear(x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None, *, backend
     if x.shape[1] != w.shape[1]:
         raise ShapeError(f"linear: x {x.shape} has {x.shape[1]} features and w {w.shape} takes {w.shape[1]}")
     check_shape("linear: b", b.shape, w.shape[:1])
-    kernels, work = ready(LinearProblem(x.shape[1], len(w), x.dtype.name), backend, len(x))
+    kernels, scratch = prepared_kernels(LinearProblem(x.shape[1], len(w), x.dtype.name), backend, len(x))
     y = empty_packs(len(x), (len(w),), x.dtype)
     with one_blas_thread():
         for pack, result in zip(to_packs(x), y, strict=True):
-            kernels.forward(pack, w, b, result, work)
+            kernels.forward(pack, w, b, result, scratch)
     return from_packs(y, len(x))
 
 
@@ -53,7 +53,7 @@ def _elementwise(op: str, x: np.ndarray, backend: str) -> np.ndarray:
     rows = -(-x.size // LANES)
     packs = np.zeros((rows, LANES), x.dtype)
     packs.reshape(-1)[: x.size] = x.reshape(-1)
-    kernels, work = ready(ElementwiseProblem(op, rows, x.dtype.name), backend, 1)
+    kernels, scratch = prepared_kernels(ElementwiseProblem(op, rows, x.dtype.name), backend, 1)
     y = np.zeros_like(packs)
-    kernels.forward(packs, y, work)
+    kernels.forward(packs, y, scratch)
     return y.reshape(-1)[: x.size].reshape(x.shape).copy()

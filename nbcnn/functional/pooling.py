@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from nbcnn.functional.arrays import Ints, empty_packs, from_packs, images, to_packs
-from nbcnn.functional.problem_arguments import pool2d_problem, ready
+from nbcnn.functional.problem_arguments import pool2d_problem, prepared_kernels
 from nbcnn.kernels.contract import Pool2dProblem
 from nbcnn.util.memory import within_memory
 
@@ -86,8 +86,8 @@ def global_avg_pool2d(x: np.ndarray, *, backend: str = "direct") -> np.ndarray:
 
 
 def _pool(problem: Pool2dProblem, batch: np.ndarray, backend: str) -> np.ndarray:
-    kernels, work = ready(problem, backend, len(batch))
+    kernels, scratch = prepared_kernels(problem, backend, len(batch))
     y = empty_packs(len(batch), problem.y_shape, batch.dtype)
     for pack, result in zip(to_packs(batch), y, strict=True):
-        kernels.forward(pack, result, work)
+        kernels.forward(pack, result, scratch)
     return from_packs(y, len(batch))

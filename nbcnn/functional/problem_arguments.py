@@ -17,7 +17,7 @@ from nbcnn.util.aligned import zeros
 from nbcnn.util.memory import claim
 
 
-def ready(problem: Any, backend: str, images: int) -> tuple[Any, np.ndarray]:
+def prepared_kernels(problem: Any, backend: str, images: int) -> tuple[Any, np.ndarray]:
     """A backend's kernels for a problem, and scratch for them.
 
     Raises KernelError for a backend that is unknown or can't do it, ShapeError where memory has no room for the scratch

@@ -8,7 +8,7 @@ import numpy as np
 
 from nbcnn.errors import ShapeError
 from nbcnn.functional.arrays import empty_packs, float_array, from_packs, in_short, is_count, to_packs
-from nbcnn.functional.problem_arguments import ready
+from nbcnn.functional.problem_arguments import prepared_kernels
 from nbcnn.kernels.contract import LANES, ElementwiseProblem, LossProblem
 from nbcnn.kernels.shapes import LARGEST
 from nbcnn.util.memory import within_memory
@@ -42,13 +42,13 @@ def cross_entropy(
         raise ShapeError(f"cross_entropy: reduction must be mean, sum or none, got {in_short(reduction)}")
     if reduction == "mean" and not len(x):
         raise ShapeError("cross_entropy: there is no mean of no images; use reduction='sum' or 'none'")
-    kernels, work = ready(LossProblem(x.shape[1], x.dtype.name), backend, len(x))
+    kernels, scratch = prepared_kernels(LossProblem(x.shape[1], x.dtype.name), backend, len(x))
     packs = to_packs(x)
     losses, guesses = np.zeros((len(packs), LANES), x.dtype), np.zeros(LANES, np.int64)
     labels = np.zeros((len(packs), LANES), np.int64)
     labels.reshape(-1)[: len(x)] = target
     for pack, label, loss in zip(packs, labels, losses, strict=True):
-        kernels.forward(pack, label, loss, guesses, work)
+        kernels.forward(pack, label, loss, guesses, scratch)
     flat = losses.reshape(-1)[: len(x)]
     if reduction == "none":
         return flat.copy()
@@ -67,8 +67,8 @@ def _along(op: str, x: np.ndarray, dim: int, backend: str) -> np.ndarray:
         return x.copy()
     moved = np.moveaxis(x, dim, -1)
     rows = np.ascontiguousarray(moved.reshape(-1, moved.shape[-1]))
-    kernels, work = ready(ElementwiseProblem(op, rows.shape[1], x.dtype.name), backend, len(rows))
+    kernels, scratch = prepared_kernels(ElementwiseProblem(op, rows.shape[1], x.dtype.name), backend, len(rows))
     y = empty_packs(len(rows), rows.shape[1:], x.dtype)
     for pack, result in zip(to_packs(rows), y, strict=True):
-        kernels.forward(pack, result, work)
+        kernels.forward(pack, result, scratch)
     return np.ascontiguousarray(np.moveaxis(from_packs(y, len(rows)).reshape(moved.shape), -1, dim))

@@ -3,7 +3,7 @@
 Shapes and their arithmetic are written here, once. Letters: C, O input and output channels; H, W input size; OH, OW
 output size; KH, KW kernel size; F features. All arrays that kernels see are packs (..., 16), images innermost,
 float32 or float64, C-contiguous; weights are as PyTorch has them. A kernel writes its whole output and changes
-nothing else; ``work`` is scratch of at least ``workspace(problem)`` numbers, with anything in it.
+nothing else; ``scratch`` is an array of at least ``workspace(problem)`` numbers, with anything in it.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ Kernel = Callable[..., object]
 LANES = 16
 
 
-class Fixed:
+class KernelWithAttributes:
     """A compiled kernel whose last arguments, whole numbers and tuples of them, are those of the problem.
 
     A backend made of these, or of compiled kernels as they are, runs without Python between its calls
     (engine/call_list.py).
     """
 
-    def __init__(self, kernel: Kernel, *numbers: Any) -> None:
-        self.kernel, self.numbers = kernel, numbers
+    def __init__(self, kernel: Kernel, *attributes: Any) -> None:
+        self.kernel, self.attributes = kernel, attributes
 
     def __call__(self, *arrays: Any) -> None:
         """Run the kernel."""
-        self.kernel(*arrays, *self.numbers)
+        self.kernel(*arrays, *self.attributes)
 
 
 def unfolded(kernel: Kernel, arrays: tuple[Any, ...]) -> tuple[Kernel, tuple[Any, ...]]:
     """A kernel and all its arguments, those that are fixed included."""
-    if isinstance(kernel, Fixed):
-        return kernel.kernel, (*arrays, *kernel.numbers)
+    if isinstance(kernel, KernelWithAttributes):
+        return kernel.kernel, (*arrays, *kernel.attributes)
     return kernel, tuple(arrays)
 
 
@@ -45,29 +45,29 @@ class WeightedKernels(NamedTuple):
     """Kernels of conv2d and linear. In a layer without a bias, ``b`` (O,) is zeros; ``db`` is written all the same."""
 
     forward: Kernel
-    """(x, w, b, y, work)"""
+    """(x, w, b, y, scratch)"""
     grad_input: Kernel
-    """(dy, w, dx, work)"""
+    """(dy, w, dx, scratch)"""
     grad_weight: Kernel
-    """(x, dy, dw, db, work)"""
+    """(x, dy, dw, db, scratch)"""
 
 
-class PlainKernels(NamedTuple):
+class ParameterFreeKernels(NamedTuple):
     """Kernels of ops without parameters: pooling and activations."""
 
     forward: Kernel
-    """(x, y, work)"""
+    """(x, y, scratch)"""
     grad_input: Kernel
-    """(x, y, dy, dx, work)"""
+    """(x, y, dy, dx, scratch)"""
 
 
 class LossKernels(NamedTuple):
     """Kernels of a loss: ``labels`` (16,) int64; ``scale`` (16,) is each image's weight, 0 for a blank one."""
 
     forward: Kernel
-    """(x, labels, losses, guesses, work): the loss and the most likely class of each image, (16,) each"""
+    """(x, labels, losses, guesses, scratch): the loss and the most likely class of each image, (16,) each"""
     grad_input: Kernel
-    """(x, labels, scale, dx, work): the gradient of sum(scale · loss)"""
+    """(x, labels, scale, dx, scratch): the gradient of sum(scale · loss)"""
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ class Pool2dProblem:
     With ``ceil_mode`` the last windows may reach beyond the padding; what they meet there is not counted.
     """
 
-    kernels: ClassVar[type[NamedTuple]] = PlainKernels
+    kernels: ClassVar[type[NamedTuple]] = ParameterFreeKernels
     op: str
     channels: int
     height: int
@@ -208,7 +208,7 @@ class Pool2dProblem:
 class ElementwiseProblem:
     """An activation on (F,) numbers an image: x and y are packs (F, 16)."""
 
-    kernels: ClassVar[type[NamedTuple]] = PlainKernels
+    kernels: ClassVar[type[NamedTuple]] = ParameterFreeKernels
     op: str
     features: int
     dtype: str = "float32"

@@ -12,20 +12,20 @@ from typing import Any
 
 from nbcnn.compiler.remedies import remedy_by_words
 from nbcnn.errors import KernelError, NbcnnError, shown
-from nbcnn.kernels.contract import Fixed, LossKernels, PlainKernels, WeightedKernels
+from nbcnn.kernels.contract import KernelWithAttributes, LossKernels, ParameterFreeKernels, WeightedKernels
 from nbcnn.kernels.cost import Cost
 from nbcnn.kernels.one_image import OneImage
 
 ARGUMENTS: dict[type, dict[str, tuple[str, ...]]] = {
     WeightedKernels: {
-        "forward": ("x", "w", "b", "y", "work"),
-        "grad_input": ("dy", "w", "dx", "work"),
-        "grad_weight": ("x", "dy", "dw", "db", "work"),
+        "forward": ("x", "w", "b", "y", "scratch"),
+        "grad_input": ("dy", "w", "dx", "scratch"),
+        "grad_weight": ("x", "dy", "dw", "db", "scratch"),
     },
-    PlainKernels: {"forward": ("x", "y", "work"), "grad_input": ("x", "y", "dy", "dx", "work")},
+    ParameterFreeKernels: {"forward": ("x", "y", "scratch"), "grad_input": ("x", "y", "dy", "dx", "scratch")},
     LossKernels: {
-        "forward": ("x", "labels", "losses", "guesses", "work"),
-        "grad_input": ("x", "labels", "scale", "dx", "work"),
+        "forward": ("x", "labels", "losses", "guesses", "scratch"),
+        "grad_input": ("x", "labels", "scale", "dx", "scratch"),
     },
 }
 """What each kernel of a tuple is called with, as contract.py says."""
@@ -182,8 +182,8 @@ def _takes(function: Any, count: int) -> bool:
 def _check_kernel(backend: Any, direction: str, kernel: Any, arguments: tuple[str, ...]) -> None:
     numbers: tuple[Any, ...] = ()
     function = kernel
-    if isinstance(kernel, Fixed):
-        function, numbers = kernel.kernel, kernel.numbers
+    if isinstance(kernel, KernelWithAttributes):
+        function, numbers = kernel.kernel, kernel.attributes
     function = getattr(function, "py_func", function)
     kind = type(backend)
     if not callable(function):
@@ -191,7 +191,7 @@ def _check_kernel(backend: Any, direction: str, kernel: Any, arguments: tuple[st
             f"{where(kind.build, kind)}: {kind.__name__}: build gives {function!r} as {direction}; expected a function"
         )
     if not _takes(function, len(arguments) + len(numbers)):
-        fixed = f" and, from Fixed, {len(numbers)} more" if numbers else ""
+        fixed = f" and, from KernelWithAttributes, {len(numbers)} more" if numbers else ""
         raise KernelError(
             f"{where(function, kind)}: {direction} is called with ({', '.join(arguments)}){fixed}, "
             f"but is {getattr(function, '__name__', 'it')}{inspect.signature(function)}"

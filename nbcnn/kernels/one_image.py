@@ -18,6 +18,6 @@ class OneImage(NamedTuple):
     """What ``single`` gives."""
 
     forward: Kernel
-    """(x, w, b, y, work) or (x, y, work)"""
+    """(x, w, b, y, scratch) or (x, y, scratch)"""
     workspace: int = 0
     """How many numbers of scratch it needs."""

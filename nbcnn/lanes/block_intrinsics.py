@@ -71,7 +71,7 @@ def load_each(typingctx, x, index):
 
 
 @intrinsic
-def fetch_each(typingctx, x, index):
+def prefetch(typingctx, x, index):
     """Have the cache fetch the lanes at each place of an index with tuples."""
     if not _fits(x, index) or _spans(index) == 0:
         return None
@@ -88,7 +88,7 @@ def fetch_each(typingctx, x, index):
 
 
 @intrinsic
-def numbers(typingctx, w, index):
+def scalars(typingctx, w, index):
     """The number at each place of an index with one tuple; w may lie in memory in any order."""
     if (
         not isinstance(w, types.Array)
@@ -101,7 +101,7 @@ def numbers(typingctx, w, index):
 
 
 @intrinsic
-def spaced(typingctx, first, step, like):
+def strided(typingctx, first, step, like):
     """The tuple (first, first + step, first + 2 step, ...) of whole numbers, as long as ``like``."""
     if not all(isinstance(t, types.Integer) for t in (first, step)) or not _whole(like):
         return None
@@ -129,7 +129,7 @@ def repeated(typingctx, number, like):
 
 
 @intrinsic
-def begin(typingctx, starts, columns):
+def start_sums(typingctx, starts, columns):
     """A block of sums: a row for each number, which all of its sums begin with; a column for each of ``columns``."""
     if not isinstance(starts, types.UniTuple) or starts.dtype not in LANES_OF or not _whole(columns):
         return None
@@ -206,7 +206,7 @@ def store_each(typingctx, y, index, s):
 
 
 @intrinsic
-def store_parts(typingctx, y, index, s, size):
+def store_sums_masked(typingctx, y, index, s, size):
     """As ``store_each``, where y has rows of ``size`` numbers: of each sum the numbers before a row's end.
 
     An index is (rows, columns), whole numbers both.

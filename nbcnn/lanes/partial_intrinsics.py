@@ -14,7 +14,7 @@ COLUMNS = 4
 
 
 @intrinsic
-def load_part(typingctx, x, index, count):
+def load_masked(typingctx, x, index, count):
     """The first ``count`` numbers from x[index] on, zeros in the lanes beyond."""
     if not _is_part(x, index, count):
         return None
@@ -31,7 +31,7 @@ def load_part(typingctx, x, index, count):
 
 
 @intrinsic
-def store_part(typingctx, x, index, v, count):
+def store_masked(typingctx, x, index, v, count):
     """Write the first ``count`` of the 16 numbers ``v`` from x[index] on."""
     if not _is_part(x, index, count) or not x.mutable or v is not LANES_OF[x.dtype]:
         return None
@@ -44,7 +44,7 @@ def store_part(typingctx, x, index, v, count):
 
 
 def store_first(context, builder, array, index, v, count):
-    """The code of ``store_part``; array and index are pairs of a type and a value."""
+    """The code of ``store_masked``; array and index are pairs of a type and a value."""
     place = address(context, builder, *array, *index, count)
     function = _masked(builder, "store", array[0].dtype, ir.VoidType(), [v.type, place.type])
     align = ir.IntType(32)(array[0].dtype.bitwidth // 8)
@@ -52,7 +52,7 @@ def store_first(context, builder, array, index, v, count):
 
 
 @intrinsic
-def every_second(typingctx, u, v):
+def deinterleave(typingctx, u, v):
     """Of the 32 numbers of u and v those at 0, 2, 4, …"""
     if not isinstance(u, LanesType) or u is not v:
         return None
@@ -116,8 +116,8 @@ def _is_part(x, index, count) -> bool:
 def _first(builder, count):
     """A mask of the first ``count`` lanes."""
     word = ir.IntType(32)
-    numbers = ir.Constant(ir.VectorType(word, WIDTH), [*range(WIDTH)])
-    return builder.icmp_signed("<", numbers, broadcast(builder, builder.trunc(count, word)))
+    scalars = ir.Constant(ir.VectorType(word, WIDTH), [*range(WIDTH)])
+    return builder.icmp_signed("<", scalars, broadcast(builder, builder.trunc(count, word)))
 
 
 def _masked(builder, word, dtype, result, more):

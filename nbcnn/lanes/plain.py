@@ -44,7 +44,7 @@ def _place(x, index):
     return place
 
 
-def load_part(x, index, count):
+def load_masked(x, index, count):
     """The first ``count`` numbers from x[index] on, zeros in the lanes beyond."""
     v = np.zeros(16, x.dtype).view(Lanes)
     place = _part(x, index, count)
@@ -52,7 +52,7 @@ def load_part(x, index, count):
     return v
 
 
-def store_part(x, index, v, count):
+def store_masked(x, index, v, count):
     """Write the first ``count`` of the 16 numbers ``v`` from x[index] on."""
     place = _part(x, index, count)
     place[:] = v[: place.size]
@@ -68,7 +68,7 @@ def _part(x, index, count):
     return place
 
 
-def every_second(u, v):
+def deinterleave(u, v):
     """Of the 32 numbers of u and v those at 0, 2, 4, …"""
     return np.concatenate([u, v])[::2].view(Lanes)
 
@@ -125,16 +125,16 @@ def load_each(x, index):
     return tuple(load(x, place) for place in _places(index))
 
 
-def fetch_each(x, index):
+def prefetch(x, index):
     """Nothing: a cache is out of Python's reach."""
 
 
-def numbers(w, index):
+def scalars(w, index):
     """The number at each place of an index with one tuple."""
     return tuple(w[place] for place in _places(index))
 
 
-def spaced(first, step, like):
+def strided(first, step, like):
     """The tuple (first, first + step, first + 2 step, ...) of whole numbers, as long as ``like``."""
     return tuple(first + n * step for n in range(len(like)))
 
@@ -144,7 +144,7 @@ def repeated(number, like):
     return (number,) * len(like)
 
 
-def begin(starts, columns):
+def start_sums(starts, columns):
     """A block of sums: a row for each number, which all of its sums begin with; a column for each of ``columns``."""
     return tuple((splat(number),) * len(columns) for number in starts)
 
@@ -167,10 +167,10 @@ def store_each(y, index, s):
         store(y, place, one)
 
 
-def store_parts(y, index, s, size):
+def store_sums_masked(y, index, s, size):
     """As ``store_each``, where y has rows of ``size`` numbers: of each sum the numbers before a row's end."""
     for place, one in zip(_places(index), (one for row in s for one in row), strict=True):
-        store_part(y, place, one, size - place[1])
+        store_masked(y, place, one, size - place[1])
 
 
 def store_sums(dw, index, s):

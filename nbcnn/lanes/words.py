@@ -24,15 +24,15 @@ instruction serves 16 images. With these words a kernel is the formula of the bo
 ``lane_sum(v)``          the sum of the 16 numbers, always in the same order: neighbours at distance 8, 4, 2, 1
 
 Many sums at once, a block of rows × columns in registers, are tuples. Where these words take an index, one element of
-it (two, for a block) may be a tuple, for as many places: with ``os = (o, o + 1)``, ``numbers(w, (os, c))`` are w[o, c]
+it (two, for a block) may be a tuple, for as many places: with ``os = (o, o + 1)``, ``scalars(w, (os, c))`` are w[o, c]
 and w[o + 1, c].
 
-``spaced(n, step, like)``  the tuple (n, n + step, n + 2 step, ...), as long as the tuple ``like``
+``strided(n, step, like)``  the tuple (n, n + step, n + 2 step, ...), as long as the tuple ``like``
 ``repeated(number, like)``  the tuple (number, number, ...), as long as ``like``
-``numbers(w, index)``    a tuple of numbers
+``scalars(w, index)``    a tuple of numbers
 ``load_each(x, index)``  a tuple of lanes
-``fetch_each(x, index)`` have the cache fetch them, and go on: when they are wanted they are there
-``begin(b, like)``       a block with a row for each number of b, which its sums begin with, as long as ``like``
+``prefetch(x, index)`` have the cache fetch them, and go on: when they are wanted they are there
+``start_sums(b, like)``       a block with a row for each number of b, which its sums begin with, as long as ``like``
 ``add_products(s, u, v)``  the block s, u[m] v[n] added to the sum in row m, column n; u holds numbers or lanes, v lanes
 ``add_sums(s, t)``       the block s with each sum of the block t added to its own
 ``store_each(y, index, s)``  put a block where an index with a tuple of rows and one of columns says
@@ -40,11 +40,11 @@ and w[o + 1, c].
 
 Where there is only one image, lanes hold 16 neighbours of it, and some words more are of use:
 
-``load_part(x, index, n)``      the first n numbers from x[index] on, zeros in the lanes beyond; all 16 for n >= 16
-``store_part(y, index, v, n)``  put the first n there
-``store_parts(y, index, s, n)``  of a block s the numbers that lie within rows of n; index: its rows and columns in y
-``load_columns(x, (o, f))``     of a matrix x four vectors: columns f to f + 3 of its rows o to o + 15
-``every_second(u, v)``          of the 32 numbers of u and v those at 0, 2, 4, …
+``load_masked(x, index, n)``      the first n numbers from x[index] on, zeros in the lanes beyond; all 16 for n >= 16
+``store_masked(y, index, v, n)``  put the first n there
+``store_sums_masked(y, index, s, n)``  of a block s the numbers that lie within rows of n; index: its rows and columns
+in y ``load_columns(x, (o, f))``     of a matrix x four vectors: columns f to f + 3 of its rows o to o + 15
+``deinterleave(u, v)``          of the 32 numbers of u and v those at 0, 2, 4, …
 
 Under ``NUMBA_DISABLE_JIT=1`` a lane vector is a NumPy array of 16 and the same kernels run as plain Python.
 """
@@ -60,45 +60,45 @@ if config.DISABLE_JIT:
     from nbcnn.lanes.plain import (
         add_products,
         add_sums,
-        begin,
-        every_second,
-        fetch_each,
+        deinterleave,
         lane,
         lane_sum,
         load,
         load_columns,
         load_each,
-        load_part,
+        load_masked,
         maximum,
-        numbers,
         power_of_two,
+        prefetch,
         repeated,
         rint,
-        spaced,
+        scalars,
         splat,
+        start_sums,
         store,
         store_each,
-        store_part,
-        store_parts,
+        store_masked,
         store_sums,
+        store_sums_masked,
+        strided,
         where,
     )
 else:
     from nbcnn.lanes.block_intrinsics import (
         add_products,
         add_sums,
-        begin,
-        fetch_each,
         load_each,
-        numbers,
+        prefetch,
         repeated,
-        spaced,
+        scalars,
+        start_sums,
         store_each,
-        store_parts,
         store_sums,
+        store_sums_masked,
+        strided,
     )
     from nbcnn.lanes.intrinsics import lane, lane_sum, load, maximum, power_of_two, rint, splat, store, where
-    from nbcnn.lanes.partial_intrinsics import every_second, load_columns, load_part, store_part
+    from nbcnn.lanes.partial_intrinsics import deinterleave, load_columns, load_masked, store_masked
 
 from nbcnn.lanes.math import exp, expm1, sigmoid
 
@@ -106,29 +106,29 @@ __all__ = [
     "LANES",
     "add_products",
     "add_sums",
-    "begin",
-    "every_second",
+    "deinterleave",
     "exp",
     "expm1",
-    "fetch_each",
     "lane",
     "lane_sum",
     "load",
     "load_columns",
     "load_each",
-    "load_part",
+    "load_masked",
     "maximum",
-    "numbers",
     "power_of_two",
+    "prefetch",
     "repeated",
     "rint",
+    "scalars",
     "sigmoid",
-    "spaced",
     "splat",
+    "start_sums",
     "store",
     "store_each",
-    "store_part",
-    "store_parts",
+    "store_masked",
     "store_sums",
+    "store_sums_masked",
+    "strided",
     "where",
 ]

@@ -6,7 +6,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from nbcnn.kernels.contract import ElementwiseProblem
-from nbcnn.layers.base import LAYERS, Bound, Layer, LayerConfig, Room, Shape, for_one_image
+from nbcnn.layers.base import LAYERS, Bound, BufferProvider, Layer, LayerConfig, Shape, for_one_image
 from nbcnn.layers.parameter_free import bind_plain
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ class Activation(Layer):
         return ElementwiseProblem(self.kind, prod(self.in_shape))
 
     @for_one_image
-    def bind(self, room: Room, x: np.ndarray, dx: np.ndarray | None, training: bool) -> Bound:
-        return bind_plain(self, room, x, dx, training)
+    def bind(self, buffers: BufferProvider, x: np.ndarray, dx: np.ndarray | None, training: bool) -> Bound:
+        return bind_plain(self, buffers, x, dx, training)
 
 
 @LAYERS.register("relu")

@@ -54,7 +54,7 @@ class Parameter(NamedTuple):
     fan_out: int
 
 
-class Room(Protocol):
+class BufferProvider(Protocol):
     """Where a layer gets its arrays from when an engine binds it (one room for each worker)."""
 
     dtype: np.dtype[Any]
@@ -71,7 +71,7 @@ class Room(Protocol):
     def prepare(self, layer: Layer, problem: Any) -> Prepared:
         """The kernels of a layer's backend for a problem; a refusal names the layer's place."""
 
-    def work(self, floats: int) -> np.ndarray:
+    def scratch(self, floats: int) -> np.ndarray:
         """Scratch of at least so many numbers, shared by all layers of this worker."""
 
 
@@ -157,7 +157,7 @@ class Layer(ABC):
         return {}
 
     @abstractmethod
-    def bind(self, room: Room, x: np.ndarray, dx: np.ndarray | None, training: bool) -> Bound:
+    def bind(self, buffers: BufferProvider, x: np.ndarray, dx: np.ndarray | None, training: bool) -> Bound:
         """Tie the kernels to buffers. ``x`` is the input pack, ``dx`` where its gradient goes (None: not wanted)."""
 
 

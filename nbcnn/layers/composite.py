@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from nbcnn.layers.base import LAYERS, Bound, Call, Layer, LayerConfig, Parameter, Room, Shape, for_one_image
+from nbcnn.layers.base import LAYERS, Bound, BufferProvider, Call, Layer, LayerConfig, Parameter, Shape, for_one_image
 from nbcnn.layers.entries import LayerList, kind_of
 from nbcnn.util.memory import no_memory_error
 
@@ -42,13 +42,13 @@ class Sequential(Layer):
         return tuple(self._children)
 
     @for_one_image
-    def bind(self, room: Room, x: np.ndarray, dx: np.ndarray | None, training: bool) -> Bound:
+    def bind(self, buffers: BufferProvider, x: np.ndarray, dx: np.ndarray | None, training: bool) -> Bound:
         forward: list[Call] = []
         backward: list[Call] = []
         learned = dx is not None
         for layer in self._children:
             with no_memory_error(layer.where, "use less padding, fewer channels or smaller images"):
-                bound = layer.bind(room, x, dx, training)
+                bound = layer.bind(buffers, x, dx, training)
             forward += bound.forward
             backward = bound.backward + backward
             learned = learned or bool(all_parameters(layer))

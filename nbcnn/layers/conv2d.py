@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nbcnn.errors import ShapeError
 from nbcnn.kernels.contract import Conv2dProblem
 from nbcnn.kernels.shapes import four_sides, groups_flaw
-from nbcnn.layers.base import LAYERS, Bound, Layer, LayerConfig, Parameter, Room, Shape, for_one_image
+from nbcnn.layers.base import LAYERS, Bound, BufferProvider, Layer, LayerConfig, Parameter, Shape, for_one_image
 from nbcnn.layers.fields import PaddingSidesOrWord, Positive, PositivePair
 from nbcnn.layers.images import image_shape, output_shape
 from nbcnn.layers.weighted import bind_weighted
@@ -58,5 +58,5 @@ class Conv2d(Layer):
         return {"weight": weight} | ({"bias": Parameter(shape[:1], fan_in, fan_out)} if self.config.bias else {})
 
     @for_one_image
-    def bind(self, room: Room, x: np.ndarray, dx: np.ndarray | None, training: bool) -> Bound:
-        return bind_weighted(self, room, x, dx, training, self.config.bias)
+    def bind(self, buffers: BufferProvider, x: np.ndarray, dx: np.ndarray | None, training: bool) -> Bound:
+        return bind_weighted(self, buffers, x, dx, training, self.config.bias)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from nbcnn.errors import ShapeError
 from nbcnn.kernels.contract import LinearProblem
-from nbcnn.layers.base import LAYERS, Bound, Layer, LayerConfig, Parameter, Room, Shape, for_one_image
+from nbcnn.layers.base import LAYERS, Bound, BufferProvider, Layer, LayerConfig, Parameter, Shape, for_one_image
 from nbcnn.layers.fields import Positive
 from nbcnn.layers.weighted import bind_weighted
 
@@ -49,5 +49,5 @@ class Linear(Layer):
         return {"weight": weight} | ({"bias": Parameter(self.problem.y_shape, *fans)} if self.config.bias else {})
 
     @for_one_image
-    def bind(self, room: Room, x: np.ndarray, dx: np.ndarray | None, training: bool) -> Bound:
-        return bind_weighted(self, room, x, dx, training, self.config.bias)
+    def bind(self, buffers: BufferProvider, x: np.ndarray, dx: np.ndarray | None, training: bool) -> Bound:
+        return bind_weighted(self, buffers, x, dx, training, self.config.bias)

@@ -9,7 +9,7 @@ from pydantic import model_validator
 from nbcnn.errors import ShapeError
 from nbcnn.kernels.contract import Pool2dProblem
 from nbcnn.kernels.shapes import LARGEST, Pair, first_blind, four_sides, pooling_padding_flaw
-from nbcnn.layers.base import LAYERS, Bound, Layer, LayerConfig, Room, Shape, for_one_image
+from nbcnn.layers.base import LAYERS, Bound, BufferProvider, Layer, LayerConfig, Shape, for_one_image
 from nbcnn.layers.fields import PaddingSides, PositivePair
 from nbcnn.layers.images import image_shape, output_shape
 from nbcnn.layers.parameter_free import bind_plain
@@ -64,8 +64,8 @@ class Pool2d(Layer):
         return output_shape(self.where, "window", self.problem)
 
     @for_one_image
-    def bind(self, room: Room, x: np.ndarray, dx: np.ndarray | None, training: bool) -> Bound:
-        return bind_plain(self, room, x, dx, training)
+    def bind(self, buffers: BufferProvider, x: np.ndarray, dx: np.ndarray | None, training: bool) -> Bound:
+        return bind_plain(self, buffers, x, dx, training)
 
 
 @LAYERS.register("max_pool2d")

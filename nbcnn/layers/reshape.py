@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
-from nbcnn.layers.base import LAYERS, Bound, Layer, LayerConfig, Room, Shape, for_one_image
+from nbcnn.layers.base import LAYERS, Bound, BufferProvider, Layer, LayerConfig, Shape, for_one_image
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,6 +25,6 @@ class Flatten(Layer):
         return (prod(self.in_shape),)
 
     @for_one_image
-    def bind(self, room: Room, x: np.ndarray, dx: np.ndarray | None, training: bool) -> Bound:
+    def bind(self, buffers: BufferProvider, x: np.ndarray, dx: np.ndarray | None, training: bool) -> Bound:
         flat = (*self.out_shape, *x.shape[len(self.in_shape) :])
         return Bound(x.reshape(flat), None if dx is None else dx.reshape(flat), [])

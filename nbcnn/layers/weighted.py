@@ -5,28 +5,30 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from nbcnn.layers.base import Bound, Call, Layer, Room
+from nbcnn.layers.base import Bound, BufferProvider, Call, Layer
 
 if TYPE_CHECKING:
     import numpy as np
 
 
-def bind_weighted(layer: Layer, room: Room, x: np.ndarray, dx: np.ndarray | None, training: bool, bias: bool) -> Bound:
+def bind_weighted(
+    layer: Layer, buffers: BufferProvider, x: np.ndarray, dx: np.ndarray | None, training: bool, bias: bool
+) -> Bound:
     """Tie forward, grad_weight and (where dx is wanted) grad_input to buffers; no bias means one of zeros."""
     import numpy as np
 
-    kernels, floats = room.prepare(layer, replace(layer.problem, dtype=room.dtype.name))
-    work = room.work(floats)
-    w = room.parameter(f"{layer.path}.weight")
-    b = room.parameter(f"{layer.path}.bias") if bias else np.zeros(w.shape[0], room.dtype)
-    y = room.pack(layer.out_shape)
-    bound = Bound(y, None, [Call(layer.path, "forward", kernels.forward, (x, w, b, y, work))])
+    kernels, floats = buffers.prepare(layer, replace(layer.problem, dtype=buffers.dtype.name))
+    scratch = buffers.scratch(floats)
+    w = buffers.parameter(f"{layer.path}.weight")
+    b = buffers.parameter(f"{layer.path}.bias") if bias else np.zeros(w.shape[0], buffers.dtype)
+    y = buffers.pack(layer.out_shape)
+    bound = Bound(y, None, [Call(layer.path, "forward", kernels.forward, (x, w, b, y, scratch))])
     if training:
-        bound.dy = room.pack(layer.out_shape)
-        dw = room.gradient(f"{layer.path}.weight")
-        db = room.gradient(f"{layer.path}.bias") if bias else np.zeros_like(b)
-        calls = [Call(layer.path, "grad_weight", kernels.grad_weight, (x, bound.dy, dw, db, work))]
+        bound.dy = buffers.pack(layer.out_shape)
+        dw = buffers.gradient(f"{layer.path}.weight")
+        db = buffers.gradient(f"{layer.path}.bias") if bias else np.zeros_like(b)
+        calls = [Call(layer.path, "grad_weight", kernels.grad_weight, (x, bound.dy, dw, db, scratch))]
         if dx is not None:
-            calls.append(Call(layer.path, "grad_input", kernels.grad_input, (bound.dy, w, dx, work)))
+            calls.append(Call(layer.path, "grad_input", kernels.grad_input, (bound.dy, w, dx, scratch)))
         bound.backward = calls
     return bound

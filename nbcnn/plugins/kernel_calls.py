@@ -11,7 +11,7 @@ from functools import lru_cache
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from nbcnn.kernels.contract import Fixed
+from nbcnn.kernels.contract import KernelWithAttributes
 from nbcnn.kernels.contract_check import where
 
 GLOBAL, ATTRIBUTE = ("LOAD_GLOBAL", "LOAD_NAME"), ("LOAD_ATTR", "LOAD_METHOD")
@@ -47,7 +47,7 @@ def printing(kernel: Any) -> str:
 
 
 def _function(thing: Any) -> FunctionType | None:
-    if isinstance(thing, Fixed):
+    if isinstance(thing, KernelWithAttributes):
         thing = thing.kernel
     thing = getattr(thing, "py_func", thing)
     return thing if isinstance(thing, FunctionType) else None

@@ -125,22 +125,22 @@ def _calls(problem: Any, kernels: Any, floats: int) -> Iterator[tuple[str, Calla
     def zeros(*shape: int, dtype: Any = problem.dtype) -> Any:
         return np.zeros(shape, dtype)
 
-    work = zeros(floats)
+    scratch = zeros(floats)
     if isinstance(kernels, LossKernels):
         x, labels, losses = zeros(problem.classes, LANES), zeros(LANES, dtype="int64"), zeros(LANES)
-        yield "forward", kernels.forward, (x, labels, losses, zeros(LANES, dtype="int64"), work)
-        yield "grad_input", kernels.grad_input, (x, labels, losses, zeros(problem.classes, LANES), work)
+        yield "forward", kernels.forward, (x, labels, losses, zeros(LANES, dtype="int64"), scratch)
+        yield "grad_input", kernels.grad_input, (x, labels, losses, zeros(problem.classes, LANES), scratch)
         return
     x, y = zeros(*problem.x_shape, LANES), zeros(*problem.y_shape, LANES)
     dx, dy = zeros(*problem.x_shape, LANES), zeros(*problem.y_shape, LANES)
     if not isinstance(kernels, WeightedKernels):
-        yield "forward", kernels.forward, (x, y, work)
-        yield "grad_input", kernels.grad_input, (x, y, dy, dx, work)
+        yield "forward", kernels.forward, (x, y, scratch)
+        yield "grad_input", kernels.grad_input, (x, y, dy, dx, scratch)
         return
     w, b = zeros(*problem.w_shape), zeros(problem.w_shape[0])
-    yield "forward", kernels.forward, (x, w, b, y, work)
-    yield "grad_input", kernels.grad_input, (dy, w, dx, work)
-    yield "grad_weight", kernels.grad_weight, (x, dy, zeros(*problem.w_shape), zeros(problem.w_shape[0]), work)
+    yield "forward", kernels.forward, (x, w, b, y, scratch)
+    yield "grad_input", kernels.grad_input, (dy, w, dx, scratch)
+    yield "grad_weight", kernels.grad_weight, (x, dy, zeros(*problem.w_shape), zeros(problem.w_shape[0]), scratch)
 
 
 def _one_image(problem: Any, floats: int) -> tuple[Any, ...]:

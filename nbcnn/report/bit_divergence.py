@@ -16,7 +16,7 @@ import numpy as np
 Tensors = Mapping[str, np.ndarray]
 
 
-class Parting(NamedTuple):
+class FirstDifference(NamedTuple):
     """The first step after which weights differ from the reference's, and by how much they do then.
 
     ``largest`` is the largest abs(Δw), met in ``tensor``; ``relative`` the largest abs(Δw) as a share of the larger of
@@ -58,7 +58,7 @@ class Variant:
     seconds: list[float] = field(default_factory=list)
     differences: list[float] = field(default_factory=list)
     records: list[dict[str, Any]] = field(default_factory=list)
-    parted: Parting | None = None
+    parted: FirstDifference | None = None
     diverged: Divergence | None = None
     other_guesses: int | None = None
 
@@ -153,7 +153,9 @@ def largest_difference(a: np.ndarray, b: np.ndarray) -> float:
         return float(np.max(np.abs(a - b), initial=0))
 
 
-def part(step: int, ours: Tensors, theirs: Tensors, our_gradient: Tensors, their_gradient: Tensors) -> Parting | None:
+def first_difference(
+    step: int, ours: Tensors, theirs: Tensors, our_gradient: Tensors, their_gradient: Tensors
+) -> FirstDifference | None:
     """What there is to say of the weights ``ours`` beside the reference's after ``step``; None where all bits agree.
 
     The mappings have the same names and shapes.
@@ -166,7 +168,7 @@ def part(step: int, ours: Tensors, theirs: Tensors, our_gradient: Tensors, their
     tensor = max(apart, key=lambda name: apart[name] if math.isfinite(apart[name]) else math.inf)
     shares = {name: _length_share(our_gradient[name], their_gradient[name]) for name in theirs}
     relative = max(_relative(ours[name], theirs[name]) for name in counts)
-    return Parting(step, sum(counts.values()), apart[tensor], relative, tensor, counts, max(shares.values()))
+    return FirstDifference(step, sum(counts.values()), apart[tensor], relative, tensor, counts, max(shares.values()))
 
 
 def median(numbers: list[float]) -> float:

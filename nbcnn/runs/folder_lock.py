@@ -23,7 +23,7 @@ class _Mark(NamedTuple):
     content: int
 
 
-class HeldFolder:
+class FolderLock:
     """Until it is closed, or forgotten, or the process ends in whatever way, nobody else can hold the folder.
 
     Raises ``error`` where somebody else does. Where the system, or the file system, has no such lock, nobody is kept

@@ -27,7 +27,7 @@ from nbcnn.runs.checkpoint import save_tensors
 from nbcnn.errors import CheckpointError
 from nbcnn.util.suggestions import closest, nearest
 from nbcnn.util.files import (append_line, claim_folder, read_file, remove_spares, write_atomic)
-from nbcnn.runs.folder_lock import HeldFolder
+from nbcnn.runs.folder_lock import FolderLock
 from nbcnn.util.user_folders import expanded
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Run:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = expanded(folder)
-        self._held: HeldFolder | None = None
+        self._held: FolderLock | None = None
         self.config = self.folder / "config.yaml"
         self.info = self.folder / "run.json"
         self.metrics_jsonl = self.folder / "metrics.jsonl"
@@ -97,7 +97,7 @@ class Run:
         From now on nothing is written where config, run.json or state are not the ones that this training knows. Raises
         CheckpointError where another process, or another training of this one, holds it.
         """
-        self._held = HeldFolder(self.folder, CheckpointError)
+        self._held = FolderLock(self.folder, CheckpointError)
         for path in (self.config, self.info, self.optimizer):
             self._held.own(path)
         remove_spares(self.folder)

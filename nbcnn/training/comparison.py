@@ -17,20 +17,20 @@ from typing import Any
 import numpy as np
 
 from nbcnn.autotune.auto import Listener, told
-from nbcnn.compiler.compile_log import LEDGER, announced
+from nbcnn.compiler.compile_log import COMPILE_LOG, announced
 from nbcnn.config import Config, Overrides
 from nbcnn.data import Dataset, batches, epoch_order, load_dataset
 from nbcnn.engine.network import Network, views
 from nbcnn.errors import CheckpointError, ConfigError, TrainingError
 from nbcnn.plugins import blamed
-from nbcnn.report.bit_divergence import Comparison, Divergence, Variant, largest_difference, part
+from nbcnn.report.bit_divergence import Comparison, Divergence, Variant, first_difference, largest_difference
 from nbcnn.report.comparison import draw_comparison
 from nbcnn.report.figure import attempted
-from nbcnn.runs.folder_lock import HeldFolder
+from nbcnn.runs.folder_lock import FolderLock
 from nbcnn.runs.run_folder import Run
 from nbcnn.training.loading import config_of, with_options
 from nbcnn.training.pictures import draw_run
-from nbcnn.training.trainer import Trainer, fit, ready
+from nbcnn.training.trainer import Trainer, check_compatible, compile_kernels
 from nbcnn.util.files import claim_folder, write_atomic
 
 
@@ -83,16 +83,16 @@ def compare(
     networks = [Network(config) for config in configs]
     data = load_dataset(configs[0].data)
     trainers: list[Trainer] = []
-    before = len(LEDGER)
+    before = len(COMPILE_LOG)
     try:
         for network in networks:
-            fit(network, data)
+            check_compatible(network, data)
             with announced(reporter.compiling), told(reporter):
                 trainers.append(Trainer(network, data))
         comparison = _set_up(choices, trainers, out, steps)
-        held = HeldFolder(comparison.folder, CheckpointError)
+        held = FolderLock(comparison.folder, CheckpointError)
         reporter.start(comparison, networks[0], data)
-        ready(trainers, reporter.compiling, reporter.compiled, before)
+        compile_kernels(trainers, reporter.compiling, reporter.compiled, before)
         try:
             _train(comparison, trainers, reporter)
         except KeyboardInterrupt:
@@ -118,9 +118,12 @@ def _choices(backends: Sequence[str]) -> list[tuple[str, ...]]:
     """Each variant's ``op=name``s; raises ConfigError for what is no list of at least two different variants."""
     if isinstance(backends, str) or not all(isinstance(text, str) for text in backends):
         raise ConfigError(f"backends must be a list such as ['conv2d=direct', 'conv2d=fft'], got {backends!r}")
-    choices = [tuple(re.sub(r"\s*=\s*", "=", part.strip()) for part in text.split(",")) for text in backends]
+    choices = [
+        tuple(re.sub(r"\s*=\s*", "=", first_difference.strip()) for first_difference in text.split(","))
+        for text in backends
+    ]
     for choice, text in zip(choices, backends, strict=True):
-        alone = [part for part in choice if part and "=" not in part]
+        alone = [first_difference for first_difference in choice if first_difference and "=" not in first_difference]
         if "=" in choice[0] and alone:
             op = choice[0].partition("=")[0]
             raise ConfigError(
@@ -134,7 +137,7 @@ def _choices(backends: Sequence[str]) -> list[tuple[str, ...]]:
             "give one --backend for each, for instance --backend conv2d=direct --backend conv2d=fft"
         )
     for choice, text in zip(choices, backends, strict=True):
-        ops = [part.partition("=")[0].strip() for part in choice]
+        ops = [first_difference.partition("=")[0].strip() for first_difference in choice]
         for op in ops:
             if ops.count(op) > 1:
                 raise ConfigError(
@@ -171,7 +174,7 @@ def _set_up(
         seed=settings.seed,
         epochs=settings.epochs,
         batch_size=settings.batch_size,
-        threads=first.engine.crew.size,
+        threads=first.engine.thread_pool.size,
         parameters=first.network.parameters.size,
         data=data.name,
         train_images=count,
@@ -228,7 +231,9 @@ def _hold_against(comparison: Comparison, trainers: list[Trainer]) -> None:
             continue
         if variant.parted is None and trainer is not reference:
             gradients = (views(t.engine.gradient, t.network.shapes) for t in (trainer, reference))
-            variant.parted = part(comparison.steps, trainer.network.tensors, reference.network.tensors, *gradients)
+            variant.parted = first_difference(
+                comparison.steps, trainer.network.tensors, reference.network.tensors, *gradients
+            )
         difference = largest_difference(trainer.network.parameters, reference.network.parameters)
         variant.differences.append(difference if variant.parted else 0.0)
 

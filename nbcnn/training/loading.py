@@ -15,7 +15,7 @@ import numpy as np
 from nbcnn.config import Config, Overrides, load_config, model_names
 from nbcnn.data.picture import Reading
 from nbcnn.engine.network import Network, shapes_of
-from nbcnn.engine.weights_metadata import checked_reading, read_facts
+from nbcnn.engine.weights_metadata import checked_reading, read_metadata
 from nbcnn.errors import CheckpointError, ConfigError, is_printable, shown
 from nbcnn.plugins import loaded_plugins
 from nbcnn.runs.checkpoint import load_weights
@@ -53,7 +53,7 @@ def load(
     found, facts = None, None
     if path is not None:
         found, metadata = load_weights(path, shapes_of(config))
-        facts = read_facts(metadata, str(path))
+        facts = read_metadata(metadata, str(path))
     if facts is not None:
         config, differing = facts.onto(config, overrides)
         if differing:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nbcnn.autotune.auto import Listener, told
-from nbcnn.compiler.compile_log import LEDGER, announced
+from nbcnn.compiler.compile_log import COMPILE_LOG, announced
 from nbcnn.config import CheckpointEvery, Config, DataConfig, Overrides
 from nbcnn.data import Dataset, load_dataset
 from nbcnn.data.user_arrays import own_dataset, write_folder
@@ -19,9 +19,9 @@ from nbcnn.plugins import blamed
 from nbcnn.runs.run_folder import Run
 from nbcnn.training.loading import config_of, with_options
 from nbcnn.training.pictures import draw_run
-from nbcnn.training.signals import Stopping
+from nbcnn.training.signals import StopRequest
 from nbcnn.training.state import Position
-from nbcnn.training.trainer import Trainer, fit, ready
+from nbcnn.training.trainer import Trainer, check_compatible, compile_kernels
 from nbcnn.util.blas import first_use
 
 
@@ -116,17 +116,17 @@ def with_folder(config: Config, folder: Path) -> Config:
 
 def run_training(network: Network, data: Dataset, begin: Callable[[Trainer], Run], reporter: Reporter) -> Run:
     """What is common to a new training and one that goes on; ``begin`` gives the trainer its run and its position."""
-    fit(network, data)
+    check_compatible(network, data)
     first_use()
-    before = len(LEDGER)
-    with Stopping() as stopping, announced(stopping.check), told(_Checks(stopping)):
+    before = len(COMPILE_LOG)
+    with StopRequest() as stopping, announced(stopping.check), told(_Checks(stopping)):
         with announced(reporter.compiling), told(reporter):
             trainer = Trainer(network, data)
         try:
             run = begin(trainer)
-            reporter.start(run, network, data, trainer.engine.crew.size)
+            reporter.start(run, network, data, trainer.engine.thread_pool.size)
             reporter.saved(replace(trainer.position))
-            ready([trainer], reporter.compiling, reporter.compiled, before)
+            compile_kernels([trainer], reporter.compiling, reporter.compiled, before)
             stopping.check()
             _epochs(trainer, reporter, stopping)
             reporter.drawing()
@@ -140,7 +140,7 @@ def run_training(network: Network, data: Dataset, begin: Callable[[Trainer], Run
 class _Checks(Listener):
     """Looks between two choices of backends whether somebody wants to stop; announced(check) does between kernels."""
 
-    def __init__(self, stopping: Stopping) -> None:
+    def __init__(self, stopping: StopRequest) -> None:
         self._stopping = stopping
 
     def choosing(self, problem: str) -> None:
@@ -148,10 +148,10 @@ class _Checks(Listener):
         self._stopping.check()
 
 
-def _epochs(trainer: Trainer, reporter: Reporter, stopping: Stopping) -> None:
+def _epochs(trainer: Trainer, reporter: Reporter, stopping: StopRequest) -> None:
     """All that are left. Whatever ends it, what was saved last is whole."""
     settings, count = trainer.settings, len(trainer.data.train.images)
-    saving = Saving(settings.checkpoint_every)
+    saving = CheckpointSchedule(settings.checkpoint_every)
     while trainer.epoch <= settings.epochs:
         reporter.epoch(trainer.epoch, settings.epochs, count)
         started = time.perf_counter() - trainer.position.seconds
@@ -167,7 +167,7 @@ def _epochs(trainer: Trainer, reporter: Reporter, stopping: Stopping) -> None:
         stopping.check()
 
 
-class Saving:
+class CheckpointSchedule:
     """When the state is due to be saved between the ends of epochs, as ``checkpoint_every`` says."""
 
     def __init__(self, every: CheckpointEvery | None) -> None:

@@ -28,7 +28,7 @@ def description(network: Network, data: Dataset, engine: Engine, choices: Iterab
     return {
         **made_with(),
         "started": _now(),
-        "threads": engine.crew.size,
+        "threads": engine.thread_pool.size,
         "data": _data(network, data),
         "classes": list(network.classes),
         **asdict(network.reading or Reading()),

@@ -18,7 +18,7 @@ class StoppedError(KeyboardInterrupt):
         self.signal = number
 
 
-class Stopping:
+class StopRequest:
     """While inside, a first SIGINT or SIGTERM only sets ``wanted``; ``check`` then raises StoppedError.
 
     Raised just anywhere, out of the middle of compiling say, it could crash the process. A second one raises at once

@@ -16,7 +16,7 @@ from nbcnn.data.background import has_dark_background
 from nbcnn.data.picture import Reading
 from nbcnn.engine.engine import Engine
 from nbcnn.engine.network import Network
-from nbcnn.engine.weights_metadata import Facts
+from nbcnn.engine.weights_metadata import WeightsMetadata
 from nbcnn.errors import TrainingError
 from nbcnn.optim import OPTIMIZERS
 from nbcnn.runs.run_folder import Record, Run
@@ -62,7 +62,7 @@ class Trainer:
         self.tested: Evaluation | None = None
         self._drawn: tuple[int, np.ndarray | None] = (0, None)
         self._unfinished = False
-        self._facts = Facts.of(network).to_metadata()
+        self._facts = WeightsMetadata.of(network).to_metadata()
 
     @property
     def steps(self) -> int:
@@ -94,7 +94,7 @@ class Trainer:
         self.position = state.position
         run.rewind(self.position.epochs)
         position = asdict(self.position)
-        run.write_info(resumed(read_info(run), position, self.engine.crew.size, self.network, self.data))
+        run.write_info(resumed(read_info(run), position, self.engine.thread_pool.size, self.network, self.data))
         self.save()
         run.write_config(self.network.config.to_yaml_in(run.folder))
 
@@ -150,7 +150,7 @@ class Trainer:
         }
         for part, loss in (("test", tested.loss), ("validation", judged.loss)):
             if not np.isfinite(loss):
-                raise TrainingError(self._diverged(f"the {part} loss became {loss}", examine(self.engine, "score")))
+                raise TrainingError(self._diverged(f"the {part} loss became {loss}", examine(self.engine, "eval")))
         best = (judged.accuracy, -judged.loss) > (position.best_accuracy, -position.best_loss)
         metadata = {"model": self.network.config.name, "epoch": str(record["epoch"]), "step": str(record["step"])}
         metadata |= self._facts
@@ -214,7 +214,7 @@ class Trainer:
         return "\n".join([first, *found.sentences, found.remedy or smaller])
 
 
-def fit(network: Network, data: Dataset) -> None:
+def check_compatible(network: Network, data: Dataset) -> None:
     """Hold a network and its data against each other, and name its classes; raises DataError, warns of spare scores.
 
     The network gets what is known of the data: its classes, and how its pictures were read.
@@ -236,7 +236,7 @@ def fit(network: Network, data: Dataset) -> None:
         )
 
 
-def ready(
+def compile_kernels(
     trainers: Sequence[Trainer],
     compiling: Callable[[str, int], None],
     compiled: Callable[[int, float], None],

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nbcnn.autotune.auto import resolve_auto
-from nbcnn.compiler.compile_log import LEDGER, looking_ahead, since, total
+from nbcnn.compiler.compile_log import COMPILE_LOG, looking_ahead, since, total
 from nbcnn.config import Overrides
 from nbcnn.engine.engine import Engine
 from nbcnn.kernels.contract import LANES
@@ -68,7 +68,7 @@ def warm(
 
 def warm_up(source: str | Path, overrides: Overrides | None = None) -> Warmed:
     """Do it for a model's name, a YAML path or a run folder, without its data; raises what ``load`` raises."""
-    before = len(LEDGER)
+    before = len(COMPILE_LOG)
     network = load(source, overrides=overrides)
     settings = network.config.train
     choice = settings.optimizer

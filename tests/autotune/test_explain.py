@@ -109,7 +109,7 @@ def test_auto_is_asked_first_and_its_choice_is_the_configured_one(monkeypatch: p
         assert (training, threads) == (True, 3)
         network.choose_backends({"0": "im2col", "2": "naive"})
 
-    monkeypatch.setattr(module, "settle", settle)
+    monkeypatch.setattr(module, "resolve_auto", settle)
     found = explained("conv2d=auto")
     assert [layer.auto for layer in found.layers] == [True, True, False]
     assert [[c.name for c in layer.candidates if c.configured] for layer in found.layers] == [

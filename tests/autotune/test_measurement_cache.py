@@ -22,7 +22,7 @@ from nbcnn.autotune import measurement_cache
 from nbcnn.autotune.auto import resolve_auto
 from nbcnn.autotune.choice import Choice, question, refusals
 from nbcnn.autotune.kernel_timing import Seconds
-from nbcnn.autotune.measurement_cache import Notes
+from nbcnn.autotune.measurement_cache import MeasurementCache
 from nbcnn.autotune.roofline import Cpu
 from nbcnn.compiler import kernel_cache
 from nbcnn.config import load_config
@@ -129,7 +129,7 @@ def test_a_disk_that_is_full_costs_one_warning(cache: Path, monkeypatch: pytest.
         raise NbcnnError("cannot write it: No space left on device")
 
     monkeypatch.setattr(measurement_cache, "write_atomic", full)
-    notes = Notes("choices", "choices of backends")
+    notes = MeasurementCache("choices", "choices of backends")
     with pytest.warns(RuntimeWarning, match="choices of backends are not kept: cannot write it: No space") as told:
         notes.put("a", {}, 1)
     assert len(told) == 1

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nbcnn.autotune.kernel_timing import eligible, race
-from nbcnn.autotune.step_timing import Rehearsal, step_seconds
+from nbcnn.autotune.kernel_timing import eligible, time_kernels
+from nbcnn.autotune.step_timing import StepPlan, step_seconds
 from nbcnn.config import load_config
 from nbcnn.engine.worker import Worker
 from nbcnn.kernels import registry
@@ -52,12 +52,12 @@ def slow() -> Iterator[None]:
 
 @pytest.mark.usefixtures("slow")
 def test_a_race_times_every_direction_that_is_asked_for() -> None:
-    times = race(PROBLEM, ["direct", "slow"], threads=2, rounds=2, footprint=100_000)
+    times = time_kernels(PROBLEM, ["direct", "slow"], threads=2, rounds=2, footprint=100_000)
     assert list(times["direct"]) == list(times["slow"]) == ["forward", "grad_input", "grad_weight"]
     assert all(0 < times["direct"][direction] < times["slow"][direction] for direction in times["direct"])
     assert all(0.03 <= seconds for seconds in times["slow"].values())
     assert set(CALLED) == {"forward", "grad_input", "grad_weight"}
-    times = race(PROBLEM, ["direct", "naive"], rounds=2, directions=["grad_weight"])
+    times = time_kernels(PROBLEM, ["direct", "naive"], rounds=2, directions=["grad_weight"])
     assert list(times["naive"]) == ["grad_weight"]
 
 
@@ -65,16 +65,16 @@ def test_a_race_times_every_direction_that_is_asked_for() -> None:
 def test_who_is_far_slower_leaves_the_race_early() -> None:
     for names, calls in ((["direct", "slow"], 3 + 1), (["slow", "direct"], 3 + 3)):
         CALLED.clear()
-        assert list(race(PROBLEM, names, rounds=9, slowest=3.0)) == ["direct"]
+        assert list(time_kernels(PROBLEM, names, rounds=9, slowest=3.0)) == ["direct"]
         assert len(CALLED) == calls  # each direction once to be compiled, then no more than need be to see it
 
 
 def test_activations_race_forward_and_back_and_a_loss_does_not() -> None:
-    found = race(ElementwiseProblem("relu", 40), ["direct"], rounds=1)
+    found = time_kernels(ElementwiseProblem("relu", 40), ["direct"], rounds=1)
     assert list(found["direct"]) == ["forward", "grad_input"]
     with pytest.raises(TypeError, match="a loss has one backend"):
-        race(LossProblem(3), ["direct"])
-    assert race(PROBLEM, []) == {}
+        time_kernels(LossProblem(3), ["direct"])
+    assert time_kernels(PROBLEM, []) == {}
     assert eligible(PROBLEM, ["direct", "pointwise", "naive"]) == ["direct", "naive"]
 
 
@@ -96,7 +96,7 @@ def network(layers: list[Any] = LAYERS) -> Model:
 @pytest.mark.parametrize("training", [True, False])
 def test_a_rehearsal_makes_the_calls_of_a_run(layers: list[Any], training: bool) -> None:
     net = network(layers)
-    room, worker = Rehearsal(net, training), Worker(net, training)
+    room, worker = StepPlan(net, training), Worker(net, training)
     calls = [*worker._bound.forward, *worker._bound.backward]
     made = [(call.layer, call.direction) for call in calls]
     assert [(call.layer, call.direction) for call in room.calls] == made
@@ -109,8 +109,8 @@ def test_a_rehearsal_makes_the_calls_of_a_run(layers: list[Any], training: bool)
 def test_the_footprint_is_that_of_all_packs_and_parameters() -> None:
     flat = network(["flatten", {"linear": {"out_features": 3}}])
     parameters, packs = 64 * 3 + 3, 16 * (64 + 3)
-    assert Rehearsal(flat, False).footprint == 4 * (parameters + packs)
-    assert Rehearsal(flat, True).footprint == 4 * (2 * parameters + packs + 16 * 3)
+    assert StepPlan(flat, False).footprint == 4 * (parameters + packs)
+    assert StepPlan(flat, True).footprint == 4 * (2 * parameters + packs + 16 * 3)
 
 
 def test_buffers_are_zeros_that_begin_at_a_cache_line() -> None:
@@ -121,7 +121,7 @@ def test_buffers_are_zeros_that_begin_at_a_cache_line() -> None:
             assert made.size == 0 or made.ctypes.data % 64 == 0
             assert not made.any()
     net = network()
-    for room in (Rehearsal(net, True), Worker(net, True)):
+    for room in (StepPlan(net, True), Worker(net, True)):
         assert {room.pack((3, 5)).ctypes.data % 64 for _ in range(20)} == {0}
 
 

@@ -16,9 +16,9 @@ from nbcnn.bench.profile import Profile, _profile, _Step, _Steps, profile
 from nbcnn.cli import main
 from nbcnn.compiler.jit import kernel
 from nbcnn.engine import timed_replay
-from nbcnn.engine.call_list import Tape
+from nbcnn.engine.call_list import CallList
 from nbcnn.engine.engine import Engine
-from nbcnn.engine.timed_replay import TimedTape
+from nbcnn.engine.timed_replay import TimedCallList
 from nbcnn.errors import KernelError
 
 pytestmark = pytest.mark.jit
@@ -77,7 +77,7 @@ def test_calls_have_their_own_times() -> None:
         slept.append(float(x[0]))
 
     one = (_count, (x, 1))
-    tape = TimedTape([one, (_count, (x, 5_000_000)), one, (sleeps, (x,)), one], np.zeros(1))
+    tape = TimedCallList([one, (_count, (x, 5_000_000)), one, (sleeps, (x,)), one], np.zeros(1))
     tape()
     assert slept == [pytest.approx(2)]
     few, many, after, python, last = tape.spent
@@ -93,7 +93,7 @@ def test_calls_have_their_own_times() -> None:
 
 def test_what_fails_says_so_as_without_a_clock() -> None:
     x = np.zeros(1)
-    tape = TimedTape([(_fails, (x,))], np.zeros(1))
+    tape = TimedCallList([(_fails, (x,))], np.zeros(1))
     tape()
     x[0] = -1
     with pytest.raises(ValueError, match="below 0"):
@@ -102,7 +102,7 @@ def test_what_fails_says_so_as_without_a_clock() -> None:
 
 def test_time_between_packs_is_waiting_where_the_turn_had_not_come() -> None:
     late = np.ones(1, np.int64)
-    tape = TimedTape([(_count, (np.zeros(1), 1))], late)
+    tape = TimedCallList([(_count, (np.zeros(1), 1))], late)
     tape()
     time.sleep(0.01)
     late[0] = 0
@@ -122,7 +122,7 @@ def test_a_system_without_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(
         KernelError, match="a profile needs the system's clock_gettime, and this system has none; nbcnn"
     ):
-        TimedTape([], np.zeros(1))
+        TimedCallList([], np.zeros(1))
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -246,6 +246,6 @@ def test_mistakes(call: Any, words: list[str], sentence: str) -> None:
 
 def test_a_call_with_a_clock_is_a_call_without() -> None:
     x, y = np.zeros(1), np.zeros(1)
-    TimedTape([(_count, (x, 7))], np.zeros(1))()
-    Tape([(_count, (y, 7))])()
+    TimedCallList([(_count, (x, 7))], np.zeros(1))()
+    CallList([(_count, (y, 7))])()
     assert x[0] == y[0] > 1

@@ -14,7 +14,7 @@ from nbcnn.bench.crossover import Crossing, Only, changes, course, crossings, wi
 from nbcnn.bench.output_folder import new_folder, save_sweeps
 from nbcnn.bench.sweep import AXES, KERNELS, Point, Sweep, axes_of, sweep
 from nbcnn.bench.sweep_plots import _mark, draw_sweep, styles
-from nbcnn.engine.thread_pool import Crew
+from nbcnn.engine.thread_pool import ThreadPool
 from nbcnn.errors import CheckpointError, KernelError, PeerError
 from nbcnn.kernels.contract import Conv2dProblem
 from nbcnn.reference.ops import conv2d_grad_input, conv2d_grad_weight
@@ -136,7 +136,7 @@ def test_a_sweep_that_nobody_can_do_is_refused() -> None:
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_batch_is_what_the_formula_says(images: int, threads: int) -> None:
     problem = Conv2dProblem(2, 3, 5, 6, (3, 3), padding=(1, 1, 1, 1))
-    arrays, crew = arrays_of(problem, images), Crew(threads)
+    arrays, crew = arrays_of(problem, images), ThreadPool(threads)
     calls = Packs(arrays, "direct", threads).calls(crew)
     for _ in range(2):  # gradients do not pile up
         results = {direction: np.asarray(call()) for direction, call in calls.items()}

@@ -39,11 +39,11 @@ def main() -> None:
     for name in eligible(problem, backend_names("conv2d")):
         kernels, floats = prepare(problem, name)
         x, dy, w, b = (arrays[key] for key in ("x", "dy", "w", "b"))
-        y, dx, dw, db, work = (np.zeros_like(a) for a in (dy, x, w, b, np.empty(floats, np.float32)))
+        y, dx, dw, db, scratch = (np.zeros_like(a) for a in (dy, x, w, b, np.empty(floats, np.float32)))
         with one_blas_thread():
-            kernels.forward(x, w, b, y, work)
-            kernels.grad_input(dy, w, dx, work)
-            kernels.grad_weight(x, dy, dw, db, work)
+            kernels.forward(x, w, b, y, scratch)
+            kernels.grad_input(dy, w, dx, scratch)
+            kernels.grad_weight(x, dy, dw, db, scratch)
         got = {"y": y, "dx": dx, "dw": dw}
         shares = [np.abs(got[key] - expected.values[key]).max() / expected.sizes[key].max() for key in got]
         stated = tolerance(problem, name)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 
-from nbcnn.autotune.kernel_timing import eligible, race
+from nbcnn.autotune.kernel_timing import eligible, time_kernels
 from nbcnn.kernels.contract import LANES, Conv2dProblem
 from nbcnn.kernels.registry import backend_names
 from nbcnn.plugins import load_plugin
@@ -52,7 +52,7 @@ def main() -> None:
     for what, problem in problems.items():
         if given.problem and given.problem not in what:
             continue
-        found = race(problem, eligible(problem, names), rounds=given.rounds, seconds=0.02)
+        found = time_kernels(problem, eligible(problem, names), rounds=given.rounds, seconds=0.02)
         for direction in ("forward", "grad_input", "grad_weight"):
             cells = (
                 f"{2 * LANES * problem.macs / found[name][direction] / 1e9:.1f}" if name in found else "-"

@@ -48,7 +48,7 @@ def main() -> None:
         for count in COUNTS:
             took = []
             for few in (count + 1, 0):
-                single_image.FEW = few
+                single_image.MOST_SINGLE_IMAGES = few
                 engine.predict(x[:count])
                 took.append(microseconds(engine.predict, x[:count]))
             print(f"{count:19} {took[0]:12.1f} {took[1]:10.1f}")

@@ -398,15 +398,15 @@ def test_a_plugin_that_fails_is_one_line_on_the_command_line() -> None:
 OWN_OP = """\
 import numpy as np
 from nbcnn import register
-from nbcnn.kernels.contract import PlainKernels, SimpleBackend
+from nbcnn.kernels.contract import ParameterFreeKernels, SimpleBackend
 from nbcnn.layers.activation import Activation
 
 
-def forward(x, y, work):
+def forward(x, y, scratch):
     np.abs(x, out=y)
 
 
-def grad_input(x, y, dy, dx, work):
+def grad_input(x, y, dy, dx, scratch):
     np.multiply(np.sign(x), dy, out=dx)
 
 
@@ -420,7 +420,7 @@ class Direct(SimpleBackend):
     "NumPy's absolute value"
 
     def build(self, problem):
-        return PlainKernels(forward, grad_input)
+        return ParameterFreeKernels(forward, grad_input)
 """
 
 

@@ -55,8 +55,8 @@ def pictures() -> None:
 def in_training(statement: str) -> None:
     """A plugin whose backend does something at its first call on numbers; that is in a training."""
     text = BACKEND.replace("    dx[:] = 0", "    pass").replace(
-        "def grad_weight(x, dy, dw, db, work):\n",
-        f"def grad_weight(x, dy, dw, db, work):\n    global CALLS\n    CALLS += x.any()\n    if CALLS > 20:\n        {statement}\n",
+        "def grad_weight(x, dy, dw, db, scratch):\n",
+        f"def grad_weight(x, dy, dw, db, scratch):\n    global CALLS\n    CALLS += x.any()\n    if CALLS > 20:\n        {statement}\n",
     )
     write(Path("mine.py"), "import ctypes, os, time\n\nCALLS = 0\n" + text)
 

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nbcnn.compiler.compile_log import LEDGER, announced, looking_ahead, total
+from nbcnn.compiler.compile_log import COMPILE_LOG, announced, looking_ahead, total
 from nbcnn.compiler.jit import kernel
 from nbcnn.compiler.kernel_cache import cache_folder
-from nbcnn.engine.call_list import Tape, expect_calls
+from nbcnn.engine.call_list import CallList, expect_calls
 from nbcnn.errors import KernelError
-from nbcnn.kernels.contract import Fixed
+from nbcnn.kernels.contract import KernelWithAttributes
 
 pytestmark = pytest.mark.jit
 
@@ -52,7 +52,7 @@ class Told:
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     np_zeros = np.zeros(1)
-    Tape([(kernel(_double), (np_zeros,))])()  # the tape's own kernel is none of these tests' business
+    CallList([(kernel(_double), (np_zeros,))])()  # the tape's own kernel is none of these tests' business
     monkeypatch.setenv("NBCNN_CACHE_DIR", str(tmp_path))
     yield tmp_path
     assert cache_folder() == tmp_path / "kernels"
@@ -61,7 +61,14 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def test_what_is_left_is_counted_before_the_first() -> None:
     fill, double, x, told = kernel(_fill), kernel(_double), np.zeros(3), Told()
     with announced(told):
-        Tape([(fill, (x, 1)), (Fixed(double), (x,)), (fill, (np.zeros(2), 2)), (fill, (np.zeros((2, 2)), 1))])()
+        CallList(
+            [
+                (fill, (x, 1)),
+                (KernelWithAttributes(double), (x,)),
+                (fill, (np.zeros(2), 2)),
+                (fill, (np.zeros((2, 2)), 1)),
+            ]
+        )()
     assert told.lines == [("_fill", 3), ("_double", 2), ("_fill", 1), ("_fill", 0)]  # by signature, once each
 
 
@@ -69,8 +76,8 @@ def test_what_is_kept_is_not_counted() -> None:
     x, told = np.zeros(3), Told()
     kernel(_fill)(x, 1)
     with announced(told):
-        Tape([(kernel(_fill), (x, 1)), (kernel(_double), (x,))])()
-        Tape([(kernel(_fill), (x, 1)), (kernel(_double), (x,))])()
+        CallList([(kernel(_fill), (x, 1)), (kernel(_double), (x,))])()
+        CallList([(kernel(_fill), (x, 1)), (kernel(_double), (x,))])()
     assert told.lines == [("_double", 1), ("_double", 0)]
 
 
@@ -83,12 +90,12 @@ def test_many_tapes_are_counted_together_and_python_as_it_comes() -> None:
     with announced(told):
         expect_calls([(fill, (x, 1)), (by_python, (x,))])
         expect_calls([(fill, (np.zeros((1, 1)), 1))])
-        Tape([(fill, (x, 1)), (by_python, (x,)), (fill, (np.zeros((1, 1)), 1))])()
+        CallList([(fill, (x, 1)), (by_python, (x,)), (fill, (np.zeros((1, 1)), 1))])()
     assert told.lines == [("_fill", 2), ("_fill", 1), ("_fill", 0), ("_double", 1), ("_double", 0)]
 
 
 def test_what_another_calls_is_a_part_of_it() -> None:
-    callee, told, before = kernel(_tripled), Told(), len(LEDGER)
+    callee, told, before = kernel(_tripled), Told(), len(COMPILE_LOG)
 
     def caller(x):  # type: ignore[no-untyped-def]
         x[0] = callee(x[0])
@@ -96,7 +103,7 @@ def test_what_another_calls_is_a_part_of_it() -> None:
     with announced(told):
         kernel(caller)(np.ones(1))
     assert told.lines == [("caller", 1), ("caller", 0)]
-    lines = LEDGER[before:]
+    lines = COMPILE_LOG[before:]
     assert [(line.kernel.rpartition(".")[2], line.on_the_way) for line in lines] == [
         ("_tripled", True),
         ("caller", False),
@@ -106,14 +113,14 @@ def test_what_another_calls_is_a_part_of_it() -> None:
 
 
 def test_a_look_ahead_compiles_nothing() -> None:
-    fill, double, x, told, before = kernel(_fill), kernel(_double), np.ones(3), Told(), len(LEDGER)
+    fill, double, x, told, before = kernel(_fill), kernel(_double), np.ones(3), Told(), len(COMPILE_LOG)
     double(x)
     with announced(told):
         with looking_ahead():
             double(x)
             fill(x, 5)
             raise AssertionError("it goes no further than the first that is not compiled")
-        assert x.tolist() == [4, 4, 4] and len(LEDGER) == before + 1 and not told.lines
+        assert x.tolist() == [4, 4, 4] and len(COMPILE_LOG) == before + 1 and not told.lines
         kernel(_tripled)(1)
         fill(x, 5)
     assert told.lines == [("_tripled", 2), ("_fill", 1), ("_fill", 0)]

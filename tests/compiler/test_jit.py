@@ -18,7 +18,7 @@ import pytest
 
 import nbcnn
 from nbcnn.compiler import jit, kernel_cache
-from nbcnn.compiler.compile_log import LEDGER, announced
+from nbcnn.compiler.compile_log import COMPILE_LOG, announced
 from nbcnn.compiler.jit import kernel
 
 pytestmark = pytest.mark.jit
@@ -31,9 +31,9 @@ sys.path.insert(0, sys.argv[1])
 warnings.simplefilter("always")
 import numpy as np
 from tiny import doubled
-from nbcnn.compiler.compile_log import LEDGER
+from nbcnn.compiler.compile_log import COMPILE_LOG
 print(doubled(np.arange(4, dtype=np.float32)).tolist())
-print([(entry.kernel, entry.how) for entry in LEDGER], all(entry.seconds > 0 for entry in LEDGER))
+print([(entry.kernel, entry.how) for entry in COMPILE_LOG], all(entry.seconds > 0 for entry in COMPILE_LOG))
 """
 
 TINY = """
@@ -157,10 +157,10 @@ import sys
 sys.path.insert(0, sys.argv[1])
 import numpy as np
 from factory import times
-from nbcnn.engine.call_list import Tape
+from nbcnn.engine.call_list import CallList
 x, y, found = np.ones(1), np.zeros(1), []
 made = [times(factor) for factor in {factors}]
-for call in (lambda function: function(x, y), lambda function: Tape([(function, (x, y))])()):
+for call in (lambda function: function(x, y), lambda function: CallList([(function, (x, y))])()):
     for function in made:
         call(function)
         found.append(float(y[0]))
@@ -206,19 +206,19 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def use() -> list[str]:
     """How a kernel came to be, and that it works."""
-    before = len(LEDGER)
+    before = len(COMPILE_LOG)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert kernel(_one_more)(41) == 42
-    return [entry.how for entry in LEDGER[before:]]
+    return [entry.how for entry in COMPILE_LOG[before:]]
 
 
 def use_warned(sentence: str) -> list[str]:
-    before = len(LEDGER)
+    before = len(COMPILE_LOG)
     with pytest.warns(RuntimeWarning, match=sentence) as caught:
         assert kernel(_one_more)(41) == 42
     assert len(caught) == 1
-    return [entry.how for entry in LEDGER[before:]]
+    return [entry.how for entry in COMPILE_LOG[before:]]
 
 
 def _flip(entry: bytes) -> bytes:
@@ -300,20 +300,20 @@ def test_the_ledgers_seconds_add_up_to_the_time_that_went_by(cache: Path, monkey
     def calls(x):  # type: ignore[no-untyped-def]
         return inner(x) + inner(x + 0.5)
 
-    before = len(LEDGER)
+    before = len(COMPILE_LOG)
     with monkeypatch.context() as patch:
         patch.setattr(jit.time, "perf_counter", lambda: float(next(looks)))
         assert kernel(calls)(1) == 4.5
-    found = [(entry.kernel.rpartition(".")[2], entry.how, entry.seconds) for entry in LEDGER[before:]]
+    found = [(entry.kernel.rpartition(".")[2], entry.how, entry.seconds) for entry in COMPILE_LOG[before:]]
     # Looks: 0 caller begins; 1, 2 the first callee; 3, 4 the second; 5 caller ends.
     assert found == [("_one_more", "compiled", 1), ("_one_more", "compiled", 1), ("calls", "compiled", 3)]
     assert sum(seconds for _, _, seconds in found) == 5
 
 
 def test_each_signature_has_an_entry_of_its_own(cache: Path) -> None:
-    both, before = kernel(_one_more), len(LEDGER)
+    both, before = kernel(_one_more), len(COMPILE_LOG)
     assert (both(1), both(1.5), both(2)) == (2, 2.5, 3)
-    assert len(LEDGER) - before == len(list(cache.iterdir())) == 2
+    assert len(COMPILE_LOG) - before == len(list(cache.iterdir())) == 2
 
 
 def test_compilation_is_announced_and_loading_is_not(cache: Path) -> None:

@@ -137,12 +137,12 @@ from pathlib import Path
 import nbcnn.kernels
 from nbcnn.compiler.fingerprint import fingerprint
 from nbcnn.compiler.jit import OPTIONS, is_kernel
-from nbcnn.compiler.compile_log import LEDGER
+from nbcnn.compiler.compile_log import COMPILE_LOG
 from nbcnn.plugins.modules import module_name, run_file
 
 found = {}
 for name, folder in json.loads(sys.argv[1]).items():
-    path, before = Path(folder) / "main.py", len(LEDGER)
+    path, before = Path(folder) / "main.py", len(COMPILE_LOG)
     if "plugin" in name:
         sys.path.insert(0, folder)
         data = path.read_bytes()
@@ -152,7 +152,7 @@ for name, folder in json.loads(sys.argv[1]).items():
         sys.path.insert(0, str(path.parents[1]))
         module = importlib.import_module(f"{path.parent.name}.main")
     answer = float(module.answer(1.0))
-    found[name] = answer, [line.how for line in LEDGER[before:] if not line.on_the_way]
+    found[name] = answer, [line.how for line in COMPILE_LOG[before:] if not line.on_the_way]
 built_in = {}
 for module in pkgutil.walk_packages(nbcnn.kernels.__path__, "nbcnn.kernels."):
     for name, thing in vars(importlib.import_module(module.name)).items():

@@ -178,13 +178,13 @@ from nbcnn.kernels.registry import backend
 found, random = hashlib.sha256(), np.random.default_rng(1)
 for problem in (Conv2dProblem(3, 5, 7, 8, (3, 3), (2, 1), (1, 1, 1, 1)), LinearProblem(37, 9)):
     chosen = backend(problem.op)
-    kernels, work = chosen.build(problem), np.zeros(chosen.workspace(problem), "f4")
+    kernels, scratch = chosen.build(problem), np.zeros(chosen.workspace(problem), "f4")
     shapes = ((*problem.x_shape, 16), problem.w_shape, problem.y_shape[:1], (*problem.y_shape, 16))
     x, w, b, dy = (random.standard_normal(shape, "f4") for shape in shapes)
     y, dx, dw, db = (np.empty_like(array) for array in (dy, x, w, b))
-    kernels.forward(x, w, b, y, work)
-    kernels.grad_input(dy, w, dx, work)
-    kernels.grad_weight(x, dy, dw, db, work)
+    kernels.forward(x, w, b, y, scratch)
+    kernels.grad_input(dy, w, dx, scratch)
+    kernels.grad_weight(x, dy, dw, db, scratch)
     for array in (y, dx, dw, db):
         found.update(array.tobytes())
 x = 9 * random.standard_normal((50, 16), "f4")

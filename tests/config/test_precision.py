@@ -123,7 +123,7 @@ def test_a_plugins_layer_is_held_to_the_same(monkeypatch: pytest.MonkeyPatch) ->
         def infer(self) -> tuple[int, ...]:
             return self.in_shape
 
-        def bind(self, room: Any, x: Any, dx: Any, training: bool) -> Bound:
+        def bind(self, buffers: Any, x: Any, dx: Any, training: bool) -> Bound:
             return Bound(x, dx, [])
 
     monkeypatch.setitem(LAYERS._things, "sloped", Sloped)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nbcnn.conformance import Options, Report, check_backends, grid, suite
+from nbcnn.conformance import Options, Report, check_backends, checks, grid
 from nbcnn.conformance.failure_patterns import patterns
 from nbcnn.conformance.report import CHECKS
 from nbcnn.kernels import registry
@@ -24,69 +24,69 @@ Spoil = Callable[[WeightedKernels, Conv2dProblem], WeightedKernels]
 
 
 def _bias_ignored(k: WeightedKernels, p: Conv2dProblem) -> WeightedKernels:
-    return k._replace(forward=lambda x, w, b, y, work: k.forward(x, w, 0 * b, y, work))
+    return k._replace(forward=lambda x, w, b, y, scratch: k.forward(x, w, 0 * b, y, scratch))
 
 
 def _flipped(k: WeightedKernels, p: Conv2dProblem) -> WeightedKernels:
     return k._replace(
-        forward=lambda x, w, b, y, work: k.forward(x, np.ascontiguousarray(w[:, :, ::-1, ::-1]), b, y, work)
+        forward=lambda x, w, b, y, scratch: k.forward(x, np.ascontiguousarray(w[:, :, ::-1, ::-1]), b, y, scratch)
     )
 
 
 def _off_by_one(k: WeightedKernels, p: Conv2dProblem) -> WeightedKernels:
-    return k._replace(forward=lambda x, w, b, y, work: k.forward(np.roll(x, 1, axis=2), w, b, y, work))
+    return k._replace(forward=lambda x, w, b, y, scratch: k.forward(np.roll(x, 1, axis=2), w, b, y, scratch))
 
 
 def _images_exchanged(k: WeightedKernels, p: Conv2dProblem) -> WeightedKernels:
-    return k._replace(forward=lambda x, w, b, y, work: k.forward(np.roll(x, 1, axis=3), w, b, y, work))
+    return k._replace(forward=lambda x, w, b, y, scratch: k.forward(np.roll(x, 1, axis=3), w, b, y, scratch))
 
 
 def _not_flipped_back(k: WeightedKernels, p: Conv2dProblem) -> WeightedKernels:
     return k._replace(
-        grad_input=lambda dy, w, dx, work: k.grad_input(dy, np.ascontiguousarray(w[:, :, ::-1, ::-1]), dx, work)
+        grad_input=lambda dy, w, dx, scratch: k.grad_input(dy, np.ascontiguousarray(w[:, :, ::-1, ::-1]), dx, scratch)
     )
 
 
 def _one_image_left_out(k: WeightedKernels, p: Conv2dProblem) -> WeightedKernels:
-    def grad_weight(x: Any, dy: Any, dw: Any, db: Any, work: Any) -> None:
-        k.grad_weight(np.where(np.arange(LANES) < LANES - 1, x, 0 * x), dy, dw, db, work)
+    def grad_weight(x: Any, dy: Any, dw: Any, db: Any, scratch: Any) -> None:
+        k.grad_weight(np.where(np.arange(LANES) < LANES - 1, x, 0 * x), dy, dw, db, scratch)
 
     return k._replace(grad_weight=grad_weight)
 
 
 def _bias_gradient_forgotten(k: WeightedKernels, p: Conv2dProblem) -> WeightedKernels:
-    return k._replace(grad_weight=lambda x, dy, dw, db, work: k.grad_weight(x, dy, dw, np.empty_like(db), work))
+    return k._replace(grad_weight=lambda x, dy, dw, db, scratch: k.grad_weight(x, dy, dw, np.empty_like(db), scratch))
 
 
 def _last_column_unwritten(k: WeightedKernels, p: Conv2dProblem) -> WeightedKernels:
-    def forward(x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
+    def forward(x: Any, w: Any, b: Any, y: Any, scratch: Any) -> None:
         before = y[:, :, -1].copy()
-        k.forward(x, w, b, y, work)
+        k.forward(x, w, b, y, scratch)
         y[:, :, -1] = before
 
     return k._replace(forward=forward)
 
 
 def _adds_instead_of_writing(k: WeightedKernels, p: Conv2dProblem) -> WeightedKernels:
-    def grad_input(dy: Any, w: Any, dx: Any, work: Any) -> None:
+    def grad_input(dy: Any, w: Any, dx: Any, scratch: Any) -> None:
         before = dx.copy()
-        k.grad_input(dy, w, dx, work)
+        k.grad_input(dy, w, dx, scratch)
         dx += before
 
     return k._replace(grad_input=grad_input)
 
 
 def _writes_behind_its_scratch(k: WeightedKernels, p: Conv2dProblem) -> WeightedKernels:
-    def forward(x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
-        k.forward(x, w, b, y, work)
-        np.lib.stride_tricks.as_strided(work, (work.size + 1,))[-1] = 0
+    def forward(x: Any, w: Any, b: Any, y: Any, scratch: Any) -> None:
+        k.forward(x, w, b, y, scratch)
+        np.lib.stride_tricks.as_strided(scratch, (scratch.size + 1,))[-1] = 0
 
     return k._replace(forward=forward)
 
 
 def _writes_before_its_output(k: WeightedKernels, p: Conv2dProblem) -> WeightedKernels:
-    def grad_input(dy: Any, w: Any, dx: Any, work: Any) -> None:
-        k.grad_input(dy, w, dx, work)
+    def grad_input(dy: Any, w: Any, dx: Any, scratch: Any) -> None:
+        k.grad_input(dy, w, dx, scratch)
         base = dx.base
         base[(dx.ctypes.data - base.ctypes.data) // base.itemsize - 1] = 0
 
@@ -94,8 +94,8 @@ def _writes_before_its_output(k: WeightedKernels, p: Conv2dProblem) -> WeightedK
 
 
 def _uses_its_input_as_scratch(k: WeightedKernels, p: Conv2dProblem) -> WeightedKernels:
-    def grad_weight(x: Any, dy: Any, dw: Any, db: Any, work: Any) -> None:
-        k.grad_weight(x, dy, dw, db, work)
+    def grad_weight(x: Any, dy: Any, dw: Any, db: Any, scratch: Any) -> None:
+        k.grad_weight(x, dy, dw, db, scratch)
         dy *= 2
 
     return k._replace(grad_weight=grad_weight)
@@ -104,23 +104,23 @@ def _uses_its_input_as_scratch(k: WeightedKernels, p: Conv2dProblem) -> Weighted
 def _never_twice_the_same(k: WeightedKernels, p: Conv2dProblem) -> WeightedKernels:
     calls = count()
 
-    def forward(x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
-        k.forward(x, w, b, y, work)
+    def forward(x: Any, w: Any, b: Any, y: Any, scratch: Any) -> None:
+        k.forward(x, w, b, y, scratch)
         y += next(calls)
 
     return k._replace(forward=forward)
 
 
 def _half_precision(k: WeightedKernels, p: Conv2dProblem) -> WeightedKernels:
-    def forward(x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
-        k.forward(x, w, b, y, work)
+    def forward(x: Any, w: Any, b: Any, y: Any, scratch: Any) -> None:
+        k.forward(x, w, b, y, scratch)
         y[...] = y.astype("float16").astype(y.dtype) * (1 + 2**-10)
 
     return k._replace(forward=forward)
 
 
 def _forward(change: Callable[..., None]) -> Spoil:
-    """A forward kernel that calls ``change(right kernel, problem, x, w, b, y, work)`` in place of the right one."""
+    """A forward kernel that calls ``change(right kernel, problem, x, w, b, y, scratch)`` in place of the right one."""
 
     def spoil(k: WeightedKernels, p: Conv2dProblem) -> WeightedKernels:
         return k._replace(forward=lambda *arrays: change(k.forward, p, *arrays))
@@ -135,9 +135,9 @@ def _of_other_problem(**changes: Any) -> Spoil:
         other = replace(p, **changes)
         wrong = Naive().build(other).forward
 
-        def forward(x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
+        def forward(x: Any, w: Any, b: Any, y: Any, scratch: Any) -> None:
             full = np.empty((*other.y_shape, LANES), y.dtype)
-            wrong(x, w, b, full, work)
+            wrong(x, w, b, full, scratch)
             y[...] = full[:, : y.shape[1], : y.shape[2]]
 
         return k._replace(forward=forward)
@@ -145,108 +145,108 @@ def _of_other_problem(**changes: Any) -> Spoil:
     return spoil
 
 
-def _raises(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
+def _raises(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, scratch: Any) -> None:
     y[...] = np.zeros((3, 3))  # a shape that does not fit
 
 
-def _returns(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, work: Any) -> Any:
+def _returns(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, scratch: Any) -> Any:
     result = np.empty_like(y)
-    right(x, w, b, result, work)
+    right(x, w, b, result, scratch)
     return result
 
 
-def _hides_nan(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
-    right(np.nan_to_num(x, nan=0.0, posinf=np.inf), w, b, y, work)
+def _hides_nan(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, scratch: Any) -> None:
+    right(np.nan_to_num(x, nan=0.0, posinf=np.inf), w, b, y, scratch)
 
 
-def _mixes_nan(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
-    right(x, w, b, y, work)
+def _mixes_nan(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, scratch: Any) -> None:
+    right(x, w, b, y, scratch)
     y += 0 * x.sum()
 
 
-def _rounds_images_together(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
-    right(x, w, b, y, work)
+def _rounds_images_together(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, scratch: Any) -> None:
+    right(x, w, b, y, scratch)
     y += 1e-9 * y[..., ::-1]
 
 
-def _rounds_channels_together(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
-    right(x, w, b, y, work)
+def _rounds_channels_together(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, scratch: Any) -> None:
+    right(x, w, b, y, scratch)
     y += 1e-9 * y[::-1]
 
 
 def _rounds_kernels_together(k: WeightedKernels, p: Conv2dProblem) -> WeightedKernels:
-    def grad_weight(x: Any, dy: Any, dw: Any, db: Any, work: Any) -> None:
-        k.grad_weight(x, dy, dw, db, work)
+    def grad_weight(x: Any, dy: Any, dw: Any, db: Any, scratch: Any) -> None:
+        k.grad_weight(x, dy, dw, db, scratch)
         dw += 1e-9 * dw[::-1, ::-1]
 
     return k._replace(grad_weight=grad_weight)
 
 
 def _rounds_groups_together(k: WeightedKernels, p: Conv2dProblem) -> WeightedKernels:
-    def grad_input(dy: Any, w: Any, dx: Any, work: Any) -> None:
-        k.grad_input(dy, w, dx, work)
+    def grad_input(dy: Any, w: Any, dx: Any, scratch: Any) -> None:
+        k.grad_input(dy, w, dx, scratch)
         dx += 1e-9 * dx[::-1]
 
     return k._replace(grad_input=grad_input) if p.groups > 1 else k
 
 
-def _hands_nan_on(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
-    right(x, w, b, y, work)
+def _hands_nan_on(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, scratch: Any) -> None:
+    right(x, w, b, y, scratch)
     y += 0 * np.where(np.isnan(y), y, 0)[::-1]
 
 
-def _makes_nan(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
-    right(x, w, b, y, work)
+def _makes_nan(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, scratch: Any) -> None:
+    right(x, w, b, y, scratch)
     y += 0 * np.where(np.isinf(w), w, 0).sum()
 
 
-def _counts_on_clean_scratch(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
-    right(x, w, b, y, work)
-    y += work[0]
+def _counts_on_clean_scratch(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, scratch: Any) -> None:
+    right(x, w, b, y, scratch)
+    y += scratch[0]
 
 
-def _reads_behind_its_input(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
-    right(x, w, b, y, work)
+def _reads_behind_its_input(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, scratch: Any) -> None:
+    right(x, w, b, y, scratch)
     y += np.lib.stride_tricks.as_strided(x.reshape(-1)[-1:], (2,))[1]
 
 
-def _transposed(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
+def _transposed(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, scratch: Any) -> None:
     same = w.shape[2] == w.shape[3]
-    right(x, np.ascontiguousarray(w.swapaxes(2, 3)) if same else w, b, y, work)
+    right(x, np.ascontiguousarray(w.swapaxes(2, 3)) if same else w, b, y, scratch)
 
 
-def _groups_in_turn(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
-    right(x.reshape(-1, p.groups, *x.shape[1:]).swapaxes(0, 1).reshape(x.shape), w, b, y, work)
+def _groups_in_turn(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, scratch: Any) -> None:
+    right(x.reshape(-1, p.groups, *x.shape[1:]).swapaxes(0, 1).reshape(x.shape), w, b, y, scratch)
 
 
-def _first_group_for_all(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
-    right(np.tile(x[: p.in_channels // p.groups], (p.groups, 1, 1, 1)), w, b, y, work)
+def _first_group_for_all(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, scratch: Any) -> None:
+    right(np.tile(x[: p.in_channels // p.groups], (p.groups, 1, 1, 1)), w, b, y, scratch)
 
 
-def _one_row_up(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
+def _one_row_up(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, scratch: Any) -> None:
     moved = np.zeros_like(x)
     moved[:, :-1] = x[:, 1:]
-    right(moved, w, b, y, work)
+    right(moved, w, b, y, scratch)
 
 
-def _last_channel(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
-    right(x, w, b, y, work)
+def _last_channel(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, scratch: Any) -> None:
+    right(x, w, b, y, scratch)
     y[-1] += len(y) % 2  # the remainder of blocks of two
 
 
-def _only_with_dilation(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
-    right(x, w, b, y, work)
+def _only_with_dilation(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, scratch: Any) -> None:
+    right(x, w, b, y, scratch)
     y += p.dilation != (1, 1)
 
 
-def _float32_on_the_way(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
-    right(x, w, b, y, work)
+def _float32_on_the_way(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, scratch: Any) -> None:
+    right(x, w, b, y, scratch)
     if p.dtype == "float64":
         y[...] = y.astype("float32") * np.float32(1 + 1e-6)
 
 
-def _bias_twice(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
-    right(x, w, 2 * b, y, work)
+def _bias_twice(right: Any, p: Any, x: Any, w: Any, b: Any, y: Any, scratch: Any) -> None:
+    right(x, w, 2 * b, y, scratch)
 
 
 def _other_sides(k: WeightedKernels, p: Conv2dProblem) -> WeightedKernels:
@@ -255,8 +255,8 @@ def _other_sides(k: WeightedKernels, p: Conv2dProblem) -> WeightedKernels:
 
 
 def _mean(k: WeightedKernels, p: Conv2dProblem) -> WeightedKernels:
-    def grad_weight(x: Any, dy: Any, dw: Any, db: Any, work: Any) -> None:
-        k.grad_weight(x, dy, dw, db, work)
+    def grad_weight(x: Any, dy: Any, dw: Any, db: Any, scratch: Any) -> None:
+        k.grad_weight(x, dy, dw, db, scratch)
         dw /= LANES
         db /= LANES
 
@@ -264,8 +264,8 @@ def _mean(k: WeightedKernels, p: Conv2dProblem) -> WeightedKernels:
 
 
 def _half_gradient(k: WeightedKernels, p: Conv2dProblem) -> WeightedKernels:
-    def grad_input(dy: Any, w: Any, dx: Any, work: Any) -> None:
-        k.grad_input(dy, w, dx, work)
+    def grad_input(dy: Any, w: Any, dx: Any, scratch: Any) -> None:
+        k.grad_input(dy, w, dx, scratch)
         dx /= 2
 
     return k._replace(grad_input=grad_input)
@@ -274,8 +274,8 @@ def _half_gradient(k: WeightedKernels, p: Conv2dProblem) -> WeightedKernels:
 def _shared_buffer(k: WeightedKernels, p: Conv2dProblem) -> WeightedKernels:
     kept = np.empty((*p.y_shape, LANES), p.dtype)
 
-    def forward(x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
-        k.forward(x, w, b, kept, work)
+    def forward(x: Any, w: Any, b: Any, y: Any, scratch: Any) -> None:
+        k.forward(x, w, b, kept, scratch)
         y[...] = kept
 
     return k._replace(forward=forward)
@@ -411,8 +411,8 @@ class _OneImageInAnotherOrder(_Bad):
     def single(self, problem: Conv2dProblem) -> OneImage:
         found = Direct().single(problem)
 
-        def forward(x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
-            found.forward(x, w, 0 * b, y, work)
+        def forward(x: Any, w: Any, b: Any, y: Any, scratch: Any) -> None:
+            found.forward(x, w, 0 * b, y, scratch)
             y += b[:, None, None]
 
         return found._replace(forward=forward)
@@ -422,9 +422,9 @@ class _OneImageWithoutItsLastPixel(_Bad):
     def single(self, problem: Conv2dProblem) -> OneImage:
         found = Direct().single(problem)
 
-        def forward(x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
+        def forward(x: Any, w: Any, b: Any, y: Any, scratch: Any) -> None:
             kept = y[-1, -1, -1].copy()
-            found.forward(x, w, b, y, work)
+            found.forward(x, w, b, y, scratch)
             y[-1, -1, -1] = kept
 
         return found._replace(forward=forward)
@@ -437,7 +437,7 @@ class _OneImageIsNone(_Bad):
 
 class _OneImageRaises(_Bad):
     def single(self, problem: Conv2dProblem) -> OneImage:
-        def forward(x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
+        def forward(x: Any, w: Any, b: Any, y: Any, scratch: Any) -> None:
             raise ValueError("not so")
 
         return OneImage(forward)
@@ -488,9 +488,9 @@ def reports() -> dict[str, Report]:
     """Of all faults, on the odd problems and one of the grid."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(grid, "QUICKLY", 10**6)
-        more = suite._check_more
+        more = checks._check_more
         some = {fault for fault, (_, check, _) in ALL.items() if check in MORE or check == "contract"}
-        patch.setattr(suite, "_check_more", lambda report, *rest: more(report, *rest) if report.name in some else None)
+        patch.setattr(checks, "_check_more", lambda report, *rest: more(report, *rest) if report.name in some else None)
         for fault, (backend, *_) in ALL.items():
             patch.setitem(registry._registered, ("conv2d", fault), backend)
         found = check_backends([("conv2d", fault) for fault in ALL], Options(quick=True, bounds=False))
@@ -526,8 +526,8 @@ def test_every_check_is_seen_to_fail() -> None:
 def test_a_plain_sum_is_told_by_long_sums(monkeypatch: pytest.MonkeyPatch) -> None:
     class Plain(Naive):
         def build(self, problem: Conv2dProblem) -> WeightedKernels:
-            def forward(x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
-                right.forward(x, w, b, y, work)
+            def forward(x: Any, w: Any, b: Any, y: Any, scratch: Any) -> None:
+                right.forward(x, w, b, y, scratch)
                 if problem.w_shape[1] > 1000:
                     terms = (x * w[0, ..., None]).reshape(-1, LANES)
                     y[0, 0, 0] = np.cumsum(terms, axis=0, dtype=y.dtype)[-1]

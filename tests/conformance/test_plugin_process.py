@@ -126,14 +126,14 @@ def broken(name, grad_input):
     register.backend("conv2d", name)(Broken)
 
 
-def prints(dy, w, dx, work):
+def prints(dy, w, dx, scratch):
     if dy.any():
         print("dx is", dx.shape)
     dx[:] = 0
 
 
 def at_work(action):
-    def grad_input(dy, w, dx, work):
+    def grad_input(dy, w, dx, scratch):
         if dy.any():  # not with the zeros that it is tried with when it is loaded
             action()
 
@@ -201,13 +201,13 @@ def test_a_wrong_plugin_is_caught(name: str, outputs: dict[str, tuple[int, str]]
 
 
 def test_a_race_shows_every_time() -> None:
-    plugin = load_plugin(WRONG / "autotune/kernel_timing.py")
+    plugin = load_plugin(WRONG / "race.py")
     [key] = plugin.backends
     backend = registry.backend(*key)
     loading._take_back(loading._loaded.pop(plugin.file).things)
     found = []
     for _ in range(20):
-        report = Report(*key, "autotune/kernel_timing.py")
+        report = Report(*key, "race.py")
         check_threads(backend, busy("conv2d")[0], 4, report)
         found.append({failure.array for failure in report.failures})
     assert found == [{"y"}] * 20

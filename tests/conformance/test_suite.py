@@ -19,7 +19,7 @@ from nbcnn.conformance import grid as grids
 from nbcnn.conformance.error_bounds import compare, told
 from nbcnn.conformance.formatting import described
 from nbcnn.conformance.grid import DILATIONS, GRIDS, GROUPS, KERNELS, PADDINGS, STRIDES, Case, grid
-from nbcnn.conformance.guarded_arrays import Fence
+from nbcnn.conformance.guarded_arrays import GuardedArrays
 from nbcnn.conformance.oracle import ORACLES
 from nbcnn.conformance.report import CHECKS
 from nbcnn.conformance.selection import chosen
@@ -174,7 +174,7 @@ def test_both_numbers_are_told_with_the_same_precision() -> None:
 def test_numbers_out_of_range_warn_of_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     class Huge(Naive):
         def build(self, problem: Conv2dProblem) -> Any:
-            def forward(x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
+            def forward(x: Any, w: Any, b: Any, y: Any, scratch: Any) -> None:
                 y[...] = np.finfo(y.dtype).max
 
             return super().build(problem)._replace(forward=forward)
@@ -187,7 +187,7 @@ def test_numbers_out_of_range_warn_of_nothing(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_fence() -> None:
-    fence = Fence()
+    fence = GuardedArrays()
     array, kept = fence.output("y", (2, 3), "float32"), fence.input("x", np.arange(4.0))
     array[...] = 1
     assert fence.breaches() == []
@@ -280,7 +280,7 @@ def test_failures_are_lines_of_100_columns(monkeypatch: pytest.MonkeyPatch) -> N
     class Wrong(Naive):
         def build(self, problem: Conv2dProblem) -> Any:
             right = super().build(problem)
-            return right._replace(forward=lambda x, w, b, y, work: right.forward(x, w, 0 * b, y, work))
+            return right._replace(forward=lambda x, w, b, y, scratch: right.forward(x, w, 0 * b, y, scratch))
 
     monkeypatch.setitem(registry._registered, ("conv2d", "wrong"), Wrong)
     done = run("conv2d=wrong", "--quick", "--dtype", "float32")

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from nbcnn.compiler.jit import kernel
+from nbcnn.compiler.native_call import native_call
 from nbcnn.config import load_config
-from nbcnn.engine import call_list
-from nbcnn.engine.call_list import Tape
+from nbcnn.engine.call_list import CallList
 from nbcnn.engine.engine import Engine
-from nbcnn.engine.worker import Batch, Task, Worker
-from nbcnn.kernels.contract import Fixed
+from nbcnn.engine.worker import Batch, BatchInputs, Worker
+from nbcnn.kernels.contract import KernelWithAttributes, unfolded
 from nbcnn.training.model import Model
 
 
@@ -27,20 +27,20 @@ def double(a, b):
     b[:] = 2 * a
 
 
-@pytest.mark.parametrize("function", [Fixed(scale, (3, 1)), double], ids=["compiled", "Python"])
+@pytest.mark.parametrize("function", [KernelWithAttributes(scale, (3, 1)), double], ids=["compiled", "Python"])
 def test_a_call_can_be_replaced_by_its_like(function):
     x, y, z = np.arange(4.0), np.zeros(4), np.zeros(4)
-    played = Tape([(double, (x, y)), (function, (x, z))])
+    played = CallList([(double, (x, y)), (function, (x, z))])
     for other in (np.arange(4.0) + 5, np.arange(6.0)[:4], np.arange(4, dtype=np.float32), np.arange(8.0)[::2]):
         into = np.zeros_like(z)
         played.replace(1, (function, (other, into)))
         played()
         assert np.array_equal(into, 2 * other if function is double else 3 * other + 1)
-    played.replace(1, (copy, (x, z)) if isinstance(function, Fixed) else (function, (y, z)))
+    played.replace(1, (copy, (x, z)) if isinstance(function, KernelWithAttributes) else (function, (y, z)))
     played()
-    assert np.array_equal(z, x if isinstance(function, Fixed) else 2 * y)
+    assert np.array_equal(z, x if isinstance(function, KernelWithAttributes) else 2 * y)
     for shorter in (np.arange(3.0), np.arange(2.0)):
-        if isinstance(function, Fixed):
+        if isinstance(function, KernelWithAttributes):
             into = np.zeros(4)
             played.replace(1, (copy, (shorter, into)))
             played()
@@ -81,7 +81,7 @@ def test_an_array_of_another_layout_or_type_is_not_read_as_the_one_before(before
     arrays = laid_out()
     for name, array in arrays.items():
         y = np.zeros((3, 4))
-        played = Tape([(copy_rows, (arrays[before], y))])
+        played = CallList([(copy_rows, (arrays[before], y))])
         played()
         assert np.array_equal(y, np.arange(12.0).reshape(3, 4))
         y[:] = 0
@@ -93,7 +93,7 @@ def test_an_array_of_another_layout_or_type_is_not_read_as_the_one_before(before
 def test_a_replaced_array_may_be_of_another_size():
     for before, after in ((12, 20), (20, 12)):
         x, y = np.arange(before * 1.0).reshape(-1, 4), np.zeros((before // 4, 4))
-        played = Tape([(copy_rows, (x, y))])
+        played = CallList([(copy_rows, (x, y))])
         played()
         x, y = np.arange(after * 1.0).reshape(-1, 4)[::-1], np.full((5, 4), -1.0)
         played.replace(0, (copy_rows, (np.ascontiguousarray(x), y)))
@@ -115,7 +115,9 @@ def refuse_negative(x):
 
 def test_calls_are_made_in_order_with_python_ones_between():
     x, y, z = np.arange(4.0), np.zeros(4), np.zeros(4)
-    played = Tape([(Fixed(scale, (3, 1)), (x, y)), (double, (y, z)), (Fixed(scale, (1, 5)), (z, y))])
+    played = CallList(
+        [(KernelWithAttributes(scale, (3, 1)), (x, y)), (double, (y, z)), (KernelWithAttributes(scale, (1, 5)), (z, y))]
+    )
     for _ in range(2):
         played()
         assert np.array_equal(z, 2 * (3 * x + 1))
@@ -127,7 +129,7 @@ def test_calls_are_made_in_order_with_python_ones_between():
 
 def test_an_error_in_a_kernel_is_pythons_error():
     x = np.ones(1)
-    played = Tape([(refuse_negative, (x,))])
+    played = CallList([(refuse_negative, (x,))])
     played()
     x[:] = -1
     with pytest.raises(ValueError, match="negative"):
@@ -150,7 +152,7 @@ def test_a_training_step_from_tape_gives_the_bits_of_the_calls(backend):
     network, rng = Model(load_config({"name": "t", "input": shape, "layers": layers})), np.random.default_rng(0)
     images, labels = rng.random((16, 2, 8, 6), dtype=np.float32), rng.integers(0, 4, 16)
     scaling = np.stack([np.ones(2, np.float32), np.zeros(2, np.float32)])
-    worker, task = Worker(network, training=True), Task(images, scaling, labels)
+    worker, task = Worker(network, training=True), BatchInputs(images, scaling, labels)
     batch = Batch(16, 4, np.full(network.parameters.size, np.nan, np.float32))
     worker.begin("train", batch, task, 16)
     found = []
@@ -182,13 +184,13 @@ def give_back(x):
 
 @pytest.mark.jit
 def test_a_kernel_that_gives_something_back_stays_with_python():
-    assert call_list._compiled(give_back, (np.ones((1, 1, 1, 1)),)) is None
+    assert native_call(*unfolded(give_back, (np.ones((1, 1, 1, 1)),))) is None
 
 
 @pytest.mark.jit
 def test_arguments_that_are_no_words_stay_with_python():
     x = np.ones(3)
-    assert call_list._compiled(Fixed(scale, (3, 1)), (x, x)) is not None
+    assert native_call(*unfolded(KernelWithAttributes(scale, (3, 1)), (x, x))) is not None
     for odd in ((1.5, 1), (True, 1), ("a", 1)):
-        assert call_list._compiled(Fixed(scale, odd), (x, x)) is None
-    assert call_list._compiled(lambda a: None, (x,)) is None
+        assert native_call(*unfolded(KernelWithAttributes(scale, odd), (x, x))) is None
+    assert native_call(*unfolded(lambda a: None, (x,))) is None

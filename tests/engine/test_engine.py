@@ -79,7 +79,7 @@ def test_the_number_of_threads_changes_no_bit(count: int) -> None:
     bits = set()
     for threads in (1, 2, 3):
         with engine_of(network, threads=threads) as engine:
-            assert engine.crew.size == threads
+            assert engine.thread_pool.size == threads
             for _ in range(5):
                 outcome = engine.train_step(x, labels, order)
                 scores = engine.predict(x)

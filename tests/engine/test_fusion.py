@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nbcnn.config import load_config
-from nbcnn.conformance.guarded_arrays import Fence
+from nbcnn.conformance.guarded_arrays import GuardedArrays
 from nbcnn.engine import fusion, worker
 from nbcnn.engine.engine import Engine
 from nbcnn.engine.fused_kernels import ACTIVATIONS, POOLING, fused, numbers, tiles
@@ -35,16 +35,16 @@ def test_both_in_one_give_the_bits_of_one_after_the_other(
     pool = Pool2dProblem(pooling, C, H, W, window, window, dtype=dtype)
     assert tiles(pool)
     first = backend(activation).build(ElementwiseProblem(activation, C * H * W, dtype))
-    second, both, work = backend(pooling).build(pool), fused(activation, pooling), np.zeros(0, dtype)
-    random, fence = np.random.default_rng(3), Fence()
+    second, both, scratch = backend(pooling).build(pool), fused(activation, pooling), np.zeros(0, dtype)
+    random, fence = np.random.default_rng(3), GuardedArrays()
     x, dz = odd(random, (C, H, W, LANES), dtype), odd(random, (*pool.y_shape, LANES), dtype)
     y, dy, dx = (np.empty_like(x) for _ in range(3))
     z = np.empty_like(dz)
     with np.errstate(all="ignore"):
-        first.forward(x.reshape(-1, LANES), y.reshape(-1, LANES), work)
-        second.forward(y, z, work)
-        second.grad_input(y, z, dz, dy, work)
-        first.grad_input(*(a.reshape(-1, LANES) for a in (x, y, dy, dx)), work)
+        first.forward(x.reshape(-1, LANES), y.reshape(-1, LANES), scratch)
+        second.forward(y, z, scratch)
+        second.grad_input(y, z, dz, dy, scratch)
+        first.grad_input(*(a.reshape(-1, LANES) for a in (x, y, dy, dx)), scratch)
         kept, made, none = fence.output("y", x.shape, dtype), fence.output("z", z.shape, dtype), np.full_like(x, 7)
         both.forward(fence.input("x", x), kept, made, numbers(pool, keep=True))
         again = fence.output("z again", z.shape, dtype)

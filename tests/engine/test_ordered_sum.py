@@ -10,12 +10,12 @@ import pytest
 from numba import config
 
 from nbcnn.compiler.jit import kernel
-from nbcnn.conformance.guarded_arrays import Fence
-from nbcnn.engine.ordered_sum import add_in_turn, current, linger, pass_on, take
+from nbcnn.conformance.guarded_arrays import GuardedArrays
+from nbcnn.engine.ordered_sum import add_in_turn, read_atomic, take_next, wait_for_batch, write_atomic
 
 
 def test_it_adds_in_its_turn_and_passes_it_on(dtype: str) -> None:
-    fence = Fence()
+    fence = GuardedArrays()
     total, part = fence.output("total", (37,), dtype), fence.input("part", np.arange(37).astype(dtype))
     turn, late = np.zeros(1, np.int64), np.ones(1, np.int64)
     total[:] = np.nan  # of the batch before
@@ -36,7 +36,7 @@ def test_out_of_turn_nothing_is_added_and_the_turn_stays(turn_of: int) -> None:
 
 @kernel
 def wait_for(turn, piece):
-    while current(turn) != piece:
+    while read_atomic(turn) != piece:
         pass
 
 
@@ -56,16 +56,16 @@ def test_a_kernel_that_waits_sees_what_another_thread_writes() -> None:
 
 @kernel
 def pass_on_from_python(turn, piece):
-    pass_on(turn, piece)
+    write_atomic(turn, piece)
 
 
 @kernel
 def take_all(following, pieces, taken):
     """How often each piece was taken, by this thread."""
-    piece = take(following)
+    piece = take_next(following)
     while piece < pieces:
         taken[piece] += 1
-        piece = take(following)
+        piece = take_next(following)
 
 
 def test_each_piece_is_taken_once() -> None:
@@ -86,8 +86,8 @@ def test_each_piece_is_taken_once() -> None:
 @pytest.mark.jit
 def test_who_lingers_sees_a_batch_begin_and_gives_up_after_a_while() -> None:
     following = np.array([7])  # of the batch before, which had 7 pieces
-    linger(following, 7, 1000)
-    waiting = threading.Thread(target=linger, args=(following, 7, 2**40), daemon=True)
+    wait_for_batch(following, 7, 1000)
+    waiting = threading.Thread(target=wait_for_batch, args=(following, 7, 2**40), daemon=True)
     waiting.start()
     for number, left in ((9, True), (0, True), (1, False)):
         following[0] = number

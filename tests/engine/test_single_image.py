@@ -13,9 +13,9 @@ from kernels.networks import LENET_LIKE, MOTLEY, SPREAD, build, images
 from plain_python import SLOWLY
 
 import nbcnn
-from nbcnn.conformance.guarded_arrays import Fence
+from nbcnn.conformance.guarded_arrays import GuardedArrays
 from nbcnn.engine.engine import Engine
-from nbcnn.engine.single_image import FEW, Single, can_go_alone
+from nbcnn.engine.single_image import MOST_SINGLE_IMAGES, SingleImageExecutor, can_go_alone
 from nbcnn.errors import KernelError
 from nbcnn.kernels import registry
 from nbcnn.kernels.contract import LANES, Conv2dProblem, ElementwiseProblem, LinearProblem, Pool2dProblem
@@ -101,13 +101,13 @@ def from_one(problem: Any, x: np.ndarray, *weights: np.ndarray) -> np.ndarray:
     """What it makes of one image, between margins that must stay as they are."""
     prepared = registry.prepare_single(problem)
     assert prepared is not None
-    fence = Fence()
-    y, work = (
+    fence = GuardedArrays()
+    y, scratch = (
         fence.output("y", problem.y_shape, problem.dtype),
-        fence.output("work", (prepared.workspace,), problem.dtype),
+        fence.output("scratch", (prepared.workspace,), problem.dtype),
     )
     given = [fence.input(str(number), array) for number, array in enumerate((np.ascontiguousarray(x), *weights))]
-    prepared.kernels.forward(*given, y, work)
+    prepared.kernels.forward(*given, y, scratch)
     fence.check()
     return y
 
@@ -142,7 +142,7 @@ def test_what_is_no_number_passes_as_in_a_pack(kind: str, value: float) -> None:
 
 def in_packs(engine: Engine, x: np.ndarray) -> np.ndarray:
     """Of few images, as the first of many."""
-    more = np.concatenate([x, np.zeros((FEW, *x.shape[1:]), x.dtype)])
+    more = np.concatenate([x, np.zeros((MOST_SINGLE_IMAGES, *x.shape[1:]), x.dtype)])
     return engine.predict(more)[: len(x)]
 
 
@@ -152,7 +152,7 @@ def network(which: str, dtype: str = "float32") -> Model:
     return build({"lenet-like": LENET_LIKE, "motley": MOTLEY, "spread": SPREAD}[which], dtype, channels=2)
 
 
-@pytest.mark.parametrize("count", [1, 2, FEW - 1])
+@pytest.mark.parametrize("count", [1, 2, MOST_SINGLE_IMAGES - 1])
 @pytest.mark.parametrize("which", NETWORKS)
 def test_a_network_gives_the_bits_of_its_packs(which: str, count: int, dtype: str) -> None:
     net = network(which, dtype)
@@ -203,14 +203,14 @@ def test_a_backend_without_it_runs_in_packs(backends: dict[str, str]) -> None:
     assert net._engine._single is None
     assert got.tobytes() == in_packs(net._engine, x).tobytes()
     with pytest.raises(KernelError, match=r"layers\[\d\].*: backend \w+ has no kernel for one image alone"):
-        Single(net)
+        SingleImageExecutor(net)
 
 
 def test_a_layer_with_a_bind_of_its_own_runs_in_packs(monkeypatch: pytest.MonkeyPatch) -> None:
     class Flat(Flatten):
-        def bind(self, room: Any, x: Any, dx: Any, training: bool) -> Any:
+        def bind(self, buffers: Any, x: Any, dx: Any, training: bool) -> Any:
             assert x.shape[-1] == LANES
-            return super().bind(room, x, dx, training)
+            return super().bind(buffers, x, dx, training)
 
     assert can_go_alone(build(LENET_LIKE))
     monkeypatch.setitem(LAYERS._things, "flatten", Flat)
@@ -249,8 +249,8 @@ def test_a_python_function_may_compute_one_image(monkeypatch: pytest.MonkeyPatch
 
 def test_threads_that_call_at_once_get_their_own_results() -> None:
     net = network("motley")
-    x, _ = images(net, FEW)
-    wanted = [net(x[n : n + 1]) for n in range(FEW)]
+    x, _ = images(net, MOST_SINGLE_IMAGES)
+    wanted = [net(x[n : n + 1]) for n in range(MOST_SINGLE_IMAGES)]
     wrong = []
 
     def work(n: int) -> None:
@@ -269,7 +269,7 @@ def test_threads_that_call_at_once_get_their_own_results() -> None:
 @pytest.mark.jit
 @pytest.mark.parametrize("which", MODELS)
 def test_one_image_runs_without_python_between_its_kernels(which: str) -> None:
-    assert Single(network(which))._tape.native
+    assert SingleImageExecutor(network(which))._tape.native
 
 
 def test_no_images_give_no_results() -> None:
@@ -280,4 +280,4 @@ def test_no_images_give_no_results() -> None:
 def test_one_image_alone_has_no_gradient() -> None:
     net = network("lenet-like")
     with pytest.raises(KernelError, match=r"0.weight: one image alone has no gradient; train with packs"):
-        Single(net).gradient("0.weight")
+        SingleImageExecutor(net).gradient("0.weight")

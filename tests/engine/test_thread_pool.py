@@ -10,7 +10,7 @@ from stripes import TINY
 
 import nbcnn
 from nbcnn.cli._display import Display
-from nbcnn.engine.thread_pool import Crew
+from nbcnn.engine.thread_pool import ThreadPool
 from nbcnn.errors import NbcnnError
 from nbcnn.training.loop import Reporter
 
@@ -29,9 +29,9 @@ def test_threads_that_do_not_start_are_told() -> None:
         r"^3 threads were asked for, and the system starts no more of them \(ulimit -u, .*\); use fewer: --threads 1"
     )
     with pytest.raises(NbcnnError, match=sentence):
-        Crew(3)
+        ThreadPool(3)
     done: list[int] = []
-    Crew(1).run(2, lambda worker, piece: done.append(piece))
+    ThreadPool(1).run(2, lambda worker, piece: done.append(piece))
     assert done == [0, 1]
 
 

@@ -14,7 +14,7 @@ import pytest
 import nbcnn
 from nbcnn.config import Overrides
 from nbcnn.data.picture import Reading
-from nbcnn.engine.weights_metadata import KEY, Facts, read_facts
+from nbcnn.engine.weights_metadata import KEY, WeightsMetadata, read_metadata
 from nbcnn.errors import CheckpointError
 from nbcnn.runs.checkpoint import load_tensors, save_tensors
 from nbcnn.training.model import Model
@@ -24,14 +24,14 @@ NET: dict[str, Any] = {
     "input": {"channels": 1, "height": 4, "width": 4},
     "layers": ["flatten", {"linear": {"out_features": 2}}],
 }
-FACTS = Facts(("ä", "b"), (0.1,), (0.3,), (4, 4), True, Reading(True, None, 4095))
+FACTS = WeightsMetadata(("ä", "b"), (0.1,), (0.3,), (4, 4), True, Reading(True, None, 4095))
 
 
-def saved(path: Path, facts: Facts | dict[str, Any] | str | None = FACTS) -> Path:
+def saved(path: Path, facts: WeightsMetadata | dict[str, Any] | str | None = FACTS) -> Path:
     """NET's weights with these facts, or with this JSON or text in their place."""
     network = nbcnn.load(NET)
     text = facts if isinstance(facts, str) else json.dumps(facts) if isinstance(facts, dict) else None
-    metadata = facts.to_metadata() if isinstance(facts, Facts) else {} if text is None else {KEY: text}
+    metadata = facts.to_metadata() if isinstance(facts, WeightsMetadata) else {} if text is None else {KEY: text}
     save_tensors(path, network.tensors, {"epoch": "1", **metadata})
     return path
 
@@ -39,7 +39,7 @@ def saved(path: Path, facts: Facts | dict[str, Any] | str | None = FACTS) -> Pat
 def test_they_come_back_and_the_bytes_are_the_same(tmp_path: Path) -> None:
     first, second = (saved(tmp_path / name) for name in "ab")
     assert first.read_bytes() == second.read_bytes()
-    assert read_facts(load_tensors(first)[1], "a") == FACTS
+    assert read_metadata(load_tensors(first)[1], "a") == FACTS
 
 
 def test_other_programs_read_the_weights(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_damaged_ones_are_refused(tmp_path: Path, facts: dict[str, Any] | str, s
 def test_endless_ones_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nbcnn.engine.weights_metadata.LARGEST", 10)
     with pytest.raises(CheckpointError, match=r"w: its metadata are longer than 10 characters"):
-        read_facts({KEY: "[" * 11}, "w")
+        read_metadata({KEY: "[" * 11}, "w")
 
 
 def test_keys_of_a_later_version_are_left_alone(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from nbcnn.conformance.inputs import Draw, draw, integers, normal
 from nbcnn.conformance.oracle import ORACLES
-from nbcnn.conformance.runner import Rig
+from nbcnn.conformance.runner import KernelRunner
 from nbcnn.conformance.signatures import Arrays, images, pack
 from nbcnn.kernels.contract import Backend
 
@@ -18,7 +18,7 @@ __all__ = ["Arrays", "Draw", "check", "draw", "images", "integers", "normal", "o
 def run(backend: Backend, problem: Any, inputs: Arrays) -> Arrays:
     """What the kernels write; after checks of all that holds whatever the numbers are."""
     assert backend.supports(problem) is None
-    rig = Rig(backend, problem)
+    rig = KernelRunner(backend, problem)
     # Backwards, in scratch that holds the leftovers of another kernel: none may count on what it finds there.
     first, second = rig.run(inputs), rig.run(inputs, backwards=True)
     strange = [sentence for sentence, _ in first.unwritten().values()]

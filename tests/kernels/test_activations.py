@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kernels.conformance import Arrays, integers, normal, run
-from nbcnn.kernels.contract import LANES, ElementwiseProblem, PlainKernels
+from nbcnn.kernels.contract import LANES, ElementwiseProblem, ParameterFreeKernels
 from nbcnn.kernels.registry import backend, backend_names
 from nbcnn.reference import ops
 
@@ -28,7 +28,7 @@ def forward(op: str, name: str, x: Any, dtype: str) -> np.ndarray:
     numbers = np.asarray(x, dtype)
     packs = np.zeros((-(-numbers.size // LANES), LANES), dtype)
     packs.reshape(-1)[: numbers.size] = numbers
-    kernels: PlainKernels = backend(op, name).build(ElementwiseProblem(op, len(packs), dtype))
+    kernels: ParameterFreeKernels = backend(op, name).build(ElementwiseProblem(op, len(packs), dtype))
     y = np.empty_like(packs)
     with np.errstate(over="ignore"):
         kernels.forward(packs, y, np.zeros(0, dtype))

@@ -41,13 +41,13 @@ for case, p in CONV2D.items():
         chosen = backend("conv2d", name)
         if chosen.supports(p) is not None:
             continue
-        kernels, work = chosen.build(p), np.zeros(chosen.workspace(p), "float32")
+        kernels, scratch = chosen.build(p), np.zeros(chosen.workspace(p), "float32")
         x, y, w, b = (np.zeros(s, "float32") for s in ((*p.x_shape, 16), (*p.y_shape, 16), p.w_shape, p.y_shape[:1]))
         row = counts.setdefault(name, {}).setdefault(case, [])
         for call in (
-            lambda: kernels.forward(x, w, b, y, work),
-            lambda: kernels.grad_input(y, w, x, work),
-            lambda: kernels.grad_weight(x, y, w, b, work),
+            lambda: kernels.forward(x, w, b, y, scratch),
+            lambda: kernels.grad_input(y, w, x, scratch),
+            lambda: kernels.grad_weight(x, y, w, b, scratch),
         ):
             loads[0] = 0
             call()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kernels.conformance import normal
-from nbcnn.conformance.guarded_arrays import Fence
+from nbcnn.conformance.guarded_arrays import GuardedArrays
 from nbcnn.kernels.contract import LANES, LossProblem
 from nbcnn.kernels.registry import backend, backend_names
 from nbcnn.reference import ops
@@ -24,17 +24,17 @@ class Result(NamedTuple):
 
 def run(name: str, x: np.ndarray, labels: Any, scale: Any) -> Result:
     """Twice, on fenced arrays."""
-    problem, fence, dtype = LossProblem(len(x), x.dtype.name), Fence(), x.dtype.name
+    problem, fence, dtype = LossProblem(len(x), x.dtype.name), GuardedArrays(), x.dtype.name
     chosen = backend("cross_entropy", name)
-    kernels, work = chosen.build(problem), fence.output("work", (chosen.workspace(problem),), dtype)
+    kernels, scratch = chosen.build(problem), fence.output("scratch", (chosen.workspace(problem),), dtype)
     scores, weights = fence.input("x", x), fence.input("scale", np.asarray(scale, dtype))
     classes = fence.input("labels", np.asarray(labels, np.int64))
     results = []
     for _ in range(2):
         losses, dx = fence.output("losses", (LANES,), dtype), fence.output("dx", x.shape, dtype)
         guesses = fence.output("guesses", (LANES,), "int64")
-        kernels.forward(scores, classes, losses, guesses, work)
-        kernels.grad_input(scores, classes, weights, dx, work)
+        kernels.forward(scores, classes, losses, guesses, scratch)
+        kernels.grad_input(scores, classes, weights, dx, scratch)
         results.append(Result(losses, guesses, dx))
     fence.check()
     for first, second in zip(*results, strict=True):

@@ -55,17 +55,17 @@ def test_jacobians_of_conv2d_and_linear(case: str, name: str) -> None:
     problem = WEIGHTED[case]
     chosen = backend(problem.op, name)
     kernels: WeightedKernels = chosen.build(problem)
-    work = np.zeros(chosen.workspace(problem))
+    scratch = np.zeros(chosen.workspace(problem))
     x, w, b = numbers(*problem.x_shape), numbers(*problem.w_shape, seed=1), numbers(problem.y_shape[0], seed=2)
 
     def forward(x: np.ndarray, w: np.ndarray = w, b: np.ndarray = b) -> np.ndarray:
         y = np.empty((*problem.y_shape, LANES))
-        kernels.forward(x, w, b, y, work)
+        kernels.forward(x, w, b, y, scratch)
         return y
 
     def grad_input(dy: np.ndarray) -> np.ndarray:
         dx = np.empty((*problem.x_shape, LANES))
-        kernels.grad_input(dy, w, dx, work)
+        kernels.grad_input(dy, w, dx, scratch)
         return dx
 
     agree(rows(grad_input, problem.y_shape), differences(forward, x))
@@ -76,7 +76,7 @@ def test_jacobians_of_conv2d_and_linear(case: str, name: str) -> None:
     for number in range(size):
         dy = np.zeros((size, LANES))
         dy[number, number % LANES] = 1
-        kernels.grad_weight(image, dy.reshape(*problem.y_shape, LANES), dw[number], db[number], work)
+        kernels.grad_weight(image, dy.reshape(*problem.y_shape, LANES), dw[number], db[number], scratch)
     for tensor, analytic in ((w, dw), (b, db)):
         columns = []
         for index in np.ndindex(tensor.shape):
@@ -116,14 +116,14 @@ EACH_PLAIN = [(case, name) for case, problem in PLAIN.items() for name in backen
 def test_jacobians_of_pooling_and_activations(case: str, name: str) -> None:
     problem = PLAIN[case]
     chosen = backend(problem.op, name)
-    kernels, work = chosen.build(problem), np.zeros(chosen.workspace(problem))
+    kernels, scratch = chosen.build(problem), np.zeros(chosen.workspace(problem))
     # All different and none 0, by far more than a step: the largest stays the largest.
     order = np.random.default_rng(3).permutation(int(np.prod(problem.x_shape)))
     x = (order - order.size / 2 + 0.25).reshape(problem.x_shape) / 8
 
     def forward(x: np.ndarray) -> np.ndarray:
         y = np.empty((*problem.y_shape, LANES))
-        kernels.forward(x, y, work)
+        kernels.forward(x, y, scratch)
         return y
 
     image = spread(x)
@@ -131,7 +131,7 @@ def test_jacobians_of_pooling_and_activations(case: str, name: str) -> None:
 
     def grad_input(dy: np.ndarray) -> np.ndarray:
         dx = np.empty((*problem.x_shape, LANES))
-        kernels.grad_input(image, y, dy, dx, work)
+        kernels.grad_input(image, y, dy, dx, scratch)
         return dx
 
     agree(rows(grad_input, problem.y_shape), differences(forward, x))
@@ -142,18 +142,18 @@ def test_jacobian_of_cross_entropy(name: str) -> None:
     classes = 7
     problem = LossProblem(classes, "float64")
     chosen = backend("cross_entropy", name)
-    kernels, work = chosen.build(problem), np.zeros(chosen.workspace(problem))
+    kernels, scratch = chosen.build(problem), np.zeros(chosen.workspace(problem))
     x, guesses = numbers(classes, seed=4), np.empty(LANES, np.int64)
     for label in range(classes):
         labels = np.full(LANES, label)
 
         def forward(x: np.ndarray, labels: np.ndarray = labels) -> np.ndarray:
             losses = np.empty(LANES)
-            kernels.forward(x, labels, losses, guesses, work)
+            kernels.forward(x, labels, losses, guesses, scratch)
             return 3 * losses
 
         dx = np.empty((classes, LANES))
-        kernels.grad_input(spread(x), labels, np.full(LANES, 3.0), dx, work)
+        kernels.grad_input(spread(x), labels, np.full(LANES, 3.0), dx, scratch)
         agree(dx[:, :1].T, differences(forward, x))
 
 

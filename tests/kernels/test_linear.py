@@ -46,11 +46,11 @@ def test_by_hand(name: str) -> None:
 
 
 def _bias_ignored(k: WeightedKernels) -> WeightedKernels:
-    return k._replace(forward=lambda x, w, b, y, work: k.forward(x, w, 0 * b, y, work))
+    return k._replace(forward=lambda x, w, b, y, scratch: k.forward(x, w, 0 * b, y, scratch))
 
 
 def _one_feature_left_out(k: WeightedKernels) -> WeightedKernels:
-    return k._replace(grad_input=lambda dy, w, dx, work: k.grad_input(dy, w[:-1].copy(), dx, work))
+    return k._replace(grad_input=lambda dy, w, dx, scratch: k.grad_input(dy, w[:-1].copy(), dx, scratch))
 
 
 def _images_exchanged(k: WeightedKernels) -> WeightedKernels:

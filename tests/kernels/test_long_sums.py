@@ -94,10 +94,10 @@ def test_naive_direct_pointwise_and_one_image_have_the_same_bits(problem: Any) -
         if name not in registry.backend_names(problem.op) or registry.backend(problem.op, name).supports(problem):
             continue
         kernels, floats = registry.prepare(problem, name)
-        work, out = np.full(floats, np.nan, np.float32), [np.empty_like(array) for array in (dy, x, w, b)]
-        kernels.forward(x, w, b, out[0], work)
-        kernels.grad_input(dy, w, out[1], work)
-        kernels.grad_weight(x, dy, out[2], out[3], work)
+        scratch, out = np.full(floats, np.nan, np.float32), [np.empty_like(array) for array in (dy, x, w, b)]
+        kernels.forward(x, w, b, out[0], scratch)
+        kernels.grad_input(dy, w, out[1], scratch)
+        kernels.grad_weight(x, dy, out[2], out[3], scratch)
         found[name] = [array.tobytes() for array in out]
     assert all(bits == found["naive"] for bits in found.values())
     one = registry.backend(problem.op, "direct").single(problem)
@@ -107,54 +107,54 @@ def test_naive_direct_pointwise_and_one_image_have_the_same_bits(problem: Any) -
     assert y.tobytes() == pack[..., 3].tobytes()
 
 
-def _conv_forward(x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
+def _conv_forward(x: Any, w: Any, b: Any, y: Any, scratch: Any) -> None:
     y[0, 0, 0] = plain((x * w[0, ..., None]).reshape(-1, LANES))
 
 
-def _conv_grad_input(dy: Any, w: Any, dx: Any, work: Any) -> None:
+def _conv_grad_input(dy: Any, w: Any, dx: Any, scratch: Any) -> None:
     dx[0, 0, 0] = plain(dy[:, 0, 0] * w[:, 0, 0])
 
 
-def _conv_grad_weight(x: Any, dy: Any, dw: Any, db: Any, work: Any) -> None:
+def _conv_grad_weight(x: Any, dy: Any, dw: Any, db: Any, scratch: Any) -> None:
     dw[...] = in_blocks((x * dy).reshape(-1, LANES)).sum()
     db[...] = plain(dy.reshape(-1, LANES)).sum()
 
 
-def _conv_grad_pixels(x: Any, dy: Any, dw: Any, db: Any, work: Any) -> None:
+def _conv_grad_pixels(x: Any, dy: Any, dw: Any, db: Any, scratch: Any) -> None:
     dw[...] = plain((x * dy).reshape(-1, LANES)).sum()
     db[...] = in_blocks(dy.reshape(-1, LANES)).sum()
 
 
-def _linear_forward(x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
+def _linear_forward(x: Any, w: Any, b: Any, y: Any, scratch: Any) -> None:
     y[...] = plain(x[:, None] * w.T[:, :, None])
 
 
-def _linear_grad_input(dy: Any, w: Any, dx: Any, work: Any) -> None:
+def _linear_grad_input(dy: Any, w: Any, dx: Any, scratch: Any) -> None:
     dx[...] = plain(dy[:, None] * w[:, :, None])
 
 
-def _mean(x: Any, y: Any, work: Any) -> None:
+def _mean(x: Any, y: Any, scratch: Any) -> None:
     y[0, 0, 0] = plain(x.reshape(-1, LANES)) / np.float32(x.size // LANES)
 
 
-def _softmax(x: Any, y: Any, work: Any) -> None:
+def _softmax(x: Any, y: Any, scratch: Any) -> None:
     e = np.exp(x - x.max(0))
     y[...] = e / plain(e)
 
 
-def _log_softmax(x: Any, y: Any, work: Any) -> None:
+def _log_softmax(x: Any, y: Any, scratch: Any) -> None:
     y[...] = x - x.max(0) - np.log(plain(np.exp(x - x.max(0))))
 
 
-def _log_softmax_gradient(x: Any, y: Any, dy: Any, dx: Any, work: Any) -> None:
+def _log_softmax_gradient(x: Any, y: Any, dy: Any, dx: Any, scratch: Any) -> None:
     dx[...] = dy - np.exp(y) * plain(dy)
 
 
-def _softmax_gradient(x: Any, y: Any, dy: Any, dx: Any, work: Any) -> None:
+def _softmax_gradient(x: Any, y: Any, dy: Any, dx: Any, scratch: Any) -> None:
     dx[...] = y * dy - y * plain(y * dy)
 
 
-def _loss(x: Any, labels: Any, losses: Any, guesses: Any, work: Any) -> None:
+def _loss(x: Any, labels: Any, losses: Any, guesses: Any, scratch: Any) -> None:
     losses[...] = np.log(plain(np.exp(x - x.max(0)))) - (x[labels, np.arange(LANES)] - x.max(0))
     guesses[...] = x.argmax(0)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nbcnn.conformance.guarded_arrays import Fence
+from nbcnn.conformance.guarded_arrays import GuardedArrays
 from nbcnn.kernels import packs
 from nbcnn.kernels.contract import LANES
 
 
 @pytest.mark.parametrize("kind", ["uint8", "float32", "float64"])
 def test_gather_scales_and_turns(kind: str, dtype: str) -> None:
-    fence, random = Fence(), np.random.default_rng(1)
+    fence, random = GuardedArrays(), np.random.default_rng(1)
     images = random.integers(0, 256, (40, 3, 4, 5)).astype(kind)
     order = random.permutation(40)[:37]
     scaling = fence.input("scaling", np.array([[0.5, 2, 1], [4, -8, 0]], dtype))
@@ -27,7 +27,7 @@ def test_gather_scales_and_turns(kind: str, dtype: str) -> None:
 
 
 def test_gather_labels(dtype: str) -> None:
-    fence, labels = Fence(), np.arange(100, 140)
+    fence, labels = GuardedArrays(), np.arange(100, 140)
     order = np.array([7, 3, 3, 39, *range(20, 35)])
     for number, wanted in ((0, [107, 103, 103, 139, *range(120, 132)]), (1, [132, 133, 134])):
         taken, scale = fence.output("labels", (LANES,), "int64"), fence.output("scale", (LANES,), dtype)
@@ -38,7 +38,7 @@ def test_gather_labels(dtype: str) -> None:
 
 
 def test_scatter_fills_the_rows_that_there_are(dtype: str) -> None:
-    fence, y = Fence(), np.arange(7 * LANES).reshape(7, LANES).astype(dtype)
+    fence, y = GuardedArrays(), np.arange(7 * LANES).reshape(7, LANES).astype(dtype)
     out = fence.output("out", (35, 7), dtype)
     for number in range(3):
         packs.scatter(fence.input("y", y + 16000 * number), np.array([number, 35]), out)
@@ -48,7 +48,7 @@ def test_scatter_fills_the_rows_that_there_are(dtype: str) -> None:
 
 
 def test_report_fills_the_places_that_there_are(dtype: str) -> None:
-    fence = Fence()
+    fence = GuardedArrays()
     losses, guesses = fence.output("losses", (21,), dtype), fence.output("guesses", (21,), "int64")
     for number in range(2):
         own = 100 * number + np.arange(LANES)
@@ -59,7 +59,7 @@ def test_report_fills_the_places_that_there_are(dtype: str) -> None:
 
 
 def test_add(dtype: str) -> None:
-    fence = Fence()
+    fence = GuardedArrays()
     total, part = fence.output("total", (37,), dtype), fence.input("part", np.arange(37).astype(dtype))
     total[:] = 100
     packs.add(total, part)

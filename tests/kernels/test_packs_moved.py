@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kernels.networks import LENET_LIKE, build
-from nbcnn.conformance.guarded_arrays import Fence
+from nbcnn.conformance.guarded_arrays import GuardedArrays
 from nbcnn.engine.engine import Engine
 from nbcnn.kernels import packs
 from nbcnn.kernels.contract import LANES
@@ -26,7 +26,7 @@ def moved(image: np.ndarray, dy: int, dx: int, flip: int) -> np.ndarray:
 @pytest.mark.parametrize("shape", [(1, 7, 7), (3, 4, 5), (2, 5, 1), (3, 1, 8), (1, 1, 1)])
 @pytest.mark.parametrize("kind", ["uint8", "float32", "float64"])
 def test_images_are_shifted_and_flipped(kind: str, shape: tuple[int, int, int], dtype: str) -> None:
-    fence, random = Fence(), np.random.default_rng(1)
+    fence, random = GuardedArrays(), np.random.default_rng(1)
     channels, height, width = shape
     images = random.integers(1, 256, (40, *shape)).astype(kind)
     order = random.permutation(40)[:37]

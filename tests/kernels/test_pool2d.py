@@ -11,7 +11,7 @@ import pytest
 from kernels.cases import DILATED_POOL2D, POOL2D, pool2d
 from kernels.conformance import draw, integers, normal, oracle, run
 from nbcnn.errors import KernelError
-from nbcnn.kernels.contract import LANES, Conv2dProblem, PlainKernels, Pool2dProblem
+from nbcnn.kernels.contract import LANES, Conv2dProblem, ParameterFreeKernels, Pool2dProblem
 from nbcnn.kernels.registry import backend, backend_names, prepare
 
 MAX, AVG = ([(op, name) for name in backend_names(op)] for op in ("max_pool2d", "avg_pool2d"))
@@ -133,7 +133,7 @@ def test_of_equal_pixels_the_first_gets_the_gradient(op: str, name: str) -> None
 @pytest.mark.parametrize(("op", "name"), MAX + AVG)
 def test_nan_shows(op: str, name: str, dtype: str) -> None:
     problem = Pool2dProblem(op, 1, 4, 4, (2, 2), (2, 2), dtype=dtype)
-    kernels: PlainKernels = backend(op, name).build(problem)
+    kernels: ParameterFreeKernels = backend(op, name).build(problem)
     x, y = np.zeros((1, 4, 4, LANES), dtype), np.zeros((1, 2, 2, LANES), dtype)
     x[0, 0, 1, 3] = x[0, 3, 3, 5] = np.nan
     x[0, 3, 2, 5] = x[0, 2, 2, 6] = np.inf
@@ -166,7 +166,7 @@ def test_max_of_no_pixels(op: str, name: str, dtype: str) -> None:
 @pytest.mark.parametrize(("op", "name"), MAX)
 def test_nan_wins_in_dilated_windows(op: str, name: str, dtype: str) -> None:
     problem = Pool2dProblem(op, 1, 3, 3, (2, 2), (1, 1), dtype=dtype, dilation=(2, 2))
-    kernels: PlainKernels = backend(op, name).build(problem)
+    kernels: ParameterFreeKernels = backend(op, name).build(problem)
     x, y = np.ones((1, 3, 3, LANES), dtype), np.zeros((1, 1, 1, LANES), dtype)
     x[0, 2, 0, 4], x[0, 1, 1, 5] = np.nan, np.nan  # of a corner, and of the middle, which no tap meets
     kernels.forward(x, y, np.zeros(0, dtype))

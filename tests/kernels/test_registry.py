@@ -12,7 +12,7 @@ import pytest
 import nbcnn.kernels
 from nbcnn.errors import KernelError
 from nbcnn.kernels import registry
-from nbcnn.kernels.contract import Conv2dProblem, LinearProblem, PlainKernels, SimpleBackend, WeightedKernels
+from nbcnn.kernels.contract import Conv2dProblem, LinearProblem, ParameterFreeKernels, SimpleBackend, WeightedKernels
 from nbcnn.kernels.registry import backend, backend_names, describe, op_names, prepare, register
 
 OPS = ["avg_pool2d", "conv2d", "cross_entropy", "linear", "max_pool2d", "relu", "sigmoid", "softmax", "tanh"]
@@ -104,12 +104,12 @@ def test_a_registered_backend_is_found_under_its_files_name_or_its_own() -> None
 def test_a_backend_that_returns_the_wrong_kernels_is_named_with_its_file() -> None:
     @register("linear", "wrong")
     class Wrong(SimpleBackend):
-        def build(self, problem: LinearProblem) -> PlainKernels:
-            return PlainKernels(print, print)
+        def build(self, problem: LinearProblem) -> ParameterFreeKernels:
+            return ParameterFreeKernels(print, print)
 
     words = (
         r"^.*test_registry\.py:\d+: Wrong: build must return "
-        r"WeightedKernels\(forward, grad_input, grad_weight\), got PlainKernels"
+        r"WeightedKernels\(forward, grad_input, grad_weight\), got ParameterFreeKernels"
     )
     with pytest.raises(KernelError, match=words):
         prepare(LinearProblem(2, 3), "wrong")

@@ -42,10 +42,16 @@ def test_layers_with_weights(problem: Any) -> None:
     found = {}
     for name in [n for n in backend_names(p.op) if n != "fft" and backend_of(p.op, n).supports(p) is None]:
         kernels, floats = prepare(p, name)
-        y, dx, dw, db, work = np.empty_like(dy), np.empty_like(x), np.empty_like(w), np.empty_like(b), np.empty(floats)
-        kernels.forward(x, w, b, y, work)
-        kernels.grad_input(dy, w, dx, work)
-        kernels.grad_weight(x, dy, dw, db, work)
+        y, dx, dw, db, scratch = (
+            np.empty_like(dy),
+            np.empty_like(x),
+            np.empty_like(w),
+            np.empty_like(b),
+            np.empty(floats),
+        )
+        kernels.forward(x, w, b, y, scratch)
+        kernels.grad_input(dy, w, dx, scratch)
+        kernels.grad_weight(x, dy, dw, db, scratch)
         found[name] = (y, dx, dw, db)
         np.testing.assert_allclose(db, dy.reshape(len(b), -1).sum(axis=1), rtol=1e-12)
         # y is linear in x, in w and in b, so these products are equal for the true gradients.
@@ -62,9 +68,9 @@ def test_windows(op: str) -> None:
     p = Pool2dProblem(op, 2, 9, 8, (6, 5), (1, 1), (0, 0, 0, 0), dtype="float64")
     x, dy = arrays((*p.x_shape, 16), (*p.y_shape, 16))
     kernels, floats = prepare(p, "direct")
-    y, dx, work = np.empty_like(dy), np.empty_like(x), np.empty(floats)
-    kernels.forward(x, y, work)
-    kernels.grad_input(x, y, dy, dx, work)
+    y, dx, scratch = np.empty_like(dy), np.empty_like(x), np.empty(floats)
+    kernels.forward(x, y, scratch)
+    kernels.grad_input(x, y, dy, dx, scratch)
     wanted, back = np.empty_like(y), np.zeros_like(x)
     for i, j in np.ndindex(y.shape[1:3]):
         window = x[:, i : i + 6, j : j + 5].reshape(2, 30, 16)
@@ -85,9 +91,9 @@ def test_classes() -> None:
     }
     for op, (forward, backward) in wanted.items():
         kernels, floats = prepare(ElementwiseProblem(op, (50,), "float64"), "direct")
-        y, dx, work = np.empty_like(x), np.empty_like(x), np.empty(floats)
-        kernels.forward(x, y, work)
-        kernels.grad_input(x, y, dy, dx, work)
+        y, dx, scratch = np.empty_like(x), np.empty_like(x), np.empty(floats)
+        kernels.forward(x, y, scratch)
+        kernels.grad_input(x, y, dy, dx, scratch)
         np.testing.assert_allclose(y, forward, rtol=1e-9)
         np.testing.assert_allclose(dx, backward, rtol=1e-7, atol=1e-9)
     kernels, floats = prepare(LossProblem(50, "float64"), "direct")

@@ -12,36 +12,36 @@ import pytest
 
 from nbcnn.compiler import host
 from nbcnn.compiler.jit import kernel
-from nbcnn.conformance.guarded_arrays import Fence
+from nbcnn.conformance.guarded_arrays import GuardedArrays
 from nbcnn.errors import KernelError
 from nbcnn.kernels.contract import LANES, Conv2dProblem
 from nbcnn.kernels.conv2d import _sizes
 from nbcnn.lanes import (
     add_products,
-    begin,
-    fetch_each,
     lane_sum,
     load_each,
-    numbers,
     plain,
+    prefetch,
     repeated,
-    spaced,
+    scalars,
+    start_sums,
     store_each,
     store_sums,
+    strided,
 )
 
 
 def _block(x, w, b, y, dw):  # type: ignore[no-untyped-def]
     """2 x 3 sums that begin with b[1], b[2]: + w[1, i, :2] x ..., then + lanes x lanes."""
-    rows, columns = spaced(1, 1, (0, 0)), spaced(0, 2, (0, 0, 0))
-    s = begin(numbers(b, (rows,)), columns)
+    rows, columns = strided(1, 1, (0, 0)), strided(0, 2, (0, 0, 0))
+    s = start_sums(scalars(b, (rows,)), columns)
     kept = s
     for i in range(2):
-        s = add_products(s, numbers(w, (rows, i, 1)), load_each(x, (i, columns)))
+        s = add_products(s, scalars(w, (rows, i, 1)), load_each(x, (i, columns)))
     store_each(y, (rows, 0, columns), s)
     s = add_products(kept, load_each(x, (rows, 1)), load_each(x, (1, columns)))
     store_each(y, (rows, 1, columns), s)
-    store_sums(dw, (rows, 1, columns), begin(repeated(b[0], rows), columns))
+    store_sums(dw, (rows, 1, columns), start_sums(repeated(b[0], rows), columns))
     store_sums(dw, (rows, 0, columns), s)
 
 
@@ -57,7 +57,7 @@ PLAIN = type(_block)(_block.__code__, {**globals(), **words(plain)})
 
 @pytest.mark.parametrize("function", [COMPILED, PLAIN], ids=["compiled", "plain"])
 def test_a_block_of_two_by_three(function: Any, dtype: str) -> None:
-    random, fence = np.random.default_rng(1), Fence()
+    random, fence = np.random.default_rng(1), GuardedArrays()
     x = fence.input("x", random.integers(-4, 5, (3, 6, LANES)).astype(dtype))
     w = fence.input("w", random.integers(-4, 5, (4, 2, 3)).astype(dtype))
     b = fence.input("b", np.arange(3, 6).astype(dtype))
@@ -80,9 +80,11 @@ def test_a_block_of_two_by_three(function: Any, dtype: str) -> None:
 @pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "plain"])
 def test_fetching_changes_nothing_and_numbers_may_lie_turned(compiled: bool, dtype: str) -> None:
     def turned(w, x, y):  # type: ignore[no-untyped-def]
-        fetch_each(y, ((0, 1), (0, 1)))
-        fetch_each(x, (0, (0, 1)))
-        s = add_products(begin(numbers(w.T, ((0, 1), 2)), (0, 1)), numbers(w.T, (1, (0, 2))), load_each(x, (0, (0, 1))))
+        prefetch(y, ((0, 1), (0, 1)))
+        prefetch(x, (0, (0, 1)))
+        s = add_products(
+            start_sums(scalars(w.T, ((0, 1), 2)), (0, 1)), scalars(w.T, (1, (0, 2))), load_each(x, (0, (0, 1)))
+        )
         store_each(y, ((0, 1), (0, 1)), s)
 
     function: Any = kernel(turned)
@@ -100,9 +102,9 @@ def test_fetching_changes_nothing_and_numbers_may_lie_turned(compiled: bool, dty
 def test_sums_of_lanes_have_the_order_of_lane_sum() -> None:
     @kernel
     def both(x, out):  # type: ignore[no-untyped-def]
-        row = load_each(x, (spaced(0, 1, (0,)),))
-        s = add_products(begin(repeated(x[0, 0] - x[0, 0], (0,)), (0,)), repeated(x[1, 0], (0,)), row)
-        store_sums(out, (spaced(0, 1, (0,)), spaced(0, 1, (0,))), s)
+        row = load_each(x, (strided(0, 1, (0,)),))
+        s = add_products(start_sums(repeated(x[0, 0] - x[0, 0], (0,)), (0,)), repeated(x[1, 0], (0,)), row)
+        store_sums(out, (strided(0, 1, (0,)), strided(0, 1, (0,))), s)
         out[0, 1] = lane_sum(row[0])
 
     x, out = np.ones((2, LANES), np.float32), np.zeros((1, 2), np.float32)
@@ -116,11 +118,11 @@ def _no_tuple(x):  # type: ignore[no-untyped-def]
 
 
 def _fetch_no_tuple(x):  # type: ignore[no-untyped-def]
-    fetch_each(x, (0,))
+    prefetch(x, (0,))
 
 
 def _numbers_of_a_number(x):  # type: ignore[no-untyped-def]
-    numbers(x[0, 0], ((0, 1),))
+    scalars(x[0, 0], ((0, 1),))
 
 
 def _two_tuples(x):  # type: ignore[no-untyped-def]
@@ -132,20 +134,20 @@ def _real_places(x):  # type: ignore[no-untyped-def]
 
 
 def _numbers_of_a_row(x):  # type: ignore[no-untyped-def]
-    numbers(x, ((0, 1),))
+    scalars(x, ((0, 1),))
 
 
 def _wrong_shape(x):  # type: ignore[no-untyped-def]
-    s = begin(repeated(x[0, 0], (0, 1)), (0, 1, 2))
+    s = start_sums(repeated(x[0, 0], (0, 1)), (0, 1, 2))
     add_products(s, repeated(x[0, 0], (0, 1)), load_each(x, ((0, 1),)))
 
 
 def _wrong_places(x):  # type: ignore[no-untyped-def]
-    store_each(x, ((0, 1, 2), (0,)), begin(repeated(x[0, 0], (0, 1)), (0,)))
+    store_each(x, ((0, 1, 2), (0,)), start_sums(repeated(x[0, 0], (0, 1)), (0,)))
 
 
 def _wide_factor(x):  # type: ignore[no-untyped-def]
-    s = begin(repeated(x[0, 0], (0,)), (0,))
+    s = start_sums(repeated(x[0, 0], (0,)), (0,))
     add_products(s, repeated(np.float64(2), (0,)), load_each(x, ((0,),)))
 
 

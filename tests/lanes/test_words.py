@@ -8,22 +8,22 @@ import numpy as np
 import pytest
 
 from nbcnn.compiler.jit import kernel
-from nbcnn.conformance.guarded_arrays import Fence
+from nbcnn.conformance.guarded_arrays import GuardedArrays
 from nbcnn.lanes import (
     LANES,
-    every_second,
+    deinterleave,
     lane,
     lane_sum,
     load,
     load_columns,
-    load_part,
+    load_masked,
     maximum,
     plain,
     power_of_two,
     rint,
     splat,
     store,
-    store_part,
+    store_masked,
     where,
 )
 
@@ -169,7 +169,7 @@ def places(x, flat, pack, out):  # type: ignore[no-untyped-def]
 
 
 def test_places(dtype: str) -> None:
-    fence, values = Fence(), np.arange(2 * 3 * 40).reshape(2, 3, 40).astype(dtype)
+    fence, values = GuardedArrays(), np.arange(2 * 3 * 40).reshape(2, 3, 40).astype(dtype)
     x, out = fence.input("x", values), fence.output("out", (5, LANES), dtype)
     flat, pack = fence.output("flat", (24,), dtype), fence.output("pack", (3, 4, LANES), dtype)
     flat[...] = before = np.arange(24)
@@ -216,14 +216,14 @@ def test_lane_sum_has_one_order(dtype: str) -> None:
 
 @kernel
 def part(x, index, count, out):  # type: ignore[no-untyped-def]
-    v = load_part(x, index, count)
+    v = load_masked(x, index, count)
     store(out, (0,), v)
-    store_part(out, (1, 0), v + 1, count)
+    store_masked(out, (1, 0), v + 1, count)
 
 
 @pytest.mark.parametrize("count", [-3, 0, 1, 7, 15, 16, 40])
 def test_a_part_of_a_vector(count: int, dtype: str) -> None:
-    fence = Fence()
+    fence = GuardedArrays()
     x = fence.input("x", np.arange(1, 41).reshape(2, 20).astype(dtype))
     out = fence.output("out", (2, LANES), dtype)
     out[:] = -5
@@ -242,7 +242,7 @@ def turned(x, o, f, out):  # type: ignore[no-untyped-def]
     store(out, (1,), v1)
     store(out, (2,), v2)
     store(out, (3,), v3)
-    store(out, (4,), every_second(v0, v1))
+    store(out, (4,), deinterleave(v0, v1))
 
 
 def test_columns_become_vectors(dtype: str) -> None:
@@ -255,6 +255,6 @@ def test_columns_become_vectors(dtype: str) -> None:
 def test_plain_words_refuse_what_lies_outside() -> None:
     x = np.zeros((18, 7))
     with pytest.raises(IndexError, match=r"5 lanes at \(0, 3\) are outside an array of shape \(18, 7\)"):
-        plain.load_part(x, (0, 3), 5)
+        plain.load_masked(x, (0, 3), 5)
     with pytest.raises(IndexError, match=r"16 rows of 4 columns at \(3, 0\) are outside an array of shape"):
         plain.load_columns(x, (3, 0))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nbcnn.conformance.guarded_arrays import Fence
+from nbcnn.conformance.guarded_arrays import GuardedArrays
 from nbcnn.optim import OPTIMIZERS, Optimizer
 from nbcnn.reference import ops
 
@@ -21,7 +21,7 @@ def optimizer(name: str, size: int = SIZE, **arguments: Any) -> Optimizer:
 
 def steps(chosen: Optimizer, parameters: np.ndarray, gradients: np.ndarray) -> np.ndarray:
     """Parameters after one step for each row of gradients."""
-    fence = Fence()
+    fence = GuardedArrays()
     p = fence.output("parameters", parameters.shape, "float32")
     p[...] = parameters
     for gradient in gradients:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from nbcnn.compiler.jit import kernel
-from nbcnn.kernels.contract import Fixed
+from nbcnn.kernels.contract import KernelWithAttributes
 from nbcnn.plugins.kernel_calls import printing, recursion
 
 Function = Callable[..., Any]
@@ -71,7 +71,7 @@ def _prints_elsewhere(printer: Printer) -> None:
         (_through, "_down calls itself ("),
         (_there, ", which calls _there"),
         (_inner(), "forward calls itself ("),
-        (Fixed(kernel(_down), 3), "_down calls itself ("),
+        (KernelWithAttributes(kernel(_down), 3), "_down calls itself ("),
         (_of_one_name, None),
         (_of_a_library, None),
         (_says, None),

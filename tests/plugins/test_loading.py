@@ -95,10 +95,10 @@ SCRIPT = """
 import sys, numpy as np
 import nbcnn.functional as F
 from nbcnn import load_plugin
-from nbcnn.compiler.compile_log import LEDGER
+from nbcnn.compiler.compile_log import COMPILE_LOG
 load_plugin(sys.argv[1])
 y = F.conv2d(np.zeros((1, 1, 3, 3), np.float32), np.zeros((2, 1, 3, 3), np.float32), np.ones(2, np.float32), backend="mine")
-print([entry.how for entry in LEDGER if "mine" in entry.kernel], y.ravel())
+print([entry.how for entry in COMPILE_LOG if "mine" in entry.kernel], y.ravel())
 """
 
 

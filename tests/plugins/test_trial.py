@@ -129,10 +129,10 @@ BROKEN = {
         "Backend: build must return WeightedKernels(forward, grad_input, grad_weight), got NoneType"),
     "a kernel is missing": ("grad_input, grad_weight)\n", "None, grad_weight)\n", "def build",
         "Backend: build gives None as grad_input; expected a function"),
-    "an argument is missing": ("def forward(x, w, b, y, work)", "def forward(x, w, y, work)", "def forward",
-        "forward is called with (x, w, b, y, work), but is forward(x, w, y, work)"),
+    "an argument is missing": ("def forward(x, w, b, y, scratch)", "def forward(x, w, y, scratch)", "def forward",
+        "forward is called with (x, w, b, y, scratch), but is forward(x, w, y, scratch)"),
     "kernels exchanged": ("forward, grad_input, grad_weight)", "forward, grad_weight, grad_input)", "def grad_weight",
-        "grad_input is called with (dy, w, dx, work), but is grad_weight(x, dy, dw, db, work)"),
+        "grad_input is called with (dy, w, dx, scratch), but is grad_weight(x, dy, dw, db, scratch)"),
     "supports fails": ("        return None", "        return problem.nothing", "problem.nothing",
         "Backend: supports failed: AttributeError: 'Conv2dProblem' object has no attribute 'nothing'"),
     "build fails": ("return WeightedKernels", "return 1 / 0, WeightedKernels", "1 / 0",
@@ -161,9 +161,11 @@ def test_a_function_is_no_backend() -> None:
 
 
 def test_numbers_that_fixed_adds_are_counted() -> None:
-    text = spoilt("forward, grad_input, grad_weight)", "Fixed(forward, (1, 1), 2), grad_input, grad_weight)")
-    text = spoilt("import WeightedKernels", "import Fixed, WeightedKernels", text)
-    words = "forward is called with (x, w, b, y, work) and, from Fixed, 2 more, but is forward(x, w, b, y, work)"
+    text = spoilt(
+        "forward, grad_input, grad_weight)", "KernelWithAttributes(forward, (1, 1), 2), grad_input, grad_weight)"
+    )
+    text = spoilt("import WeightedKernels", "import KernelWithAttributes, WeightedKernels", text)
+    words = "forward is called with (x, w, b, y, scratch) and, from KernelWithAttributes, 2 more, but is forward(x, w, b, y, scratch)"
     assert failure(text) == at(text, "def forward", words)
 
 
@@ -224,7 +226,7 @@ def test_a_callee_may_be_typed_again_with_other_types() -> None:
 @pytest.mark.jit
 def test_what_fails_only_later_is_told_alike(folder: Path) -> None:
     """Loading compiles float32; with float64 this kernel can't be compiled, and with an 11x11 it is another one."""
-    bad = "@kernel\ndef bad(x, w, b, y, work):\n    y[0] = nothing\n\n\n"
+    bad = "@kernel\ndef bad(x, w, b, y, scratch):\n    y[0] = nothing\n\n\n"
     text = COMPILED.replace("@register", bad + "@register").replace(
         "return WeightedKernels(forward", "return WeightedKernels(bad if problem.kernel_size == (5, 5) and "
         "problem.out_channels > 2 or problem.dtype == 'float64' else forward"

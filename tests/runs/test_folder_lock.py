@@ -13,7 +13,7 @@ from stripes import TINY
 
 import nbcnn
 from nbcnn.errors import CheckpointError
-from nbcnn.runs.folder_lock import HeldFolder
+from nbcnn.runs.folder_lock import FolderLock
 from nbcnn.runs.run_folder import Run
 from nbcnn.training import comparison
 from nbcnn.training.loop import Reporter
@@ -191,21 +191,21 @@ def test_a_comparison_leaves_another_folder_in_its_place(config: dict[str, Any],
 
 
 def test_a_folder_is_free_once_its_holder_is_closed_or_forgotten(tmp_path: Path) -> None:
-    held = HeldFolder(tmp_path, CheckpointError)
+    held = FolderLock(tmp_path, CheckpointError)
     with pytest.raises(CheckpointError, match="is being trained in"):
-        HeldFolder(tmp_path, CheckpointError)
+        FolderLock(tmp_path, CheckpointError)
     held.check()
     held.close()
     held.close()
-    again = HeldFolder(tmp_path, CheckpointError)
+    again = FolderLock(tmp_path, CheckpointError)
     del again
-    HeldFolder(tmp_path, CheckpointError).close()
+    FolderLock(tmp_path, CheckpointError).close()
     with pytest.raises(CheckpointError, match=r"cannot open .*nowhere: No such file"):
-        HeldFolder(tmp_path / "nowhere", CheckpointError)
+        FolderLock(tmp_path / "nowhere", CheckpointError)
 
 
 def test_nobody_waits_for_a_pipe_in_the_place_of_a_file(tmp_path: Path) -> None:
-    held, pipe = HeldFolder(tmp_path, CheckpointError), tmp_path / "pipe"
+    held, pipe = FolderLock(tmp_path, CheckpointError), tmp_path / "pipe"
     os.mkfifo(pipe)
     held.own(pipe)
     held.check()

@@ -50,12 +50,12 @@ def test_every_frame_gives_the_same(case: str, frame: tuple[int, int], monkeypat
     monkeypatch.setattr(module(), "best_frame", lambda problem: frame)
     given = inputs(problem, KINDS["normal"](1))
     expected, kernels = expect(problem, given).values, backend("conv2d", NAME).build(problem)
-    work = np.full(backend("conv2d", NAME).workspace(problem), np.nan)
+    scratch = np.full(backend("conv2d", NAME).workspace(problem), np.nan)
     x, dy, w, b = (given[key] for key in ("x", "dy", "w", "b"))
     y, dx, dw, db = (np.full_like(array, np.nan) for array in (dy, x, w, b))
-    kernels.forward(x, w, b, y, work)
-    kernels.grad_input(dy, w, dx, work)
-    kernels.grad_weight(x, dy, dw, db, work)
+    kernels.forward(x, w, b, y, scratch)
+    kernels.grad_input(dy, w, dx, scratch)
+    kernels.grad_weight(x, dy, dw, db, scratch)
     for key, array in {"y": y, "dx": dx, "dw": dw, "db": db}.items():
         np.testing.assert_allclose(array, expected[key], rtol=0, atol=1e-12, err_msg=key)
 

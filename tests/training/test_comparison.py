@@ -18,7 +18,15 @@ from nbcnn.engine.network import views
 from nbcnn.errors import ConfigError, DataError, KernelError
 from nbcnn.kernels import registry
 from nbcnn.kernels.conv2d.direct import Direct
-from nbcnn.report.bit_divergence import Comparison, Divergence, Parting, Variant, differing, largest_difference, part
+from nbcnn.report.bit_divergence import (
+    Comparison,
+    Divergence,
+    FirstDifference,
+    Variant,
+    differing,
+    first_difference,
+    largest_difference,
+)
 from nbcnn.report.comparison import draw_comparison, trailing_means
 from nbcnn.report.verdict import verdicts
 from nbcnn.runs.checkpoint import load_tensors
@@ -73,8 +81,8 @@ def planted(monkeypatch):
             def build(self, problem):
                 kernels, calls = super().build(problem), []
 
-                def grad_weight(x, dy, dw, db, work):
-                    kernels.grad_weight(x, dy, dw, db, work)
+                def grad_weight(x, dy, dw, db, scratch):
+                    kernels.grad_weight(x, dy, dw, db, scratch)
                     calls.append(1)
                     if len(calls) > 1:  # the first is the warming up
                         spoil(len(calls) - 1, problem, dw)
@@ -343,12 +351,12 @@ def test_what_a_parting_says():
     shapes = {"0.weight": (2, 3), "0.bias": (2,), "1.weight": (4,)}
     ours, theirs = (views(np.ones(12, np.float32), shapes) for _ in range(2))
     gradients = [views(np.full(12, 3, np.float32), shapes) for _ in range(2)]
-    assert part(7, ours, theirs, *gradients) is None
+    assert first_difference(7, ours, theirs, *gradients) is None
     ours["0.bias"][1] = 1.5
     ours["1.weight"][2:] = 0.75, -2.0
     gradients[0]["1.weight"][0] = 9
-    found = part(7, ours, theirs, *gradients)
-    assert found == Parting(7, 3, 3.0, 1.5, "1.weight", {"0.bias": 1, "1.weight": 2}, 1.0)
+    found = first_difference(7, ours, theirs, *gradients)
+    assert found == FirstDifference(7, 3, 3.0, 1.5, "1.weight", {"0.bias": 1, "1.weight": 2}, 1.0)
 
 
 # The picture

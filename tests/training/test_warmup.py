@@ -34,7 +34,7 @@ SECOND = """
 import json, sys
 import numpy as np
 import nbcnn, nbcnn.cli
-from nbcnn.compiler.compile_log import LEDGER
+from nbcnn.compiler.compile_log import COMPILE_LOG
 from PIL import Image
 
 run = nbcnn.train("small.yaml", **json.loads(sys.argv[2]), out=sys.argv[1])
@@ -45,8 +45,8 @@ try:
     nbcnn.cli.main(["predict", sys.argv[1], "x.png"])
 except SystemExit as stop:
     assert stop.code == 0
-compiled = [line.kernel for line in LEDGER if line.how == "compiled"]
-print(json.dumps([compiled, len(LEDGER), "numba.np.linalg" in sys.modules]))
+compiled = [line.kernel for line in COMPILE_LOG if line.how == "compiled"]
+print(json.dumps([compiled, len(COMPILE_LOG), "numba.np.linalg" in sys.modules]))
 """
 
 
@@ -81,7 +81,7 @@ def test_after_it_nothing_is_compiled(place: Path) -> None:
         assert done.stderr.startswith("compiling kernels, ") and done.stderr.count("\n") == 1
         assert done.stdout.splitlines()[-1] == f"kernels are kept in {place / 'cache' / 'kernels'}"
         # Threads wait for one another only where one is late, so this kernel would be missed by chance alone.
-        assert list((place / "cache" / "kernels").glob("nbcnn.engine.ordered_sum.linger-*"))
+        assert list((place / "cache" / "kernels").glob("nbcnn.engine.ordered_sum.wait_for_batch-*"))
         second = python(place, "-c", SECOND, f"run{''.join(words[:1])}", json.dumps(options))
         compiled, lines, imported = json.loads(second.stdout.splitlines()[-1])
         assert (compiled, imported) == ([], False)  # imported: what compiling takes and loading does without

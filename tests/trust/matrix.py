@@ -60,8 +60,8 @@ def _around(kind: str, specimen: Any) -> Config:
         try:
             found = config([*before, specimen, "flatten", ENOUGH])
             Model(found)
-        except (ConfigError, ShapeError) as problem:
-            problems.append(str(problem))
+        except (ConfigError, ShapeError) as error:
+            problems.append(str(error))
         else:
             return found
     pytest.fail(
@@ -78,8 +78,8 @@ def optimizer_entries() -> list[Any]:
         for entry in shown:
             try:
                 config([CONV, "flatten", ENOUGH], entry)
-            except ConfigError as problem:
-                pytest.fail(f"optimizer {name}: {problem}. Add an Example to its section of docs/yaml.md")
+            except ConfigError as error:
+                pytest.fail(f"optimizer {name}: {error}. Add an Example to its section of docs/yaml.md")
         found += shown
     return found
 

@@ -18,7 +18,7 @@ from nbcnn.config import Overrides, load_config
 from nbcnn.data import load_folder, read_idx
 from nbcnn.data.picture import prepare
 from nbcnn.engine.network import layers_of
-from nbcnn.engine.weights_metadata import read_facts
+from nbcnn.engine.weights_metadata import read_metadata
 from nbcnn.errors import NbcnnError
 from nbcnn.runs.checkpoint import load_tensors, load_weights
 from nbcnn.runs.run_folder import COLUMNS, Run
@@ -111,7 +111,7 @@ def checkpoint(data: bytes, folder: Path) -> NbcnnError | None:
     def act() -> None:
         found, metadata = load_tensors(file)
         assert all(isinstance(name, str) for name in (*found, *metadata, *metadata.values()))
-        if facts := read_facts(metadata, "x"):
+        if facts := read_metadata(metadata, "x"):
             for name in facts.classes:
                 assert_fit(name)
             facts.onto(load_config(CONFIG), Overrides())

@@ -147,7 +147,7 @@ class MyOptimizer(Optimizer):
     def state(self):
         return {"steps": self.steps}
 """
-FAILING_BACKEND = BACKEND.replace("def grad_weight(x, dy, dw, db, work):", "CALLS = [0]\n\n\ndef grad_weight(x, dy, dw, db, work):\n"
+FAILING_BACKEND = BACKEND.replace("def grad_weight(x, dy, dw, db, scratch):", "CALLS = [0]\n\n\ndef grad_weight(x, dy, dw, db, scratch):\n"
                                   "    CALLS[0] += x.any()\n    if CALLS[0] > 7:\n        FAIL")  # fmt: skip
 
 

@@ -191,20 +191,20 @@ def test_entries_that_are_too_many_go_the_oldest_first(tmp_path: Path, monkeypat
         (tmp_path / f"{name}.nbk").write_bytes(bytes(1000))
         os.utime(tmp_path / f"{name}.nbk", (time.time() - 86400 * days,) * 2)
     monkeypatch.setattr(kernel_cache, "LARGEST", 2500)
-    kernel_cache.keep(tmp_path / "newest.nbk", b"x")
+    kernel_cache.write_entry(tmp_path / "newest.nbk", b"x")
     assert sorted(path.stem for path in tmp_path.iterdir()) == ["new", "newest", "old"]
 
 
 def test_an_entry_of_another_user_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kernel_cache.keep(tmp_path / "x.nbk", b"content")
-    assert kernel_cache.fetch(tmp_path / "x.nbk") == b"content"
+    kernel_cache.write_entry(tmp_path / "x.nbk", b"content")
+    assert kernel_cache.read_entry(tmp_path / "x.nbk") == b"content"
     if os.getuid() == 0:
         os.chown(tmp_path / "x.nbk", 12345, 12345)
     else:
         mine = os.getuid()
         monkeypatch.setattr(os, "getuid", lambda: mine + 1)
     with pytest.raises(PermissionError, match="it belongs to another user"):
-        kernel_cache.fetch(tmp_path / "x.nbk")
+        kernel_cache.read_entry(tmp_path / "x.nbk")
 
 
 def test_an_entry_is_never_written_through_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,7 +213,7 @@ def test_an_entry_is_never_written_through_a_link(tmp_path: Path, monkeypatch: p
     (tmp_path / "kernels").mkdir()
     (tmp_path / "kernels" / "x.nbk.guessed.tmp").symlink_to(tmp_path / "mine")
     with pytest.warns(RuntimeWarning, match="compiled kernels are not kept: .*: File exists"):
-        kernel_cache.keep(tmp_path / "kernels" / "x.nbk", b"content")
+        kernel_cache.write_entry(tmp_path / "kernels" / "x.nbk", b"content")
     assert (tmp_path / "mine").read_text() == "precious"
 
 
@@ -267,14 +267,14 @@ import multiprocessing, os, random, signal, sys
 import numpy as np
 sys.path.insert(0, sys.argv[1])
 from factory import times, twins
-from nbcnn.engine.call_list import Tape
+from nbcnn.engine.call_list import CallList
 
 def check(function, wanted):
     x, y = np.ones(1), np.zeros(1)
     function(x, y)
     assert y[0] == wanted, (function, y[0], wanted)
     y[0] = 0
-    Tape([(function, (x, y))])()  # finds machine code by its name
+    CallList([(function, (x, y))])()  # finds machine code by its name
     assert y[0] == wanted, ("tape", function, y[0], wanted)
 
 def play(number, barrier, rounds):
@@ -306,7 +306,7 @@ def test_processes_never_get_each_others_kernels(tmp_path: Path, long: bool, cou
     _, lines = end(start(tmp_path, tmp_path / "cache", "-c", BOTH, str(tmp_path), str(rounds)))
     assert lines == []
     assert not list(tmp_path.glob("cache/kernels/*.tmp"))
-    assert len(list(tmp_path.glob("cache/kernels/*.nbk"))) == 2 * rounds + 3  # and tape.play
+    assert len(list(tmp_path.glob("cache/kernels/*.nbk"))) == 2 * rounds + 3  # and call_list.replay
     count("caches spoilt")
 
 
@@ -314,10 +314,13 @@ DIGESTS = """
 import nbcnn.engine.call_list, nbcnn.engine.ordered_sum, nbcnn.optim._sgd_kernel, nbcnn.engine.timed_replay
 from nbcnn.compiler.fingerprint import fingerprint
 from nbcnn.compiler.jit import OPTIONS
-from nbcnn.kernels import packs, sgd, tape, timed, turns
+from nbcnn.engine import call_list, ordered_sum, timed_replay
+from nbcnn.kernels import packs
+from nbcnn.optim import _sgd_kernel
 from nbcnn.kernels.avg_pool2d import direct
 from nbcnn.kernels.conv2d.direct import forward as convolution
-kernels = [packs.add, turns.add_in_turn, tape.play, tape.play_pieces, sgd.sgd_step, direct.forward, timed.play_timed]
+engine = [ordered_sum.add_in_turn, call_list.replay, call_list.replay_pieces, timed_replay.replay_timed]
+kernels = [packs.add, *engine, _sgd_kernel.sgd_step, direct.forward]
 for function in kernels:
     print(function.py_func.__name__, fingerprint(function.py_func, OPTIONS).digest)
 print("convolution", fingerprint(convolution.py_func, OPTIONS).digest)
@@ -325,19 +328,19 @@ print("convolution", fingerprint(convolution.py_func, OPTIONS).digest)
 
 CHANGES = {
     "a kernel and what calls it": (
-        "packs.py",
+        "kernels/packs.py",
         "total[i] += part[i]",
         "total[i] += 2 * part[i]",
         {"add", "add_in_turn"},
     ),
     "a callee of a callee further down": (
-        "conv2d/_shared.py",
+        "kernels/conv2d/_shared.py",
         "store(frame, (c, i, j), zero)",
         "store(frame, (c, i, j), zero + 1)",
         {"convolution"},
     ),
-    "an intrinsic": ("engine/ordered_sum.py", '"monotonic"', '"seq_cst"', {"add_in_turn", "play_pieces"}),
-    "a constant": ("engine/call_list.py", "WORDS = 80", "WORDS = 96", {"play", "play_pieces", "play_timed"}),
+    "an intrinsic": ("engine/ordered_sum.py", '"monotonic"', '"seq_cst"', {"add_in_turn", "replay_pieces"}),
+    "a constant": ("compiler/native_call.py", "WORDS = 80", "WORDS = 96", {"replay", "replay_timed"}),
     "the language": ("lanes/math.py", "_single", "_one", None),
 }
 
@@ -356,7 +359,7 @@ def upgraded(folder: Path, file: str, old: str, new: str) -> Path:
     """A copy of nbcnn with a change."""
     shutil.copytree(ROOT / "nbcnn", folder / "nbcnn", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "models", folder / "models") if (ROOT / "models").is_dir() else None
-    path = folder / "nbcnn" / "kernels" / file
+    path = folder / "nbcnn" / file
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
@@ -379,7 +382,7 @@ def test_an_upgrade_never_runs_stale_code(base: Base, tmp_path: Path) -> None:
     line = next(
         line for line in (ROOT / "nbcnn/kernels/packs.py").read_text().splitlines() if "* factor + offset" in line
     )
-    source = upgraded(tmp_path / "source", "packs.py", line, line.replace("* factor", "* factor * 2"))
+    source = upgraded(tmp_path / "source", "kernels/packs.py", line, line.replace("* factor", "* factor * 2"))
     kernels, found = base.spoilt(tmp_path), []
     for number, cache in enumerate((kernels.parent, tmp_path / "fresh")):
         words = ("train", str(base.commands.folder / "tiny.yaml"), "--out", f"run-{number}")

@@ -36,9 +36,7 @@ def test_harness(kind: str, tmp_path: Path, count: Callable[..., None], long: bo
 
 
 def run(*words: str) -> str:
-    done = subprocess.run(
-        [sys.executable, str(FUZZ / "training/pictures.py"), *words], capture_output=True, text=True, timeout=600
-    )
+    done = subprocess.run([sys.executable, str(FUZZ / "run.py"), *words], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
     return done.stdout + done.stderr
 

@@ -18,8 +18,8 @@ from strikes import Strike, places, soon, struck
 import nbcnn.engine.thread_pool
 from nbcnn.autotune.kernel_timing import together
 from nbcnn.engine.engine import Engine
-from nbcnn.engine.thread_pool import AbandonedError, Crew
-from nbcnn.engine.worker import Batch, Task, Worker
+from nbcnn.engine.thread_pool import AbandonedError, ThreadPool
+from nbcnn.engine.worker import Batch, BatchInputs, Worker
 from nbcnn.util import blas
 
 pytestmark = pytest.mark.jit  # in plain Python a kernel alone has thousands of places
@@ -38,7 +38,7 @@ def late_helpers(monkeypatch: pytest.MonkeyPatch) -> None:
         share(engine, worker, wanted)
 
     monkeypatch.setattr(Engine, "_share", late)
-    monkeypatch.setattr(nbcnn.engine.thread_pool, "LOOKS", 4)
+    monkeypatch.setattr(nbcnn.engine.thread_pool, "SPINS", 4)
 
 
 def blas_threads() -> list[int | None]:
@@ -103,15 +103,15 @@ def test_struck_again_while_it_waits_for_its_helpers(second: str, wanted: str, m
     engine, other = Engine(network, threads=3), Engine(network, threads=1)
     right = used(other, wanted, x, labels)
     assert used(engine, wanted, x, labels) == right
-    settle, result, strikes = Crew.settle, Crew._result, [0]
+    settle, result, strikes = ThreadPool.settle, ThreadPool._result, [0]
 
-    def struck_result(crew: Crew, run: Any) -> Any:
+    def struck_result(crew: ThreadPool, run: Any) -> Any:
         if strikes[0] == 1:
             strikes[0] = 2
             raise Strike
         return result(crew, run)
 
-    def struck_settle(crew: Crew) -> None:
+    def struck_settle(crew: ThreadPool) -> None:
         if strikes[0] == 2:
             strikes[0] = 3
             if second == "while it waits" and crew._unended:
@@ -119,8 +119,8 @@ def test_struck_again_while_it_waits_for_its_helpers(second: str, wanted: str, m
             raise Strike
         settle(crew)
 
-    monkeypatch.setattr(Crew, "_result", struck_result)
-    monkeypatch.setattr(Crew, "settle", struck_settle)
+    monkeypatch.setattr(ThreadPool, "_result", struck_result)
+    monkeypatch.setattr(ThreadPool, "settle", struck_settle)
     for _ in range(3):
         strikes[0] = 1
         with pytest.raises(Strike):
@@ -183,7 +183,7 @@ def _one_pack(run: Callable[..., None]) -> Callable[..., None]:
 @pytest.mark.parametrize("pieces", [1, 2, 7])
 def test_a_crew_does_each_piece_of_a_run_once_whatever_struck_the_run_before(pieces: int) -> None:
     def strike_all() -> int:
-        crew, number = Crew(3), 0
+        crew, number = ThreadPool(3), 0
         try:
             while struck(lambda: crew.run(pieces, lambda worker, piece: time.sleep(0.0002)), number + 1):
                 number += 1
@@ -199,7 +199,7 @@ def test_a_crew_does_each_piece_of_a_run_once_whatever_struck_the_run_before(pie
 
 def test_threads_that_begin_at_once_never_wait_for_one_that_was_struck() -> None:
     def strike_all() -> int:
-        crew, number = Crew(3), 0
+        crew, number = ThreadPool(3), 0
         player = lambda: time.sleep(0.0001)  # noqa: E731
         while struck(lambda: together(crew, [player] * 3, 2), number + 1):
             number += 1
@@ -214,7 +214,7 @@ def test_of_threads_that_begin_at_once_the_error_of_the_one_that_failed_is_raise
     def fail(worker: int, piece: int) -> None:
         raise ZeroDivisionError(worker)
 
-    crew, begun = Crew(3), threading.Barrier(3)
+    crew, begun = ThreadPool(3), threading.Barrier(3)
     for _ in range(20):
         with pytest.raises(ZeroDivisionError):
             soon(lambda: crew.run(3, fail, at_once=True))
@@ -223,7 +223,7 @@ def test_of_threads_that_begin_at_once_the_error_of_the_one_that_failed_is_raise
 
 
 def test_after_an_error_nobody_takes_another_piece() -> None:
-    crew, taken = Crew(2), []
+    crew, taken = ThreadPool(2), []
 
     def work(worker: int, piece: int) -> None:
         taken.append(piece)
@@ -245,10 +245,10 @@ def test_nobody_waits_for_the_turn_of_a_pack_that_failed_though_another_passed_i
     scaling = np.stack([np.ones(1, np.float32), np.zeros(1, np.float32)])
     batch = Batch(48, network.out_shape[0], np.zeros(network.parameters.size, np.float32))
     batch.begin(np.arange(48), 1 / 48)
-    worker.begin("train", batch, Task(x, scaling, labels), 48)
-    batch.following[0] = 2  # the third pack, whose turn comes after the second's
+    worker.begin("train", batch, BatchInputs(x, scaling, labels), 48)
+    batch.next_pack[0] = 2  # the third pack, whose turn comes after the second's
     batch.fail()
-    batch.following[0], batch.turn[0] = 2, 1
+    batch.next_pack[0], batch.now_serving[0] = 2, 1
     with pytest.raises(AbandonedError):
         soon(lambda: worker.run("train"))
 

@@ -22,7 +22,7 @@ from nbcnn.errors import TrainingError
 from nbcnn.layers import entries
 from nbcnn.plugins import hints
 from nbcnn.training.model import Model
-from nbcnn.training.signals import SIGNALS, Stopping
+from nbcnn.training.signals import SIGNALS, StopRequest
 from nbcnn.training.trainer import Trainer
 
 pytestmark = pytest.mark.jit
@@ -108,7 +108,7 @@ def test_signals_are_given_back_where_stopping_was_struck_as_it_began() -> None:
     before = {number: signal.getsignal(number) for number in SIGNALS}
 
     def begin() -> None:
-        Stopping().__enter__()
+        StopRequest().__enter__()
 
     number = 0
     try:

@@ -23,8 +23,8 @@ pytestmark = pytest.mark.trust
 @pytest.fixture(autouse=True)
 def data(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every training and comparison meets the same few images."""
-    for module in ("training", "comparison"):
-        monkeypatch.setattr(f"nbcnn.{module}.load_dataset", lambda _: wrong_numbers.dataset())
+    for module in ("loop", "comparison"):
+        monkeypatch.setattr(f"nbcnn.training.{module}.load_dataset", lambda _: wrong_numbers.dataset())
 
 
 TWO = "  - flatten\n  - linear: {out_features: 6}\n  - linear: {out_features: 4}\n"

@@ -113,16 +113,16 @@ def unpacked(made: np.ndarray, count: int) -> np.ndarray:
 def run(op: str, name: str, x: np.ndarray, dy: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rows (N, K) through a backend's kernels: forward, gradient, and forward of each image alone."""
     problem, chosen = ElementwiseProblem(op, x.shape[1], x.dtype.name), backend(op, name)
-    kernels, work = chosen.build(problem), np.zeros(chosen.workspace(problem), x.dtype)
+    kernels, scratch = chosen.build(problem), np.zeros(chosen.workspace(problem), x.dtype)
     xs, dys = packs(x), packs(dy)
     y, dx = np.full_like(xs, 7), np.full_like(xs, 7)
     alone = np.full_like(x, 7)
     with np.errstate(all="ignore"):
         for p in range(len(xs)):
-            kernels.forward(xs[p], y[p], work)
-            kernels.grad_input(xs[p], y[p], dys[p], dx[p], work)
+            kernels.forward(xs[p], y[p], scratch)
+            kernels.grad_input(xs[p], y[p], dys[p], dx[p], scratch)
         for n in range(len(x)):
-            chosen.single(problem).forward(x[n], alone[n], work)  # type: ignore[attr-defined]
+            chosen.single(problem).forward(x[n], alone[n], scratch)  # type: ignore[attr-defined]
     return unpacked(y, len(x)), unpacked(dx, len(x)), alone
 
 
@@ -164,14 +164,14 @@ def test_of_the_loss_at_the_ends(name: str, dtype: str) -> None:
     x = np.repeat(scores(dtype), CLASSES, axis=0)
     labels = np.arange(len(x)) % CLASSES
     problem, chosen = LossProblem(CLASSES, dtype), backend("cross_entropy", name)
-    kernels, work = chosen.build(problem), np.zeros(chosen.workspace(problem), dtype)
+    kernels, scratch = chosen.build(problem), np.zeros(chosen.workspace(problem), dtype)
     xs, classes = packs(x), np.resize(labels, (-(-len(x) // LANES), LANES))
     dx, losses, guesses = np.full_like(xs, 7), np.full(classes.shape, 7, dtype), np.zeros(LANES, np.int64)
     scale = np.full(LANES, 0.25, dtype)
     with np.errstate(all="ignore"):
         for p in range(len(xs)):
-            kernels.forward(xs[p], classes[p], losses[p], guesses, work)
-            kernels.grad_input(xs[p], classes[p], scale, dx[p], work)
+            kernels.forward(xs[p], classes[p], losses[p], guesses, scratch)
+            kernels.grad_input(xs[p], classes[p], scale, dx[p], scratch)
     got, slopes = losses.reshape(-1)[: len(x)], unpacked(dx, len(x))
     for n, label in enumerate(labels):
         with localcontext(prec=60):

@@ -17,7 +17,7 @@ import threadpoolctl
 from stripes import TINY as STRIPED
 
 import nbcnn
-from nbcnn.compiler.compile_log import LEDGER, announced, since
+from nbcnn.compiler.compile_log import COMPILE_LOG, announced, since
 from nbcnn.compiler.jit import kernel
 from nbcnn.config import load_config
 from nbcnn.training.loop import Reporter
@@ -145,7 +145,7 @@ def test_each_thread_hears_of_its_own_kernels(tmp_path: Path, monkeypatch: pytes
         heard: list[str] = []
         with announced(lambda name, left: heard.append(f"{name.rpartition('.')[2]} {left}")):
             listening.wait()
-            before = len(LEDGER)
+            before = len(COMPILE_LOG)
             kernel(function)(1)
             listening.wait()
             return heard, len(since(before))

@@ -20,7 +20,7 @@ from nbcnn.data import Dataset
 from nbcnn.data.dataset import Split
 from nbcnn.errors import TrainingError
 from nbcnn.kernels import registry
-from nbcnn.kernels.contract import LossKernels, PlainKernels, WeightedKernels
+from nbcnn.kernels.contract import LossKernels, ParameterFreeKernels, WeightedKernels
 from nbcnn.kernels.registry import backend
 from nbcnn.training.model import Model
 from nbcnn.training.trainer import Trainer
@@ -50,8 +50,8 @@ ARRAYS = {
     (WeightedKernels, "forward"): (3, ["outputs"]),
     (WeightedKernels, "grad_input"): (2, ["gradients of its inputs"]),
     (WeightedKernels, "grad_weight"): (2, ["gradients of its weights", "gradients of its biases"]),
-    (PlainKernels, "forward"): (1, ["outputs"]),
-    (PlainKernels, "grad_input"): (3, ["gradients of its inputs"]),
+    (ParameterFreeKernels, "forward"): (1, ["outputs"]),
+    (ParameterFreeKernels, "grad_input"): (3, ["gradients of its inputs"]),
     (LossKernels, "forward"): (2, ["losses"]),
     (LossKernels, "grad_input"): (3, ["gradients of its inputs"]),
 }

@@ -36,7 +36,7 @@ def test_a_decorator_without_its_op_says_what_to_write() -> None:
 
 
 def test_listeners_hear_of_each_kernel_and_of_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compile_log, "LEDGER", before := [])
+    monkeypatch.setattr(compile_log, "COMPILE_LOG", before := [])
     heard: list[tuple[str, int]] = []
     with announced(lambda kernel, left: heard.append((kernel, left))):
         assert listened_to()

@@ -6,12 +6,12 @@ from nbcnn.compiler.jit import kernel
 
 
 @kernel
-def divisor(r, q, H, W, numbers):
+def divisor(r, q, H, W, attributes):
     """What the sum over the window from row r and column q on is divided by: D of equation (7).
 
     A number that was given; else how many taps meet the image, or (``whole``) the image and the padding around it.
     """
-    (KH, KW), _, (_, bottom, _, right), (whole, given) = numbers
+    (KH, KW), _, (_, bottom, _, right), (whole, given) = attributes
     if given != 0:
         return given
     if whole:

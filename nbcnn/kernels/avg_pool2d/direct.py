@@ -6,7 +6,7 @@ from typing import Any
 
 from nbcnn.compiler.jit import kernel
 from nbcnn.kernels.avg_pool2d._window import divisor
-from nbcnn.kernels.contract import Fixed, PlainKernels, Pool2dProblem
+from nbcnn.kernels.contract import KernelWithAttributes, ParameterFreeKernels, Pool2dProblem
 from nbcnn.kernels.one_image import OneImage
 from nbcnn.kernels.registry import register
 from nbcnn.lanes import load, splat, store
@@ -14,9 +14,9 @@ from nbcnn.lanes.block_sums import BLOCK, block_at, block_count, block_sizes, bl
 
 
 @kernel
-def forward(x, y, work, numbers):
-    """x (C, H, W) -> y (C, OH, OW); numbers: kernel size, stride, padding and how to count, see ``divisor``."""
-    (KH, KW), (SH, SW), (top, _, left, _), _ = numbers
+def forward(x, y, scratch, attributes):
+    """x (C, H, W) -> y (C, OH, OW); attributes: kernel size, stride, padding and how to count, see ``divisor``."""
+    (KH, KW), (SH, SW), (top, _, left, _), _ = attributes
     C, H, W = x.shape[:3]
     zero = splat(x.dtype.type(0))
     _, rows, columns = block_sizes((1, KH, KW))
@@ -33,32 +33,32 @@ def forward(x, y, work, numbers):
                             for k in range(max(q + v * columns, 0), min(q + min((v + 1) * columns, KW), W)):
                                 s += load(x, (c, a, k))
                         s, total = zero, s if u + v == 0 else total + s
-                store(y, (c, i, j), total / divisor(r, q, H, W, numbers))  # equation (7)
+                store(y, (c, i, j), total / divisor(r, q, H, W, attributes))  # equation (7)
 
 
 @kernel
-def grad_input(x, y, dy, dx, work, numbers):
+def grad_input(x, y, dy, dx, scratch, attributes):
     """Every pixel of a window gets its share of dy; windows may overlap."""
-    (KH, KW), (SH, SW), (top, _, left, _), _ = numbers
+    (KH, KW), (SH, SW), (top, _, left, _), _ = attributes
     C, H, W = dx.shape[:3]
     if -(-KH // SH) * -(-KW // SW) > BLOCK:
-        from_many_windows(dy, dx, numbers)
+        from_many_windows(dy, dx, attributes)
         return
     dx[:] = 0
     for c in range(C):
         for i in range(dy.shape[1]):
             for j in range(dy.shape[2]):
                 r, q = i * SH - top, j * SW - left
-                share = load(dy, (c, i, j)) / divisor(r, q, H, W, numbers)
+                share = load(dy, (c, i, j)) / divisor(r, q, H, W, attributes)
                 for a in range(max(r, 0), min(r + KH, H)):
                     for k in range(max(q, 0), min(q + KW, W)):
                         store(dx, (c, a, k), load(dx, (c, a, k)) + share)
 
 
 @kernel
-def from_many_windows(dy, dx, numbers):
+def from_many_windows(dy, dx, attributes):
     """The same, pixel by pixel, where so many windows meet one that its sum has to be taken in blocks."""
-    (KH, KW), (SH, SW), (top, _, left, _), _ = numbers
+    (KH, KW), (SH, SW), (top, _, left, _), _ = attributes
     C, H, W = dx.shape[:3]
     zero = splat(dx.dtype.type(0))
     for c in range(C):
@@ -73,7 +73,7 @@ def from_many_windows(dy, dx, numbers):
                     _, (i0, i1), (j0, j1) = block_at(n, terms, block)
                     for i in range(first_i + i0, min(first_i + i1, i_stop)):
                         for j in range(first_j + j0, min(first_j + j1, j_stop)):
-                            s += load(dy, (c, i, j)) / divisor(i * SH - top, j * SW - left, H, W, numbers)
+                            s += load(dy, (c, i, j)) / divisor(i * SH - top, j * SW - left, H, W, attributes)
                     s, total = zero, s if n == 0 else total + s
                 store(dx, (c, r, q), total)
 
@@ -92,10 +92,12 @@ class Direct:
         """None."""
         return 0
 
-    def build(self, problem: Pool2dProblem) -> PlainKernels:
+    def build(self, problem: Pool2dProblem) -> ParameterFreeKernels:
         """Bind the window."""
-        numbers = _numbers(problem)
-        return PlainKernels(Fixed(forward, numbers), Fixed(grad_input, numbers))
+        attributes = _numbers(problem)
+        return ParameterFreeKernels(
+            KernelWithAttributes(forward, attributes), KernelWithAttributes(grad_input, attributes)
+        )
 
     def single(self, problem: Pool2dProblem) -> OneImage:
         """16 windows at once, unless there are fewer."""

@@ -16,13 +16,13 @@ from nbcnn.lanes import (
     LANES,
     add_products,
     add_sums,
-    begin,
     load_each,
-    numbers,
     repeated,
-    spaced,
+    scalars,
+    start_sums,
     store_each,
     store_sums,
+    strided,
 )
 from nbcnn.lanes.block_sums import block_at, block_count, block_sizes
 
@@ -54,9 +54,9 @@ def correlate(x, w, b, y, plan, block):
             q = x_column + j * x_right
             k_first, k_stop = met(q, q + (len(pixels) - 1) * x_right, KW, DW, (left, right))
             for next_o in range(0, O, len(channels)):
-                os = spaced(min(next_o, O - len(channels)), 1, channels)
+                os = strided(min(next_o, O - len(channels)), 1, channels)
                 at = os, r, q, pixels
-                s = total = begin(numbers(b, (os,)), pixels)
+                s = total = start_sums(scalars(b, (os,)), pixels)
                 if count == 1:  # apart, for the loop below made the sums of LeNet a tenth to a quarter slower
                     total = add_taps(s, x, w, at, ((0, C), (a_first, a_stop), (k_first, k_stop)), steps)
                 else:
@@ -64,8 +64,8 @@ def correlate(x, w, b, y, plan, block):
                         cs, (a0, a1), (k0, k1) = held(n, terms, parts, share)
                         taps = cs, (max(a0, a_first), min(a1, a_stop)), (max(k0, k_first), min(k1, k_stop))
                         s = add_taps(s, x, w, at, taps, steps)
-                        s, total = begin(zeros, pixels), s if n == 0 else add_sums(total, s)
-                store_each(y, (os, y_row + i * y_down, spaced(y_column + j * y_right, y_right, pixels)), total)
+                        s, total = start_sums(zeros, pixels), s if n == 0 else add_sums(total, s)
+                store_each(y, (os, y_row + i * y_down, strided(y_column + j * y_right, y_right, pixels)), total)
 
 
 @kernel
@@ -89,8 +89,8 @@ def add_taps(s, x, w, at, taps, steps):
     for c in range(c0, c1):
         for a in range(a0, a1):
             for k in range(k0, k1):
-                pixel = load_each(x, (c, r + a * DH, spaced(q + k * DW, x_right, pixels)))
-                s = add_products(s, numbers(w, (os, c, a, k)), pixel)
+                pixel = load_each(x, (c, r + a * DH, strided(q + k * DW, x_right, pixels)))
+                s = add_products(s, scalars(w, (os, c, a, k)), pixel)
     return s
 
 
@@ -131,7 +131,7 @@ def sum_products(x, dy, dw, stride, dilation, block):
     part_count = block_count(terms, parts)
     zeros = repeated(dw.dtype.type(0), channels)
     for next_o in range(0, O, len(channels)):
-        os = spaced(min(next_o, O - len(channels)), 1, channels)
+        os = strided(min(next_o, O - len(channels)), 1, channels)
         for other in range(others):
             for a in range(KH):
                 for next_t in range(0, count, len(taps)):
@@ -139,14 +139,14 @@ def sum_products(x, dy, dw, stride, dilation, block):
                     c, k = (other, t) if in_row else (t, 0)
                     first = (c * FH + a * dilation[0]) * FW + k * dilation[1]
                     at, apart = (os, first, x_step, taps), (stride[0] * FW, stride[1])
-                    s = total = begin(zeros, taps)
+                    s = total = start_sums(zeros, taps)
                     if part_count == 1:
                         total = add_pixels(s, pixels, dy, at, ((0, dy.shape[1]), (0, dy.shape[2])), apart)
                     else:
                         for n in range(part_count):
                             s = add_pixels(s, pixels, dy, at, block_at(n, terms, parts)[1:], apart)
-                            s, total = begin(zeros, taps), s if n == 0 else add_sums(total, s)
-                    store_sums(weights, (os, spaced((c * KH + a) * KW + k, w_step, taps)), total)
+                            s, total = start_sums(zeros, taps), s if n == 0 else add_sums(total, s)
+                    store_sums(weights, (os, strided((c * KH + a) * KW + k, w_step, taps)), total)
 
 
 @kernel
@@ -161,6 +161,6 @@ def add_pixels(s, x, dy, at, part, apart):
     (i0, i1), (j0, j1) = part
     for i in range(i0, i1):
         for j in range(j0, j1):
-            met = load_each(x, (spaced(first + i * apart[0] + j * apart[1], x_step, taps),))
+            met = load_each(x, (strided(first + i * apart[0] + j * apart[1], x_step, taps),))
             s = add_products(s, load_each(dy, (os, i, j)), met)
     return s

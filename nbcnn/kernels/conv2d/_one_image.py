@@ -9,23 +9,23 @@ from __future__ import annotations
 from math import prod
 
 from nbcnn.compiler.jit import kernel
-from nbcnn.kernels._window import lay_out, next_row, planes_of
-from nbcnn.kernels.contract import LANES, Conv2dProblem, Fixed
+from nbcnn.kernels._window import lay_out, next_row, polyphase_of
+from nbcnn.kernels.contract import LANES, Conv2dProblem, KernelWithAttributes
 from nbcnn.kernels.conv2d._direct_cost import made
 from nbcnn.kernels.conv2d._sizes import sums
 from nbcnn.kernels.one_image import OneImage
-from nbcnn.lanes import add_products, add_sums, begin, load_each, numbers, repeated, spaced, store_parts
+from nbcnn.lanes import add_products, add_sums, load_each, repeated, scalars, start_sums, store_sums_masked, strided
 from nbcnn.lanes.block_sums import block_at, block_count, block_sizes
 
 
 def kernel_of(problem: Conv2dProblem) -> OneImage:
     """Bind the window, and choose the shape of blocks that computes fewer sums."""
-    window, size = planes_of(problem)
+    window, size = polyphase_of(problem)
     channels, vectors = problem.out_channels // problem.groups, -(-prod(problem.y_shape[1:]) // LANES)
     rows, columns = min(
         blocks(channels, vectors, problem.dtype), key=lambda b: made(channels, b[0]) * made(vectors, b[1])
     )
-    return OneImage(Fixed(forward, (window, (tuple(range(rows)), tuple(range(columns))))), size)
+    return OneImage(KernelWithAttributes(forward, (window, (tuple(range(rows)), tuple(range(columns))))), size)
 
 
 def blocks(channels: int, vectors: int, dtype: str) -> tuple[tuple[int, int], ...]:
@@ -35,20 +35,20 @@ def blocks(channels: int, vectors: int, dtype: str) -> tuple[tuple[int, int], ..
 
 
 @kernel
-def forward(x, w, b, y, work, numbers):
-    """x (C, H, W), w (O, C/G, KH, KW), b (O,) -> y (O, OH, OW); numbers: window of _window.py, and block"""
-    window, block = numbers
+def forward(x, w, b, y, scratch, attributes):
+    """x (C, H, W), w (O, C/G, KH, KW), b (O,) -> y (O, OH, OW); attributes: window of _window.py, and block"""
+    window, block = scalars
     CG = w.shape[1]
     OG = w.shape[0] * CG // x.shape[0]
-    planes, flat = lay_out(x, work, window, x.dtype.type(0)), y.reshape((y.shape[0], y.shape[1] * y.shape[2]))
+    polyphase, flat = lay_out(x, scratch, window, x.dtype.type(0)), y.reshape((y.shape[0], y.shape[1] * y.shape[2]))
     for g in range(x.shape[0] // CG):
         o, c = g * OG, g * CG
-        correlate(planes[c : c + CG], w[o : o + OG], b[o : o + OG], flat[o : o + OG], window, block)
+        correlate(polyphase[c : c + CG], w[o : o + OG], b[o : o + OG], flat[o : o + OG], window, block)
 
 
 @kernel
-def correlate(planes, w, b, y, window, block):
-    """planes (C, KW, …), w (O, C, KH, KW), b (O,) -> y (O, OH · OW). A last block that is not whole begins earlier."""
+def correlate(polyphase, w, b, y, window, block):
+    """polyphase (C, KW, …), w (O, C, KH, KW), b (O,) -> y (O, OH · OW). A last block that is not whole begins earlier."""
     (O, P), (channels, vectors) = y.shape, block
     terms = w.shape[1:]
     parts = block_sizes(terms)
@@ -56,31 +56,31 @@ def correlate(planes, w, b, y, window, block):
     zeros = repeated(w.dtype.type(0), channels)
     last = (P - 1) // LANES * LANES - (len(vectors) - 1) * LANES
     for next_o in range(0, O, len(channels)):
-        os = spaced(min(next_o, O - len(channels)), 1, channels)
+        os = strided(min(next_o, O - len(channels)), 1, channels)
         for next_p in range(0, P, len(vectors) * LANES):
             p = min(next_p, last)
-            s = total = begin(numbers(b, (os,)), vectors)
+            s = total = start_sums(scalars(b, (os,)), vectors)
             if count == 1:
-                total = add_taps(s, planes, w, (os, p, vectors), block_at(0, terms, parts), window)
+                total = add_taps(s, polyphase, w, (os, p, vectors), block_at(0, terms, parts), window)
             else:
                 for n in range(count):
-                    s = add_taps(s, planes, w, (os, p, vectors), block_at(n, terms, parts), window)
-                    s, total = begin(zeros, vectors), s if n == 0 else add_sums(total, s)
-            store_parts(y, (os, spaced(p, LANES, vectors)), total, P)
+                    s = add_taps(s, polyphase, w, (os, p, vectors), block_at(n, terms, parts), window)
+                    s, total = start_sums(zeros, vectors), s if n == 0 else add_sums(total, s)
+            store_sums_masked(y, (os, strided(p, LANES, vectors)), total, P)
 
 
 @kernel
-def add_taps(s, planes, w, at, taps, window):
+def add_taps(s, polyphase, w, at, taps, window):
     """The block of sums s with the products of some taps (channels, rows, columns) added: equation (1)."""
     os, p, vectors = at
     (c0, c1), (a0, a1), (k0, k1) = taps
     for c in range(c0, c1):
-        d = hand = 0
+        d = phase = 0
         for _ in range(a0):
-            d, hand = next_row(d, hand, window)
+            d, phase = next_row(d, phase, window)
         for a in range(a0, a1):
             for k in range(k0, k1):
-                pixels = load_each(planes, (c, k, spaced(p + d, LANES, vectors)))
-                s = add_products(s, numbers(w, (os, c, a, k)), pixels)
-            d, hand = next_row(d, hand, window)
+                pixels = load_each(polyphase, (c, k, strided(p + d, LANES, vectors)))
+                s = add_products(s, scalars(w, (os, c, a, k)), pixels)
+            d, phase = next_row(d, phase, window)
     return s

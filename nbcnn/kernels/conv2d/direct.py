@@ -10,7 +10,7 @@ from __future__ import annotations
 from math import prod
 
 from nbcnn.compiler.jit import kernel
-from nbcnn.kernels.contract import LANES, Conv2dProblem, Fixed, WeightedKernels
+from nbcnn.kernels.contract import LANES, Conv2dProblem, KernelWithAttributes, WeightedKernels
 from nbcnn.kernels.conv2d._blocks import correlate, sum_products
 from nbcnn.kernels.conv2d._direct_cost import direct_cost, frames
 from nbcnn.kernels.conv2d._shared import bias_gradient, pad
@@ -21,15 +21,15 @@ from nbcnn.kernels.registry import register
 
 
 @kernel
-def forward(x, w, b, y, work, numbers):
-    """x (C, H, W), w (O, C/G, KH, KW), b (O,) -> y (O, OH, OW); numbers: row step, padding of four sides, column and
+def forward(x, w, b, y, scratch, attributes):
+    """x (C, H, W), w (O, C/G, KH, KW), b (O,) -> y (O, OH, OW); attributes: row step, padding of four sides, column and
     tap steps of _sizes.py, and block"""
-    down, padding, steps, block = numbers
+    down, padding, steps, block = attributes
     top, _, left, _ = padding
     H, W = x.shape[1:3]
     CG = w.shape[1]
     OG = w.shape[0] * CG // x.shape[0]
-    frame = framed(x, work, padding)
+    frame = framed(x, scratch, padding)
     grid, inside, share = (
         (y.shape[1], y.shape[2], 0, 1, 0, 1),
         (top, top + H, left, left + W),
@@ -42,26 +42,26 @@ def forward(x, w, b, y, work, numbers):
 
 
 @kernel
-def framed(x, work, padding):
+def framed(x, scratch, padding):
     """x (C, H, W) with its padding around it, in scratch; x itself where there is nothing to do."""
     top, bottom, left, right = padding
     if top + bottom + left + right == 0:
         return x
     shape = (x.shape[0], x.shape[1] + top + bottom, x.shape[2] + left + right, x.shape[3])
-    frame = work[: shape[0] * shape[1] * shape[2] * shape[3]].reshape(shape)
+    frame = scratch[: shape[0] * shape[1] * shape[2] * shape[3]].reshape(shape)
     pad(x, frame, top, left)
     return frame
 
 
 @kernel
-def grad_input(dy, w, dx, work, numbers):
+def grad_input(dy, w, dx, scratch, attributes):
     """dy (O, OH, OW), w (O, C/G, KH, KW) -> dx (C, H, W): cross-correlations of dy with the weights turned around.
 
     With stride SH and dilation DH, row r of x meets only those rows a of the kernel for which a DH = r + top modulo SH;
     which ones depends on r modulo SH, the row's phase. So each phase is a plain cross-correlation with its share of the
     kernel, and no zero is ever multiplied for the stride's sake.
     """
-    stride, dilation, (top, left), steps, block = numbers
+    stride, dilation, (top, left), steps, block = attributes
     C, H, W = dx.shape[:3]
     O, CG, KH, KW = w.shape
     OG = O * CG // C
@@ -70,12 +70,12 @@ def grad_input(dy, w, dx, work, numbers):
     FH = above + max(OH, (H - 1 + top) // stride[0] + 1)
     FW = before + max(OW, (W - 1 + left) // stride[1] + 1)
     size = O * FH * FW * dy.shape[3]
-    frame = work[:size].reshape((O, FH, FW, dy.shape[3]))
+    frame = scratch[:size].reshape((O, FH, FW, dy.shape[3]))
     pad(dy, frame, above, before)
     inside = (above, above + OH, before, before + OW)
-    zeros = work[size : size + CG]
+    zeros = scratch[size : size + CG]
     zeros[:] = 0
-    turned = work[size + CG : size + CG + CG * OG * KH * KW]
+    turned = scratch[size + CG : size + CG + CG * OG * KH * KW]
     for row in range(min(stride[0], H)):
         a0, a_step, KHp, i0 = phase(row + top, KH, stride[0], dilation[0])
         for column in range(min(stride[1], W)):
@@ -89,7 +89,7 @@ def grad_input(dy, w, dx, work, numbers):
             share = turned[: CG * OG * KHp * KWp].reshape((CG, OG, KHp, KWp))
             for g in range(C // CG):
                 o, c = g * OG, g * CG
-                turn(w[o : o + OG], share, (a0, a_step), (k0, k_step))
+                flip_transpose(w[o : o + OG], share, (a0, a_step), (k0, k_step))
                 correlate(frame[o : o + OG], share, zeros, dx[c : c + CG], plan, block)  # equation (3)
 
 
@@ -116,7 +116,7 @@ def common(p, q):
 
 
 @kernel
-def turn(w, share, rows, columns):
+def flip_transpose(w, share, rows, columns):
     """The taps of w (OG, CG, KH, KW) from rows[0] on, rows[1] apart, to share (CG, OG, KHp, KWp), last tap first."""
     KHp, KWp = share.shape[2:]
     for c in range(share.shape[0]):
@@ -127,12 +127,12 @@ def turn(w, share, rows, columns):
 
 
 @kernel
-def grad_weight(x, dy, dw, db, work, numbers):
+def grad_weight(x, dy, dw, db, scratch, attributes):
     """x (C, H, W), dy (O, OH, OW) -> dw (O, C/G, KH, KW), db (O,), summed over the 16 images"""
-    stride, dilation, padding, block = numbers
+    stride, dilation, padding, block = attributes
     CG = dw.shape[1]
     OG = dw.shape[0] * CG // x.shape[0]
-    frame = framed(x, work, padding)
+    frame = framed(x, scratch, padding)
     for g in range(x.shape[0] // CG):
         o, c = g * OG, g * CG
         sum_products(frame[c : c + CG], dy[o : o + OG], dw[o : o + OG], stride, dilation, block)
@@ -161,9 +161,11 @@ class Direct:
         """Bind stride, dilation, padding and the sizes of blocks."""
         p = problem
         return WeightedKernels(
-            Fixed(forward, (p.stride[0], p.padding, steps(p), forward_block(p))),
-            Fixed(grad_input, (p.stride, p.dilation, p.padding[::2], steps(p, backward=True), input_block(p))),
-            Fixed(grad_weight, (p.stride, p.dilation, p.padding, weight_block(p))),
+            KernelWithAttributes(forward, (p.stride[0], p.padding, steps(p), forward_block(p))),
+            KernelWithAttributes(
+                grad_input, (p.stride, p.dilation, p.padding[::2], steps(p, backward=True), input_block(p))
+            ),
+            KernelWithAttributes(grad_weight, (p.stride, p.dilation, p.padding, weight_block(p))),
         )
 
     def single(self, problem: Conv2dProblem) -> OneImage:

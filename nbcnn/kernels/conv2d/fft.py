@@ -175,30 +175,30 @@ class FFT(SimpleBackend):
         keep_x = (real(1), corner, (1, 1), scale, tables)
         zeros = np.zeros(C // G, p.dtype)
 
-        def split(work):
+        def split(scratch):
             first, views = 0, []
             for shape in shapes:
-                views.append(work[first : first + prod(shape)].reshape(shape))
+                views.append(scratch[first : first + prod(shape)].reshape(shape))
                 first += views[-1].size
             return views
 
-        def forward(x, w, b, y, work):
-            z, v, product, plane = split(work)
+        def forward(x, w, b, y, scratch):
+            z, v, product, plane = split(scratch)
             spectra(x, z[:C], plane, corner, (1, 1), tables)
             for c, o in groups:
                 weight_spectra(w[o], v, plane, dilation, tables)
                 planes(z[c], v, (product, plane), y[o], b[o], keep_y)
 
-        def grad_input(dy, w, dx, work):
-            z, v, product, plane = split(work)
+        def grad_input(dy, w, dx, scratch):
+            z, v, product, plane = split(scratch)
             # Equation (23): dy with the stride's zeros between its pixels.
             spectra(dy, z[:O], plane, (0, 0), stride, tables)
             for c, o in groups:
                 weight_spectra(np.ascontiguousarray(w[o].transpose(1, 0, 2, 3)), v, plane, dilation, tables)
                 planes(z[o], v, (product, plane), dx[c], zeros, keep_x)
 
-        def grad_weight(x, dy, dw, db, work):
-            z, v, product, plane = split(work)
+        def grad_weight(x, dy, dw, db, scratch):
+            z, v, product, plane = split(scratch)
             spectra(x, z[:C], plane, corner, (1, 1), tables)
             for c, o in groups:
                 v[:] = 0

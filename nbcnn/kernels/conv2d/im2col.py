@@ -22,9 +22,9 @@ from nbcnn.lanes.block_sums import BLOCK, block_at, block_count, block_sizes
 
 
 @kernel
-def unroll(x, columns, numbers):
+def unroll(x, columns, attributes):
     """x (C, H, W) -> columns (C, KH, KW, OH, OW): at [c, a, k, i, j] the pixel that output (i, j) meets at (a, k)."""
-    (SH, SW), (DH, DW), (top, left) = numbers
+    (SH, SW), (DH, DW), (top, left) = attributes
     H, W = x.shape[1:3]
     C, KH, KW, OH, OW = columns.shape[:5]
     zero = splat(x.dtype.type(0))
@@ -39,13 +39,13 @@ def unroll(x, columns, numbers):
 
 
 @kernel
-def fold(columns, dx, numbers):
+def fold(columns, dx, attributes):
     """The reverse of ``unroll``: add every column entry to the pixel that it came from."""
-    (SH, SW), (DH, DW), (top, left) = numbers
+    (SH, SW), (DH, DW), (top, left) = attributes
     H, W = dx.shape[1:3]
     C, KH, KW, OH, OW = columns.shape[:5]
     if KH * KW > BLOCK:
-        fold_many(columns, dx, numbers)
+        fold_many(columns, dx, attributes)
         return
     dx[:] = 0
     for c in range(C):
@@ -59,9 +59,9 @@ def fold(columns, dx, numbers):
 
 
 @kernel
-def fold_many(columns, dx, numbers):
+def fold_many(columns, dx, attributes):
     """The same, pixel by pixel, where so many entries may come from one that its sum has to be taken in blocks."""
-    (SH, SW), (DH, DW), (top, left) = numbers
+    (SH, SW), (DH, DW), (top, left) = attributes
     C, KH, KW, OH, OW = columns.shape[:5]
     terms = (1, KH, KW)
     block = block_sizes(terms)
@@ -110,21 +110,21 @@ class Im2col(SimpleBackend):
         size, O, G = prod(shape), problem.out_channels, problem.groups
         taps = prod(shape[:3]) // G  # what an output sums: the height of a column
 
-        def forward(x, w, b, y, work):
-            columns = work[:size].reshape(shape)
+        def forward(x, w, b, y, scratch):
+            columns = scratch[:size].reshape(shape)
             unroll(x, columns, numbers)
             multiply(w.reshape(G, O // G, taps), columns.reshape(G, taps, -1), y.reshape(G, O // G, -1))
             flat = y.reshape(O, -1)
             flat += b[:, None]
 
-        def grad_input(dy, w, dx, work):
-            columns = work[:size].reshape(shape)
+        def grad_input(dy, w, dx, scratch):
+            columns = scratch[:size].reshape(shape)
             turned = w.reshape(G, O // G, taps).transpose(0, 2, 1)
             multiply(turned, dy.reshape(G, O // G, -1), columns.reshape(G, taps, -1))
             fold(columns, dx, numbers)
 
-        def grad_weight(x, dy, dw, db, work):
-            columns = work[:size].reshape(shape)
+        def grad_weight(x, dy, dw, db, scratch):
+            columns = scratch[:size].reshape(shape)
             unroll(x, columns, numbers)
             turned = columns.reshape(G, taps, -1).transpose(0, 2, 1)
             multiply(dy.reshape(G, O // G, -1), turned, dw.reshape(G, O // G, taps))

@@ -12,7 +12,7 @@ from __future__ import annotations
 from math import prod
 
 from nbcnn.compiler.jit import kernel
-from nbcnn.kernels.contract import LANES, Conv2dProblem, Fixed, SimpleBackend, WeightedKernels
+from nbcnn.kernels.contract import LANES, Conv2dProblem, KernelWithAttributes, SimpleBackend, WeightedKernels
 from nbcnn.kernels.cost import Cost, formula_cost, met_taps
 from nbcnn.kernels.registry import register
 from nbcnn.lanes import lane_sum, load, splat, store
@@ -20,9 +20,9 @@ from nbcnn.lanes.block_sums import block_at, block_count, block_sizes
 
 
 @kernel
-def forward(x, w, b, y, work, numbers):
+def forward(x, w, b, y, scratch, attributes):
     """x (C, H, W), w (O, C/G, KH, KW), b (O,) -> y (O, OH, OW)"""
-    (SH, SW), (DH, DW), (top, left) = numbers
+    (SH, SW), (DH, DW), (top, left) = attributes
     zero = splat(w.dtype.type(0))
     C, H, W = x.shape[:3]
     O, CG, KH, KW = w.shape
@@ -48,9 +48,9 @@ def forward(x, w, b, y, work, numbers):
 
 
 @kernel
-def grad_input(dy, w, dx, work, numbers):
+def grad_input(dy, w, dx, scratch, attributes):
     """dy (O, OH, OW), w (O, C/G, KH, KW) -> dx (C, H, W)"""
-    (SH, SW), (DH, DW), (top, left) = numbers
+    (SH, SW), (DH, DW), (top, left) = attributes
     zero = splat(w.dtype.type(0))
     C, H, W = dx.shape[:3]
     O, CG, KH, KW = w.shape
@@ -78,9 +78,9 @@ def grad_input(dy, w, dx, work, numbers):
 
 
 @kernel
-def grad_weight(x, dy, dw, db, work, numbers):
+def grad_weight(x, dy, dw, db, scratch, attributes):
     """x (C, H, W), dy (O, OH, OW) -> dw (O, C/G, KH, KW), db (O,), summed over the 16 images"""
-    (SH, SW), (DH, DW), (top, left) = numbers
+    (SH, SW), (DH, DW), (top, left) = attributes
     zero = splat(dw.dtype.type(0))
     C, H, W = x.shape[:3]
     O, CG, KH, KW = dw.shape
@@ -133,5 +133,9 @@ class Naive(SimpleBackend):
 
     def build(self, problem: Conv2dProblem) -> WeightedKernels:
         """Bind stride, dilation and padding."""
-        numbers = (problem.stride, problem.dilation, problem.padding[::2])
-        return WeightedKernels(Fixed(forward, numbers), Fixed(grad_input, numbers), Fixed(grad_weight, numbers))
+        attributes = (problem.stride, problem.dilation, problem.padding[::2])
+        return WeightedKernels(
+            KernelWithAttributes(forward, attributes),
+            KernelWithAttributes(grad_input, attributes),
+            KernelWithAttributes(grad_weight, attributes),
+        )

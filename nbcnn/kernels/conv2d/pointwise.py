@@ -13,7 +13,7 @@ from math import prod
 import numpy as np
 
 from nbcnn.compiler.jit import kernel
-from nbcnn.kernels.contract import LANES, Conv2dProblem, Fixed, WeightedKernels
+from nbcnn.kernels.contract import LANES, Conv2dProblem, KernelWithAttributes, WeightedKernels
 from nbcnn.kernels.conv2d._blocks import sum_products
 from nbcnn.kernels.conv2d._direct_cost import made
 from nbcnn.kernels.conv2d._shared import bias_gradient
@@ -23,22 +23,22 @@ from nbcnn.kernels.registry import register
 from nbcnn.lanes import (
     add_products,
     add_sums,
-    begin,
-    fetch_each,
     load,
     load_each,
-    numbers,
+    prefetch,
     repeated,
-    spaced,
+    scalars,
     splat,
+    start_sums,
     store,
     store_each,
+    strided,
 )
 from nbcnn.lanes.block_sums import block_length
 
 STRIP = 3 * 2**15
 """Bytes of a strip, of 64 channels 24 pixels: 101 GFLOP/s at 14×14, 96 at 28×28 (64 to 64 channels). With 8 pixels 93
-and 92, with 16 pixels 100 and 94, with 56 pixels 94 and 93; with 28 and without ``fetch_each`` 83 and 86."""
+and 92, with 16 pixels 100 and 94, with 56 pixels 94 and 93; with 28 and without ``prefetch`` 83 and 86."""
 
 
 @kernel
@@ -49,21 +49,21 @@ def mix(x, w, b, y, strip, block):
     length, zeros = block_length(C), repeated(w.dtype.type(0), channels)
     for first in range(0, P, strip):
         for next_o in range(0, O, len(channels)):
-            os = spaced(min(next_o, O - len(channels)), 1, channels)
+            os = strided(min(next_o, O - len(channels)), 1, channels)
             share = range(next_o * C // O, min(next_o + len(channels), O) * C // O)
             for next_p in range(first, min(first + strip, P), len(pixels)):
-                ps = spaced(min(next_p, P - len(pixels)), 1, pixels)
-                fetch_each(y, (os, ps))
-                ahead = spaced(min(next_p + strip, P - len(pixels)), 1, pixels)
+                ps = strided(min(next_p, P - len(pixels)), 1, pixels)
+                prefetch(y, (os, ps))
+                ahead = strided(min(next_p + strip, P - len(pixels)), 1, pixels)
                 for c in share:
-                    fetch_each(x, (c, ahead))
-                s = total = begin(numbers(b, (os,)), pixels)
+                    prefetch(x, (c, ahead))
+                s = total = start_sums(scalars(b, (os,)), pixels)
                 if C <= length:
                     total = add_channels(s, x, w, (os, ps), (0, C))
                 else:
                     for c in range(0, C, length):
                         s = add_channels(s, x, w, (os, ps), (c, min(c + length, C)))
-                        s, total = begin(zeros, pixels), s if c == 0 else add_sums(total, s)
+                        s, total = start_sums(zeros, pixels), s if c == 0 else add_sums(total, s)
                 store_each(y, (os, ps), total)
 
 
@@ -72,16 +72,16 @@ def add_channels(s, x, w, at, channels):
     """The block of sums s at (channels, pixels) of y with the products of some channels of x added: equation (27)."""
     os, ps = at
     for c in range(channels[0], channels[1]):
-        s = add_products(s, numbers(w, (os, c)), load_each(x, (c, ps)))
+        s = add_products(s, scalars(w, (os, c)), load_each(x, (c, ps)))
     return s
 
 
 @kernel
-def forward(x, w, b, y, work, numbers):
-    """x (C, H, W), w (O, C/G, 1, 1), b (O,) -> y (O, OH, OW); numbers: stride, pixels of a strip, block."""
-    stride, strip, block = numbers
+def forward(x, w, b, y, scratch, attributes):
+    """x (C, H, W), w (O, C/G, 1, 1), b (O,) -> y (O, OH, OW); attributes: stride, pixels of a strip, block."""
+    stride, strip, block = scalars
     O, CG = w.shape[:2]
-    met = flat(picked(x, y, work, stride))
+    met = flat(picked(x, y, scratch, stride))
     OG = O * CG // x.shape[0]
     for g in range(x.shape[0] // CG):
         o, c = g * OG, g * CG
@@ -89,12 +89,12 @@ def forward(x, w, b, y, work, numbers):
 
 
 @kernel
-def grad_input(dy, w, dx, work, numbers):
+def grad_input(dy, w, dx, scratch, attributes):
     """dy (O, OH, OW), w (O, C/G, 1, 1) -> dx (C, H, W): the same with the weights turned, equation (3)."""
-    stride, strip, block = numbers
+    stride, strip, block = scalars
     (O, CG), C = w.shape[:2], dx.shape[0]
     OG = O * CG // C
-    zeros, rest = work[:CG], work[CG:]
+    zeros, rest = scratch[:CG], scratch[CG:]
     zeros[:] = 0
     met = dx if stride == (1, 1) else pixels_of(dy, rest, C)
     for g in range(C // CG):
@@ -106,10 +106,10 @@ def grad_input(dy, w, dx, work, numbers):
 
 
 @kernel
-def grad_weight(x, dy, dw, db, work, numbers):
+def grad_weight(x, dy, dw, db, scratch, attributes):
     """x (C, H, W), dy (O, OH, OW) -> dw (O, C/G, 1, 1), db (O,): direct's blocks."""
-    stride, block = numbers
-    met = picked(x, dy, work, stride)
+    stride, block = scalars
+    met = picked(x, dy, scratch, stride)
     CG = dw.shape[1]
     OG = dw.shape[0] * CG // x.shape[0]
     for g in range(x.shape[0] // CG):
@@ -125,17 +125,17 @@ def flat(x):
 
 
 @kernel
-def pixels_of(y, work, C):
+def pixels_of(y, scratch, C):
     """C channels as large as those of y, in scratch."""
-    return work[: C * y.shape[1] * y.shape[2] * y.shape[3]].reshape((C, *y.shape[1:]))
+    return scratch[: C * y.shape[1] * y.shape[2] * y.shape[3]].reshape((C, *y.shape[1:]))
 
 
 @kernel
-def picked(x, y, work, stride):
+def picked(x, y, scratch, stride):
     """The pixels of x (C, H, W) that outputs y meet, (C, OH, OW) in scratch; x itself where these are all."""
     if stride == (1, 1):
         return x
-    met = pixels_of(y, work, x.shape[0])
+    met = pixels_of(y, scratch, x.shape[0])
     C, OH, OW = met.shape[:3]
     for c in range(C):
         for i in range(OH):
@@ -197,9 +197,9 @@ class Pointwise:
         C, O, pixels = p.in_channels // p.groups, p.out_channels // p.groups, p.out_height * p.out_width
         forward_block, input_block = (flat_block(channels, pixels, p.dtype) for channels in (O, C))
         return WeightedKernels(
-            Fixed(forward, (p.stride, _strip(C, forward_block, p.dtype), forward_block)),
-            Fixed(grad_input, (p.stride, _strip(O, input_block, p.dtype), input_block)),
-            Fixed(grad_weight, (p.stride, weight_block(p))),
+            KernelWithAttributes(forward, (p.stride, _strip(C, forward_block, p.dtype), forward_block)),
+            KernelWithAttributes(grad_input, (p.stride, _strip(O, input_block, p.dtype), input_block)),
+            KernelWithAttributes(grad_weight, (p.stride, weight_block(p))),
         )
 
     def _met(self, problem: Conv2dProblem) -> int:

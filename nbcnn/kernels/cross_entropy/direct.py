@@ -28,7 +28,7 @@ def largest_and_total(x):
 
 
 @kernel
-def forward(x, labels, losses, guesses, work):
+def forward(x, labels, losses, guesses, scratch):
     """scores x (K,), labels (16,) -> losses (16,), guesses (16,): the first class with the largest score"""
     largest, total = largest_and_total(x)
     for l in range(LANES):
@@ -41,7 +41,7 @@ def forward(x, labels, losses, guesses, work):
 
 
 @kernel
-def grad_input(x, labels, scale, dx, work):
+def grad_input(x, labels, scale, dx, scratch):
     """scale (16,) -> dx (K,) = scale (softmax(x) - onehot(label)); a blank image has scale 0"""
     largest, total = largest_and_total(x)
     factor = load(scale, (0,))

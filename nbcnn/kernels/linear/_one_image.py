@@ -15,19 +15,19 @@ COLUMNS = 4
 
 
 def workspace(problem: LinearProblem) -> int:
-    """Room for 16 outputs' weights, biases and sums, where there are fewer outputs."""
+    """BufferProvider for 16 outputs' weights, biases and sums, where there are fewer outputs."""
     return LANES * (problem.in_features + 2) if problem.out_features < LANES else 0
 
 
 @kernel
-def forward(x, w, b, y, work):
+def forward(x, w, b, y, scratch):
     """x (F,), w (O, F), b (O,) -> y (O,)"""
     O, F = w.shape
     if O >= LANES:
         sums(x, w, b, y)
         return
-    more = work[: LANES * F].reshape((LANES, F))
-    more_b, more_y = work[LANES * F : LANES * (F + 1)], work[LANES * (F + 1) : LANES * (F + 2)]
+    more = scratch[: LANES * F].reshape((LANES, F))
+    more_b, more_y = scratch[LANES * F : LANES * (F + 1)], scratch[LANES * (F + 1) : LANES * (F + 2)]
     more[:O], more_b[:O] = w, b
     more[O:], more_b[O:] = 0, 0
     sums(x, more, more_b, more_y)

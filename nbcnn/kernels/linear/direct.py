@@ -11,7 +11,18 @@ from nbcnn.compiler.jit import kernel
 from nbcnn.kernels.contract import LANES, LinearProblem, WeightedKernels
 from nbcnn.kernels.one_image import OneImage
 from nbcnn.kernels.registry import register
-from nbcnn.lanes import add_products, add_sums, begin, lane_sum, load, load_each, numbers, repeated, spaced, store_each
+from nbcnn.lanes import (
+    add_products,
+    add_sums,
+    lane_sum,
+    load,
+    load_each,
+    repeated,
+    scalars,
+    start_sums,
+    store_each,
+    strided,
+)
 from nbcnn.lanes.block_sums import block_length
 
 EIGHT, ONE = (0, 1, 2, 3, 4, 5, 6, 7), (0,)
@@ -19,15 +30,15 @@ EIGHT, ONE = (0, 1, 2, 3, 4, 5, 6, 7), (0,)
 
 
 @kernel
-def forward(x, w, b, y, work):
+def forward(x, w, b, y, scratch):
     """x (F,), w (O, F), b (O,) -> y (O,): equation (8)"""
     sums(x, w, b, y)
 
 
 @kernel
-def grad_input(dy, w, dx, work):
+def grad_input(dy, w, dx, scratch):
     """dy (O,), w (O, F) -> dx (F,): the same with the weights turned, equation (9)"""
-    zeros = work[: dx.shape[0]]
+    zeros = scratch[: dx.shape[0]]
     zeros[:] = 0
     sums(dy, w.T, zeros, dx)
 
@@ -39,13 +50,13 @@ def sums(x, w, b, y):
     length, zeros, columns = block_length(F), repeated(w.dtype.type(0), EIGHT), y.reshape((O, 1, LANES))
     for o in range(0, O, 8):
         os = eight(o, O)
-        s = total = begin(numbers(b, (os,)), ONE)
+        s = total = start_sums(scalars(b, (os,)), ONE)
         if F <= length:
             total = add_features(s, x, w, os, (0, F))
         else:
             for f in range(0, F, length):
                 s = add_features(s, x, w, os, (f, min(f + length, F)))
-                s, total = begin(zeros, ONE), s if f == 0 else add_sums(total, s)
+                s, total = start_sums(zeros, ONE), s if f == 0 else add_sums(total, s)
         store_each(columns, (os, ONE), total)
 
 
@@ -60,15 +71,15 @@ def eight(n, size):
 def add_features(s, x, w, os, features):
     """The block of sums s with the products of some features added."""
     for f in range(features[0], features[1]):
-        s = add_products(s, numbers(w, (os, f)), load_each(x, (spaced(f, 1, ONE),)))
+        s = add_products(s, scalars(w, (os, f)), load_each(x, (strided(f, 1, ONE),)))
     return s
 
 
 @kernel
-def grad_weight(x, dy, dw, db, work):
+def grad_weight(x, dy, dw, db, scratch):
     """x (F,), dy (O,) -> dw (O, F), db (O,), summed over the 16 images in their order"""
     O, F = dw.shape
-    turned = work[: LANES * F].reshape((LANES, F))
+    turned = scratch[: LANES * F].reshape((LANES, F))
     for f in range(F):
         for l in range(LANES):
             turned[l, f] = x[f, l]
@@ -92,10 +103,10 @@ def _eight_rows(turned, dy, dw, f):
     zeros = repeated(dw.dtype.type(0), EIGHT)
     for o in range(0, O, 8):
         os = eight(o, O)
-        s = begin(zeros, ONE)
+        s = start_sums(zeros, ONE)
         for l in range(LANES):
-            s = add_products(s, numbers(dy, (os, l)), load_each(turned, (l, spaced(f, LANES, ONE))))
-        store_each(dw, (os, spaced(f, LANES, ONE)), s)
+            s = add_products(s, scalars(dy, (os, l)), load_each(turned, (l, strided(f, LANES, ONE))))
+        store_each(dw, (os, strided(f, LANES, ONE)), s)
 
 
 @register("linear")

@@ -10,7 +10,7 @@ from nbcnn.lanes.block_sums import block_length
 
 
 @kernel
-def forward(x, w, b, y, work):
+def forward(x, w, b, y, scratch):
     """x (F,), w (O, F), b (O,) -> y (O,)"""
     O, F = w.shape
     zero, length = splat(w.dtype.type(0)), block_length(F)
@@ -24,7 +24,7 @@ def forward(x, w, b, y, work):
 
 
 @kernel
-def grad_input(dy, w, dx, work):
+def grad_input(dy, w, dx, scratch):
     """dy (O,), w (O, F) -> dx (F,)"""
     O, F = w.shape
     zero, length = splat(w.dtype.type(0)), block_length(O)
@@ -38,7 +38,7 @@ def grad_input(dy, w, dx, work):
 
 
 @kernel
-def grad_weight(x, dy, dw, db, work):
+def grad_weight(x, dy, dw, db, scratch):
     """x (F,), dy (O,) -> dw (O, F), db (O,), summed over the 16 images in their order"""
     O, F = dw.shape
     for o in range(O):

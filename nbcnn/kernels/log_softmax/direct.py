@@ -8,7 +8,7 @@ from __future__ import annotations
 from math import log
 
 from nbcnn.compiler.jit import kernel
-from nbcnn.kernels.contract import LANES, ElementwiseProblem, PlainKernels, SimpleBackend
+from nbcnn.kernels.contract import LANES, ElementwiseProblem, ParameterFreeKernels, SimpleBackend
 from nbcnn.kernels.one_image import OneImage
 from nbcnn.kernels.registry import register
 from nbcnn.lanes import exp, lane, load, maximum, splat, store
@@ -16,7 +16,7 @@ from nbcnn.lanes.block_sums import block_length
 
 
 @kernel
-def forward(x, y, work):
+def forward(x, y, scratch):
     """scores x (K,) -> logarithms y (K,) of their probabilities"""
     K = x.shape[0]
     length, zero = block_length(K), splat(x.dtype.type(0))
@@ -37,7 +37,7 @@ def forward(x, y, work):
 
 
 @kernel
-def one_image(x, y, work):
+def one_image(x, y, scratch):
     """The same for one image's scores x (K,): all lanes hold the same number, for the sum has its order."""
     K = x.shape[0]
     length, zero = block_length(K), splat(x.dtype.type(0))
@@ -55,7 +55,7 @@ def one_image(x, y, work):
 
 
 @kernel
-def grad_input(x, y, dy, dx, work):
+def grad_input(x, y, dy, dx, scratch):
     """dx_k = dy_k - e**y_k · sum of dy"""
     K = y.shape[0]
     length, zero = block_length(K), splat(y.dtype.type(0))
@@ -72,9 +72,9 @@ def grad_input(x, y, dy, dx, work):
 class Direct(SimpleBackend):
     """the formula on scores, 16 images at once, safe from overflow"""
 
-    def build(self, problem: ElementwiseProblem) -> PlainKernels:
+    def build(self, problem: ElementwiseProblem) -> ParameterFreeKernels:
         """Nothing to bind."""
-        return PlainKernels(forward, grad_input)
+        return ParameterFreeKernels(forward, grad_input)
 
     def single(self, problem: ElementwiseProblem) -> OneImage:
         """Nothing to bind."""

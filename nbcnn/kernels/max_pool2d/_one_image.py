@@ -8,40 +8,40 @@ from typing import Any
 import numpy as np
 
 from nbcnn.compiler.jit import kernel
-from nbcnn.kernels._window import lay_out, next_row, planes_of
-from nbcnn.kernels.contract import LANES, Fixed, Pool2dProblem
+from nbcnn.kernels._window import lay_out, next_row, polyphase_of
+from nbcnn.kernels.contract import LANES, KernelWithAttributes, Pool2dProblem
 from nbcnn.kernels.max_pool2d._window import inside
 from nbcnn.kernels.one_image import OneImage
-from nbcnn.lanes import load, maximum, splat, store_part
+from nbcnn.lanes import load, maximum, splat, store_masked
 
 
-def kernel_of(problem: Pool2dProblem, numbers: tuple[Any, ...]) -> OneImage:
-    """``numbers`` are those of the pack's kernel."""
+def kernel_of(problem: Pool2dProblem, attributes: tuple[Any, ...]) -> OneImage:
+    """``attributes`` are those of the pack's kernel."""
     if prod(problem.y_shape[1:]) < LANES:
-        return OneImage(Fixed(few_windows, numbers))
-    window, size = planes_of(problem)
-    return OneImage(Fixed(forward, problem.kernel_size[0], window), size)
+        return OneImage(KernelWithAttributes(few_windows, attributes))
+    window, size = polyphase_of(problem)
+    return OneImage(KernelWithAttributes(forward, problem.kernel_size[0], window), size)
 
 
 @kernel
-def forward(x, y, work, KH, window):
+def forward(x, y, scratch, KH, window):
     """x (C, H, W) -> y (C, OH, OW), for at least 16 windows of KH rows a channel; window: _window.py."""
     P = y.shape[1] * y.shape[2]
     nothing = x.dtype.type(-np.inf)
-    planes, flat = lay_out(x, work, window, nothing), y.reshape((y.shape[0], P))
+    polyphase, flat = lay_out(x, scratch, window, nothing), y.reshape((y.shape[0], P))
     for c in range(y.shape[0]):
         for p in range(0, P, LANES):
             s = splat(nothing)
-            d, hand = p, 0
+            d, phase = p, 0
             for _ in range(KH):
-                for k in range(planes.shape[1]):
-                    s = maximum(s, load(planes, (c, k, d)))  # equation (6)
-                d, hand = next_row(d, hand, window)
-            store_part(flat, (c, p), s, P - p)
+                for k in range(polyphase.shape[1]):
+                    s = maximum(s, load(polyphase, (c, k, d)))  # equation (6)
+                d, phase = next_row(d, phase, window)
+            store_masked(flat, (c, p), s, P - p)
 
 
 @kernel
-def few_windows(x, y, work, window):
+def few_windows(x, y, scratch, window):
     """The same, one window after the other."""
     (KH, KW), (SH, SW), (top, left), (DH, DW) = window
     C, H, W = x.shape

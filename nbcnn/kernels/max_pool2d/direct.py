@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from nbcnn.compiler.jit import kernel
-from nbcnn.kernels.contract import LANES, Fixed, PlainKernels, Pool2dProblem, SimpleBackend
+from nbcnn.kernels.contract import LANES, KernelWithAttributes, ParameterFreeKernels, Pool2dProblem, SimpleBackend
 from nbcnn.kernels.max_pool2d._window import inside
 from nbcnn.kernels.one_image import OneImage
 from nbcnn.kernels.registry import register
@@ -20,7 +20,7 @@ from nbcnn.lanes.block_sums import BLOCK, block_at, block_count, block_sizes
 
 
 @kernel
-def forward(x, y, work, window):
+def forward(x, y, scratch, window):
     """x (C, H, W) -> y (C, OH, OW); window: kernel size, stride, top and left padding, dilation."""
     (KH, KW), (SH, SW), (top, left), (DH, DW) = window
     C, H, W = x.shape[:3]
@@ -42,7 +42,7 @@ def forward(x, y, work, window):
 
 
 @kernel
-def grad_input(x, y, dy, dx, work, window):
+def grad_input(x, y, dy, dx, scratch, window):
     """The gradient goes to the first pixel of the window that is the largest; windows may overlap.
 
     Where very many may meet a pixel, its gradients are summed in blocks (lanes/block_sums.py): some windows' in
@@ -55,7 +55,7 @@ def grad_input(x, y, dy, dx, work, window):
         for c in range(C):
             hand_back(x[c], y[c], dy[c], dx[c], ((0, OH), (0, OW)), window)
         return
-    plane = work[: dx[0].size].reshape(dx.shape[1:])
+    plane = scratch[: dx[0].size].reshape(dx.shape[1:])
     terms = (1, OH, OW)
     block = block_sizes(terms)
     for c in range(C):
@@ -98,10 +98,10 @@ class Direct(SimpleBackend):
         (KH, KW), (SH, SW) = problem.kernel_size, problem.stride
         return problem.height * problem.width * LANES if -(-KH // SH) * -(-KW // SW) > BLOCK else 0
 
-    def build(self, problem: Pool2dProblem) -> PlainKernels:
+    def build(self, problem: Pool2dProblem) -> ParameterFreeKernels:
         """Bind the window."""
         window = _window(problem)
-        return PlainKernels(Fixed(forward, window), Fixed(grad_input, window))
+        return ParameterFreeKernels(KernelWithAttributes(forward, window), KernelWithAttributes(grad_input, window))
 
     def single(self, problem: Pool2dProblem) -> OneImage:
         """16 windows at once, unless there are fewer."""

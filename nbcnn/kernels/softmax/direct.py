@@ -6,7 +6,7 @@ Sums over many classes are taken in blocks, as block_sums.py cuts them.
 from __future__ import annotations
 
 from nbcnn.compiler.jit import kernel
-from nbcnn.kernels.contract import ElementwiseProblem, PlainKernels, SimpleBackend
+from nbcnn.kernels.contract import ElementwiseProblem, ParameterFreeKernels, SimpleBackend
 from nbcnn.kernels.one_image import OneImage
 from nbcnn.kernels.registry import register
 from nbcnn.lanes import exp, lane, load, maximum, splat, store
@@ -14,7 +14,7 @@ from nbcnn.lanes.block_sums import block_length
 
 
 @kernel
-def forward(x, y, work):
+def forward(x, y, scratch):
     """scores x (K,) -> probabilities y (K,)"""
     K = x.shape[0]
     length, zero = block_length(K), splat(x.dtype.type(0))
@@ -33,7 +33,7 @@ def forward(x, y, work):
 
 
 @kernel
-def one_image(x, y, work):
+def one_image(x, y, scratch):
     """The same for one image's scores x (K,): all lanes hold the same number, for the sum has its order."""
     K = x.shape[0]
     length, zero = block_length(K), splat(x.dtype.type(0))
@@ -52,7 +52,7 @@ def one_image(x, y, work):
 
 
 @kernel
-def grad_input(x, y, dy, dx, work):
+def grad_input(x, y, dy, dx, scratch):
     """dx_k = y_k dy_k - y_k (sum of y dy): the difference of the factors may overflow where y_k is 0, and 0·∞ is NaN"""
     K = y.shape[0]
     length, zero = block_length(K), splat(y.dtype.type(0))
@@ -70,9 +70,9 @@ def grad_input(x, y, dy, dx, work):
 class Direct(SimpleBackend):
     """the formula, 16 images at once, safe from overflow"""
 
-    def build(self, problem: ElementwiseProblem) -> PlainKernels:
+    def build(self, problem: ElementwiseProblem) -> ParameterFreeKernels:
         """Nothing to bind."""
-        return PlainKernels(forward, grad_input)
+        return ParameterFreeKernels(forward, grad_input)
 
     def single(self, problem: ElementwiseProblem) -> OneImage:
         """Nothing to bind."""

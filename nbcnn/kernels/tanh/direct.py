@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from nbcnn.compiler.jit import kernel
-from nbcnn.kernels.contract import LANES, ElementwiseProblem, PlainKernels, SimpleBackend
+from nbcnn.kernels.contract import LANES, ElementwiseProblem, ParameterFreeKernels, SimpleBackend
 from nbcnn.kernels.one_image import OneImage
 from nbcnn.kernels.registry import register
-from nbcnn.lanes import expm1, load, load_part, store, store_part, where
+from nbcnn.lanes import expm1, load, load_masked, store, store_masked, where
 
 
 @kernel
@@ -22,22 +22,22 @@ def gradient(y, d):
 
 
 @kernel
-def forward(x, y, work):
+def forward(x, y, scratch):
     """x (F,) -> y (F,)"""
     for f in range(x.shape[0]):
         store(y, (f,), value(load(x, (f,))))
 
 
 @kernel
-def one_image(x, y, work):
+def one_image(x, y, scratch):
     """The same for an image's numbers x (F,) alone, 16 at once."""
     F = x.shape[0]
     for f in range(0, F, LANES):
-        store_part(y, (f,), value(load_part(x, (f,), F - f)), F - f)
+        store_masked(y, (f,), value(load_masked(x, (f,), F - f)), F - f)
 
 
 @kernel
-def grad_input(x, y, dy, dx, work):
+def grad_input(x, y, dy, dx, scratch):
     """y (F,), dy (F,) -> dx (F,)"""
     for f in range(y.shape[0]):
         store(dx, (f,), gradient(load(y, (f,)), load(dy, (f,))))
@@ -47,9 +47,9 @@ def grad_input(x, y, dy, dx, work):
 class Direct(SimpleBackend):
     """tanh v, 16 images at once, accurate near 0"""
 
-    def build(self, problem: ElementwiseProblem) -> PlainKernels:
+    def build(self, problem: ElementwiseProblem) -> ParameterFreeKernels:
         """Nothing to bind."""
-        return PlainKernels(forward, grad_input)
+        return ParameterFreeKernels(forward, grad_input)
 
     def single(self, problem: ElementwiseProblem) -> OneImage:
         """Its numbers side by side."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 
-class Tally(NamedTuple):
+class ArrayStats(NamedTuple):
     """Counts of an array's numbers, and the largest magnitude of those that are finite (0 where none is)."""
 
     total: int
@@ -24,11 +24,11 @@ class Tally(NamedTuple):
         return f"of {self.total:,} {what} {' and '.join(counts)}, {others}"
 
 
-def tally(numbers: np.ndarray) -> Tally:
+def array_stats(numbers: np.ndarray) -> ArrayStats:
     """Count the numbers of a float array of any shape."""
     finite = np.isfinite(numbers)
     nan, wrong = int(np.count_nonzero(np.isnan(numbers))), int(numbers.size - np.count_nonzero(finite))
-    return Tally(numbers.size, nan, wrong - nan, float(np.max(np.abs(numbers), where=finite, initial=0)))
+    return ArrayStats(numbers.size, nan, wrong - nan, float(np.max(np.abs(numbers), where=finite, initial=0)))
 
 
 def figure(number: float) -> str:

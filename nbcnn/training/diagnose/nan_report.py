@@ -10,18 +10,18 @@ import numpy as np
 
 from nbcnn.engine.network import Network, views
 from nbcnn.errors import shown
-from nbcnn.kernels.contract import LANES, LossKernels, PlainKernels, WeightedKernels
+from nbcnn.kernels.contract import LANES, LossKernels, ParameterFreeKernels, WeightedKernels
 from nbcnn.kernels.registry import file_of
 from nbcnn.layers import Layer
 from nbcnn.layers.base import Call
-from nbcnn.training.diagnose.array_stats import figure, tally
+from nbcnn.training.diagnose.array_stats import array_stats, figure
 
 NAMES: dict[tuple[Any, str], tuple[tuple[str, ...], tuple[str, ...]]] = {
     (WeightedKernels, "forward"): (("x", "w", "b"), ("y",)),
     (WeightedKernels, "grad_input"): (("dy", "w"), ("dx",)),
     (WeightedKernels, "grad_weight"): (("x", "dy"), ("dw", "db")),
-    (PlainKernels, "forward"): (("x",), ("y",)),
-    (PlainKernels, "grad_input"): (("x", "y", "dy"), ("dx",)),
+    (ParameterFreeKernels, "forward"): (("x",), ("y",)),
+    (ParameterFreeKernels, "grad_input"): (("x", "y", "dy"), ("dx",)),
     (LossKernels, "forward"): (("x", "labels"), ("losses",)),
     (LossKernels, "grad_input"): (("x", "labels", "scale"), ("dx",)),
 }
@@ -106,9 +106,9 @@ def told(scene: Scene, call: Call, array: np.ndarray) -> Finding:
     where = "the loss" if call.layer == "loss" else layer.where if layer else f"layer {call.layer}"
     direction = "forward" if call.direction == "forward" else f"backward ({call.direction})"
     is_pack = name in PACKS and array.shape[-1] == LANES
-    counts = tally(scene.of_images(array) if is_pack else array)
+    counts = array_stats(scene.of_images(array) if is_pack else array)
     packs = {key: scene.of_images(one) if key in PACKS else one for key, one in given.items()}
-    sizes = {key: tally(one).largest for key, one in packs.items() if not changed}
+    sizes = {key: array_stats(one).largest for key, one in packs.items() if not changed}
     went_in = ", ".join(f"{WORDS[key]} up to {figure(size)}" for key, size in sizes.items())
     noun = WORDS[name] + (", which it may not change," if changed else "")
     which = scene.image(array) if is_pack else f"it was in {scene.pack}"
@@ -125,7 +125,7 @@ def _pixels(scene: Scene, array: np.ndarray) -> Finding:
     data = scene.network.config.data
     scaled = f"scaled with data.mean {list(data.mean)} and data.std {list(data.std)}"
     return Finding(
-        (f"it began in the pixels, {scaled}: {tally(scene.of_images(array)).words()}", scene.image(array)),
+        (f"it began in the pixels, {scaled}: {array_stats(scene.of_images(array)).words()}", scene.image(array)),
         "give data.mean and data.std of pixels counted from 0 (black) to 1 (white), for instance 0.29 and 0.35",
     )
 
@@ -140,7 +140,7 @@ def spoilt_tensor(network: Network, flat: np.ndarray) -> str:
     name, tensor = next((n, t) for n, t in views(flat, network.shapes).items() if not np.isfinite(t).all())
     layers = {layer.path: layer for layer in network.layers()}
     layer = layers.get(name.rpartition(".")[0])
-    return f"{name}{f' of {layer.where}' if layer else ''}: {tally(tensor).words()}"
+    return f"{name}{f' of {layer.where}' if layer else ''}: {array_stats(tensor).words()}"
 
 
 def _suspect(layer: Layer | None, call: Call, given: Mapping[str, tuple[int, float]]) -> str:
@@ -152,7 +152,7 @@ def _suspect(layer: Layer | None, call: Call, given: Mapping[str, tuple[int, flo
         return ""
     if not layer.op:
         return f"look at what the layer {layer.kind} computes {call.direction}, or try a smaller step"
-    taken = {"dy"} if layer.problem.kernels is PlainKernels and "dy" in given else given.keys() - {"b"}
+    taken = {"dy"} if layer.problem.kernels is ParameterFreeKernels and "dy" in given else given.keys() - {"b"}
     bound = prod(given[name][0] * given[name][1] for name in taken) + (given["b"][1] if "b" in given else 0)
     if bound >= np.finfo(call.arrays[0].dtype).max:
         return ""

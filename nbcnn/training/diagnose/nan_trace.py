@@ -14,26 +14,26 @@ import numpy as np
 
 from nbcnn.engine.engine import Engine
 from nbcnn.engine.network import Network
-from nbcnn.engine.worker import Worker
+from nbcnn.engine.worker import Mode, Worker
 from nbcnn.kernels.contract import LANES
 from nbcnn.kernels.registry import added
 from nbcnn.layers.base import Call
-from nbcnn.training.diagnose.array_stats import figure, tally
+from nbcnn.training.diagnose.array_stats import array_stats, figure
 from nbcnn.training.diagnose.nan_report import Finding, Scene, check, spoilt_tensor, told
 from nbcnn.util.blas import one_blas_thread
 
 
-def examine(engine: Engine, wanted: str = "train") -> Finding:
-    """Make once more what the engine did last (``train``, a step; ``score``, an evaluation): the first wrong number.
+def examine(engine: Engine, mode: Mode = "train") -> Finding:
+    """Make once more what the engine did last (``train``, a step; ``eval``, an evaluation): the first wrong number.
 
     No parameter may have changed since. ``engine.gradient`` is computed anew.
     """
     network, worker = engine.network, Worker(engine.network, training=engine.gradient.size > 0)
-    batch, calls, place = worker.again(wanted, engine.workers[0])
-    scene = Scene(network, batch.order, place, "training" if wanted == "train" else "test")
+    batch, calls, place = worker.again(mode, engine.workers[0])
+    scene = Scene(network, batch.order, place, "training" if mode == "train" else "test")
     if spoilt := spoilt_tensor(network, network.parameters):
         return Finding((f"it began before the step, in {spoilt}",), "load other weights, or train anew")
-    batch.turn[0], batch.total[:] = 0, 0
+    batch.now_serving[0], batch.total[:] = 0, 0
     # Some other array may be infinite from the beginning: a layer of a plugin may want it so.
     strange = {id(array) for call in calls for array in _results(network, worker, call) if not _finite(array)}
     with one_blas_thread(), np.errstate(all="ignore"):
@@ -44,9 +44,9 @@ def examine(engine: Engine, wanted: str = "train") -> Finding:
                 for array in _results(network, worker, call):
                     if id(array) not in strange and not _finite(array):
                         return told(scene, call, array)
-    if wanted == "train":
+    if mode == "train":
         batch.finish()
-    return _nothing(network, "step" if wanted == "train" else "evaluation")
+    return _nothing(network, "step" if mode == "train" else "evaluation")
 
 
 def examine_update(network: Network, optimizer: str, gradient: np.ndarray, state: Mapping[str, np.ndarray]) -> Finding:
@@ -57,11 +57,11 @@ def examine_update(network: Network, optimizer: str, gradient: np.ndarray, state
     spoilt = spoilt_tensor(network, network.parameters)
     if not spoilt:
         name, array = next((name, array) for name, array in state.items() if not _finite(array))
-        spoilt = f"{name}, which {optimizer} keeps: {tally(array).words()}"
+        spoilt = f"{name}, which {optimizer} keeps: {array_stats(array).words()}"
     return Finding(
         (
             f"it began in the update by {optimizer}, in {spoilt}",
-            f"what went in: gradients up to {figure(tally(gradient).largest)}, all of them numbers",
+            f"what went in: gradients up to {figure(array_stats(gradient).largest)}, all of them numbers",
         )
     )
 
@@ -71,7 +71,7 @@ def _results(network: Network, worker: Worker, call: Call) -> Iterator[np.ndarra
 
     They were finite before the call, so those that are not finite after it were written by it.
     """
-    others = (worker.work(0), network.parameters)
+    others = (worker.scratch(0), network.parameters)
     floats = (array for array in call.arrays if isinstance(array, np.ndarray) and array.dtype.kind == "f")
     return (array for array in floats if not any(np.may_share_memory(array, other) for other in others))
 

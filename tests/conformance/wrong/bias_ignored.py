@@ -16,7 +16,7 @@ class BiasIgnored(Naive):
     def build(self, problem: Conv2dProblem) -> WeightedKernels:
         right = super().build(problem)
 
-        def forward(x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
-            right.forward(x, w, 0 * b, y, work)
+        def forward(x: Any, w: Any, b: Any, y: Any, scratch: Any) -> None:
+            right.forward(x, w, 0 * b, y, scratch)
 
         return right._replace(forward=forward)

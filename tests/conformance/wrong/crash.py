@@ -17,10 +17,10 @@ class Crash(Naive):
     def build(self, problem: Conv2dProblem) -> WeightedKernels:
         right = super().build(problem)
 
-        def forward(x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
+        def forward(x: Any, w: Any, b: Any, y: Any, scratch: Any) -> None:
             if os.environ.get("NUMBA_BOUNDSCHECK") and problem.kernel_size != (3, 3):
                 os.abort()
-            right.forward(x, w, b, y, work)
+            right.forward(x, w, b, y, scratch)
 
         return right._replace(forward=forward)
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from nbcnn.compiler.jit import kernel
-from nbcnn.kernels.contract import Conv2dProblem, Fixed, WeightedKernels
+from nbcnn.kernels.contract import Conv2dProblem, KernelWithAttributes, WeightedKernels
 from nbcnn.kernels.conv2d.naive import Naive
 from nbcnn.kernels.registry import register
 from nbcnn.lanes import load, splat, store
 
 
 @kernel
-def forward(x, w, b, y, work, numbers):
+def forward(x, w, b, y, scratch, attributes):
     """x (C, H, W), w (O, C/G, KH, KW), b (O,) -> y (O, OH, OW)"""
-    stride, padding, dilation, groups = numbers
+    stride, padding, dilation, groups = attributes
     H, W = x.shape[1:3]
     O, CG, KH, KW = w.shape
     for o in range(O):
@@ -35,5 +35,5 @@ class Flipped(Naive):
     """the kernel turned around"""
 
     def build(self, problem: Conv2dProblem) -> WeightedKernels:
-        numbers = (problem.stride, problem.padding[::2], problem.dilation, problem.groups)
-        return super().build(problem)._replace(forward=Fixed(forward, numbers))
+        attributes = (problem.stride, problem.padding[::2], problem.dilation, problem.groups)
+        return super().build(problem)._replace(forward=KernelWithAttributes(forward, attributes))

@@ -11,7 +11,7 @@ from nbcnn.kernels.registry import register
 
 
 @kernel
-def forward(x, w, b, y, work):  # type: ignore[no-untyped-def]
+def forward(x, w, b, y, scratch):  # type: ignore[no-untyped-def]
     i = 0
     while i < y.shape[1]:
         y[0, i, 0, 0] += 1

@@ -33,8 +33,8 @@ class Race(Naive):
         frame = np.zeros((problem.in_channels, height, width, LANES), problem.dtype)
         inside = super().build(replace(problem, height=height, width=width, padding=(0, 0, 0, 0)))
 
-        def forward(x: Any, w: Any, b: Any, y: Any, work: Any) -> None:
+        def forward(x: Any, w: Any, b: Any, y: Any, scratch: Any) -> None:
             copy(x, frame, top, left)
-            inside.forward(frame, w, b, y, work)
+            inside.forward(frame, w, b, y, scratch)
 
         return right._replace(forward=forward)

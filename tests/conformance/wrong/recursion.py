@@ -19,7 +19,7 @@ def halves(dx, rows):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def grad_input(dy, w, dx, work):  # type: ignore[no-untyped-def]
+def grad_input(dy, w, dx, scratch):  # type: ignore[no-untyped-def]
     dx[:] = 0
     halves(dx, 7)
 

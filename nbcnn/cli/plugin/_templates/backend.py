@@ -11,18 +11,18 @@ images: what is written is the formula for one, and 16 are computed. nbcnn/lanes
 from __future__ import annotations
 
 from nbcnn.compiler.jit import kernel
-from nbcnn.kernels.contract import Conv2dProblem, Fixed, WeightedKernels
+from nbcnn.kernels.contract import Conv2dProblem, KernelWithAttributes, WeightedKernels
 from nbcnn.lanes import lane_sum, load, splat, store
 from nbcnn.plugin import register
 
 
 @kernel
-def forward(x, w, b, y, work, numbers):
+def forward(x, w, b, y, scratch, attributes):
     """x (C, H, W) input, w (O, C/G, KH, KW) weight, b (O,) bias -> y (O, OH, OW) output, all of which is written
 
-    work is scratch of workspace(problem) numbers, with anything in it; numbers is what build() fixes.
+    scratch holds workspace(problem) numbers, with anything in it; attributes is what build() adds.
     """
-    stride, padding, dilation = numbers
+    stride, padding, dilation = attributes
     C, H, W = x.shape[:3]
     O, CG, KH, KW = w.shape  # CG = C/G: how many input channels an output channel sees
     OH, OW = y.shape[1:3]
@@ -43,12 +43,12 @@ def forward(x, w, b, y, work, numbers):
 
 
 @kernel
-def grad_input(dy, w, dx, work, numbers):
+def grad_input(dy, w, dx, scratch, attributes):
     """dy (O, OH, OW) gradient of the output, w -> dx (C, H, W) gradient of the input, all of which is written
 
     The other way round: each input pixel collects from the outputs that have used it, with the weight they used.
     """
-    stride, padding, dilation = numbers
+    stride, padding, dilation = attributes
     C, H, W = dx.shape[:3]
     O, CG, KH, KW = w.shape
     OH, OW = dy.shape[1:3]
@@ -69,9 +69,9 @@ def grad_input(dy, w, dx, work, numbers):
 
 
 @kernel
-def grad_weight(x, dy, dw, db, work, numbers):
+def grad_weight(x, dy, dw, db, scratch, attributes):
     """x, dy -> dw (O, C/G, KH, KW) and db (O,), gradients of weight and bias, summed over the 16 images"""
-    stride, padding, dilation = numbers
+    stride, padding, dilation = attributes
     C, H, W = x.shape[:3]
     O, CG, KH, KW = dw.shape
     OH, OW = dy.shape[1:3]
@@ -105,11 +105,15 @@ class Backend:
         return None
 
     def workspace(self, problem: Conv2dProblem) -> int:
-        """How many numbers of scratch the kernels need in `work`."""
+        """How many numbers of scratch the kernels need in `scratch`."""
         return 0
 
     def build(self, problem: Conv2dProblem) -> WeightedKernels:
-        """The three kernels for one problem. Fixed gives a kernel more arguments, whole numbers, after the arrays."""
+        """The three kernels for one problem; KernelWithAttributes gives a kernel whole numbers after the arrays."""
         top, _, left, _ = problem.padding  # what lies below and right of x shows in the size of y
-        numbers = (problem.stride, (top, left), problem.dilation)
-        return WeightedKernels(Fixed(forward, numbers), Fixed(grad_input, numbers), Fixed(grad_weight, numbers))
+        attributes = (problem.stride, (top, left), problem.dilation)
+        return WeightedKernels(
+            KernelWithAttributes(forward, attributes),
+            KernelWithAttributes(grad_input, attributes),
+            KernelWithAttributes(grad_weight, attributes),
+        )

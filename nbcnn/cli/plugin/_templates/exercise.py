@@ -19,13 +19,13 @@ Weights have no images: w[o, c, a, k] is one number, and may be multiplied with 
 from __future__ import annotations
 
 from nbcnn.compiler.jit import kernel
-from nbcnn.kernels.contract import Conv2dProblem, Fixed, WeightedKernels
+from nbcnn.kernels.contract import Conv2dProblem, KernelWithAttributes, WeightedKernels
 from nbcnn.lanes import lane_sum, load, splat, store
 from nbcnn.plugin import register
 
 
 @kernel
-def forward(x, w, b, y, work, padding):
+def forward(x, w, b, y, scratch, padding):
     """x (C, H, W) input, w (O, C, KH, KW) weight, b (O,) bias -> y (O, OH, OW) output"""
     C, H, W = x.shape[:3]
     O, _, KH, KW = w.shape
@@ -42,7 +42,7 @@ def forward(x, w, b, y, work, padding):
 
 
 @kernel
-def grad_input(dy, w, dx, work, padding):
+def grad_input(dy, w, dx, scratch, padding):
     """dy (O, OH, OW) gradient of the output, w (O, C, KH, KW) -> dx (C, H, W) gradient of the input"""
     C, H, W = dx.shape[:3]
     O, _, KH, KW = w.shape
@@ -59,7 +59,7 @@ def grad_input(dy, w, dx, work, padding):
 
 
 @kernel
-def grad_weight(x, dy, dw, db, work, padding):
+def grad_weight(x, dy, dw, db, scratch, padding):
     """x (C, H, W), dy (O, OH, OW) -> dw (O, C, KH, KW) and db (O,), gradients of weight and bias"""
     C, H, W = x.shape[:3]
     O, _, KH, KW = dw.shape
@@ -93,10 +93,10 @@ class Backend:
         return None
 
     def workspace(self, problem: Conv2dProblem) -> int:
-        """How many numbers of scratch the kernels need in `work`."""
+        """How many numbers of scratch the kernels need in `scratch`."""
         return 0
 
     def build(self, problem: Conv2dProblem) -> WeightedKernels:
-        """The three kernels; Fixed gives each one more argument, the padding above and left."""
+        """The three kernels; KernelWithAttributes gives each one more argument, the padding above and left."""
         top, _, left, _ = problem.padding
-        return WeightedKernels(*(Fixed(one, (top, left)) for one in (forward, grad_input, grad_weight)))
+        return WeightedKernels(*(KernelWithAttributes(one, (top, left)) for one in (forward, grad_input, grad_weight)))

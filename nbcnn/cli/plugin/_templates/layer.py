@@ -13,7 +13,7 @@ from pydantic import Field
 from nbcnn.compiler.jit import kernel
 from nbcnn.lanes import load, splat, store, where
 from nbcnn.layers import Layer, LayerConfig
-from nbcnn.layers.base import Bound, Call, Room, Shape
+from nbcnn.layers.base import Bound, BufferProvider, Call, Shape
 from nbcnn.plugin import register
 
 
@@ -55,15 +55,15 @@ class MyLayer(Layer):
     # A layer that learns also has parameters(), and takes room.parameter(...) and room.gradient(...) in bind():
     # nbcnn/layers/conv2d.py and nbcnn/layers/weighted.py show how.
 
-    def bind(self, room: Room, x: np.ndarray, dx: np.ndarray | None, training: bool) -> Bound:
+    def bind(self, buffers: BufferProvider, x: np.ndarray, dx: np.ndarray | None, training: bool) -> Bound:
         """Say which kernel is called on which arrays; nothing is computed here.
 
         x is the pack of inputs, dx where the gradient of x goes (None where nobody wants it).
         """
-        y, slope = room.pack(self.out_shape), np.full(1, self.config.negative_slope, room.dtype)
+        y, slope = buffers.pack(self.out_shape), np.full(1, self.config.negative_slope, buffers.dtype)
         bound = Bound(y, None, [Call(self.path, "forward", forward, (flat(x), flat(y), slope))])
         if training:
-            bound.dy = room.pack(self.out_shape)
+            bound.dy = buffers.pack(self.out_shape)
             if dx is not None:
                 arrays = (flat(x), flat(bound.dy), flat(dx), slope)
                 bound.backward = [Call(self.path, "grad_input", grad_input, arrays)]

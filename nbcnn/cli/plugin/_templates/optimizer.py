@@ -14,12 +14,12 @@ from nbcnn.plugin import register
 
 
 @kernel
-def step(p, g, moment, numbers):
+def step(p, g, moment, attributes):
     """Parameters p, gradients g, moment: all (size,), float32; updates p and moment. A network's tensors are one array.
 
-    numbers: lr, beta1, 1 - beta1, beta2, 1 - beta2, weight_decay.
+    attributes: lr, beta1, 1 - beta1, beta2, 1 - beta2, weight_decay.
     """
-    lr, b1, r1, b2, r2, decay = numbers
+    lr, b1, r1, b2, r2, decay = attributes
     for i in range(p.size):
         p[i] -= lr * (np.sign(b1 * moment[i] + r1 * g[i]) + decay * p[i])
         moment[i] = b2 * moment[i] + r2 * g[i]
