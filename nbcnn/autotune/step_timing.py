@@ -26,7 +26,7 @@ Names = Mapping[str, str]
 
 
 class StepPlan:
-    """One thread's buffers: the BufferProvider of layers/base.py, with random numbers in place of images and of the loss.
+    """One thread's buffers: the BufferProvider of layers/base.py; images and loss are random.
 
     ``problems`` are those of the layers, by path; ``footprint`` is how many bytes a step of one pack touches, scratch
     apart.

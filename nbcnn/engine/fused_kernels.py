@@ -21,7 +21,7 @@ def average(value, gradient):
 
     @kernel
     def forward(x, y, z, attributes):
-        """x (C, H, W) -> y (C, H, W) the activation, if it is kept, z (C, OH, OW); attributes: window, divisor, keep."""
+        """x (C, H, W) -> y (C, H, W) the activation if kept, z (C, OH, OW); attributes: window, divisor, keep."""
         (rows, columns), divisor, keep = attributes
         KH, KW = len(rows), len(columns)
         zero = splat(x.dtype.type(0))

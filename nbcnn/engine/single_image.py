@@ -37,7 +37,7 @@ def can_go_alone(network: Network) -> bool:
 
 
 class SingleImageExecutor:
-    """Buffers for one image, with every layer bound to them: a BufferProvider of layers/base.py. One thread at a time uses it."""
+    """Buffers for one image, with every layer bound to them: a BufferProvider. One thread at a time uses it."""
 
     def __init__(self, network: Network) -> None:
         self.dtype = network.dtype

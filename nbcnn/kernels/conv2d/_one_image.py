@@ -48,7 +48,7 @@ def forward(x, w, b, y, scratch, attributes):
 
 @kernel
 def correlate(polyphase, w, b, y, window, block):
-    """polyphase (C, KW, …), w (O, C, KH, KW), b (O,) -> y (O, OH · OW). A last block that is not whole begins earlier."""
+    """polyphase (C, KW, …), w (O, C, KH, KW), b (O,) -> y (O, OH · OW). A last, partial block begins earlier."""
     (O, P), (channels, vectors) = y.shape, block
     terms = w.shape[1:]
     parts = block_sizes(terms)
