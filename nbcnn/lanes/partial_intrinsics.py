@@ -116,8 +116,8 @@ def _is_part(x, index, count) -> bool:
 def _first(builder, count):
     """A mask of the first ``count`` lanes."""
     word = ir.IntType(32)
-    scalars = ir.Constant(ir.VectorType(word, WIDTH), [*range(WIDTH)])
-    return builder.icmp_signed("<", scalars, broadcast(builder, builder.trunc(count, word)))
+    numbers = ir.Constant(ir.VectorType(word, WIDTH), [*range(WIDTH)])
+    return builder.icmp_signed("<", numbers, broadcast(builder, builder.trunc(count, word)))
 
 
 def _masked(builder, word, dtype, result, more):

@@ -37,7 +37,7 @@ def blocks(channels: int, vectors: int, dtype: str) -> tuple[tuple[int, int], ..
 @kernel
 def forward(x, w, b, y, scratch, attributes):
     """x (C, H, W), w (O, C/G, KH, KW), b (O,) -> y (O, OH, OW); attributes: window of _window.py, and block"""
-    window, block = scalars
+    window, block = attributes
     CG = w.shape[1]
     OG = w.shape[0] * CG // x.shape[0]
     polyphase, flat = lay_out(x, scratch, window, x.dtype.type(0)), y.reshape((y.shape[0], y.shape[1] * y.shape[2]))

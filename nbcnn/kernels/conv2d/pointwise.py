@@ -79,7 +79,7 @@ def add_channels(s, x, w, at, channels):
 @kernel
 def forward(x, w, b, y, scratch, attributes):
     """x (C, H, W), w (O, C/G, 1, 1), b (O,) -> y (O, OH, OW); attributes: stride, pixels of a strip, block."""
-    stride, strip, block = scalars
+    stride, strip, block = attributes
     O, CG = w.shape[:2]
     met = flat(picked(x, y, scratch, stride))
     OG = O * CG // x.shape[0]
@@ -91,7 +91,7 @@ def forward(x, w, b, y, scratch, attributes):
 @kernel
 def grad_input(dy, w, dx, scratch, attributes):
     """dy (O, OH, OW), w (O, C/G, 1, 1) -> dx (C, H, W): the same with the weights turned, equation (3)."""
-    stride, strip, block = scalars
+    stride, strip, block = attributes
     (O, CG), C = w.shape[:2], dx.shape[0]
     OG = O * CG // C
     zeros, rest = scratch[:CG], scratch[CG:]
@@ -108,7 +108,7 @@ def grad_input(dy, w, dx, scratch, attributes):
 @kernel
 def grad_weight(x, dy, dw, db, scratch, attributes):
     """x (C, H, W), dy (O, OH, OW) -> dw (O, C/G, 1, 1), db (O,): direct's blocks."""
-    stride, block = scalars
+    stride, block = attributes
     met = picked(x, dy, scratch, stride)
     CG = dw.shape[1]
     OG = dw.shape[0] * CG // x.shape[0]
