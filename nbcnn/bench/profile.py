@@ -123,8 +123,8 @@ class _Steps:
     def __init__(self, engine: Engine, task: Task, update: Callable[[np.ndarray, np.ndarray], None]) -> None:
         self._engine, self._task, self._update, self._number, self._timing = engine, task, update, 0, False
         engine.train_step(task.images, task.labels, task.batches[0])
-        self._plain = [worker.tape("train")[0] for worker in engine.workers]
-        calls = [_apart(worker.tape("train")[1]) for worker in engine.workers]
+        self._plain = [worker.call_list("train")[0] for worker in engine.workers]
+        calls = [_apart(worker.call_list("train")[1]) for worker in engine.workers]
         self.calls = calls[0]
         self._timed = [TimedCallList([(call.kernel, call.arrays) for call in own], own[-1].arrays[-1]) for own in calls]
 
@@ -132,7 +132,7 @@ class _Steps:
         """From now on with a clock, or without."""
         self._timing = timing
         for worker, plain, timed in zip(self._engine.workers, self._plain, self._timed, strict=True):
-            worker.plays("train", timed if timing else plain)
+            worker.use("train", timed if timing else plain)
 
     def step(self) -> _Step:
         """The next batch."""

@@ -12,7 +12,7 @@ from nbcnn.cli._tables import NO_BREAK, wrapped
 from nbcnn.errors import TrainingError, printable
 from nbcnn.kernels.registry import backend_names
 from nbcnn.report.chance_level import no_better_than_guessing, what_to_try
-from nbcnn.training.loop import Reporter
+from nbcnn.training.reporter import Reporter
 from nbcnn.util import activity
 
 if TYPE_CHECKING:

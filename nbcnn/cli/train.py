@@ -20,7 +20,14 @@ from nbcnn.cli._options import config_options, data_options, overrides, plugin_o
 @data_options
 @train_options
 @threads_option
-def command(model: str | None, out: str | None, resume: str | None, allow_changes: bool, **options: Any) -> None:
+@click.option(
+    "--executor",
+    type=click.Choice(["threads", "serial"]),
+    help="serial: one call after the other in Python; same bits.",
+)
+def command(
+    model: str | None, out: str | None, resume: str | None, allow_changes: bool, executor: str | None, **options: Any
+) -> None:
     """Train MODEL: the name of one that comes with nbcnn (lenet), a YAML file, or a run folder's config.
 
     Prints loss and accuracy for each epoch; the run folder holds config, metrics, checkpoints and pictures. Ctrl-C
@@ -38,6 +45,8 @@ def command(model: str | None, out: str | None, resume: str | None, allow_change
     from nbcnn.training import resume as resuming
     from nbcnn.training.signals import StoppedError
 
+    if executor is not None:
+        options["sets"] = (*(options.get("sets") or ()), f"train.executor={executor}")
     changed = overrides(**options)
     with Progress() as progress:
         try:

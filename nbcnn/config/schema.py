@@ -167,6 +167,7 @@ _Every = Annotated[
 
 class TrainConfig(_Section):
     """How the network is trained. ``threads`` is None for as many as the machine has; they never change a result.
+    ``executor`` is ``threads``, the engine, or ``serial``, which makes the same calls one by one in Python.
 
     ``checkpoint_every`` is None where only the ends of epochs are saved.
     """
@@ -177,6 +178,7 @@ class TrainConfig(_Section):
     init: Literal["default", "xavier_uniform", "kaiming_uniform"] = "default"
     seed: Annotated[int, Field(ge=0)] = 0
     threads: Annotated[int, Field(ge=1, le=1024)] | None = None
+    executor: Literal["threads", "serial"] = "threads"
     shuffle: bool = True
     checkpoint_every: _Every = None
     augment: Annotated[AugmentConfig, _NothingSet] = Field(default_factory=AugmentConfig)
@@ -224,6 +226,9 @@ class Config(_Section):
         if padding > (most := min(height, width) - 1):
             sentence = f"expected at most {most}, so that something is left of images of {height}×{width}"
             flaws.append(Flaw(("train", "augment", "random_crop", "padding"), sentence, padding, about="got"))
+        if self.train.executor == "serial" and self.train.threads not in (None, 1):
+            sentence = "expected 1 or null, for executor: serial has one thread"
+            flaws.append(Flaw(("train", "threads"), sentence, self.train.threads, about="got"))
         flaws += [flaw for flaw in precision_flaws(self, ()) if flaw.loc[0] == "layers"]
         flaws += precision_flaws(self.data, ("data",))
         optimizer = self.train.optimizer

@@ -1,4 +1,4 @@
-"""Runs a network over packs on threads; owns the batch and the order of every sum.
+"""The engine: runs a network on several threads, a pack of 16 images at a time, to the bits of the serial executor.
 
 A batch is cut into packs of 16 images. A worker (worker.py) takes the next pack, runs it forward and backward in
 buffers of its own, and adds its gradient to the total when all packs before it have done so. So the total is the same
@@ -11,16 +11,17 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from functools import cached_property
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from nbcnn.engine import ordered_sum, single_image
+from nbcnn.engine.batch import Batch, BatchInputs, BatchResult, LastBatch, Mode, scalings
 from nbcnn.engine.call_list import expect_calls
 from nbcnn.engine.memory_use import threads_that_fit
 from nbcnn.engine.network import Network
 from nbcnn.engine.thread_pool import ThreadPool, available_threads
-from nbcnn.engine.worker import Batch, BatchInputs, Mode, Worker
+from nbcnn.engine.worker import Worker
 from nbcnn.errors import KernelError
 from nbcnn.kernels.contract import LANES
 from nbcnn.kernels.registry import AUTO
@@ -29,13 +30,6 @@ from nbcnn.util.memory import no_memory_error
 
 SPINS = 300_000
 """For how long a helper waits awake for the next batch: some 300 µs, more than what Python does between steps."""
-
-
-class Outcome(NamedTuple):
-    """Of the images asked for, in their order: losses (N,) and guessed classes (N,)."""
-
-    losses: np.ndarray
-    guesses: np.ndarray
 
 
 class Next:
@@ -67,24 +61,21 @@ class Engine:
         with no_memory_error(f"the buffers of {network.config.name}", "use smaller images, or fewer threads"):
             self.workers = [Worker(network, training) for _ in range(self.thread_pool.size)]
         self.gradient = np.zeros(network.parameters.size if training else 0, network.dtype)
-        data = network.config.data
-        mean, std = (np.broadcast_to(np.array(v), network.in_shape[0]) for v in (data.mean, data.std))
-        with np.errstate(over="ignore"):  # a std near 0: training will say that the pixels became infinite
-            self._byte_scaling = np.stack([1 / (255 * std), -mean / std]).astype(network.dtype)
-        self._no_scaling = np.stack([np.ones_like(std), np.zeros_like(std)]).astype(network.dtype)
-        self._batch, self._task = self._new_batch(LANES), BatchInputs(self._no_scaling, self._no_scaling)
+        self._of_bytes, self._of_floats = scalings(network)
+        self._batch, self._inputs = self._new_batch(LANES), BatchInputs(self._of_floats, self._of_floats)
+        self.last: LastBatch | None = None
 
     def train_step(
         self, images: np.ndarray, labels: np.ndarray, order: np.ndarray, moves: np.ndarray | None = None
-    ) -> Outcome:
+    ) -> BatchResult:
         """Forward and backward over those of images (M, C, H, W) that ``order`` (N,) picks.
 
         ``moves`` (M, 3) shifts and flips each (data/augment.py). Afterwards ``gradient`` is that of their mean loss.
         """
         return self._run("train", self._labelled(images, labels, moves), order, 1 / order.size)
 
-    def evaluate(self, images: np.ndarray, labels: np.ndarray, order: np.ndarray) -> Outcome:
-        """Losses and guesses of the images that ``order`` picks."""
+    def evaluate(self, images: np.ndarray, labels: np.ndarray, order: np.ndarray) -> BatchResult:
+        """Losses and predicted classes of the images that ``order`` picks."""
         return self._run("eval", self._labelled(images, labels), order)
 
     def predict(self, images: np.ndarray) -> np.ndarray:
@@ -95,7 +86,7 @@ class Engine:
         with self.thread_pool.lock:  # threads may call one network at once
             if 0 < len(images) < single_image.MOST_SINGLE_IMAGES and self._single is not None:
                 return self._single.predict(images, self._scaling(images))
-            # A view: whoever changes the shape of an array in place changes none that a tape was written for.
+            # A view: whoever changes the shape of an array in place changes none that calls are bound to.
             self._run("predict", BatchInputs(images[:], self._scaling(images)), np.arange(len(images)))
             return self._batch.outputs[: len(images)].copy().reshape(len(images), *self.network.out_shape)
 
@@ -121,9 +112,9 @@ class Engine:
 
     def expect(self, images: np.ndarray, labels: np.ndarray | None, moves: np.ndarray | None = None) -> None:
         """Have the kernels counted that training (without labels: prediction) on such images has yet to compile."""
-        task = BatchInputs(images, self._scaling(images), labels)
+        inputs = BatchInputs(images, self._scaling(images), labels)
         for mode in ("train", "predict") if labels is not None else ("predict",):
-            moved = task._replace(moves=moves if mode == "train" else None)
+            moved = inputs._replace(moves=moves if mode == "train" else None)
             calls = self.workers[0].calls(mode, self._batch, moved)
             expect_calls([*((call.kernel, call.arrays) for call in calls), self._waiting()], pieces=True)
 
@@ -131,33 +122,39 @@ class Engine:
         """How threads wait for one another: a call that not every batch of two packs or more makes."""
         return ordered_sum.wait_for_batch, (self._batch.next_pack, 0, 0)
 
+    @property
+    def threads(self) -> int:
+        """How many threads share the packs of a batch."""
+        return self.thread_pool.size
+
     def close(self) -> None:
         """End the threads."""
         self.thread_pool.close()
 
-    def _run(self, mode: Mode, task: BatchInputs, order: np.ndarray, weight: float = 0) -> Outcome:
-        self._begin(mode, task, order, weight)
+    def _run(self, mode: Mode, inputs: BatchInputs, order: np.ndarray, weight: float = 0) -> BatchResult:
+        self.last = LastBatch(mode, inputs, order)
+        self._begin(mode, inputs, order, weight)
         batch = self._batch
         self.thread_pool.run(
             min(self.thread_pool.size, batch.packs), lambda worker, _: self._share(worker, mode), batch.fail
         )
         if mode == "train":
             batch.finish()
-        return Outcome(batch.losses[: order.size].copy(), batch.guesses[: order.size].copy())
+        return batch.result(order.size)
 
     def _share(self, worker: int, mode: Mode) -> None:
         """A worker's packs, in its own thread."""
         with nullcontext() if self.workers[worker].native(mode) else one_blas_thread():
             self.workers[worker].run(mode)
 
-    def _begin(self, mode: Mode, task: BatchInputs, order: np.ndarray, weight: float = 0) -> None:
+    def _begin(self, mode: Mode, inputs: BatchInputs, order: np.ndarray, weight: float = 0) -> None:
         self.thread_pool.settle()
         if order.size > self._batch.order.size:
             self._batch = self._new_batch(order.size)
         self._batch.begin(order, weight)
         self._next.batch = self._batch
         for worker in self.workers:
-            worker.begin(mode, self._batch, task, order.size)
+            worker.begin(mode, self._batch, inputs, order.size)
 
     def _new_batch(self, size: int) -> Batch:
         with no_memory_error(f"the outputs of {size:,} images", "use smaller batches, or give fewer at a time"):
@@ -165,10 +162,10 @@ class Engine:
 
     def _labelled(self, images: np.ndarray, labels: np.ndarray, moves: np.ndarray | None = None) -> BatchInputs:
         """The same one for the same arrays: workers stay as they are."""
-        task = self._task
-        if task.images is not images or task.labels is not labels or task.moves is not moves:
-            self._task = BatchInputs(images, self._scaling(images), labels, moves)
-        return self._task
+        last = self._inputs
+        if last.images is not images or last.labels is not labels or last.moves is not moves:
+            self._inputs = BatchInputs(images, self._scaling(images), labels, moves)
+        return self._inputs
 
     def _scaling(self, images: np.ndarray) -> np.ndarray:
-        return self._byte_scaling if images.dtype == np.uint8 else self._no_scaling
+        return self._of_bytes if images.dtype == np.uint8 else self._of_floats

@@ -107,7 +107,7 @@ def compare(
         _write(comparison)
         for variant, trainer in zip(comparison.variants, trainers, strict=True):
             if variant.records:
-                draw_run(trainer.run, trainer.engine, data)
+                draw_run(trainer.run, trainer.executor, data)
     finally:
         for trainer in trainers:
             trainer.close()
@@ -174,7 +174,7 @@ def _set_up(
         seed=settings.seed,
         epochs=settings.epochs,
         batch_size=settings.batch_size,
-        threads=first.engine.thread_pool.size,
+        threads=first.executor.threads,
         parameters=first.network.parameters.size,
         data=data.name,
         train_images=count,
@@ -230,7 +230,7 @@ def _hold_against(comparison: Comparison, trainers: list[Trainer]) -> None:
         if variant.diverged:
             continue
         if variant.parted is None and trainer is not reference:
-            gradients = (views(t.engine.gradient, t.network.shapes) for t in (trainer, reference))
+            gradients = (views(t.executor.gradient, t.network.shapes) for t in (trainer, reference))
             variant.parted = first_difference(
                 comparison.steps, trainer.network.tensors, reference.network.tensors, *gradients
             )

@@ -9,7 +9,15 @@ from nbcnn.config import Config
 from nbcnn.config.yaml_tree import show
 from nbcnn.errors import ConfigError
 
-FREE = {"train.epochs", "train.threads", "train.checkpoint_every", "data.data_dir", "data.folder", "data.white_level"}
+FREE = {
+    "train.epochs",
+    "train.threads",
+    "train.executor",
+    "train.checkpoint_every",
+    "data.data_dir",
+    "data.folder",
+    "data.white_level",
+}
 """Keys that decide how long, on what, from where and how it is read, and no bit of any step; a digest knows other
 images."""
 

@@ -15,6 +15,7 @@ from nbcnn.data import Dataset, Split, read_dataset
 from nbcnn.data.classes import OTHER, by_name, in_terms_of
 from nbcnn.data.duplicates import warn_of_duplicates
 from nbcnn.engine.engine import Engine
+from nbcnn.engine.executor import Executor
 from nbcnn.engine.network import Network
 from nbcnn.errors import DataError
 from nbcnn.plugins import blamed
@@ -83,21 +84,21 @@ def evaluate(
     resolve_auto(network, training=False, threads=threads)
     engine = Engine(network, training=False, threads=threads)
     try:
-        result = evaluate_engine(engine, dataset)
+        result = evaluate_with(engine, dataset)
     finally:
         engine.close()
     by: Literal["name", "position"] = "name" if by_name(found, network.classes, outputs) else "position"
     return replace(result, test_images_in_training=shared, data_changed=changed, labels_by=by)
 
 
-def evaluate_engine(engine: Engine, data: Dataset, split: Split | None = None) -> Evaluation:
+def evaluate_with(executor: Executor, data: Dataset, split: Split | None = None) -> Evaluation:
     """A split, which is the test where none is given, in its own order."""
     split = split or data.test
     images, labels = split.images, split.labels
-    outcome = engine.evaluate(images, labels, np.arange(len(images)))
+    outcome = executor.evaluate(images, labels, np.arange(len(images)))
     right = int(np.count_nonzero(outcome.guesses == labels))
     loss = float(np.sum(outcome.losses, dtype=np.float64)) / len(images)
-    outputs = engine.network.out_shape[0]
+    outputs = executor.network.out_shape[0]
     return Evaluation(right / len(images), loss, len(images), outcome.guesses, labels, data.classes, outputs)
 
 

@@ -1,4 +1,4 @@
-"""Training: epochs of batches, an evaluation after each, checkpoints, metrics and pictures in a run folder."""
+"""The training loop: epochs of batches, an evaluation after each, checkpoints, metrics and pictures in a run folder."""
 
 from __future__ import annotations
 
@@ -11,49 +11,75 @@ from typing import Any
 
 from nbcnn.autotune.auto import Listener, told
 from nbcnn.compiler.compile_log import COMPILE_LOG, announced
-from nbcnn.config import CheckpointEvery, Config, DataConfig, Overrides
+from nbcnn.config import Config, DataConfig, Overrides
 from nbcnn.data import Dataset, load_dataset
 from nbcnn.data.user_arrays import own_dataset, write_folder
 from nbcnn.engine.network import Network
 from nbcnn.plugins import blamed
 from nbcnn.runs.run_folder import Run
+from nbcnn.training.checkpoint_schedule import CheckpointSchedule
 from nbcnn.training.loading import config_of, with_options
 from nbcnn.training.pictures import draw_run
+from nbcnn.training.reporter import Reporter
 from nbcnn.training.signals import StopRequest
-from nbcnn.training.state import Position
 from nbcnn.training.trainer import Trainer, check_compatible, compile_kernels
 from nbcnn.util.blas import first_use
 
 
-class Reporter(Listener):
-    """Who is told how training goes. This one says nothing; the command line's draws it."""
+def train_epochs(trainer: Trainer, reporter: Reporter, stopping: StopRequest) -> None:
+    """Every batch of every epoch that is left: a step, perhaps a checkpoint; after the last batch an evaluation.
 
-    def goes_on(self, position: Position) -> None:
-        """What begins is not a new training, but one that goes on from a position."""
+    Whatever ends it, the checkpoint that was saved last is whole.
+    """
+    settings, count = trainer.settings, len(trainer.data.train.images)
+    schedule = CheckpointSchedule(settings.checkpoint_every)
+    while trainer.epoch <= settings.epochs:
+        reporter.epoch(trainer.epoch, settings.epochs, count)
+        started = time.perf_counter() - trainer.position.seconds
+        for order in trainer.batches():  # the numbers (N,) of a batch's images, shuffled anew in each epoch
+            reporter.step(*trainer.step(order))  # executor.train_step, then optimizer.step
+            if schedule.due(trainer.position.step) or stopping.wanted:
+                trainer.position.seconds = time.perf_counter() - started
+                trainer.save()
+                reporter.saved(replace(trainer.position))
+                stopping.check()
+        reporter.epoch_done(trainer.end(time.perf_counter() - started))
+        reporter.saved(replace(trainer.position))
+        stopping.check()
 
-    def start(self, run: Run, network: Network, data: Dataset, threads: int) -> None:
-        """Training begins."""
 
-    def compiling(self, kernel: str, left: int) -> None:
-        """A kernel is about to be compiled, one of ``left`` that are known to have to be; 0: the last one is done."""
+def run_training(network: Network, data: Dataset, begin: Callable[[Trainer], Run], reporter: Reporter) -> Run:
+    """A training from its first kernel to its pictures; ``begin`` gives the trainer its run folder and its position."""
+    check_compatible(network, data)
+    first_use()
+    before = len(COMPILE_LOG)
+    with StopRequest() as stopping, announced(stopping.check), told(_Checks(stopping)):
+        with announced(reporter.compiling), told(reporter):
+            trainer = Trainer(network, data)
+        try:
+            run = begin(trainer)
+            reporter.start(run, network, data, trainer.executor.threads)
+            reporter.saved(replace(trainer.position))
+            compile_kernels([trainer], reporter.compiling, reporter.compiled, before)
+            stopping.check()
+            train_epochs(trainer, reporter, stopping)
+            reporter.drawing()
+            draw_run(run, trainer.executor, data)
+            stopping.check()
+        finally:
+            trainer.close()
+    return run
 
-    def compiled(self, kernels: int, seconds: float) -> None:
-        """All are, and some had to be."""
 
-    def epoch(self, epoch: int, epochs: int, images: int) -> None:
-        """An epoch begins, or goes on."""
+class _Checks(Listener):
+    """Ends a training between two choices of backends where Ctrl-C was pressed; ``announced`` does between kernels."""
 
-    def step(self, images: int, loss: float, accuracy: float) -> None:
-        """A batch is done; ``loss`` and ``accuracy`` are its own."""
+    def __init__(self, stopping: StopRequest) -> None:
+        self._stopping = stopping
 
-    def epoch_done(self, record: Mapping[str, Any]) -> None:
-        """An epoch is done; the record is that of the metrics files."""
-
-    def drawing(self) -> None:
-        """All epochs are done, and the pictures are about to be drawn."""
-
-    def saved(self, position: Position) -> None:
-        """From this position training could be resumed, whatever happens now."""
+    def choosing(self, problem: str) -> None:
+        """Candidates are about to be timed, which takes a while."""
+        self._stopping.check()
 
 
 @blamed()
@@ -112,73 +138,3 @@ def with_folder(config: Config, folder: Path) -> Config:
     """The config with the data of a folder; how pixels are scaled stays."""
     data = DataConfig(folder=str(folder), mean=config.data.mean, std=config.data.std)
     return config.model_copy(update={"data": data})
-
-
-def run_training(network: Network, data: Dataset, begin: Callable[[Trainer], Run], reporter: Reporter) -> Run:
-    """What is common to a new training and one that goes on; ``begin`` gives the trainer its run and its position."""
-    check_compatible(network, data)
-    first_use()
-    before = len(COMPILE_LOG)
-    with StopRequest() as stopping, announced(stopping.check), told(_Checks(stopping)):
-        with announced(reporter.compiling), told(reporter):
-            trainer = Trainer(network, data)
-        try:
-            run = begin(trainer)
-            reporter.start(run, network, data, trainer.engine.thread_pool.size)
-            reporter.saved(replace(trainer.position))
-            compile_kernels([trainer], reporter.compiling, reporter.compiled, before)
-            stopping.check()
-            _epochs(trainer, reporter, stopping)
-            reporter.drawing()
-            draw_run(run, trainer.engine, data)
-            stopping.check()
-        finally:
-            trainer.close()
-    return run
-
-
-class _Checks(Listener):
-    """Looks between two choices of backends whether somebody wants to stop; announced(check) does between kernels."""
-
-    def __init__(self, stopping: StopRequest) -> None:
-        self._stopping = stopping
-
-    def choosing(self, problem: str) -> None:
-        """Candidates are about to be timed, which takes a while."""
-        self._stopping.check()
-
-
-def _epochs(trainer: Trainer, reporter: Reporter, stopping: StopRequest) -> None:
-    """All that are left. Whatever ends it, what was saved last is whole."""
-    settings, count = trainer.settings, len(trainer.data.train.images)
-    saving = CheckpointSchedule(settings.checkpoint_every)
-    while trainer.epoch <= settings.epochs:
-        reporter.epoch(trainer.epoch, settings.epochs, count)
-        started = time.perf_counter() - trainer.position.seconds
-        for order in trainer.batches():
-            reporter.step(*trainer.step(order))
-            if saving.due(trainer.position.step) or stopping.wanted:
-                trainer.position.seconds = time.perf_counter() - started
-                trainer.save()
-                reporter.saved(replace(trainer.position))
-                stopping.check()
-        reporter.epoch_done(trainer.end(time.perf_counter() - started))
-        reporter.saved(replace(trainer.position))
-        stopping.check()
-
-
-class CheckpointSchedule:
-    """When the state is due to be saved between the ends of epochs, as ``checkpoint_every`` says."""
-
-    def __init__(self, every: CheckpointEvery | None) -> None:
-        self._every, self._last = every, time.monotonic()
-
-    def due(self, step: int) -> bool:
-        """Whether it is, after this step."""
-        if self._every is None:
-            return False
-        by_steps = self._every.steps is not None and step % self._every.steps == 0
-        by_time = self._every.seconds is not None and time.monotonic() - self._last >= self._every.seconds
-        if by_steps or by_time:
-            self._last = time.monotonic()
-        return by_steps or by_time

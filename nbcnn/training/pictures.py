@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nbcnn.data import Dataset, epoch_moves
-from nbcnn.engine.engine import Engine
+from nbcnn.engine.executor import Executor
 from nbcnn.report.augmented import EPOCHS, IMAGES, draw_augmented
 from nbcnn.report.confusion import draw_confusion
 from nbcnn.report.curves import draw_curves
@@ -14,16 +14,16 @@ from nbcnn.report.image_choice import evenly
 from nbcnn.report.samples import draw_samples
 from nbcnn.runs.checkpoint import load_weights
 from nbcnn.runs.run_folder import Run
-from nbcnn.training.evaluation import Evaluation, evaluate_engine
+from nbcnn.training.evaluation import Evaluation, evaluate_with
 from nbcnn.training.prediction import probabilities
 
 
-def draw_run(run: Run, engine: Engine, data: Dataset) -> None:
+def draw_run(run: Run, executor: Executor, data: Dataset) -> None:
     """Draw curves.png, confusion.png, samples.png and, where images were augmented, augmented.png.
 
-    The engine's network gets the best checkpoint's weights. What can't be drawn costs a warning, never the training.
+    The executor's network gets the best checkpoint's weights. What can't be drawn costs a warning, never the training.
     """
-    network = engine.network
+    network = executor.network
     weights, metadata = load_weights(run.weights_path("best"), network.shapes)
     network.load_state_dict(weights, str(run.weights_path("best")))
     epoch = metadata.get("epoch", "")  # weights that somebody put there have none
@@ -34,13 +34,13 @@ def draw_run(run: Run, engine: Engine, data: Dataset) -> None:
         draw_curves(run.metrics(), run.curves, network.config.name, best=best)
     tested: Evaluation | None = None
     with attempted(run.confusion, run.samples):
-        tested = evaluate_engine(engine, data)
+        tested = evaluate_with(executor, data)
     if tested is not None:
         with attempted(run.confusion):
             run.check()
             draw_confusion(tested.confusion, data.classes, run.confusion, of)
         with attempted(run.samples):
-            confidences = probabilities(engine.predict(data.test.images)).max(axis=1)
+            confidences = probabilities(executor.predict(data.test.images)).max(axis=1)
             images = viewable(data.test.images)
             names = [*data.classes, *(str(output) for output in range(len(data.classes), tested.outputs))]
             run.check()

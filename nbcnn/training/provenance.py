@@ -16,19 +16,19 @@ from nbcnn.autotune.choice import Choice
 from nbcnn.compiler.host import LIBRARY_SETTINGS, NOT_SET, fuses, settings, target
 from nbcnn.data import Dataset
 from nbcnn.data.picture import Reading
-from nbcnn.engine.engine import Engine
+from nbcnn.engine.executor import Executor
 from nbcnn.engine.network import Network
 from nbcnn.plugins import loaded_plugins
 from nbcnn.util.blas import described
 from nbcnn.util.version import __version__
 
 
-def description(network: Network, data: Dataset, engine: Engine, choices: Iterable[Choice]) -> dict[str, Any]:
+def description(network: Network, data: Dataset, executor: Executor, choices: Iterable[Choice]) -> dict[str, Any]:
     """The content of a new run's run.json."""
     return {
         **made_with(),
         "started": _now(),
-        "threads": engine.thread_pool.size,
+        "threads": executor.threads,
         "data": _data(network, data),
         "classes": list(network.classes),
         **asdict(network.reading or Reading()),

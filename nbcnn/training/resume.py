@@ -17,8 +17,9 @@ from nbcnn.plugins import blamed
 from nbcnn.runs.run_folder import Run
 from nbcnn.training.config_diff import refuse_changes
 from nbcnn.training.loading import class_names, config_of, read_info, with_data_found, with_options
-from nbcnn.training.loop import Reporter, run_training
+from nbcnn.training.loop import run_training
 from nbcnn.training.provenance import warn_of_others
+from nbcnn.training.reporter import Reporter
 from nbcnn.training.state import Position, State, read_state
 from nbcnn.training.trainer import Trainer
 

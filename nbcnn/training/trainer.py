@@ -11,10 +11,10 @@ import numpy as np
 
 from nbcnn.autotune.auto import resolve_auto
 from nbcnn.compiler.compile_log import announced, since, total
-from nbcnn.data import Dataset, batches, epoch_moves, epoch_order
+from nbcnn.data import Dataset, Split, batches, epoch_moves, epoch_order
 from nbcnn.data.background import has_dark_background
 from nbcnn.data.picture import Reading
-from nbcnn.engine.engine import Engine
+from nbcnn.engine.executor import make_executor
 from nbcnn.engine.network import Network
 from nbcnn.engine.weights_metadata import WeightsMetadata
 from nbcnn.errors import TrainingError
@@ -23,7 +23,7 @@ from nbcnn.runs.run_folder import Record, Run
 from nbcnn.training.diagnose.finite_check import wrong_after, wrong_before
 from nbcnn.training.diagnose.nan_report import Finding
 from nbcnn.training.diagnose.nan_trace import examine, examine_update
-from nbcnn.training.evaluation import Evaluation, check_data, evaluate_engine
+from nbcnn.training.evaluation import Evaluation, check_data, evaluate_with
 from nbcnn.training.loading import read_info
 from nbcnn.training.provenance import description, resumed
 from nbcnn.training.state import Position, State, save_state
@@ -40,7 +40,7 @@ class Step(NamedTuple):
 
 
 class Trainer:
-    """One network with its engine, its optimizer and, after ``keep_in``, its run folder.
+    """One network with its executor, its optimizer and, after ``keep_in``, its run folder.
 
     Make a ``step`` with each of an epoch's ``batches``, ``end`` it; ``position`` is where that has got to. Raises
     TrainingError where a number stops being one, and where a step or an end was interrupted before: weights, optimizer
@@ -53,7 +53,7 @@ class Trainer:
         self.network, self.data = network, data
         self.settings = network.config.train
         self.choices = resolve_auto(network, training=True, threads=self.settings.threads)
-        self.engine = Engine(network, training=True, threads=self.settings.threads)
+        self.executor = make_executor(network, self.settings)
         optimizer = self.settings.optimizer
         with no_memory_error(f"the state of {optimizer.name}", "use a smaller network, or sgd without momentum"):
             self.optimizer = OPTIMIZERS.get(optimizer.name)(optimizer.config, network.parameters.size)
@@ -80,7 +80,7 @@ class Trainer:
         The config comes last: a folder that has one can be resumed.
         """
         self.run = run
-        run.write_info(description(self.network, self.data, self.engine, self.choices))
+        run.write_info(description(self.network, self.data, self.executor, self.choices))
         self.save()
         run.write_config(self.network.config.to_yaml_in(run.folder))
 
@@ -94,7 +94,7 @@ class Trainer:
         self.position = state.position
         run.rewind(self.position.epochs)
         position = asdict(self.position)
-        run.write_info(resumed(read_info(run), position, self.engine.thread_pool.size, self.network, self.data))
+        run.write_info(resumed(read_info(run), position, self.executor.threads, self.network, self.data))
         self.save()
         run.write_config(self.network.config.to_yaml_in(run.folder))
 
@@ -107,13 +107,13 @@ class Trainer:
         """One batch: gradient of the training images that ``order`` (N,) picks, and a step of the optimizer."""
         self._begin()
         labels, position = self.data.train.labels, self.position
-        outcome = self.engine.train_step(self.data.train.images, labels, order, self._moves())
+        outcome = self.executor.train_step(self.data.train.images, labels, order, self._moves())
         loss = float(np.sum(outcome.losses, dtype=np.float64)) / order.size
         position.step += 1
-        if what := wrong_before(loss, self.engine.gradient):
-            raise TrainingError(self._diverged(what, examine(self.engine)))
-        self.optimizer.step(self.network.parameters, self.engine.gradient)
-        update = self.network.parameters, self.engine.gradient, self.optimizer.state
+        if what := wrong_before(loss, self.executor.gradient):
+            raise TrainingError(self._diverged(what, examine(self.executor)))
+        self.optimizer.step(self.network.parameters, self.executor.gradient)
+        update = self.network.parameters, self.executor.gradient, self.optimizer.state
         if what := wrong_after(*update, self.steps):
             found = examine_update(self.network, self.settings.optimizer.name, *update[1:])
             raise TrainingError(self._diverged(what, found))
@@ -134,8 +134,8 @@ class Trainer:
         self._begin()
         position, validation = self.position, self.data.validation
         position.seconds = seconds
-        self.tested = tested = evaluate_engine(self.engine, self.data)
-        judged = evaluate_engine(self.engine, self.data, validation) if validation else tested
+        self.tested = tested = self._evaluated("test", None)
+        judged = self._evaluated("validation", validation) if validation else tested
         record = {
             "epoch": self.epoch,
             "step": position.step,
@@ -148,9 +148,6 @@ class Trainer:
             "val_loss": judged.loss if validation else None,
             "val_accuracy": judged.accuracy if validation else None,
         }
-        for part, loss in (("test", tested.loss), ("validation", judged.loss)):
-            if not np.isfinite(loss):
-                raise TrainingError(self._diverged(f"the {part} loss became {loss}", examine(self.engine, "eval")))
         best = (judged.accuracy, -judged.loss) > (position.best_accuracy, -position.best_loss)
         metadata = {"model": self.network.config.name, "epoch": str(record["epoch"]), "step": str(record["step"])}
         metadata |= self._facts
@@ -166,6 +163,12 @@ class Trainer:
         self.save()
         return record
 
+    def _evaluated(self, part: str, split: Split | None) -> Evaluation:
+        found = evaluate_with(self.executor, self.data, split)
+        if not np.isfinite(found.loss):
+            raise TrainingError(self._diverged(f"the {part} loss became {found.loss}", examine(self.executor)))
+        return found
+
     def save(self) -> None:
         """Write what going on from here needs; any step may be the last before it."""
         self._refuse_halves()
@@ -178,7 +181,7 @@ class Trainer:
 
     def close(self) -> None:
         """End the threads, and let go of the run folder."""
-        self.engine.close()
+        self.executor.close()
         if hasattr(self, "run"):
             self.run.release()
 
@@ -251,7 +254,7 @@ def compile_kernels(
     idle = [type(trainer.optimizer)(trainer.settings.optimizer.config, 0) for trainer in trainers]
     with announced(compiling):
         augment = bool(trainers[0].settings.augment)
-        warm([trainer.engine for trainer in trainers], idle, data.images, data.labels, augment)
+        warm([trainer.executor for trainer in trainers], idle, data.images, data.labels, augment)
     kernels, seconds = total(since(before), "compiled")
     if kernels:
         compiled(kernels, seconds)

@@ -12,6 +12,7 @@ from nbcnn.autotune.auto import resolve_auto
 from nbcnn.compiler.compile_log import COMPILE_LOG, looking_ahead, since, total
 from nbcnn.config import Overrides
 from nbcnn.engine.engine import Engine
+from nbcnn.engine.executor import Executor
 from nbcnn.kernels.contract import LANES
 from nbcnn.optim import OPTIMIZERS
 from nbcnn.optim.base import Optimizer
@@ -35,7 +36,7 @@ class Warmed(NamedTuple):
 
 
 def warm(
-    engines: Sequence[Engine],
+    executors: Sequence[Executor],
     optimizers: Sequence[Optimizer],
     images: np.ndarray,
     labels: np.ndarray,
@@ -48,19 +49,19 @@ def warm(
     What has to be compiled is counted before the first is (compiler/compile_log.py), except what a backend calls from
     Python.
     """
-    trainable = [engine for engine in engines if len(engine.network.out_shape) == 1]
+    trainable = [executor for executor in executors if len(executor.network.out_shape) == 1]
     moves = np.zeros((LANES, 3), np.int64) if augment else None
-    for engine in engines:
-        engine.expect(images, labels if engine in trainable else None, moves)
+    for executor in executors:
+        executor.expect(images, labels if executor in trainable else None, moves)
     for optimizer in optimizers:
         with looking_ahead():
             optimizer.step(_NOTHING, _NOTHING)
     with looking_ahead():
         magnitude_bits(_NOTHING)
-    for engine in trainable:
-        engine.warm(images, labels, moves)
-    for engine in engines:
-        engine.predict(images[:LANES])
+    for executor in trainable:
+        executor.warm(images, labels, moves)
+    for executor in executors:
+        executor.predict(images[:LANES])
     for optimizer in optimizers:
         optimizer.step(_NOTHING, _NOTHING)
     magnitude_bits(_NOTHING)

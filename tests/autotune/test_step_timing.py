@@ -12,7 +12,7 @@ import pytest
 from nbcnn.autotune.kernel_timing import eligible, time_kernels
 from nbcnn.autotune.step_timing import StepPlan, step_seconds
 from nbcnn.config import load_config
-from nbcnn.engine.worker import Worker
+from nbcnn.engine.pack_buffers import PackBuffers
 from nbcnn.kernels import registry
 from nbcnn.kernels.contract import Conv2dProblem, ElementwiseProblem, LossProblem, SimpleBackend, WeightedKernels
 from nbcnn.kernels.registry import register
@@ -96,8 +96,8 @@ def network(layers: list[Any] = LAYERS) -> Model:
 @pytest.mark.parametrize("training", [True, False])
 def test_a_rehearsal_makes_the_calls_of_a_run(layers: list[Any], training: bool) -> None:
     net = network(layers)
-    room, worker = StepPlan(net, training), Worker(net, training)
-    calls = [*worker._bound.forward, *worker._bound.backward]
+    room, worker = StepPlan(net, training), PackBuffers(net, training)
+    calls = [*worker.forward, *worker.backward]
     made = [(call.layer, call.direction) for call in calls]
     assert [(call.layer, call.direction) for call in room.calls] == made
     shapes = [tuple(a.shape for a in call.arrays[:-1]) for call in calls]
@@ -121,7 +121,7 @@ def test_buffers_are_zeros_that_begin_at_a_cache_line() -> None:
             assert made.size == 0 or made.ctypes.data % 64 == 0
             assert not made.any()
     net = network()
-    for room in (StepPlan(net, True), Worker(net, True)):
+    for room in (StepPlan(net, True), PackBuffers(net, True)):
         assert {room.pack((3, 5)).ctypes.data % 64 for _ in range(20)} == {0}
 
 

@@ -41,8 +41,8 @@ def steps() -> dict[str, Callable[[], object]]:
     order = np.arange(256)
     calls.train_step(images, labels, order)
     for worker in calls.workers:
-        made = [(call.kernel, call.arrays) for call in worker.calls("train", *worker._given["train"])]
-        worker._tapes["train"] = OneByOne(made)
+        made = [(call.kernel, call.arrays) for call in worker.call_list("train")[1]]
+        worker.use("train", OneByOne(made))
     return {
         "from tape": lambda: tape.train_step(images, labels, order),
         "call by call": lambda: calls.train_step(images, labels, order),

@@ -16,7 +16,7 @@ from nbcnn.cli._progress import Progress
 from nbcnn.cli._progress_bar import Bar
 from nbcnn.report.chance_level import chance, no_better_than_guessing, what_to_try
 from nbcnn.training.comparison import Reporter as ComparisonReporter
-from nbcnn.training.loop import Reporter
+from nbcnn.training.reporter import Reporter
 
 NUMBERS = ["loss 0.523", "accuracy 80.1%", "12,345 images/s"]
 

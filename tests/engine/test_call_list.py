@@ -8,9 +8,10 @@ import pytest
 from nbcnn.compiler.jit import kernel
 from nbcnn.compiler.native_call import native_call
 from nbcnn.config import load_config
+from nbcnn.engine.batch import Batch, BatchInputs
 from nbcnn.engine.call_list import CallList
 from nbcnn.engine.engine import Engine
-from nbcnn.engine.worker import Batch, BatchInputs, Worker
+from nbcnn.engine.worker import Worker
 from nbcnn.kernels.contract import KernelWithAttributes, unfolded
 from nbcnn.training.model import Model
 
@@ -174,7 +175,7 @@ def test_a_training_step_from_tape_gives_the_bits_of_the_calls(backend):
 def test_all_of_lenet_is_one_stretch():
     engine, images = Engine(Model(load_config("lenet")), threads=1), np.zeros((16, 1, 28, 28), np.uint8)
     engine.train_step(images, np.zeros(16, np.int64), np.arange(16))
-    assert len(engine.workers[0]._tapes["train"]._parts) == 1
+    assert len(engine.workers[0].call_list("train")[0]._parts) == 1
 
 
 @kernel

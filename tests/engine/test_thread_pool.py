@@ -12,7 +12,7 @@ import nbcnn
 from nbcnn.cli._display import Display
 from nbcnn.engine.thread_pool import ThreadPool
 from nbcnn.errors import NbcnnError
-from nbcnn.training.loop import Reporter
+from nbcnn.training.reporter import Reporter
 
 
 @pytest.fixture

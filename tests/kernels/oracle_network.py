@@ -13,7 +13,7 @@ Backward = Callable[[np.ndarray], np.ndarray]
 Tensors = Mapping[str, np.ndarray]
 
 
-class Outcome(NamedTuple):
+class BatchResult(NamedTuple):
     """Scores (N, K), losses (N,), and for each parameter the gradient of the mean loss."""
 
     scores: np.ndarray
@@ -21,7 +21,7 @@ class Outcome(NamedTuple):
     gradients: dict[str, np.ndarray]
 
 
-def run(layers: list[Any], tensors: Tensors, x: np.ndarray, labels: np.ndarray) -> Outcome:
+def run(layers: list[Any], tensors: Tensors, x: np.ndarray, labels: np.ndarray) -> BatchResult:
     """``layers`` as YAML has them, x (N, C, H, W) as the first layer is to see it, labels (N,)."""
     gradients: dict[str, np.ndarray] = {}
     backwards: list[Backward] = []
@@ -35,7 +35,7 @@ def run(layers: list[Any], tensors: Tensors, x: np.ndarray, labels: np.ndarray) 
     dy = ops.cross_entropy_grad(x, labels, np.full(len(x), 1 / len(x)))
     for backward in reversed(backwards):
         dy = backward(dy)
-    return Outcome(x, ops.cross_entropy(x, labels), gradients)
+    return BatchResult(x, ops.cross_entropy(x, labels), gradients)
 
 
 def _pair(value: Any) -> tuple[int, int]:

@@ -268,7 +268,7 @@ def test_a_batch_of_very_many_images_has_its_gradient_in_blocks() -> None:
             engine.train_step(images, labels, np.arange(images_of_batch))
             found.append(engine.gradient.tobytes())
             if threads == 1:  # the only worker still has the last pack's, and all packs are alike
-                parts = np.stack([engine.workers[0]._gradient] * (images_of_batch // LANES))
+                parts = np.stack([engine.workers[0].buffers.flat_gradient] * (images_of_batch // LANES))
                 assert found[-1] == in_blocks(parts).tobytes()
         engine.close()
     assert found[:2] == found[2:]
@@ -290,4 +290,4 @@ def test_large_windows_are_not_fused() -> None:
         load_config({"name": "mean", "input": {"channels": 1, "height": 40, "width": 40}, "layers": layers})
     )
     worker = Engine(network, training=False, threads=1).workers[0]
-    assert len(fuse(worker._bound.forward, worker._layers, keep=False)) == len(worker._bound.forward)
+    assert len(fuse(worker.buffers.forward, worker._layers, keep=False)) == len(worker.buffers.forward)

@@ -16,7 +16,7 @@ from nbcnn.errors import CheckpointError
 from nbcnn.runs.folder_lock import FolderLock
 from nbcnn.runs.run_folder import Run
 from nbcnn.training import comparison
-from nbcnn.training.loop import Reporter
+from nbcnn.training.reporter import Reporter
 
 OTHER = r"run is another folder than the one that this training began in; nothing was written to it\. If the training's"
 REPLACED = "is not this training's any more: somebody has replaced it while it was trained in"

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nbcnn.engine.engine import Outcome
-from nbcnn.training.evaluation import evaluate_engine
+from nbcnn.engine.engine import BatchResult
+from nbcnn.training.evaluation import evaluate_with
 
 CLASSES = ("a", "b", "c")
 
@@ -18,14 +18,14 @@ def evaluated(losses: np.ndarray, guesses: np.ndarray, labels: np.ndarray) -> An
     """An evaluation of an engine that gives these losses and guesses."""
     asked: list[Any] = []
 
-    def evaluate(*arguments: np.ndarray) -> Outcome:
+    def evaluate(*arguments: np.ndarray) -> BatchResult:
         asked.append(arguments)
-        return Outcome(losses, guesses)
+        return BatchResult(losses, guesses)
 
     images = np.zeros((len(labels), 1, 2, 2), np.uint8)
     data = SimpleNamespace(test=SimpleNamespace(images=images, labels=labels), classes=CLASSES)
     network = SimpleNamespace(out_shape=(len(CLASSES),))
-    found = evaluate_engine(SimpleNamespace(evaluate=evaluate, network=network), data)  # type: ignore[arg-type]
+    found = evaluate_with(SimpleNamespace(evaluate=evaluate, network=network), data)  # type: ignore[arg-type]
     ((given, those, order),) = asked
     assert given is images and those is labels and np.array_equal(order, np.arange(len(labels)))
     return found

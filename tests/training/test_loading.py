@@ -140,7 +140,7 @@ def test_validation_images_choose_the_best_checkpoint(tmp_path: Path, monkeypatc
 
 def test_the_judge_is_the_validation_and_not_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import nbcnn.training.trainer
-    from nbcnn.training.evaluation import evaluate_engine
+    from nbcnn.training.evaluation import evaluate_with
 
     images = pictures(tmp_path / "greys", {"train": 8, "val": 5, "test": 4})
     accuracies = {"val": iter([0.5, 0.9, 0.7]), "test": iter([0.9, 0.5, 0.7])}
@@ -148,11 +148,11 @@ def test_the_judge_is_the_validation_and_not_the_test(tmp_path: Path, monkeypatc
     def planted(engine: Any, data: Any, split: Any = None) -> Any:
         from dataclasses import replace
 
-        found = evaluate_engine(engine, data, split)
+        found = evaluate_with(engine, data, split)
         part = "val" if split is data.validation else "test"
         return replace(found, accuracy=next(accuracies[part]))
 
-    monkeypatch.setattr(nbcnn.training.trainer, "evaluate_engine", planted)
+    monkeypatch.setattr(nbcnn.training.trainer, "evaluate_with", planted)
     run = nbcnn.train(config(images, epochs=3), out=tmp_path / "run")
     assert nbcnn.runs.checkpoint.load_tensors(run.weights_path())[1]["epoch"] == "2"
     assert [(row["val_accuracy"], row["test_accuracy"]) for row in run.metrics()] == [

@@ -92,7 +92,7 @@ def test_a_guess_without_a_class_has_its_place_in_the_pictures(tmp_path: Path, m
         ),
         ("draw_samples", DataError("no room"), r"samples\.png could not be drawn \(DataError: no room\)", ["confusion", "curves"]),
         (
-            "evaluate_engine",
+            "evaluate_with",
             MemoryError(),
             r"confusion\.png and samples\.png could not be drawn \(not enough memory\)",
             ["curves"],

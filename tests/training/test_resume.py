@@ -25,7 +25,7 @@ from nbcnn.data import write_idx
 from nbcnn.errors import CheckpointError, ConfigError, DataError
 from nbcnn.runs.checkpoint import load_tensors
 from nbcnn.runs.run_folder import Run
-from nbcnn.training.loop import Reporter
+from nbcnn.training.reporter import Reporter
 from nbcnn.training.signals import StoppedError
 from nbcnn.training.state import Position, read_state
 

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from nbcnn.engine.worker import Batch, Worker
+from nbcnn.engine.batch import Batch
+from nbcnn.engine.worker import Worker
 
 LONGEST = 0.0008
 """Seconds: more than a small network's pack takes."""
@@ -62,15 +63,15 @@ def jolted() -> Iterator[Jolts]:
         return number
 
     def run_late(worker, wanted):  # type: ignore[no-untyped-def]
-        tape, (batch, _) = worker._tapes[wanted], worker._given[wanted]
-        native, worker._place[0] = tape.native, -1
+        tape, (batch, _) = worker._lists[wanted], worker._given[wanted]
+        native, worker.buffers.place[0] = tape.native, -1
         jolts.pause()
         tape.native = native and not getattr(batch, "slow", False)
         try:
             run(worker, wanted)
         finally:
             tape.native = native
-        if worker._place[0] >= 0 and jolts.workers:
+        if worker.buffers.place[0] >= 0 and jolts.workers:
             number, packs = jolts.workers[-1]
             jolts.workers[-1] = number + 1, packs
 

@@ -20,7 +20,7 @@ import nbcnn
 from nbcnn.errors import CheckpointError
 from nbcnn.runs.checkpoint import load_tensors
 from nbcnn.runs.run_folder import Run
-from nbcnn.training.loop import Reporter
+from nbcnn.training.reporter import Reporter
 from trust.small import result, write_small
 
 pytestmark = pytest.mark.trust

@@ -17,9 +17,10 @@ from strikes import Strike, places, soon, struck
 
 import nbcnn.engine.thread_pool
 from nbcnn.autotune.kernel_timing import together
+from nbcnn.engine.batch import Batch, BatchInputs
 from nbcnn.engine.engine import Engine
 from nbcnn.engine.thread_pool import AbandonedError, ThreadPool
-from nbcnn.engine.worker import Batch, BatchInputs, Worker
+from nbcnn.engine.worker import Worker
 from nbcnn.util import blas
 
 pytestmark = pytest.mark.jit  # in plain Python a kernel alone has thousands of places
@@ -67,7 +68,7 @@ def used(engine: Engine, wanted: str, x: np.ndarray, labels: np.ndarray) -> byte
     return outcome.losses.tobytes() + outcome.guesses.tobytes() + engine.gradient.tobytes() * (wanted == "train")
 
 
-WANTED = ("predict", "few", "score", "train", "warm")
+WANTED = ("predict", "few", "eval", "train", "warm")
 
 
 @pytest.mark.usefixtures("late_helpers", "blas_as_before")
@@ -257,12 +258,12 @@ def test_a_thread_that_was_left_waiting_for_its_turn_does_not_wait_in_an_evaluat
     network = build(LENET_LIKE)
     x, labels = images(network, COUNT)
     engine = Engine(network, threads=2)
-    right = used(engine, "score", x, labels)
+    right = used(engine, "eval", x, labels)
     used(engine, "train", x, labels)
     gradient = engine.gradient.tobytes()
     for worker in engine.workers:
-        worker._late[0] = 1  # as a training leaves it whose batch failed
-    assert soon(lambda: used(engine, "score", x, labels)) == right
+        worker.buffers.late[0] = 1  # as a training leaves it whose batch failed
+    assert soon(lambda: used(engine, "eval", x, labels)) == right
     assert engine.gradient.tobytes() == gradient  # it has added nothing, either
     engine.close()
 

@@ -117,5 +117,5 @@ def _ends_there(made: Trainer, step: int) -> bool:
         copy.close()
         made.network.parameters[:], after = before, made.network.parameters.copy()
     made.close()
-    assert np.isfinite(after).all() and np.isfinite(copy.engine.gradient).all()
+    assert np.isfinite(after).all() and np.isfinite(copy.executor.gradient).all()
     return True

@@ -59,7 +59,7 @@ def test_layers_that_run_as_one_are_told_apart(tmp_path: Path, count: Callable[.
     layers = "  - conv2d: {out_channels: 1, kernel_size: 1}\n  - relu\n  - avg_pool2d: {kernel_size: 2}\n"
     made = trainer(wrong_numbers.config(tmp_path, layers + "  - flatten\n  - linear: {out_features: 4}\n"))
     made.step(order(1))
-    assert "1+2" in [call.layer for call in made.engine.workers[0].tape("train")[1]]
+    assert "1+2" in [call.layer for call in made.executor.workers[0].call_list("train")[1]]
     made.network.tensors["0.weight"][:] = 3e38
     made.network.tensors["0.bias"][:] = 0
     lines = failure(made, 2, done=1)
@@ -195,8 +195,8 @@ def test_an_update_that_overflows(
     second = second.format(place=wrong_numbers.place(tmp_path, 3), moments=2 * made.network.parameters.size)
     assert lines[0].startswith(f"{first} at step 1 (epoch 1)")
     assert lines[1].startswith(f"it began in the update by {name}, {second}")
-    assert lines[2] == f"what went in: gradients up to {largest(made.engine.gradient)}, all of them numbers"
-    assert abs(float(np.abs(made.engine.gradient).max()) - abs(gradient)) <= 1e-6 * abs(gradient)
+    assert lines[2] == f"what went in: gradients up to {largest(made.executor.gradient)}, all of them numbers"
+    assert abs(float(np.abs(made.executor.gradient).max()) - abs(gradient)) <= 1e-6 * abs(gradient)
     assert lines[3] == f"try a smaller step, for instance --set train.optimizer.{name}.lr=..., or another init"
     count("wrong numbers located")
 

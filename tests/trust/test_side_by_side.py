@@ -20,8 +20,8 @@ import nbcnn
 from nbcnn.compiler.compile_log import COMPILE_LOG, announced, since
 from nbcnn.compiler.jit import kernel
 from nbcnn.config import load_config
-from nbcnn.training.loop import Reporter
 from nbcnn.training.model import Model
+from nbcnn.training.reporter import Reporter
 from nbcnn.util.blas import one_blas_thread
 from trust import matrix
 from trust.processes import TINY, bits, end, start

@@ -105,7 +105,7 @@ def second_line_goes(path: Path) -> None:
         path.write_text(lines[0] + lines[2])
 
 
-class Watch(nbcnn.training.loop.Reporter):
+class Watch(nbcnn.training.reporter.Reporter):
     """Measures after each epoch, into an array that was there before."""
 
     def __init__(self, epochs: int, leaks: Leaks) -> None:

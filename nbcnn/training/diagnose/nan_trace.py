@@ -1,9 +1,8 @@
-"""Where NaN or infinity came from: a step that went wrong is made once more, call by call, and each result looked at.
+"""The first call that made NaN or infinity: a step that went wrong, made once more by the serial executor.
 
-The tape of a step (engine/worker.py) can't be stopped between two layers, and to look at every number would cost more
-than the step. So while training goes well, only the loss, the gradient and the weights are looked at (finite_check.py).
-When one of them went wrong the weights are still those of before the step, so that the same bits come out again. What
-is said of them is in nan_report.py.
+The engine's threads can't be stopped between two layers, and to look at every number would cost more than the step. So
+while training goes well only the loss, the gradient and the weights are looked at (finite_check.py). When one of them
+went wrong the weights are still those of before the step, so the same bits come out again. nan_report.py words them.
 """
 
 from __future__ import annotations
@@ -12,41 +11,37 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from nbcnn.engine.engine import Engine
+from nbcnn.engine.executor import Executor
 from nbcnn.engine.network import Network
-from nbcnn.engine.worker import Mode, Worker
-from nbcnn.kernels.contract import LANES
+from nbcnn.engine.pack_buffers import PackBuffers
+from nbcnn.engine.serial import SerialExecutor
 from nbcnn.kernels.registry import added
 from nbcnn.layers.base import Call
 from nbcnn.training.diagnose.array_stats import array_stats, figure
 from nbcnn.training.diagnose.nan_report import Finding, Scene, check, spoilt_tensor, told
-from nbcnn.util.blas import one_blas_thread
 
 
-def examine(engine: Engine, mode: Mode = "train") -> Finding:
-    """Make once more what the engine did last (``train``, a step; ``eval``, an evaluation): the first wrong number.
+def examine(executor: Executor) -> Finding:
+    """Make what the executor did last once more, call by call, in the serial one: the first wrong number.
 
-    No parameter may have changed since. ``engine.gradient`` is computed anew.
+    No parameter may have changed since.
     """
-    network, worker = engine.network, Worker(engine.network, training=engine.gradient.size > 0)
-    batch, calls, place = worker.again(mode, engine.workers[0])
-    scene = Scene(network, batch.order, place, "training" if mode == "train" else "test")
+    network, last = executor.network, executor.last
+    assert last is not None
+    serial = SerialExecutor(network, training=executor.gradient.size > 0)
+    batch, pack = serial.new_batch(last.order), serial.pack
+    scene = Scene(network, batch.order, pack.place, "training" if last.mode == "train" else "test")
     if spoilt := spoilt_tensor(network, network.parameters):
         return Finding((f"it began before the step, in {spoilt}",), "load other weights, or train anew")
-    batch.now_serving[0], batch.total[:] = 0, 0
     # Some other array may be infinite from the beginning: a layer of a plugin may want it so.
-    strange = {id(array) for call in calls for array in _results(network, worker, call) if not _finite(array)}
-    with one_blas_thread(), np.errstate(all="ignore"):
-        for number in range(-(-int(place[1]) // LANES)):
-            place[0] = number
-            for call in calls:
-                call.kernel(*call.arrays)
-                for array in _results(network, worker, call):
-                    if id(array) not in strange and not _finite(array):
-                        return told(scene, call, array)
-    if mode == "train":
-        batch.finish()
-    return _nothing(network, "step" if mode == "train" else "evaluation")
+    calls = [call for _, own in serial.layers(last.mode, batch, last.inputs) for call in own]
+    strange = {id(array) for call in calls for array in _results(network, pack, call) if not _finite(array)}
+    with np.errstate(all="ignore"):
+        for call in serial.steps(last.mode, last.inputs, batch):
+            for array in _results(network, pack, call):
+                if id(array) not in strange and not _finite(array):
+                    return told(scene, call, array)
+    return _nothing(network, "step" if last.mode == "train" else "evaluation")
 
 
 def examine_update(network: Network, optimizer: str, gradient: np.ndarray, state: Mapping[str, np.ndarray]) -> Finding:
@@ -66,12 +61,12 @@ def examine_update(network: Network, optimizer: str, gradient: np.ndarray, state
     )
 
 
-def _results(network: Network, worker: Worker, call: Call) -> Iterator[np.ndarray]:
+def _results(network: Network, pack: PackBuffers, call: Call) -> Iterator[np.ndarray]:
     """The arrays of a call that may hold results: no whole numbers, no scratch, no parameters.
 
     They were finite before the call, so those that are not finite after it were written by it.
     """
-    others = (worker.scratch(0), network.parameters)
+    others = (pack.work, network.parameters)
     floats = (array for array in call.arrays if isinstance(array, np.ndarray) and array.dtype.kind == "f")
     return (array for array in floats if not any(np.may_share_memory(array, other) for other in others))
 

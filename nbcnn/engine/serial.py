@@ -1,0 +1,109 @@
+"""The serial executor: a network on a batch, pack by pack, layer by layer, one kernel call after the other.
+
+Read this first. ``Engine`` (engine.py) makes the same calls on several threads without Python in between, and gives
+the same bits; the tests hold it against this file. Slower than that (docs/reading-order.md says by how much), it is
+what ``nbcnn train --executor serial`` trains with, and what looks for the call that made a NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from math import prod
+
+import numpy as np
+
+from nbcnn.engine.batch import Batch, BatchInputs, BatchResult, LastBatch, Mode, scalings
+from nbcnn.engine.network import Network
+from nbcnn.engine.pack_buffers import PackBuffers
+from nbcnn.kernels.contract import LANES
+from nbcnn.layers.base import Call
+from nbcnn.util.blas import one_blas_thread
+
+
+class SerialExecutor:
+    """Runs a network in one thread. ``gradient`` (P,) is that of the last ``train_step``, as the optimizer wants it."""
+
+    def __init__(self, network: Network, training: bool = True) -> None:
+        self.network, self.threads = network, 1
+        self.gradient = np.zeros(network.parameters.size if training else 0, network.dtype)
+        self.pack = PackBuffers(network, training)
+        self._of_bytes, self._of_floats = scalings(network)
+        self.last: LastBatch | None = None
+
+    def train_step(
+        self, images: np.ndarray, labels: np.ndarray, order: np.ndarray, moves: np.ndarray | None = None
+    ) -> BatchResult:
+        """Forward and backward over the images that ``order`` (N,) picks: ``gradient`` is that of their mean loss.
+
+        The step of the optimizer comes next: ``optimizer.step(network.parameters, executor.gradient)``.
+        """
+        return self._run("train", BatchInputs(images, self._scaling(images), labels, moves), order).result(order.size)
+
+    def evaluate(self, images: np.ndarray, labels: np.ndarray, order: np.ndarray) -> BatchResult:
+        """Losses and predicted classes of the images that ``order`` picks."""
+        return self._run("eval", BatchInputs(images, self._scaling(images), labels), order).result(order.size)
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """The last layer's output (N, …) for images (N, C, H, W)."""
+        inputs, order = BatchInputs(images, self._scaling(images)), np.arange(len(images))
+        return self._run("predict", inputs, order).outputs.reshape(len(images), *self.network.out_shape)
+
+    def _run(self, mode: Mode, inputs: BatchInputs, order: np.ndarray) -> Batch:
+        self.last, batch = LastBatch(mode, inputs, order), self.new_batch(order)
+        for _ in self.steps(mode, inputs, batch):
+            pass
+        return batch
+
+    def new_batch(self, order: np.ndarray) -> Batch:
+        """The arrays of a batch of the images that ``order`` picks, each with the same weight in the mean loss."""
+        batch = Batch(order.size, prod(self.network.out_shape), self.gradient)
+        batch.begin(order, 1 / max(order.size, 1))
+        self.pack.place[1] = order.size
+        return batch
+
+    def steps(self, mode: Mode, inputs: BatchInputs, batch: Batch) -> Iterator[Call]:
+        """Make every call for every pack of 16 images, and give each one when it is made."""
+        with one_blas_thread():
+            for number in range(batch.packs):
+                self.pack.place[0] = number
+                for _, calls in self.layers(mode, batch, inputs):
+                    for call in calls:
+                        call.kernel(*call.arrays)
+                        yield call
+        if mode == "train":
+            batch.finish()
+
+    def layers(self, mode: Mode, batch: Batch, inputs: BatchInputs) -> Iterator[tuple[str, list[Call]]]:
+        """What a pack goes through, as the path of a layer and its calls: forward, loss, backward, sum of gradients."""
+        pack = self.pack
+        yield "batch", pack.gather(batch, inputs)  # 16 images, scaled: (C, H, W, 16)
+        yield from by_layer(pack.forward)  # x -> y, from the first layer to the last
+        if mode == "predict":
+            yield "batch", pack.outputs(batch)
+            return
+        yield "loss", pack.loss(batch)
+        if mode == "train":
+            yield "loss", pack.loss_gradient()
+            yield from by_layer(pack.backward)  # dy -> dw, db and dx, from the last layer to the first
+            yield "batch", pack.add_gradient(batch)  # gradient += that of this pack, in the order of packs
+
+    def expect(self, images: np.ndarray, labels: np.ndarray | None, moves: np.ndarray | None = None) -> None:
+        """Nothing is counted beforehand: a kernel is compiled at its first call."""
+
+    def warm(self, images: np.ndarray, labels: np.ndarray, moves: np.ndarray | None = None) -> None:
+        """Run one pack, so that all kernels are compiled; the gradient stays what it was."""
+        before = self.gradient.copy()
+        self.train_step(images, labels, np.arange(min(LANES, len(images))), moves)
+        self.gradient[:] = before
+
+    def close(self) -> None:
+        """There are no threads to end."""
+
+    def _scaling(self, images: np.ndarray) -> np.ndarray:
+        return self._of_bytes if images.dtype == np.uint8 else self._of_floats
+
+
+def by_layer(calls: list[Call]) -> Iterator[tuple[str, list[Call]]]:
+    """Calls that follow each other in the same layer, with its path."""
+    return ((path, list(own)) for path, own in groupby(calls, key=lambda call: call.layer))
