@@ -76,6 +76,7 @@ def test_everything_else_has_a_default(more: str, tmp_path: Path) -> None:
             "init": "default",
             "seed": 0,
             "threads": None,
+            "executor": "threads",
             "shuffle": True,
             "checkpoint_every": None,
             "augment": {"random_crop": {"padding": 0}, "random_horizontal_flip": {"p": 0.0}},

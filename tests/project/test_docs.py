@@ -99,7 +99,8 @@ def test_equations_are_numbered_and_cited() -> None:
         assert found <= set(numbers), f"{path.relative_to(ROOT)} cites an equation that no page has"
     everywhere = set().union(*(citing[path] for path in [*SOURCES, *pages]))
     assert everywhere == set(numbers)
-    in_kernels = set().union(*(found for path, found in citing.items() if "kernels" in path.parts))
+    rooms = {"kernels", "optim", "reference"}
+    in_kernels = set().union(*(found for path, found in citing.items() if rooms & set(path.parts)))
     assert in_kernels >= set(range(1, 25))
 
 
@@ -336,10 +337,12 @@ def test_the_reading_order_is_as_long_as_it_says() -> None:
     assert stated
     path = section(ROOT / "docs/reading-order.md", "The main path")
     steps = re.findall(r"\]\(\.\./([^)]+)\)", path)
-    assert len(steps) == len(set(steps)) >= 15
+    assert len(steps) == len(set(steps)) >= 10
     lines = sum(len((ROOT / step).read_text(encoding="utf-8").splitlines()) for step in steps)
     limit = int(stated[1].replace(",", ""))
-    assert limit - 400 < lines < limit
+    assert limit - 400 < lines < limit <= 1_200
+    leads = re.findall(r"\*\*\[([^]]+)\]", path)
+    assert leads == ["training/loop.py", "engine/serial.py", "kernels/conv2d/naive.py"]
 
 
 def test_every_dependency_has_its_reason() -> None:
