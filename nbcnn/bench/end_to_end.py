@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 import numpy as np
 
 from nbcnn.autotune.auto import resolve_auto
+from nbcnn.autotune.sampler import Contender, Samples, take_rounds
 from nbcnn.bench.agreement import check_outputs, check_training
-from nbcnn.bench.interleaved import OWN, Contender, Row, Samples, as_rates, scaled, take_rounds
 from nbcnn.bench.peers.base import Forward, Learner, Peer, Task
 from nbcnn.bench.results import Tell, silent
+from nbcnn.bench.rows import OWN, Row, as_rates, scaled
 from nbcnn.bench.startup import Runner, first_steps
 from nbcnn.engine.engine import Engine
 from nbcnn.engine.network import views
@@ -91,10 +92,8 @@ def measure(
         if trainers:
             tell("training")
             samples = take(_turns({n: _steps(t) for n, t in trainers.items()}, peers, task.threads), rounds)
-            scratch = len(task.batches[0])
-            rows.append(
-                Row("training", f"training, batches of {scratch}", "images/s", True, as_rates(samples, scratch))
-            )
+            size = len(task.batches[0])
+            rows.append(Row("training", f"training, batches of {size}", "images/s", True, as_rates(samples, size)))
     if many:
         tell(f"inference on {at_once} images")
         samples = take(_turns(many, peers, task.threads), rounds)

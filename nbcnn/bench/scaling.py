@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nbcnn.autotune.sampler import Samples, take_rounds
 from nbcnn.bench.end_to_end import BATCHES, INFERENCE, measure, task_of
 from nbcnn.bench.environment import free_memory
-from nbcnn.bench.interleaved import Row, Samples, take_rounds
 from nbcnn.bench.peers.base import Peer
 from nbcnn.bench.results import Tell, silent
+from nbcnn.bench.rows import Row
 from nbcnn.bench.scaled_config import Plain, macs, widened, widest, with_batch, with_image
 from nbcnn.config import Config, load_config
 from nbcnn.engine.network import Network

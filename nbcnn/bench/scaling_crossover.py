@@ -6,8 +6,8 @@ from typing import Any
 
 from nbcnn.bench import sweep
 from nbcnn.bench.crossover import TIE, Crossing, Only, changes
-from nbcnn.bench.interleaved import OWN
 from nbcnn.bench.results import Contest
+from nbcnn.bench.rows import OWN
 from nbcnn.bench.scaling import Growth
 
 Leads = dict[int, float]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbcnn.bench.crossover import TIE, Only
-from nbcnn.bench.interleaved import OWN, Row
+from nbcnn.bench.rows import OWN, Row
 from nbcnn.bench.scaling import Growth
 from nbcnn.bench.scaling_crossover import leads, number, overtakings
 from nbcnn.bench.sweep_plots import PEER_STYLES, legend, titles

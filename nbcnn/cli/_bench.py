@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from nbcnn.cli._output import say
 
 if TYPE_CHECKING:
-    from nbcnn.bench.interleaved import Row
     from nbcnn.bench.layers import Raced
+    from nbcnn.bench.rows import Row
 
 WIDTH = 100
 """Columns of what is printed, at most."""
@@ -103,7 +103,7 @@ def whole_table(name: str, rows: Sequence[Row], peers: Sequence[str], threads: i
     """A line for each measure: nbcnn, then each peer's best way and how far nbcnn is ahead of it."""
     from rich.table import Table
 
-    from nbcnn.bench.interleaved import OWN
+    from nbcnn.bench.rows import OWN
     from nbcnn.cli._tables import show
 
     say(f"{name}: {threads_words(threads)}, medians of {rounds_words(rounds)} in turn\n")

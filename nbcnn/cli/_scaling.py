@@ -48,7 +48,7 @@ def _table(growth: Growth, measure: str) -> None:
     """A line for each point: µs an image, each peer's best way and how far nbcnn is ahead of it."""
     from rich.table import Table
 
-    from nbcnn.bench.interleaved import OWN
+    from nbcnn.bench.rows import OWN
     from nbcnn.cli._tables import show
 
     rows = [(point, point.rows[measure]) for point in growth.points if measure in point.rows]

@@ -7,8 +7,8 @@ import re
 import pytest
 from bench.fakes import DIRECTIONS, PROBLEM, contest
 
-from nbcnn.bench.interleaved import Row
 from nbcnn.bench.results import Contest
+from nbcnn.bench.rows import Row
 from nbcnn.bench.sweep import AXES, KERNELS, Point, Sweep
 from nbcnn.cli._bench import WIDTH, folded, whole_table
 from nbcnn.cli._sweeps import absences, grid, sweep_tables
