@@ -60,7 +60,7 @@ def cpu() -> Cpu:
     """The CPU, as far as it decides speed."""
     name, features = target()
     digest = hashlib.sha256(",".join(features).encode()).hexdigest()[:16]
-    return Cpu(_model(Path("/proc/cpuinfo")), name, digest, os.cpu_count() or 1)
+    return Cpu(cpu_model(), name, digest, os.cpu_count() or 1)
 
 
 def measured_peak(threads: int, dtype: str, notes: MeasurementCache | None = None) -> Peak:
@@ -110,7 +110,7 @@ def _read_peak(answer: Any) -> Peak:
     return Peak(flops, copied)
 
 
-def _model(file: Path) -> str:
+def cpu_model(file: Path = Path("/proc/cpuinfo")) -> str:
     """``AMD EPYC 9654``, where the system says so."""
     try:
         lines = file.read_text(encoding="utf-8", errors="replace").splitlines()

@@ -34,6 +34,15 @@ def silent(what: str) -> None:
     """For those who need not know."""
 
 
+def listed(option: str, words: Iterable[str], known: Sequence[str], otherwise: str) -> list[str]:
+    """The names in the words that an option was given, lists with commas; raises KernelError for one not ``known``."""
+    names = [name.strip() for word in words for name in word.split(",")]
+    for name in names:
+        if name not in known:
+            raise KernelError(f"{option} {name}: {otherwise}; {nearest(name, filter(None, known))}")
+    return names
+
+
 @dataclass(frozen=True)
 class Contest:
     """One problem's race on ``threads`` threads.

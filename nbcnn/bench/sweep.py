@@ -12,11 +12,10 @@ from nbcnn.autotune.kernel_timing import time_kernels
 from nbcnn.autotune.sampler import Samples, take_rounds, take_turns
 from nbcnn.bench.batch import arrays_of, batch_contest, batch_race
 from nbcnn.bench.peers.base import Peer
-from nbcnn.bench.results import Contest, Seconds, Tell, contenders, hold, left_behind, silent
+from nbcnn.bench.results import Contest, Seconds, Tell, contenders, hold, left_behind, listed, silent
 from nbcnn.errors import KernelError
 from nbcnn.kernels.contract import LANES, Conv2dProblem
 from nbcnn.kernels.registry import refusals
-from nbcnn.util.suggestions import nearest
 
 PATIENCE = 0.005
 """Seconds that a very slow contender may take for a pack and stay; a sweep has many points."""
@@ -99,10 +98,7 @@ class Sweep(NamedTuple):
 
 def axes_of(words: Sequence[str]) -> list[Axis]:
     """The axes named in ``words``, lists with commas; ``all`` is all of them. Raises KernelError for an unknown one."""
-    names = [name.strip() for word in words for name in word.split(",")]
-    for name in names:
-        if name not in (*AXES, "all"):
-            raise KernelError(f"--sweep {name}: there is no such axis; {nearest(name, [*AXES, 'all'])}")
+    names = listed("--sweep", words, [*AXES, "all"], "there is no such axis")
     return [axis for axis in AXES.values() if axis.name in names or "all" in names]
 
 
