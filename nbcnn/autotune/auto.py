@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
-from nbcnn.autotune.choice import Choice, question, refusals
+from nbcnn.autotune.choice import Choice, not_for_auto, question
 from nbcnn.autotune.kernel_timing import Seconds, time_kernels
 from nbcnn.autotune.measurement_cache import MeasurementCache
 from nbcnn.autotune.step_timing import Names, StepPlan, step_seconds
@@ -117,7 +117,7 @@ def _open_choices(network: Network, stage: StepPlan, threads: int) -> list[Choic
     places = {layer.path: layer.where for layer in network.layers()}
     found = []
     for (problem, directions), paths in groups.items():
-        choice = Choice(problem, directions, tuple(paths), refusals(problem, threads, stage.footprint))
+        choice = Choice(problem, directions, tuple(paths), not_for_auto(problem, threads, stage.footprint))
         if not choice.candidates:
             reasons = "; ".join(f"{name}: {reason}" for name, reason in choice.refused.items())
             raise KernelError(f"{places[paths[0]]}: auto finds no backend for {in_words(problem)}: {reasons}")

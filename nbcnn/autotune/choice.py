@@ -15,7 +15,7 @@ import numpy as np
 from nbcnn.autotune.roofline import cpu
 from nbcnn.compiler.host import compiler
 from nbcnn.compiler.sources import texts
-from nbcnn.kernels.registry import MOST_ERROR, backend, backend_names, tolerance
+from nbcnn.kernels.registry import MOST_ERROR, backend, backend_names, refusals, tolerance
 from nbcnn.util.formatting import in_words, milliseconds
 from nbcnn.util.memory import gigabytes, memory
 from nbcnn.util.version import __version__
@@ -56,7 +56,8 @@ class Choice:
         if self.steps:
             parts.append(f"near, so in whole steps {_times(self.steps)}")
         # Those that can't do it were never in question.
-        able = {n: why for n, why in self.refused.items() if backend(self.problem.op, n).supports(self.problem) is None}
+        cannot = refusals(self.problem, self.refused)
+        able = {name: why for name, why in self.refused.items() if name not in cannot}
         lists = {"far slower": self.slow, "too inexact": [name for name in able if not _too_large(able[name])]}
         lists["too large for memory"] = [name for name in able if _too_large(able[name])]
         parts += [f"{why}: {', '.join(sorted(names))}" for why, names in lists.items() if names]
@@ -90,7 +91,16 @@ def _too_large(reason: str) -> bool:
     return reason.startswith(_SCRATCH)
 
 
-def scratch_flaw(problem: Any, name: str, threads: int, footprint: int) -> str | None:
+def cannot_run(problem: Any, threads: int, footprint: int) -> dict[str, str]:
+    """The backends that can't do a problem on so many threads, and why: by their own word, or for want of memory."""
+    found = refusals(problem)
+    for name in backend_names(problem.op):
+        if name not in found and (flaw := _scratch_flaw(problem, name, threads, footprint)):
+            found[name] = flaw
+    return found
+
+
+def _scratch_flaw(problem: Any, name: str, threads: int, footprint: int) -> str | None:
     """Why there is no memory for a backend's scratch, where a step of a thread takes ``footprint`` bytes besides."""
     scratch, has = backend(problem.op, name).workspace(problem) * np.dtype(problem.dtype).itemsize, memory()
     if threads * (scratch + footprint) + footprint <= has.bytes:
@@ -98,16 +108,13 @@ def scratch_flaw(problem: Any, name: str, threads: int, footprint: int) -> str |
     return f"{_SCRATCH}of {gigabytes(scratch)} for each of {threads} threads does not fit, {has}"
 
 
-def refusals(problem: Any, threads: int = 1, footprint: int = 0) -> dict[str, str]:
+def not_for_auto(problem: Any, threads: int = 1, footprint: int = 0) -> dict[str, str]:
     """The backends that can't be chosen for a problem, and why; one above MOST_ERROR can still be named."""
-    found = {}
+    found = cannot_run(problem, threads, footprint)
     for name in backend_names(problem.op):
-        reason = backend(problem.op, name).supports(problem) or scratch_flaw(problem, name, threads, footprint)
-        if reason is None and tolerance(problem, name) > MOST_ERROR:
-            reason = f"its error bound {tolerance(problem, name):.2g} is above auto's {MOST_ERROR:g}"
-        if reason is not None:
-            found[name] = reason
-    return found
+        if name not in found and tolerance(problem, name) > MOST_ERROR:
+            found[name] = f"its error bound {tolerance(problem, name):.2g} is above auto's {MOST_ERROR:g}"
+    return {name: found[name] for name in backend_names(problem.op) if name in found}
 
 
 def question(choice: Choice, threads: int) -> dict[str, Any]:

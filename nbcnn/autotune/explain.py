@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from nbcnn.autotune.auto import Timer, resolve_auto
-from nbcnn.autotune.choice import refusals, scratch_flaw
-from nbcnn.autotune.kernel_timing import eligible, time_kernels
+from nbcnn.autotune.choice import cannot_run, not_for_auto
+from nbcnn.autotune.kernel_timing import time_kernels
 from nbcnn.autotune.roofline import Peak, measured_peak
 from nbcnn.autotune.step_timing import StepPlan
 from nbcnn.config import Config
@@ -106,17 +106,16 @@ def explain(
         if layer.op is None or len(backend_names(layer.op)) < 2:
             continue
         problem, directions = stage.problems[layer.path], stage.directions(layer.path)
-        names = [
-            name
-            for name in eligible(problem, backend_names(layer.op))
-            if not scratch_flaw(problem, name, threads, stage.footprint)
-        ]
+        reasons = cannot_run(problem, threads, stage.footprint)
+        names = [name for name in backend_names(layer.op) if name not in reasons]
         if (problem, directions) not in measured:
             found = timer(problem, names, threads, directions=directions, footprint=stage.footprint)
             measured[problem, directions] = found
         times = measured[problem, directions]
         candidates = [
-            _candidate(problem, name, layer.backend == name, times.get(name, {}), peak, (threads, stage.footprint))
+            _candidate(problem, name, layer.backend == name, times.get(name, {}), peak, stage.footprint)
+            if name not in reasons
+            else Candidate(name, reasons[name], reasons[name], layer.backend == name)
             for name in backend_names(layer.op)
         ]
         best = min((c.measured for c in candidates if c.reason is None), default=None)
@@ -127,13 +126,9 @@ def explain(
 
 
 def _candidate(
-    problem: Any, name: str, configured: bool, times: Mapping[str, float], peak: Peak, buffers: tuple[int, int]
+    problem: Any, name: str, configured: bool, times: Mapping[str, float], peak: Peak, touched: int
 ) -> Candidate:
-    """``buffers``: on how many threads, and how many bytes a step touches."""
-    chosen, (threads, touched) = backend(problem.op, name), buffers
-    reason = chosen.supports(problem) or scratch_flaw(problem, name, threads, touched)
-    if reason is not None:
-        return Candidate(name, reason, reason, configured)
+    """One that can do the problem; ``touched`` is how many bytes a step touches."""
     size, work = np.dtype(problem.dtype).itemsize, cost(problem, name)
     passes = {}
     for direction, seconds in times.items():
@@ -145,9 +140,9 @@ def _candidate(
     return Candidate(
         name,
         None,
-        refusals(problem).get(name),
+        not_for_auto(problem).get(name),
         configured,
-        scratch=chosen.workspace(problem) * size,
+        scratch=backend(problem.op, name).workspace(problem) * size,
         tolerance=tolerance(problem, name),
         passes=passes,
         predicted=sum(one.predicted for one in passes.values()),

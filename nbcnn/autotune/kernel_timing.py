@@ -1,9 +1,7 @@
 """Backends side by side on one problem: each kernel timed in turn, as a run would call it.
 
 Every thread has packs and buffers of its own and all call at once, from a tape where they can (engine/call_list.py): so
-caches, Python's lock and the machine's clock are those of a run. Contenders take turns, because a machine's speed
-drifts, and a figure is the lower quartile of the rounds, because whatever else the machine does only ever adds to a
-time. The time in which other processes have a thread's processor is not counted.
+caches, Python's lock and the machine's clock are those of a run. Contenders take turns (autotune/sampler.py).
 
 A kernel that is called again and again on the same pack finds it in the cache, where a step's own kernels would not:
 other layers' packs have passed through meanwhile. So a race may be told how many bytes a step touches, and each turn
@@ -12,17 +10,18 @@ then goes through as many packs as fill these.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import closing
 from math import inf
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
+from nbcnn.autotune.sampler import take_turns, together
 from nbcnn.engine.call_list import CallList, expect_calls
 from nbcnn.engine.thread_pool import ThreadPool
 from nbcnn.kernels.contract import LANES, LossKernels, WeightedKernels
-from nbcnn.kernels.registry import backend, prepare
+from nbcnn.kernels.registry import prepare
 from nbcnn.util import activity
 from nbcnn.util.aligned import zeros
 from nbcnn.util.blas import one_blas_thread
@@ -30,17 +29,10 @@ from nbcnn.util.blas import one_blas_thread
 Seconds = dict[str, dict[str, float]]
 """Backend → direction (forward, grad_input and, where there are weights, grad_weight) → seconds for one pack."""
 
-Player = Callable[[], None]
 Key = tuple[str, str]
-K = TypeVar("K", bound=Hashable)
 
 MOST_PACKS = 64
 """Packs that a turn goes through at most; for tiny kernels more would only take time."""
-
-
-def eligible(problem: Any, names: Iterable[str]) -> list[str]:
-    """Those of the named backends that can do the problem."""
-    return [name for name in names if backend(problem.op, name).supports(problem) is None]
 
 
 def time_kernels(
@@ -72,75 +64,24 @@ def time_kernels(
             activity.tell(now=f"{direction} of {problem.op}={name}, which is timed,", may_last=True)
             _tape(problem, name, direction, packs[0][:1])()
     activity.tell(now="")
-    crew = ThreadPool(threads)
-    try:
-        with one_blas_thread():
-            looks = _samples(crew, problem, names, wanted, packs, slowest)
-            stay = {name for name in names if (name, wanted[-1]) in looks}
-            players = {
-                (name, direction): [_tape(problem, name, direction, own) for own in packs]
-                for name, direction in looks
-                if name in stay
-            }
-            count = len(packs[0])
-            once = {key: looks[key] * count for key in players}
-            times = take_turns(crew, players, rounds, seconds, once)
-    finally:
-        crew.close()
+    with closing(ThreadPool(threads)) as pool, one_blas_thread():
+        looks = _looks(pool, problem, names, wanted, packs, slowest)
+        stay = {name for name in names if (name, wanted[-1]) in looks}
+        players = {
+            (name, direction): [_tape(problem, name, direction, own) for own in packs]
+            for name, direction in looks
+            if name in stay
+        }
+        count = len(packs[0])
+        times = take_turns(pool, players, rounds, seconds, {key: looks[key] * count for key in players})
     return {name: {d: times[name, d] / count for d in wanted} for name in names if name in stay}
-
-
-def take_turns(
-    crew: ThreadPool, players: Mapping[K, Sequence[Player]], rounds: int, seconds: float, once: Mapping[K, float]
-) -> dict[K, float]:
-    """Seconds of one play of each contender, which has a player for every thread; all threads play at once.
-
-    ``once`` is about what a play takes; contenders that take very long have fewer rounds, at least two.
-    """
-    counts = {key: max(1, round(seconds / max(once[key], 1e-7))) for key in players}
-    most = {key: max(2, min(rounds, round(8 * rounds * seconds / max(once[key], 1e-7)))) for key in players}
-    times: dict[K, list[float]] = {key: [] for key in players}
-    for round_ in range(rounds):
-        for key, own in players.items():
-            if round_ < most[key]:
-                times[key].append(together(crew, own, counts[key]) / counts[key])
-    return {key: float(np.quantile(values, 0.25)) for key, values in times.items()}
-
-
-def together(crew: ThreadPool, players: Sequence[Player], count: int) -> float:
-    """Seconds until every thread has played its own player ``count`` times; all begin at once.
-
-    If the system took a processor from one of the threads for another process meanwhile, it is the longest time that
-    a thread had a processor: waiting for it is not the kernel's doing.
-    """
-    spent, worked, interrupted = [0.0] * len(players), [0.0] * len(players), [0] * len(players)
-
-    def work(worker: int, piece: int) -> None:
-        before, since, used = _interruptions(), time.perf_counter(), time.thread_time()
-        for _ in range(count):
-            players[piece]()
-        spent[piece], worked[piece] = time.perf_counter() - since, time.thread_time() - used
-        interrupted[piece] = _interruptions() - before
-
-    crew.run(len(players), work, at_once=True)
-    return max(worked if any(interrupted) and all(worked) else spent)
-
-
-def _interruptions() -> int:
-    """How often the system has taken the processor from this thread; 0 where it does not say."""
-    try:
-        import resource
-
-        return resource.getrusage(resource.RUSAGE_THREAD).ru_nivcsw
-    except (ImportError, AttributeError):
-        return 0
 
 
 Packs = list[dict[str, tuple[np.ndarray, ...]]]
 
 
-def _samples(
-    crew: ThreadPool, problem: Any, names: Sequence[str], wanted: Sequence[str], packs: Sequence[Packs], slowest: float
+def _looks(
+    pool: ThreadPool, problem: Any, names: Sequence[str], wanted: Sequence[str], packs: Sequence[Packs], slowest: float
 ) -> dict[Key, float]:
     """About what each contender's kernels take; one that is too slow has no figure for the last direction."""
     looks: dict[Key, float] = {}
@@ -151,7 +92,7 @@ def _samples(
             tapes, plays = [_tape(problem, name, direction, own[:1]) for own in packs], [inf]
             # Of a short kernel three looks: one may have been disturbed, for longer than the kernel takes.
             while len(plays) < 4 and sum(plays[1:]) < 0.02:
-                plays.append(together(crew, tapes, 1))
+                plays.append(together(pool, tapes, 1))
             total += min(plays)
             if total > slowest * best:
                 break

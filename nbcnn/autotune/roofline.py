@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 from statistics import median
@@ -17,8 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nbcnn.autotune import peak
-from nbcnn.autotune.kernel_timing import together
 from nbcnn.autotune.measurement_cache import MeasurementCache
+from nbcnn.autotune.sampler import together
 from nbcnn.compiler.host import compiler, target
 from nbcnn.engine.thread_pool import ThreadPool
 from nbcnn.kernels.contract import LANES
@@ -59,7 +60,7 @@ def cpu() -> Cpu:
     """The CPU, as far as it decides speed."""
     name, features = target()
     digest = hashlib.sha256(",".join(features).encode()).hexdigest()[:16]
-    return Cpu(_model(Path("/proc/cpuinfo")), name, digest, os.cpu_count() or 1)
+    return Cpu(cpu_model(), name, digest, os.cpu_count() or 1)
 
 
 def measured_peak(threads: int, dtype: str, notes: MeasurementCache | None = None) -> Peak:
@@ -76,13 +77,12 @@ def measured_peak(threads: int, dtype: str, notes: MeasurementCache | None = Non
 
 def _measure(threads: int, dtype: str) -> Peak:
     """The best of many bursts: what disturbs a burst only makes it slower."""
-    crew = ThreadPool(threads)
-    try:
+    with closing(ThreadPool(threads)) as pool:
         rates, count = [], 50_000
         for chains, kernel in zip(peak.CHAINS, (peak.multiply_add_4, peak.multiply_add_8), strict=True):
             starts = np.linspace(0.25, 0.75, 2 + chains)[:, None].repeat(LANES, 1).astype(dtype)
             arrays = [(starts.copy(), np.zeros((1, LANES), dtype)) for _ in range(threads)]
-            rates.append(2 * chains * LANES * count / _best(crew, kernel, arrays, count))
+            rates.append(2 * chains * LANES * count / _best(pool, kernel, arrays, count))
         copied = []
         for size in _SIZES:
             if size == _SIZES[0] or size * threads <= _MOST_TOGETHER:
@@ -91,17 +91,15 @@ def _measure(threads: int, dtype: str) -> Peak:
                 for x, _ in arrays:
                     x[...] = 1  # memory that was never written to is no memory yet
                 times = max(1, (4 << 20) // size)
-                copied.append((size, size * times / _best(crew, peak.copy, arrays, times)))
-    finally:
-        crew.close()
+                copied.append((size, size * times / _best(pool, peak.copy, arrays, times)))
     return Peak(max(rates), tuple(copied))
 
 
-def _best(crew: ThreadPool, kernel: Any, arrays: list[tuple[np.ndarray, np.ndarray]], count: int) -> float:
+def _best(pool: ThreadPool, kernel: Any, arrays: list[tuple[np.ndarray, np.ndarray]], count: int) -> float:
     """Seconds of the fastest burst; a fast one is hardly a chance of one burst, so it is the median of the best few."""
     kernel(*arrays[0], 1)
     players = [lambda x=x, y=y: kernel(x, y, count) for x, y in arrays]
-    bursts = sorted(together(crew, players, 1) for _ in range(_BURSTS))
+    bursts = sorted(together(pool, players, 1) for _ in range(_BURSTS))
     return median(bursts[:5])
 
 
@@ -112,7 +110,7 @@ def _read_peak(answer: Any) -> Peak:
     return Peak(flops, copied)
 
 
-def _model(file: Path) -> str:
+def cpu_model(file: Path = Path("/proc/cpuinfo")) -> str:
     """``AMD EPYC 9654``, where the system says so."""
     try:
         lines = file.read_text(encoding="utf-8", errors="replace").splitlines()

@@ -7,11 +7,12 @@ no gradient) and the order of calls are those of the run.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 import numpy as np
 
-from nbcnn.autotune.kernel_timing import take_turns, together
+from nbcnn.autotune.sampler import take_turns
 from nbcnn.engine.call_list import CallList
 from nbcnn.engine.network import Network
 from nbcnn.engine.thread_pool import ThreadPool
@@ -86,16 +87,10 @@ def step_seconds(
     """Seconds that a pack's whole step takes with the backends of each contender, on ``threads`` threads at once."""
     rooms = [StepPlan(network, training, seed) for seed in range(threads)]
     players = {number: [room.tape(names) for room in rooms] for number, names in enumerate(contenders)}
-    crew = ThreadPool(threads)
-    try:
-        with one_blas_thread():
-            for tapes in players.values():
-                tapes[0]()
-            once = {number: together(crew, tapes, 1) for number, tapes in players.items()}
-            times = take_turns(crew, players, rounds, seconds, once)
-    finally:
-        crew.close()
-    return [times[number] for number in range(len(contenders))]
+    with closing(ThreadPool(threads)) as pool, one_blas_thread():
+        for tapes in players.values():
+            tapes[0]()
+        return list(take_turns(pool, players, rounds, seconds).values())
 
 
 def _unchosen(*arrays: Iterable[Any]) -> None:

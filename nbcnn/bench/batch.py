@@ -7,6 +7,7 @@ part, and so that batches smaller or larger than a pack can be compared.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
@@ -14,9 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from nbcnn.autotune.kernel_timing import take_turns, together
+from nbcnn.autotune.sampler import Contender, Samples, take_rounds, take_turns
 from nbcnn.bench.agreement import check_outputs
-from nbcnn.bench.interleaved import Contender, Samples, take_rounds
 from nbcnn.bench.peers.base import Peer
 from nbcnn.bench.results import Contest, Seconds
 from nbcnn.engine.call_list import CallList
@@ -64,9 +64,8 @@ def batch_contest(
 
     Raises PeerError before anything is timed where a peer's results are not nbcnn's.
     """
-    crew = ThreadPool(threads)
-    try:
-        calls = {name: Packs(arrays, name, threads).calls(crew) for name in names}
+    with closing(ThreadPool(threads)) as pool:
+        calls = {name: Packs(arrays, name, threads).calls(pool) for name in names}
         before = {name: (lambda: None) for name in names}
         for name, peer in peers.items():
             peer.before(threads)
@@ -81,8 +80,6 @@ def batch_contest(
             found = take(contenders, rounds, seconds)
             share = LANES * threads / len(arrays.x)
             samples[direction] = {name: [value * share for value in values] for name, values in found.items()}
-    finally:
-        crew.close()
     timed = {
         name: {direction: median(samples[direction][name]) for direction in samples if name in samples[direction]}
         for name in calls
@@ -101,19 +98,13 @@ def batch_race(
 ) -> Contest:
     """Backends alone on the same batch, timed as autotune/kernel_timing.py does it."""
     found: Seconds = {name: {} for name in names}
-    crew = ThreadPool(threads)
-    try:
-        own = {name: Packs(arrays, name, threads) for name in names}
-        players = {(name, d): own[name].tapes[d] for name in names for d in WeightedKernels._fields}
-        with one_blas_thread():
-            once = {}
-            for key, tapes in players.items():
-                for tape in tapes:  # compiled here, in one thread, before the clock
-                    tape()
-                once[key] = together(crew, tapes, 1)
-            times = turns(crew, players, rounds, seconds, once)
-    finally:
-        crew.close()
+    own = {name: Packs(arrays, name, threads) for name in names}
+    players = {(name, d): own[name].tapes[d] for name in names for d in WeightedKernels._fields}
+    with closing(ThreadPool(threads)) as pool, one_blas_thread():
+        for tapes in players.values():
+            for tape in tapes:  # compiled here, in one thread, before the clock
+                tape()
+        times = turns(pool, players, rounds, seconds)
     for (name, direction), value in times.items():
         found[name][direction] = value * LANES * threads / len(arrays.x)
     return Contest(arrays.problem, threads, found, dict(absent))
@@ -145,16 +136,16 @@ class Packs:
             for direction, made in zip(WeightedKernels._fields, (forward, back, learn), strict=True):
                 self.tapes[direction].append(CallList(made))
 
-    def calls(self, crew: ThreadPool) -> Calls:
+    def calls(self, pool: ThreadPool) -> Calls:
         """Each direction for the whole batch, with a result that becomes NCHW when somebody looks at it."""
-        return {direction: partial(self._run, crew, direction) for direction in self.tapes}
+        return {direction: partial(self._run, pool, direction) for direction in self.tapes}
 
-    def _run(self, crew: ThreadPool, direction: str) -> Any:
+    def _run(self, pool: ThreadPool, direction: str) -> Any:
         tapes = self.tapes[direction]
         for total in self._totals:
             total[:] = 0
         with one_blas_thread():
-            crew.run(len(tapes), lambda worker, piece: tapes[piece]())
+            pool.run(len(tapes), lambda worker, piece: tapes[piece]())
         if direction == "grad_weight":
             return np.sum(self._totals, axis=0).reshape(self._w_shape)
         return _Later(self._ys if direction == "forward" else self._dxs, self._count)

@@ -9,17 +9,17 @@ from typing import Any, TypeVar
 import numpy as np
 
 from nbcnn.autotune.auto import resolve_auto
+from nbcnn.autotune.sampler import Contender, Samples, take_rounds
 from nbcnn.bench.agreement import check_outputs, check_training
-from nbcnn.bench.interleaved import OWN, Contender, Row, Samples, as_rates, scaled, take_rounds
 from nbcnn.bench.peers.base import Forward, Learner, Peer, Task
-from nbcnn.bench.results import Tell, silent
+from nbcnn.bench.results import Tell, listed, silent
+from nbcnn.bench.rows import OWN, Row, as_rates, scaled
 from nbcnn.bench.startup import Runner, first_steps
 from nbcnn.engine.engine import Engine
 from nbcnn.engine.network import views
-from nbcnn.errors import KernelError, PeerError, ShapeError
+from nbcnn.errors import PeerError, ShapeError
 from nbcnn.optim import OPTIMIZERS
 from nbcnn.training.model import Model
-from nbcnn.util.suggestions import nearest
 
 MEASURES = ("training", "inference", "latency", "startup", "memory")
 BATCHES = 8
@@ -51,13 +51,12 @@ def task_of(network: Model, threads: int, at_once: int = INFERENCE) -> Task:
     return Task(network, threads, images, x, labels, np.split(random.permutation(count), BATCHES))
 
 
-def measures(words: Sequence[str]) -> tuple[str, ...]:
-    """Those named in ``words``, lists with commas, in their usual order; all where there are none."""
-    names = [name.strip() for word in words for name in word.split(",") if name.strip()]
-    for name in names:
-        if name not in MEASURES:
-            raise KernelError(f"--only {name}: there is no such measure; {nearest(name, MEASURES)}")
-    return tuple(name for name in MEASURES if name in names or not names)
+def measures(
+    words: Sequence[str], known: Sequence[str] = MEASURES, otherwise: str = "there is no such measure"
+) -> tuple[str, ...]:
+    """Those of ``known`` named in ``words``, lists with commas, in their usual order; all where there are none."""
+    names = listed("--only", words, [*known, ""], otherwise)
+    return tuple(name for name in known if name in names or not any(names))
 
 
 def measure(
@@ -91,10 +90,8 @@ def measure(
         if trainers:
             tell("training")
             samples = take(_turns({n: _steps(t) for n, t in trainers.items()}, peers, task.threads), rounds)
-            scratch = len(task.batches[0])
-            rows.append(
-                Row("training", f"training, batches of {scratch}", "images/s", True, as_rates(samples, scratch))
-            )
+            size = len(task.batches[0])
+            rows.append(Row("training", f"training, batches of {size}", "images/s", True, as_rates(samples, size)))
     if many:
         tell(f"inference on {at_once} images")
         samples = take(_turns(many, peers, task.threads), rounds)

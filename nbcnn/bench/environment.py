@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from nbcnn.autotune.roofline import cpu_model
 from nbcnn.engine.thread_pool import available_threads
 from nbcnn.util.version import __version__
 
@@ -24,7 +25,7 @@ def environment(*packages: str) -> dict[str, Any]:
         except PackageNotFoundError:
             continue
     return {
-        "cpu": _cpu(),
+        "cpu": cpu_model(),
         "processors": available_threads(),
         "machine": f"{platform.system()} {platform.machine()}",
         "versions": versions,
@@ -50,13 +51,3 @@ def free_memory() -> float | None:
         return None
     found = re.search(r"^MemAvailable:\s*(\d+) kB", Path("/proc/meminfo").read_text(encoding="utf-8"), re.M)
     return int(found[1]) * 1024.0 if found else None
-
-
-def _cpu() -> str:
-    """The processor's name as Linux knows it, else what Python can tell."""
-    if sys.platform == "linux":
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-        names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-        if names:
-            return names[0]
-    return platform.processor() or platform.machine()

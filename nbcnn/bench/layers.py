@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from nbcnn.autotune.kernel_timing import time_kernels
+from nbcnn.autotune.sampler import Samples, take_rounds
 from nbcnn.bench.batch import arrays_of, batch_contest
-from nbcnn.bench.interleaved import Samples, take_rounds
 from nbcnn.bench.peers.base import Peer
-from nbcnn.bench.results import Contest, Seconds, Tell, contenders, hold, refusals, silent
+from nbcnn.bench.results import Contest, Seconds, Tell, contenders, hold, silent
 from nbcnn.config import Config
 from nbcnn.engine.network import layers_of, leaves
 from nbcnn.errors import KernelError, PeerError
-from nbcnn.kernels.registry import backend_names, op_names
+from nbcnn.kernels.registry import backend_names, op_names, refusals
 from nbcnn.layers import Layer
 from nbcnn.util.suggestions import nearest
 
@@ -66,7 +66,7 @@ def race_layers(
             able = [name for name in names if name not in absent]
             contest = batch_contest(arrays_of(problem, BATCH), able, absent, peers, threads, rounds, take)
         else:
-            contest = hold(problem, names, threads, rounds, time_kernels)
+            contest = hold(problem, names, threads, rounds, race)
         found.append(Raced(paths, contest))
     return found
 
@@ -93,7 +93,8 @@ def _somebody_can(problem: Any, names: Sequence[str], layer: Layer) -> None:
     if len(absent) < len(names):
         return
     reasons = "; ".join(f"{name} can't do this {problem.op}: {reason}" for name, reason in absent.items())
-    others = [name for name in backend_names(problem.op) if name not in refusals(problem, backend_names(problem.op))]
+    cannot = refusals(problem)
+    others = [name for name in backend_names(problem.op) if name not in cannot]
     raise KernelError(f"{layer.where}: {reasons}; these can: {', '.join(others) or 'none'}")
 
 

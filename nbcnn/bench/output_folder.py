@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,14 +46,8 @@ def save_growths(folder: Path, record: dict[str, Any], growths: Sequence[Growth]
     table = csv.writer(text, lineterminator="\n")
     table.writerow(COLUMNS)
     table.writerows(line for growth in growths for line in _lines(growth))
-    files = [_save_json(folder, record), folder / "sweep.csv"]
-    write_atomic(files[1], text.getvalue().encode(), CheckpointError)
-    for growth in growths:
-        if growth.points:
-            files.append(folder / f"{growth.axis.name}.png")
-            with attempted(files[-1]):
-                draw_growth(growth, files[-1])
-    return [file for file in files if file.exists()]
+    pictures = {growth.axis.name: partial(draw_growth, growth) for growth in growths if growth.points}
+    return _save(folder, record, {"sweep.csv": text.getvalue()}, pictures)
 
 
 def _lines(growth: Growth) -> Iterator[list[Any]]:
@@ -63,16 +58,19 @@ def _lines(growth: Growth) -> Iterator[list[Any]]:
                 yield [growth.axis.name, point.at, measure, contender, f"{rate:.6g}", f"{1 / rate:.6g}", f"{lead:.4g}"]
 
 
-def _save_json(folder: Path, record: dict[str, Any]) -> Path:
-    write_atomic(folder / "sweep.json", (json.dumps(record, indent=1) + "\n").encode(), CheckpointError)
-    return folder / "sweep.json"
-
-
 def save_sweeps(folder: Path, record: dict[str, Any], sweeps: Sequence[Sweep], threads: int) -> list[Path]:
     """Write all of it; returns the files. Raises CheckpointError where one can't be written."""
-    files = [_save_json(folder, record)]
-    for sweep in sweeps:
-        files.append(folder / f"{sweep.axis.name}.png")
-        with attempted(files[-1]):
-            draw_sweep(sweep, files[-1], threads)
-    return [file for file in files if file.exists()]
+    return _save(folder, record, {}, {each.axis.name: partial(draw_sweep, each, threads=threads) for each in sweeps})
+
+
+def _save(
+    folder: Path, record: dict[str, Any], tables: Mapping[str, str], pictures: Mapping[str, Callable[[Path], None]]
+) -> list[Path]:
+    texts = {"sweep.json": json.dumps(record, indent=1) + "\n", **tables}
+    for name, text in texts.items():
+        write_atomic(folder / name, text.encode(), CheckpointError)
+    files = {folder / f"{name}.png": draw for name, draw in pictures.items()}
+    for file, draw in files.items():
+        with attempted(file):
+            draw(file)
+    return [file for file in (*(folder / name for name in texts), *files) if file.exists()]

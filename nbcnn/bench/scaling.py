@@ -13,18 +13,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nbcnn.bench.end_to_end import BATCHES, INFERENCE, measure, task_of
+from nbcnn.autotune.sampler import Samples, take_rounds
+from nbcnn.bench.end_to_end import BATCHES, INFERENCE, measure, measures, task_of
 from nbcnn.bench.environment import free_memory
-from nbcnn.bench.interleaved import Row, Samples, take_rounds
 from nbcnn.bench.peers.base import Peer
-from nbcnn.bench.results import Tell, silent
+from nbcnn.bench.results import Tell, listed, silent
+from nbcnn.bench.rows import Row
 from nbcnn.bench.scaled_config import Plain, macs, widened, widest, with_batch, with_image
 from nbcnn.config import Config, load_config
 from nbcnn.engine.network import Network
 from nbcnn.engine.thread_pool import available_threads
-from nbcnn.errors import KernelError, PeerError, ShapeError
+from nbcnn.errors import PeerError, ShapeError
 from nbcnn.training.model import Model
-from nbcnn.util.suggestions import nearest
+from nbcnn.util.formatting import counted
 
 MEASURES = ("training", "inference")
 TURN = 0.1
@@ -86,6 +87,10 @@ class Growth(NamedTuple):
     points: list[Point]
     missing: list[tuple[int, str]]
 
+    def rows(self, measure: str) -> list[tuple[Point, Row]]:
+        """The points at which a measure was taken, each with its row."""
+        return [(point, point.rows[measure]) for point in self.points if measure in point.rows]
+
     @property
     def measures(self) -> list[str]:
         """Those that were taken, in their usual order."""
@@ -103,22 +108,13 @@ class Growth(NamedTuple):
 
 def growth_axes(words: Sequence[str]) -> list[Axis]:
     """The axes named in ``words``, lists with commas; ``all`` is all of them. Raises KernelError for an unknown one."""
-    names = [name.strip() for word in words for name in word.split(",")]
-    for name in names:
-        if name not in (*AXES, "all"):
-            raise KernelError(
-                f"--sweep {name}: there is no such axis along which a network grows; {nearest(name, [*AXES, 'all'])}"
-            )
+    names = listed("--sweep", words, [*AXES, "all"], "there is no such axis along which a network grows")
     return [axis for axis in AXES.values() if axis.name in names or "all" in names]
 
 
 def growth_measures(words: Sequence[str]) -> tuple[str, ...]:
     """Those named in ``words``, lists with commas; both where there are none."""
-    names = [name.strip() for word in words for name in word.split(",") if name.strip()]
-    for name in names:
-        if name not in MEASURES:
-            raise KernelError(f"--only {name}: a sweep has no such measure; {nearest(name, MEASURES)}")
-    return tuple(name for name in MEASURES if name in names or not names)
+    return measures(words, MEASURES, "a sweep has no such measure")
 
 
 def places(axis: Axis, config: Config, threads: int) -> list[Place]:
@@ -154,7 +150,7 @@ def fixed(axis: Axis, config: Config, threads: int) -> str:
     words = {
         "image": f"images {shape.channels}×{shape.height}×{shape.width}",
         "batch": f"batches of {batch}" if batch == INFERENCE else f"batches of {batch}, inference of {INFERENCE}",
-        "threads": "1 thread" if threads == 1 else f"{threads} threads",
+        "threads": counted(threads, "thread"),
     }
     kept = ", ".join(word for name, word in words.items() if name != axis.name)
     return f"{kept}; channels of the widest convolution, all hidden layers in step" if axis.name == "channels" else kept

@@ -6,8 +6,8 @@ from typing import Any
 
 from nbcnn.bench import sweep
 from nbcnn.bench.crossover import TIE, Crossing, Only, changes
-from nbcnn.bench.interleaved import OWN
 from nbcnn.bench.results import Contest
+from nbcnn.bench.rows import OWN
 from nbcnn.bench.scaling import Growth
 
 Leads = dict[int, float]
@@ -16,17 +16,14 @@ Leads = dict[int, float]
 
 def leads(growth: Growth, measure: str, peer: str) -> Leads:
     """At each point where both were measured; each round's own ratio, then their median."""
-    rows = {point.at: point.rows[measure] for point in growth.points if measure in point.rows}
-    return {at: ratio.ratio for at, row in rows.items() if (ratio := row.ratio(peer))}
+    return {point.at: ratio.ratio for point, row in growth.rows(measure) if (ratio := row.ratio(peer))}
 
 
 def overtakings(growth: Growth, measure: str, peer: str) -> list[Crossing | Only]:
     """Where one overtakes the other, between points as crossover.py has it: one ahead by less than TIE has not yet."""
     points = []
-    for point in growth.points:
-        row = point.rows.get(measure)
-        ratio = row.ratio(peer) if row else None
-        if not row or not ratio:
+    for point, row in growth.rows(measure):
+        if not (ratio := row.ratio(peer)):
             continue
         samples = {name: [1 / value for value in row.samples[way]] for name, way in _ways(peer, ratio.contender)}
         seconds = {name: {measure: 1 / row.median(way)} for name, way in _ways(peer, ratio.contender)}

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbcnn.bench.crossover import TIE, Only
-from nbcnn.bench.interleaved import OWN, Row
+from nbcnn.bench.rows import OWN, Row
 from nbcnn.bench.scaling import Growth
 from nbcnn.bench.scaling_crossover import leads, number, overtakings
-from nbcnn.bench.sweep_plots import PEER_STYLES, legend, titles
+from nbcnn.bench.sweep_plots import PEER_STYLES, legend, log_scales, titles
 from nbcnn.report.figure import BLUE, GREY, look, save
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _figure(growth: Growth) -> Figure:
 
 def _times(axes: Axes, growth: Growth, measure: str) -> None:
     for name, (colour, mark) in growth_styles(growth.peers).items():
-        found = [(point.at, 1e6 / row.median(way)) for point, row in _rows(growth, measure) if (way := _way(row, name))]
+        found = [(point.at, 1e6 / row.median(way)) for point, row in growth.rows(measure) if (way := _way(row, name))]
         if found:
             how: Any = {"color": colour, "marker": mark, "markersize": 5.5, "linewidth": 1.9, "label": name}
             axes.plot(*zip(*found, strict=True), zorder=4 if name == OWN else 3, **how)
@@ -82,7 +82,7 @@ def _leads(axes: Axes, growth: Growth, measure: str) -> None:
     for peer in growth.peers:
         colour, mark = growth_styles(growth.peers)[peer]
         known = leads(growth, measure, peer)
-        spread = [ratio.rounds for _, row in _rows(growth, measure) if (ratio := row.ratio(peer))]
+        spread = [ratio.rounds for _, row in growth.rows(measure) if (ratio := row.ratio(peer))]
         low, high = ([limit(rounds) for rounds in spread] for limit in (min, max))
         axes.fill_between(list(known), low, high, color=colour, alpha=0.18, linewidth=0, zorder=2)
         axes.plot(list(known), list(known.values()), color=colour, marker=mark, markersize=5.5, linewidth=1.9, zorder=3)
@@ -101,10 +101,6 @@ def _mark(above: Axes, below: Axes, growth: Growth, measure: str) -> None:
             above.annotate(number(at), (at, 1.0), xytext=(0, 3), annotation_clip=False, **place, **how)
 
 
-def _rows(growth: Growth, measure: str) -> list[tuple[Any, Row]]:
-    return [(point, point.rows[measure]) for point in growth.points if measure in point.rows]
-
-
 def _way(row: Row, name: str) -> str | None:
     """Which of the row's contenders is the line ``name``."""
     if name == OWN:
@@ -121,13 +117,7 @@ def _scale(panels: Any, growth: Growth) -> None:
     from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
 
     for axes in panels.flat:
-        axes.set_xscale("log")
-        axes.set_yscale("log")
-        axes.xaxis.set_major_locator(FixedLocator([point.at for point in growth.points]))
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_formatter("{x:.0f}")
-        axes.yaxis.set_major_formatter("{x:,g}")
-        axes.grid(axis="y", zorder=0)
+        log_scales(axes, [point.at for point in growth.points], zorder=0)
     for axes in panels[0]:
         axes.yaxis.set_major_locator(LogLocator(10, (1, 2, 5)))
         axes.yaxis.set_minor_locator(NullLocator())

@@ -17,9 +17,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from nbcnn.bench.interleaved import OWN, Row, Samples
+from nbcnn.autotune.sampler import Samples
 from nbcnn.bench.peers.base import Child, Peer, Task
 from nbcnn.bench.results import Tell, silent
+from nbcnn.bench.rows import OWN, Row
 from nbcnn.errors import PeerError
 
 IMAGES = 10_000

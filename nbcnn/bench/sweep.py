@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from nbcnn.autotune.kernel_timing import take_turns, time_kernels
+from nbcnn.autotune.kernel_timing import time_kernels
+from nbcnn.autotune.sampler import Samples, take_rounds, take_turns
 from nbcnn.bench.batch import arrays_of, batch_contest, batch_race
-from nbcnn.bench.interleaved import Samples, take_rounds
 from nbcnn.bench.peers.base import Peer
-from nbcnn.bench.results import Contest, Seconds, Tell, contenders, hold, left_behind, refusals, silent
+from nbcnn.bench.results import Contest, Seconds, Tell, contenders, hold, left_behind, listed, silent
 from nbcnn.errors import KernelError
 from nbcnn.kernels.contract import LANES, Conv2dProblem
-from nbcnn.util.suggestions import nearest
+from nbcnn.kernels.registry import refusals
 
 PATIENCE = 0.005
 """Seconds that a very slow contender may take for a pack and stay; a sweep has many points."""
@@ -98,10 +98,7 @@ class Sweep(NamedTuple):
 
 def axes_of(words: Sequence[str]) -> list[Axis]:
     """The axes named in ``words``, lists with commas; ``all`` is all of them. Raises KernelError for an unknown one."""
-    names = [name.strip() for word in words for name in word.split(",")]
-    for name in names:
-        if name not in (*AXES, "all"):
-            raise KernelError(f"--sweep {name}: there is no such axis; {nearest(name, [*AXES, 'all'])}")
+    names = listed("--sweep", words, [*AXES, "all"], "there is no such axis")
     return [axis for axis in AXES.values() if axis.name in names or "all" in names]
 
 
@@ -129,14 +126,14 @@ def sweep(
         absent = refusals(problem, names)
         able = [name for name in names if name not in absent]
         if peers:
-            slow = left_behind(time_kernels(problem, able, threads, rounds=1, seconds=0.0), PATIENCE) if able else {}
+            slow = left_behind(race(problem, able, threads, rounds=1, seconds=0.0), PATIENCE) if able else {}
             able = [name for name in able if name not in slow]
             arrays = arrays_of(problem, at.get("batch", BATCH))
             contest = batch_contest(arrays, able, absent | slow, peers, threads, rounds, take).best_ways(peers)
         elif axis.name == "batch":
             contest = batch_race(arrays_of(problem, at["batch"]), able, absent, threads, rounds, turns)
         else:
-            contest = hold(problem, names, threads, rounds, time_kernels, PATIENCE)
+            contest = hold(problem, names, threads, rounds, race, PATIENCE)
         points.append(Point(at, contest))
     return Sweep(axis, points, BATCH if peers and axis.name != "batch" else None)
 

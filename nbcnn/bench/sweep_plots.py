@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nbcnn.bench.crossover import TIE, Crossing, Only, changes, winner
 from nbcnn.bench.sweep import KERNELS, Point, Sweep
 from nbcnn.report.figure import BLUE, DPI, GREEN, GREY, ORANGE, RED, look, save, shorten
+from nbcnn.util.formatting import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,9 +53,8 @@ def _figure(sweep: Sweep, threads: int, size: tuple[float, float]) -> Figure:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=size, dpi=DPI)
-    cores = "1 thread" if threads == 1 else f"{threads} threads"
     title = f"conv2d along {sweep.axis.title}" if sweep.axis.name != "map" else f"conv2d: who wins, {sweep.axis.title}"
-    titles(figure, title, f"{sweep.fixed}; float32; {cores}")
+    titles(figure, title, f"{sweep.fixed}; float32; {counted(threads, 'thread')}")
     return figure
 
 
@@ -147,17 +147,24 @@ def _mark(above: Axes, below: Axes, found: Sequence[Crossing | Only], rows: dict
         above.annotate(words, place, xytext=(0, 2 + 10 * row), ha="center", va="bottom", fontsize=7.5, **how)
 
 
+def log_scales(axes: Axes, values: Sequence[int], **grid: Any) -> None:
+    """Logarithmic axes, with a tick at each of the values that were measured."""
+    from matplotlib.ticker import FixedLocator, NullLocator
+
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.xaxis.set_major_locator(FixedLocator(values))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter("{x:.0f}")
+    axes.yaxis.set_major_formatter("{x:,g}")
+    axes.grid(axis="y", **grid)
+
+
 def _scale(above: Axes, below: Axes, values: Sequence[int]) -> None:
     from matplotlib.ticker import FixedLocator, NullLocator
 
     for axes in (above, below):
-        axes.set_xscale("log")
-        axes.set_yscale("log")
-        axes.xaxis.set_major_locator(FixedLocator(values))
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_formatter("{x:.0f}")
-        axes.yaxis.set_major_formatter("{x:,g}")
-        axes.grid(axis="y")
+        log_scales(axes, values)
     below.set_ylim(0.9, max(30, 1.2 * below.get_ylim()[1]))
     below.yaxis.set_major_locator(FixedLocator([1, 2, 5, 10, 20, 50, 100]))
     below.yaxis.set_minor_locator(NullLocator())

@@ -10,13 +10,12 @@ from textwrap import fill
 from typing import TYPE_CHECKING
 
 from nbcnn.cli._output import say
+from nbcnn.cli._tables import WIDEST, show
+from nbcnn.util.formatting import counted
 
 if TYPE_CHECKING:
-    from nbcnn.bench.interleaved import Row
     from nbcnn.bench.layers import Raced
-
-WIDTH = 100
-"""Columns of what is printed, at most."""
+    from nbcnn.bench.rows import Row
 
 
 @contextmanager
@@ -58,8 +57,8 @@ def progress(warning: str | None = None) -> Iterator[Callable[[str], None]]:
 
 
 def folded(line: str, indent: str = "  ") -> str:
-    """A line in several of WIDTH columns at most."""
-    return fill(line, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    """A line in several of WIDEST columns at most."""
+    return fill(line, WIDEST, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def layers_table(name: str, raced: Sequence[Raced], threads: int, rounds: int) -> None:
@@ -67,10 +66,9 @@ def layers_table(name: str, raced: Sequence[Raced], threads: int, rounds: int) -
     from rich.table import Table
 
     from nbcnn.bench.layers import describe
-    from nbcnn.cli._tables import show
 
     figures = "medians" if any(each.contest.samples for each in raced) else "lower quartiles"
-    say(f"{name}: {threads_words(threads)}, {figures} of {rounds_words(rounds)} in turn")
+    say(f"{name}: {counted(threads, 'thread')}, {figures} of {counted(rounds, 'round')} in turn")
     for layers, contest in raced:
         say(f"\nlayer {', '.join(layers)}: {describe(contest.problem)}")
         table = Table(box=None, pad_edge=False)
@@ -103,11 +101,10 @@ def whole_table(name: str, rows: Sequence[Row], peers: Sequence[str], threads: i
     """A line for each measure: nbcnn, then each peer's best way and how far nbcnn is ahead of it."""
     from rich.table import Table
 
-    from nbcnn.bench.interleaved import OWN
-    from nbcnn.cli._tables import show
+    from nbcnn.bench.rows import OWN
 
-    say(f"{name}: {threads_words(threads)}, medians of {rounds_words(rounds)} in turn\n")
-    table = Table(box=None, pad_edge=False, collapse_padding=len(peers) > 1)  # two peers in WIDTH columns
+    say(f"{name}: {counted(threads, 'thread')}, medians of {counted(rounds, 'round')} in turn\n")
+    table = Table(box=None, pad_edge=False, collapse_padding=len(peers) > 1)  # two peers in WIDEST columns
     table.add_column("")
     table.add_column("unit")
     table.add_column(OWN, justify="right")
@@ -115,28 +112,21 @@ def whole_table(name: str, rows: Sequence[Row], peers: Sequence[str], threads: i
         table.add_column(peer, justify="right")
         table.add_column("ratio", justify="right")
     for row in rows:
-        cells = [row.what, row.unit, figure(row.median(OWN))]
-        for peer in peers:
-            ratio = row.ratio(peer)
-            way = ratio.contender.partition(" ")[2] if ratio else ""
-            best = f"{way} {figure(row.median(ratio.contender))}".strip() if ratio else "–"
-            cells += [best, f"{ratio.ratio:.2f}" if ratio else ""]
-        table.add_row(*cells)
+        table.add_row(row.what, row.unit, figure(row.median(OWN)), *peer_cells(row, peers))
     show(table)
     if peers:
         say("\nratio: above 1 nbcnn is ahead; each round's own, then their median. A peer's best way is shown.")
 
 
+def peer_cells(row: Row, peers: Sequence[str], shown: Callable[[float], float] = float) -> Iterator[str]:
+    """Of each peer the best way with its figure, as ``shown``, and how far nbcnn is ahead of it."""
+    for peer in peers:
+        ratio = row.ratio(peer)
+        way = ratio.contender.partition(" ")[2] if ratio else ""
+        yield f"{way} {figure(shown(row.median(ratio.contender)))}".strip() if ratio else "–"
+        yield f"{ratio.ratio:.2f}" if ratio else ""
+
+
 def figure(value: float) -> str:
     """Three digits or more."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def rounds_words(count: int) -> str:
-    """A count of rounds."""
-    return "1 round" if count == 1 else f"{count} rounds"
-
-
-def threads_words(count: int) -> str:
-    """A count of threads."""
-    return "1 thread" if count == 1 else f"{count} threads"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nbcnn.cli._bench import folded, rounds_words, threads_words
+from nbcnn.cli._bench import folded
 from nbcnn.cli._output import say
+from nbcnn.cli._tables import show
+from nbcnn.util.formatting import counted
 
 if TYPE_CHECKING:
     from nbcnn.bench.profile import Profile
@@ -15,11 +17,9 @@ def profile_table(found: Profile, rounds: int) -> None:
     """A line a call, in the order of the step, then what is no call, and the total."""
     from rich.table import Table
 
-    from nbcnn.cli._tables import show
-
     say(
-        f"{found.name}: {threads_words(found.threads)}, batches of {found.batch_size} ({found.packs} packs of 16), "
-        f"the middle half of {found.steps} steps in {rounds_words(rounds)}\n"
+        f"{found.name}: {counted(found.threads, 'thread')}, batches of {found.batch_size} ({found.packs} packs of 16), "
+        f"the middle half of {found.steps} steps in {counted(rounds, 'round')}\n"
     )
     table = Table(box=None, pad_edge=False)
     for title in ("#", "layer", "direction"):

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from nbcnn.cli._bench import figure, folded, rounds_words
+from nbcnn.cli._bench import figure, folded, peer_cells
 from nbcnn.cli._output import say
+from nbcnn.cli._tables import show
+from nbcnn.util.formatting import counted
 
 if TYPE_CHECKING:
     from nbcnn.bench.scaling import Growth
@@ -19,7 +21,7 @@ def growth_tables(growths: Sequence[Growth], rounds: int) -> None:
 
     peers = bool(growths and growths[0].peers)
     for number, growth in enumerate(growths):
-        how = f"{growth.fixed}; medians of {rounds_words(rounds)} in turn; µs/image"
+        how = f"{growth.fixed}; medians of {counted(rounds, 'round')} in turn; µs/image"
         say(("\n" if number else "") + folded(f"{growth.name} along {growth.axis.title}: {how}"))
         for measure in growth.measures:
             say(f"\n{measure}")
@@ -48,10 +50,9 @@ def _table(growth: Growth, measure: str) -> None:
     """A line for each point: µs an image, each peer's best way and how far nbcnn is ahead of it."""
     from rich.table import Table
 
-    from nbcnn.bench.interleaved import OWN
-    from nbcnn.cli._tables import show
+    from nbcnn.bench.rows import OWN
 
-    rows = [(point, point.rows[measure]) for point in growth.points if measure in point.rows]
+    rows = growth.rows(measure)
     peers = [peer for peer in growth.peers if any(row.ratio(peer) for _, row in rows)]
     noted = any(point.note for point in growth.points)
     table = Table(box=None, pad_edge=False)
@@ -62,10 +63,5 @@ def _table(growth: Growth, measure: str) -> None:
         table.add_column(title, justify="right")
     for point, row in rows:
         cells = [str(point.at), *([point.note] if noted else []), figure(1e6 / row.median(OWN))]
-        for peer in peers:
-            ratio = row.ratio(peer)
-            way = ratio.contender.partition(" ")[2] if ratio else ""
-            cells.append(f"{way} {figure(1e6 / row.median(ratio.contender))}".strip() if ratio else "–")
-            cells.append(f"{ratio.ratio:.2f}" if ratio else "")
-        table.add_row(*cells)
+        table.add_row(*cells, *peer_cells(row, peers, lambda rate: 1e6 / rate))
     show(table)

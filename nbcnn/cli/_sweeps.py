@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from nbcnn.cli._bench import WIDTH, figure, folded, rounds_words, threads_words
+from nbcnn.cli._bench import figure, folded
 from nbcnn.cli._output import say
+from nbcnn.cli._tables import WIDEST, show
+from nbcnn.util.formatting import counted
 
 if TYPE_CHECKING:
     from nbcnn.bench.sweep import Point, Sweep
@@ -19,7 +21,7 @@ def sweep_tables(sweeps: Sequence[Sweep], threads: int, rounds: int) -> None:
 
     for sweep in sweeps:
         axis, directions = sweep.axis, _directions(sweep)
-        how = f"{sweep.fixed}; {threads_words(threads)}, at most {rounds_words(rounds)} in turn"
+        how = f"{sweep.fixed}; {counted(threads, 'thread')}, at most {counted(rounds, 'round')} in turn"
         say(f"\n{axis.title}: {how}{'' if axis.name == 'map' else '; µs/image'}\n")
         if axis.name == "map":
             _grids(sweep, directions)
@@ -42,7 +44,6 @@ def _rows(sweep: Sweep, directions: Sequence[str]) -> None:
     from rich.table import Table
 
     from nbcnn.bench.crossover import winner
-    from nbcnn.cli._tables import show
 
     names = sorted({name for point in sweep.points for name in point.contest.seconds})
     table = Table(box=None, pad_edge=False)
@@ -70,7 +71,7 @@ def _grids(sweep: Sweep, directions: Sequence[str]) -> None:
 
 
 def grid(sweep: Sweep, direction: str) -> list[str]:
-    """The lines of a grid; where it would be wider than WIDTH, names are cut with an ellipsis."""
+    """The lines of a grid; where it would be wider than WIDEST, names are cut with an ellipsis."""
     from nbcnn.bench.crossover import winner
 
     won = {(point.at["image"], point.at["kernel"]): winner(point.contest, direction) for point in sweep.points}
@@ -81,7 +82,7 @@ def grid(sweep: Sweep, direction: str) -> list[str]:
         rows = [["image", *(f"{kernel}×{kernel}" for kernel in kernels)]]
         rows += [[f"{image}×{image}", *line] for image, line in zip(images, cells, strict=True)]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        if sum(widths) + 2 * len(kernels) <= WIDTH or longest <= 1:
+        if sum(widths) + 2 * len(kernels) <= WIDEST or longest <= 1:
             return ["  ".join([row[0].rjust(widths[0]), *map(str.ljust, row[1:], widths[1:])]).rstrip() for row in rows]
         longest -= 1
 

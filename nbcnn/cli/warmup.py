@@ -9,6 +9,7 @@ import click
 
 from nbcnn.cli._options import config_options, overrides, plugin_option
 from nbcnn.cli._output import say
+from nbcnn.util.formatting import counted
 
 
 @click.command("warmup", short_help="Compile a network's kernels ahead.")
@@ -50,11 +51,7 @@ def _line(name: str, compiled: int, seconds: float, loaded: int, loading: float)
     """``lenet: 18 kernels compiled in 6.3 s, 2 loaded from the cache in 0.01 s``"""
     parts = []
     if compiled:
-        parts.append(f"{_kernels(compiled)} compiled in {seconds:.1f} s")
+        parts.append(f"{counted(compiled, 'kernel')} compiled in {seconds:.1f} s")
     if loaded:
-        parts.append(f"{_kernels(loaded)} loaded from the cache in {loading:.2f} s")
+        parts.append(f"{counted(loaded, 'kernel')} loaded from the cache in {loading:.2f} s")
     return f"{name}: {', '.join(parts) or 'all kernels are ready, by those above'}"
-
-
-def _kernels(count: int) -> str:
-    return "1 kernel" if count == 1 else f"{count} kernels"

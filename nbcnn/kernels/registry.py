@@ -9,7 +9,7 @@ import importlib
 import inspect
 import pkgutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -166,14 +166,21 @@ def scratch(problem: Any, name: str = DEFAULT) -> int:
     return 0 if contract_check.refusal(chosen, problem) is not None else contract_check.scratch(chosen, problem)
 
 
+def refusals(problem: Any, names: Iterable[str] | None = None) -> dict[str, str]:
+    """Those of the backends, or of all there are, that can't do a problem, each with its own reason."""
+    names = backend_names(problem.op) if names is None else names
+    reasons = {name: contract_check.refusal(backend(problem.op, name), problem) for name in names}
+    return {name: reason for name, reason in reasons.items() if reason is not None}
+
+
 @cache
 def prepare(problem: Any, name: str = DEFAULT) -> Prepared:
     """Check and build. Raises KernelError with the backend's own reason where it can't do the problem."""
     chosen = backend(problem.op, name)
     reason = contract_check.refusal(chosen, problem)
     if reason is not None:
-        names = [other for other in backend_names(problem.op) if other != name]
-        others = [other for other in names if contract_check.refusal(backend(problem.op, other), problem) is None]
+        refused = refusals(problem)
+        others = [other for other in backend_names(problem.op) if other not in refused]
         hint = f"; these can: {', '.join(others)}" if others else "; no known backend can"
         raise KernelError(f"backend {name} can't do this {problem.op}: {reason}{hint}")
     return Prepared(contract_check.kernels(chosen, problem), contract_check.scratch(chosen, problem))

@@ -118,12 +118,9 @@ def _choices(backends: Sequence[str]) -> list[tuple[str, ...]]:
     """Each variant's ``op=name``s; raises ConfigError for what is no list of at least two different variants."""
     if isinstance(backends, str) or not all(isinstance(text, str) for text in backends):
         raise ConfigError(f"backends must be a list such as ['conv2d=direct', 'conv2d=fft'], got {backends!r}")
-    choices = [
-        tuple(re.sub(r"\s*=\s*", "=", first_difference.strip()) for first_difference in text.split(","))
-        for text in backends
-    ]
+    choices = [tuple(re.sub(r"\s*=\s*", "=", part.strip()) for part in text.split(",")) for text in backends]
     for choice, text in zip(choices, backends, strict=True):
-        alone = [first_difference for first_difference in choice if first_difference and "=" not in first_difference]
+        alone = [part for part in choice if part and "=" not in part]
         if "=" in choice[0] and alone:
             op = choice[0].partition("=")[0]
             raise ConfigError(
@@ -137,13 +134,12 @@ def _choices(backends: Sequence[str]) -> list[tuple[str, ...]]:
             "give one --backend for each, for instance --backend conv2d=direct --backend conv2d=fft"
         )
     for choice, text in zip(choices, backends, strict=True):
-        ops = [first_difference.partition("=")[0].strip() for first_difference in choice]
-        for op in ops:
-            if ops.count(op) > 1:
-                raise ConfigError(
-                    f"--backend {text}: {op} stands there twice; what the commas part is one variant, so give each "
-                    "variant a --backend of its own"
-                )
+        ops = [part.partition("=")[0].strip() for part in choice]
+        if twice := [op for op in ops if ops.count(op) > 1]:
+            raise ConfigError(
+                f"--backend {text}: {twice[0]} stands there twice; what the commas part is one variant, so give each "
+                "variant a --backend of its own"
+            )
     for index, choice in enumerate(choices):
         if set(choice) in map(set, choices[:index]):
             raise ConfigError(

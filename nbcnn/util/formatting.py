@@ -1,4 +1,4 @@
-"""A problem in a few words, as messages and tables name it: ``conv2d 5×5 +2, 1→6 on 28×28``."""
+"""Problems, times and counts in a few words, as messages and tables have them: ``conv2d 5×5 +2, 1→6 on 28×28``."""
 
 from __future__ import annotations
 
@@ -36,6 +36,11 @@ def window(problem: Any) -> str:
     if getattr(problem, "groups", 1) != 1:
         text += f" g{problem.groups}"
     return text + " ceil" * getattr(problem, "ceil_mode", False)
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 thread``, ``4 threads``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def milliseconds(seconds: float) -> str:

@@ -131,7 +131,7 @@ def called(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 @pytest.fixture
 def made_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     """A model on the disk, and times that are no times."""
-    monkeypatch.setattr(module, "race", timer)
+    monkeypatch.setattr(module, "time_kernels", timer)
     monkeypatch.setattr(module, "measured_peak", lambda threads, dtype: PEAK)
     (tmp_path / "net.yaml").write_text(load_config(NET).to_yaml())
     return str(tmp_path / "net.yaml")

@@ -16,11 +16,10 @@ import numba
 import pytest
 from memory import own_memory
 
-import nbcnn
 from nbcnn.autotune import choice as choices
 from nbcnn.autotune import measurement_cache
 from nbcnn.autotune.auto import resolve_auto
-from nbcnn.autotune.choice import Choice, question, refusals
+from nbcnn.autotune.choice import Choice, not_for_auto, question
 from nbcnn.autotune.kernel_timing import Seconds
 from nbcnn.autotune.measurement_cache import MeasurementCache
 from nbcnn.autotune.roofline import Cpu
@@ -174,7 +173,7 @@ def test_two_processes_at_once_and_a_third_that_remembers(cache: Path) -> None:
 
 
 def asked(threads: int = 2, problem: Any = PROBLEM, directions: tuple[str, ...] = ("forward",)) -> dict[str, Any]:
-    return question(Choice(problem, directions, ("0",), refusals(problem)), threads)
+    return question(Choice(problem, directions, ("0",), not_for_auto(problem)), threads)
 
 
 def test_the_question_holds_all_that_an_answer_depends_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -191,7 +190,7 @@ def test_the_question_holds_all_that_an_answer_depends_on(monkeypatch: pytest.Mo
     for owner, name, value in (
         (choices, "cpu", lambda: Cpu("another", "target", "features", 2)),
         (numba, "__version__", "9.9"),
-        (nbcnn, "__version__", "9.9"),
+        (choices, "__version__", "9.9"),
         (choices, "_kernels_digest", lambda: "edited"),
     ):
         with monkeypatch.context() as changed:

@@ -33,9 +33,9 @@ def test_the_cpu_has_a_name_and_is_the_same_each_time(tmp_path: Path) -> None:
     file.write_text(
         "processor\t: 0\nmodel name\t: Some CPU: 9 GHz\nflags\t: fpu\n\nprocessor\t: 1\nmodel name\t: Other\n"
     )
-    assert roofline._model(file) == "Some CPU: 9 GHz"
+    assert roofline.cpu_model(file) == "Some CPU: 9 GHz"
     file.write_text("Hardware: a board\n")
-    assert roofline._model(file) == roofline._model(tmp_path / "absent") != ""
+    assert roofline.cpu_model(file) == roofline.cpu_model(tmp_path / "absent") != ""
 
 
 def test_the_bandwidth_is_that_of_the_next_larger_size() -> None:

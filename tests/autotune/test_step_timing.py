@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nbcnn.autotune.kernel_timing import eligible, time_kernels
+from nbcnn.autotune.kernel_timing import time_kernels
 from nbcnn.autotune.step_timing import StepPlan, step_seconds
 from nbcnn.config import load_config
 from nbcnn.engine.pack_buffers import PackBuffers
 from nbcnn.kernels import registry
 from nbcnn.kernels.contract import Conv2dProblem, ElementwiseProblem, LossProblem, SimpleBackend, WeightedKernels
-from nbcnn.kernels.registry import register
+from nbcnn.kernels.registry import refusals, register
 from nbcnn.training.model import Model
 from nbcnn.util.aligned import zeros
 
@@ -75,7 +75,7 @@ def test_activations_race_forward_and_back_and_a_loss_does_not() -> None:
     with pytest.raises(TypeError, match="a loss has one backend"):
         time_kernels(LossProblem(3), ["direct"])
     assert time_kernels(PROBLEM, []) == {}
-    assert eligible(PROBLEM, ["direct", "pointwise", "naive"]) == ["direct", "naive"]
+    assert list(refusals(PROBLEM, ["direct", "pointwise", "naive"])) == ["pointwise"]
 
 
 LAYERS: list[Any] = [

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nbcnn.bench.interleaved import Clock
+from nbcnn.autotune.sampler import Clock
 from nbcnn.bench.peers import PEERS, Child, Forward, Learner, Peer, Task
 from nbcnn.bench.results import Contest
 from nbcnn.kernels.contract import Conv2dProblem

@@ -15,11 +15,11 @@ from PIL import Image
 import nbcnn.bench.end_to_end
 import nbcnn.bench.scaling
 import nbcnn.bench.scaling_plots
-import nbcnn.engine.engine
+import nbcnn.training.model
 from bench.fakes import contest, registered, take_of
 from nbcnn.bench.environment import free_memory
-from nbcnn.bench.interleaved import Row
 from nbcnn.bench.output_folder import save_growths, unused_removed
+from nbcnn.bench.rows import Row
 from nbcnn.bench.scaled_config import macs, widened, widest, with_batch, with_image
 from nbcnn.bench.scaling import AXES, Growth, Point, grow, growth_axes, growth_measures, places, thread_counts
 from nbcnn.bench.scaling_crossover import leads, overtaken, sentence
@@ -182,9 +182,9 @@ def test_each_number_of_threads_is_the_engines_and_the_peers(monkeypatch: pytest
     class Seen(Engine):
         def __init__(self, network: Any, training: bool = True, threads: int | None = None) -> None:
             super().__init__(network, training, threads)
-            engines.append((training, self.crew.size))
+            engines.append((training, self.thread_pool.size))
 
-    monkeypatch.setattr(nbcnn.engine.engine, "Engine", Seen)
+    monkeypatch.setattr(nbcnn.training.model, "Engine", Seen)
     monkeypatch.setattr(nbcnn.bench.end_to_end, "Engine", Seen)
     with registered("fake") as kind:
         peer = kind()

@@ -73,8 +73,8 @@ def test_the_map_is_every_kernel_size_at_every_image_size() -> None:
 def test_batches_are_timed_as_batches() -> None:
     axis = AXES["batch"]._replace(values=(1, 40), channels=1, image=4)
 
-    def turns(crew: Any, players: Any, rounds: int, seconds: float, once: Any) -> Any:
-        assert list(players) == list(once) == [("direct", d) for d in ("forward", "grad_input", "grad_weight")]
+    def turns(pool: Any, players: Any, rounds: int, seconds: float) -> Any:
+        assert list(players) == [("direct", d) for d in ("forward", "grad_input", "grad_weight")]
         return dict.fromkeys(players, 0.0044)
 
     found = sweep(axis, ["conv2d=direct"], threads=1, turns=turns)

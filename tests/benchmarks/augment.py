@@ -16,7 +16,8 @@ from statistics import fmean, median
 import numpy as np
 
 import nbcnn
-from nbcnn.bench.interleaved import Contender, as_rates, take_rounds
+from nbcnn.autotune.sampler import Contender, take_rounds
+from nbcnn.bench.rows import as_rates
 from nbcnn.config import load_config
 from nbcnn.data import epoch_moves
 from nbcnn.engine.engine import Engine

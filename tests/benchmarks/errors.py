@@ -12,10 +12,9 @@ import argparse
 
 import numpy as np
 
-from nbcnn.autotune.kernel_timing import eligible
 from nbcnn.conformance.oracle import expect
 from nbcnn.kernels.contract import LANES, Conv2dProblem
-from nbcnn.kernels.registry import backend_names, prepare, tolerance
+from nbcnn.kernels.registry import backend_names, prepare, refusals, tolerance
 from nbcnn.plugins import load_plugin
 from nbcnn.util.blas import one_blas_thread
 
@@ -36,7 +35,7 @@ def main() -> None:
     arrays["b"] = np.zeros(problem.out_channels, np.float32)
     expected = expect(problem, {name: array.astype(float) for name, array in arrays.items()})
     print(f"{'':<14}{'y':>10}{'dx':>10}{'dw':>10}{'tolerance':>12}")
-    for name in eligible(problem, backend_names("conv2d")):
+    for name in sorted({*backend_names("conv2d")} - {*refusals(problem)}):
         kernels, floats = prepare(problem, name)
         x, dy, w, b = (arrays[key] for key in ("x", "dy", "w", "b"))
         y, dx, dw, db, scratch = (np.zeros_like(a) for a in (dy, x, w, b, np.empty(floats, np.float32)))

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import argparse
 
-from nbcnn.autotune.kernel_timing import eligible, time_kernels
+from nbcnn.autotune.kernel_timing import time_kernels
 from nbcnn.kernels.contract import LANES, Conv2dProblem
-from nbcnn.kernels.registry import backend_names
+from nbcnn.kernels.registry import backend_names, refusals
 from nbcnn.plugins import load_plugin
 
 PROBLEMS = {
@@ -52,7 +52,9 @@ def main() -> None:
     for what, problem in problems.items():
         if given.problem and given.problem not in what:
             continue
-        found = time_kernels(problem, eligible(problem, names), rounds=given.rounds, seconds=0.02)
+        found = time_kernels(
+            problem, [name for name in names if name not in refusals(problem)], rounds=given.rounds, seconds=0.02
+        )
         for direction in ("forward", "grad_input", "grad_weight"):
             cells = (
                 f"{2 * LANES * problem.macs / found[name][direction] / 1e9:.1f}" if name in found else "-"

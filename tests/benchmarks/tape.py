@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from nbcnn.bench.interleaved import Contender, Row, as_rates, take_rounds
+from nbcnn.autotune.sampler import Contender, take_rounds
+from nbcnn.bench.rows import Row, as_rates
 from nbcnn.config import load_config
 from nbcnn.engine.engine import Engine
 from nbcnn.training.model import Model

@@ -7,11 +7,12 @@ import re
 import pytest
 from bench.fakes import DIRECTIONS, PROBLEM, contest
 
-from nbcnn.bench.interleaved import Row
 from nbcnn.bench.results import Contest
+from nbcnn.bench.rows import Row
 from nbcnn.bench.sweep import AXES, KERNELS, Point, Sweep
-from nbcnn.cli._bench import WIDTH, folded, whole_table
+from nbcnn.cli._bench import folded, whole_table
 from nbcnn.cli._sweeps import absences, grid, sweep_tables
+from nbcnn.cli._tables import WIDEST
 
 
 def the_map(**seconds: float | None) -> Sweep:
@@ -46,14 +47,14 @@ def test_a_map_is_a_grid_of_winners() -> None:
 
 def test_a_grid_of_long_names_is_cut_to_the_width() -> None:
     lines = grid(the_map(a_backend_with_a_very_long_name=1.0, other=12.3), "forward")
-    assert 90 <= max(map(len, lines)) <= WIDTH
+    assert 90 <= max(map(len, lines)) <= WIDEST
     assert re.search(r"a_backe\w*… 12×$", lines[1])
 
 
 def test_a_printed_sweep_fits_the_width(capsys: pytest.CaptureFixture[str]) -> None:
     sweep_tables([the_map(pointwise=1.0, fft_tiled=30.0)], 1, 3)
     out = capsys.readouterr().out
-    assert max(map(len, out.splitlines())) <= WIDTH
+    assert max(map(len, out.splitlines())) <= WIDEST
     assert len(out.splitlines()) < 30
     assert out.count("pointwise 30×") == 3 * 30
     assert "grad_weight: the winner, and how many times slower the second is" in out
@@ -86,11 +87,11 @@ def test_a_network_beside_two_peers_fits_the_width(capsys: pytest.CaptureFixture
     whole_table("lenet", [Row("inference", long, "images/s", True, many)], ["torch", "onnxruntime"], 2, 7)
     lines = capsys.readouterr().out.splitlines()
     assert re.search(r"138,900 +channels_last 68,845 +2\.02 +arrays 95,831 +1\.45$", lines[3])
-    assert max(map(len, lines)) <= WIDTH
+    assert max(map(len, lines)) <= WIDEST
 
 
 def test_long_lines_are_folded() -> None:
     line = folded("  – " + "word " * 50, "    ")
     assert line.startswith("  – word")
-    assert max(map(len, line.splitlines())) <= WIDTH
+    assert max(map(len, line.splitlines())) <= WIDEST
     assert all(each.startswith("    word") for each in line.splitlines()[1:])

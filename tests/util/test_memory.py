@@ -190,7 +190,7 @@ def test_one_image_goes_in_a_pack_where_its_own_layout_does_not_fit(monkeypatch:
     def failing(network: Model) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(single_image, "Single", failing)
+    monkeypatch.setattr(single_image, "SingleImageExecutor", failing)
     other = Model(load_config(NET))
     assert other(x).tobytes() == wanted.tobytes()
 

@@ -7,11 +7,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from nbcnn.cli._output import say
+from nbcnn.cli._tables import WIDEST
 
 if TYPE_CHECKING:
     from nbcnn.conformance.exercise import Lesson
 
-WIDTH = 100
 ORDER = ("forward", "grad_input", "grad_weight")
 _THEN = {
     "forward": "then comes grad_input",
@@ -47,4 +47,4 @@ def _show(op: str, name: str, found: Lesson) -> None:
 
 
 def _say(line: str, indent: str) -> None:
-    say(textwrap.fill(line, WIDTH, subsequent_indent=indent, break_on_hyphens=False))
+    say(textwrap.fill(line, WIDEST, subsequent_indent=indent, break_on_hyphens=False))

@@ -12,12 +12,11 @@ import click
 
 from nbcnn.cli._options import plugin_option
 from nbcnn.cli._output import say
+from nbcnn.cli._tables import WIDEST
 
 if TYPE_CHECKING:
     from nbcnn.conformance import Report
     from nbcnn.conformance.checks import Progress
-
-WIDTH = 100
 
 
 @click.command("check", short_help="Hold backends against the contract: numbers, gradients, memory, threads.")
@@ -127,7 +126,7 @@ def _show(report: Report) -> None:
 
 
 def _say(sentence: str) -> None:
-    say(textwrap.fill(sentence, WIDTH, initial_indent="  ", subsequent_indent="      ", break_on_hyphens=False))
+    say(textwrap.fill(sentence, WIDEST, initial_indent="  ", subsequent_indent="      ", break_on_hyphens=False))
 
 
 @contextmanager

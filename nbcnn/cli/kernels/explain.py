@@ -11,11 +11,11 @@ import click
 
 from nbcnn.cli._options import config_options, overrides, plugin_option, threads_option
 from nbcnn.cli._output import say
+from nbcnn.cli._tables import WIDEST
 
 if TYPE_CHECKING:
     from nbcnn.autotune.explain import Candidate, Explained, Explanation
 
-WIDTH = 100
 LEFT = 34
 """Columns for marks, name, what the row is, and the sum."""
 
@@ -71,7 +71,7 @@ def _rows(candidate: Candidate, layer: Explained) -> list[str]:
     """What was measured, and below it what was predicted and from what; or why there is nothing."""
     marks = ("*" if candidate.fastest else " ") + (">" if candidate.configured else " ")
     if candidate.reason is not None:
-        reason = wrap(f"can't do it: {candidate.reason}", WIDTH - 16)
+        reason = wrap(f"can't do it: {candidate.reason}", WIDEST - 16)
         return [f"{marks} {candidate.name:<13}{reason[0]}", *(f"{'':<16}{line}" for line in reason[1:])]
     scratch = f"+{_short(candidate.scratch)}B" if candidate.scratch else ""
     first = f"{marks} {candidate.name:<13}measured  {_microseconds(candidate.measured):>8}"
@@ -82,7 +82,7 @@ def _rows(candidate: Candidate, layer: Explained) -> list[str]:
         second += f"{_microseconds(one.predicted):>9}{_short(one.macs):>7}{_short(one.bytes):>6}"
     lines = [first, second]
     if candidate.not_for_auto:
-        lines += [f"{'':<16}{line}" for line in wrap(f"not for auto: {candidate.not_for_auto}", WIDTH - 16)]
+        lines += [f"{'':<16}{line}" for line in wrap(f"not for auto: {candidate.not_for_auto}", WIDEST - 16)]
     return lines
 
 
@@ -101,7 +101,7 @@ def _legend(found: Explanation) -> list[str]:
         "Far above the prediction, a kernel waits for something else than these two: short loops, edges, what it loads "
         "twice, calls from Python. Few MACs (fft, winograd) help only if that costs less than it saves.",
     )
-    return [line for text in texts for line in wrap(text, WIDTH)]
+    return [line for text in texts for line in wrap(text, WIDEST)]
 
 
 def _plain(found: Explanation) -> dict[str, Any]:

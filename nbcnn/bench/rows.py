@@ -1,87 +1,12 @@
-"""Contenders that take turns in one process, and what may be said of them: medians, and ratios within rounds.
-
-A turn begins with a pause and runs that are not timed, a quarter of those that are: threads of the contender before,
-which may wait for more work with a busy loop, have gone to sleep, and one's own threads and caches are warm, and so is
-the processor, which a virtual machine brings back to speed only after some 20 ms.
-"""
+"""Rows of what was measured beside other libraries, and what may be said of them: medians, and ratios within rounds."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any, NamedTuple
 
-Samples = dict[str, list[float]]
-"""Contender → one figure a round."""
-
-
-class Contender(NamedTuple):
-    """``run`` is what is timed; ``before`` begins its turns and is not timed."""
-
-    name: str
-    run: Callable[[], object]
-    before: Callable[[], object] = lambda: None
-
-
-class Clock(NamedTuple):
-    """Where time comes from and how it is waited for; tests have their own."""
-
-    now: Callable[[], float] = time.perf_counter
-    sleep: Callable[[float], None] = time.sleep
-
-
-REAL = Clock()
-
-
-def take_rounds(
-    contenders: Sequence[Contender],
-    rounds: int,
-    seconds: float = 0.2,
-    *,
-    each: bool = False,
-    pause: float = 0.02,
-    clock: Clock = REAL,
-) -> Samples:
-    """Seconds that one run takes, for each contender in each round.
-
-    A turn lasts about ``seconds``. With ``each`` every run is timed by itself and a round's figure is their median (for
-    a latency); without it the turn's time is divided by its runs (for a throughput).
-    """
-    counts = {}
-    for contender in contenders:  # compiles, allocates, warms up
-        contender.before()
-        contender.run()
-        since = clock.now()
-        contender.run()
-        counts[contender.name] = max(1, round(seconds / max(clock.now() - since, 1e-7)))
-    samples: Samples = {contender.name: [] for contender in contenders}
-    for _ in range(rounds):
-        for contender in contenders:
-            contender.before()
-            clock.sleep(pause)
-            for _ in range(max(1, counts[contender.name] // 4)):
-                contender.run()
-            timed = _each if each else _together
-            samples[contender.name].append(timed(contender.run, counts[contender.name], clock))
-    return samples
-
-
-def _together(run: Callable[[], object], count: int, clock: Clock) -> float:
-    since = clock.now()
-    for _ in range(count):
-        run()
-    return (clock.now() - since) / count
-
-
-def _each(run: Callable[[], object], count: int, clock: Clock) -> float:
-    spent = []
-    for _ in range(count):
-        since = clock.now()
-        run()
-        spent.append(clock.now() - since)
-    return median(spent)
-
+from nbcnn.autotune.sampler import Samples
 
 OWN = "nbcnn"
 """The contender that others are held against."""

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from bench.fakes import Told
-from nbcnn.bench.interleaved import Contender, Row, as_rates, scaled, take_rounds
+from nbcnn.autotune.sampler import Contender, take_rounds
+from nbcnn.bench.rows import Row, as_rates, scaled
 
 
 def test_contenders_take_turns_and_a_turn_begins_with_a_pause_and_untimed_runs() -> None:
