@@ -13,6 +13,7 @@ from typing import Any
 import click
 import pytest
 import yaml
+from exhaustive import parametrize
 from plugin_files import empty_folder  # noqa: F401 (a fixture)
 from trust.counts import KINDS
 
@@ -306,7 +307,12 @@ def signature(function: Any) -> str:
     return f"nbcnn.{function.__name__}{text}"
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.name)
+@parametrize(
+    "page",
+    [page for page in PAGES if blocks(page, "python")],
+    quick=lambda page: page.name != "python.md",
+    ids=lambda page: page.name,
+)
 @pytest.mark.usefixtures("folder")
 def test_python_in_the_docs_runs(page: Path) -> None:
     names: dict[str, Any] = {}
