@@ -15,6 +15,9 @@ from trust.counts import KINDS, write_table
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "reliability.md"
 
+LONG = {"test_suite.py", "test_checks.py", "test_conv2d.py", "test_resume.py", "test_warmup.py", "test_docs.py"}
+"""Files that take long: they come first, so that no processor has one of them left when the others are done."""
+
 _COUNTS: Counter[str] = Counter()
 _SEEN = {"tests": 0, "failed": 0, "started": time.time()}
 
@@ -27,7 +30,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Under NUMBA_DISABLE_JIT=1 there is no machine code and no cache to test."""
+    """Long files come first; under NUMBA_DISABLE_JIT=1 there is no machine code and no cache to test."""
+    items.sort(key=lambda item: item.path.name not in LONG)
     if SLOWLY:
         left_out = [item for item in items if item.get_closest_marker("jit")]
         items[:] = [item for item in items if not item.get_closest_marker("jit")]
@@ -52,6 +56,19 @@ def stripes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("stripes")
     write_stripes(folder)
     return folder
+
+
+@pytest.fixture
+def pictures() -> None:
+    """For tests that look at pictures in a file whose other tests ask for none."""
+
+
+@pytest.fixture
+def no_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For files whose tests look at no picture of a training: to draw them takes ten times as long as a small training."""
+    if "pictures" not in request.fixturenames:
+        for module in ("loop", "comparison"):
+            monkeypatch.setattr(f"nbcnn.training.{module}.draw_run", lambda *_: None)
 
 
 @pytest.fixture
@@ -97,6 +114,7 @@ class _ByFile:
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
         from xdist.scheduler import LoadFileScheduling
 
+        config.option.loadscopereorder = False  # as they are collected, not those of the most tests first
         return LoadFileScheduling(config, log) if config.getoption("dist") == "load" else None
 
 

@@ -27,6 +27,8 @@ from nbcnn.kernels.registry import MOST_ERROR, backend, backend_names
 from nbcnn.runs.checkpoint import load_tensors
 from nbcnn.training.model import Model
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 CONV: dict[str, Any] = {"out_channels": 2, "kernel_size": 3, "padding": 1}
 NET: dict[str, Any] = {
     "name": "two",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from exhaustive import exhaustive, parametrize
 from plugin_files import BACKEND, ROOT, TEMPLATES, empty_folder, nbcnn, write  # noqa: F401 (a fixture)
 
 import nbcnn as package
@@ -88,12 +89,16 @@ def test_a_plugin_layers_arguments_are_checked_like_all_others(
     )
 
 
-def test_the_templates_gradients_are_right(folder: Path) -> None:
-    """Numerically, in float64, of the layer; the backend is held against everything that the contract promises."""
+@exhaustive
+def test_the_templates_backend_keeps_all_that_the_contract_promises(folder: Path) -> None:
     backend = package.load_plugin(add("backend", "taps"))
-    package.load_plugin(add("layer", "leaky"))
     report = check_backends(backend.backends, Options(quick=True))[0]
     assert report.failed == 0 and report.passed > 3000 and not report.refused
+
+
+def test_the_templates_gradients_are_right(folder: Path) -> None:
+    """Numerically, in float64, of the layer."""
+    package.load_plugin(add("layer", "leaky"))
     from nbcnn.config import load_config
     from nbcnn.engine.engine import Engine
     from nbcnn.training.model import Model
@@ -342,7 +347,7 @@ def test_a_folder_that_nobody_may_write_to(capsys: pytest.CaptureFixture[str], m
     assert told == f"error: {sentence}\n"
 
 
-@pytest.mark.parametrize("kind", ["layer", "optimizer", "dataset"])
+@parametrize("kind", ["layer", "optimizer", "dataset"], quick=["layer"])
 def test_what_is_said_to_come_next_can_be_done(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     """That of a backend is done by the test of docs/add-a-kernel.md."""
     lines = call(capsys, "plugin", "new", "fresh_one", "--kind", kind).splitlines()

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from exhaustive import exhaustive, parametrize
 from plugin_files import BACKEND, empty_folder, write  # noqa: F401 (a fixture)
 
 from nbcnn.cli import _watchdog
@@ -99,14 +100,15 @@ def test_a_process_that_somebody_killed_is_not_laid_to_the_plugin() -> None:
     assert "error" not in err
 
 
-@pytest.mark.parametrize(
-    ("text", "code", "words"),
+@parametrize(
+    "text, code, words",
     [
         ("import time\ntime.sleep(1000)\n", 2, "error: loading mine.py has not come back within 2 s, so the command"),
         ("while True: pass\n", 2, "error: loading mine.py has not come back within 2 s, so the command was ended"),
         ("import os\nos._exit(0)\n", 2, "error: loading mine.py ended the program (exit code 0); a plugin only"),
         ("import ctypes\nctypes.string_at(0)\n", 2, "error: the command crashed (SIGSEGV) in loading mine.py, with"),
     ],
+    quick=lambda case: "os._exit" in case[0],
 )
 def test_a_plugin_that_blocks_or_ends_the_program_while_it_is_loaded(text: str, code: int, words: str) -> None:
     write(Path("mine.py"), text + BACKEND)
@@ -127,8 +129,8 @@ def test_a_patience_that_is_no_number_is_refused() -> None:
     assert err == "error: NBCNN_PATIENCE must be a number of seconds above 0, got 'long'\n"
 
 
-@pytest.mark.parametrize("whom", ["the watcher", "both"])
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@parametrize("whom", ["the watcher", "both"], quick=["both"])
+@parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)], quick=[(signal.SIGINT, 130)])
 def test_a_signal_stops_a_training_once(whom: str, number: signal.Signals, code: int) -> None:
     pictures()
     write(Path("tiny.yaml"), NET.replace("batch_size: 8", "batch_size: 2"))
@@ -147,6 +149,7 @@ def test_a_signal_stops_a_training_once(whom: str, number: signal.Signals, code:
     assert "train --resume run --plugin mine.py" in out
 
 
+@exhaustive
 def test_a_call_that_never_comes_back_can_be_stopped_by_a_second_ctrl_c() -> None:
     pictures()
     stop = "open('hangs', 'w'); signal.pthread_sigmask(signal.SIG_BLOCK, [2]); ctypes.PyDLL(None).sleep(1000)"

@@ -11,6 +11,7 @@ from typing import Any
 
 import numba
 import pytest
+from exhaustive import exhaustive, parametrize
 from llvmlite.binding import get_host_cpu_features
 from numba import float32, float64, int64, typeof, types
 
@@ -99,8 +100,8 @@ def size(block: Any) -> int:
     return len(block[0]) * len(block[1])
 
 
-@pytest.mark.parametrize("name", kernels(float32))
-@pytest.mark.parametrize("number", [float32, float64], ids=str)
+@parametrize("name", kernels(float32), quick=["linear, forward", "the formula"])
+@parametrize("number", [float32, float64], quick=[float32], ids=str)
 def test_hot_kernels_are_packed(name: str, number: Any) -> None:
     dispatcher, signature, sums = kernels(number)[name]
     text = assembly(dispatcher, *signature)
@@ -197,6 +198,7 @@ print(found.hexdigest(), numba.core.registry.cpu_target.target_context.codegen()
 """
 
 
+@exhaustive
 def test_the_width_of_the_vectors_changes_no_bit() -> None:
     """As on this machine, and as on one with vectors of half the width, where this one can act as that."""
     narrow = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+sse4.2,+avx,+avx2,+fma,+bmi,+bmi2,+f16c,+popcnt"}

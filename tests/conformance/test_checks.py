@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from itertools import count
 from typing import Any
 
 import numpy as np
 import pytest
+from exhaustive import parametrize
 
 from nbcnn.conformance import Options, Report, check_backends, checks, grid
 from nbcnn.conformance.failure_patterns import patterns
@@ -483,38 +485,41 @@ MORE = {"jacobian", "scales", "not a number", "threads", "network"}
 """Checks of a few problems: here made only where they are what has to catch a fault."""
 
 
-@pytest.fixture(scope="module")
-def reports() -> dict[str, Report]:
-    """Of all faults, on the odd problems and one of the grid."""
+@cache
+def report_of(fault: str) -> Report:
+    """Of one fault, on the odd problems and one of the grid."""
+    backend, check, _ = ALL[fault]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(grid, "QUICKLY", 10**6)
-        more = checks._check_more
-        some = {fault for fault, (_, check, _) in ALL.items() if check in MORE or check == "contract"}
-        patch.setattr(checks, "_check_more", lambda report, *rest: more(report, *rest) if report.name in some else None)
-        for fault, (backend, *_) in ALL.items():
-            patch.setitem(registry._registered, ("conv2d", fault), backend)
-        found = check_backends([("conv2d", fault) for fault in ALL], Options(quick=True, bounds=False))
+        if check not in MORE and check != "contract":
+            patch.setattr(checks, "_check_more", lambda *_: None)
+        patch.setitem(registry._registered, ("conv2d", fault), backend)
+        [found] = check_backends([("conv2d", fault)], Options(quick=True, bounds=False))
     registry.backend.cache_clear()
     registry.prepare.cache_clear()
-    return {report.name: report for report in found}
+    return found
+
+
+QUICK = set({check: fault for fault, (_, check, _) in reversed(ALL.items())}.values())
+"""For each check the first fault that it has to catch."""
 
 
 @pytest.mark.jit
-@pytest.mark.parametrize("fault", ALL)
-def test_a_wrong_backend_is_caught(fault: str, reports: dict[str, Report]) -> None:
+@parametrize("fault", ALL, quick=QUICK)
+def test_a_wrong_backend_is_caught(fault: str) -> None:
     _, check, words = ALL[fault]
-    sentences = [str(failure) for failure in reports[fault].failures if failure.check == check]
-    assert any(re.search(words, sentence) for sentence in sentences), sentences or str(reports[fault])
+    sentences = [str(failure) for failure in report_of(fault).failures if failure.check == check]
+    assert any(re.search(words, sentence) for sentence in sentences), sentences or str(report_of(fault))
 
 
 @pytest.mark.jit
-@pytest.mark.parametrize("fault", [fault for fault, (_, check, _) in ALL.items() if check == "contract"])
-def test_a_broken_contract_is_not_laid_to_other_causes(fault: str, reports: dict[str, Report]) -> None:
-    failed = {check for check, tally in reports[fault].tallies.items() if tally.failed}
-    assert failed == {"contract"}, [str(failure) for failure in reports[fault].failures]
+@parametrize("fault", [fault for fault, (_, check, _) in ALL.items() if check == "contract"], quick=QUICK)
+def test_a_broken_contract_is_not_laid_to_other_causes(fault: str) -> None:
+    failed = {check for check, tally in report_of(fault).tallies.items() if tally.failed}
+    assert failed == {"contract"}, [str(failure) for failure in report_of(fault).failures]
     one = "one image, " if hasattr(ALL[fault][0], "single") else ""
     left_out = f"repeats, {one}adjoint, jacobian, scales, not a number, threads and network"
-    assert f"left out until `contract` passes: {left_out}; they would blame other causes" in reports[fault].notes
+    assert f"left out until `contract` passes: {left_out}; they would blame other causes" in report_of(fault).notes
 
 
 def test_every_check_is_seen_to_fail() -> None:
@@ -545,7 +550,7 @@ def test_a_plain_sum_is_told_by_long_sums(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.jit
-def test_only_problems_with_dilation_fail(reports: dict[str, Report]) -> None:
-    [sentence] = [one for one in patterns(reports["only with dilation"].seen) if "whole numbers" in one]
+def test_only_problems_with_dilation_fail() -> None:
+    [sentence] = [one for one in patterns(report_of("only with dilation").seen) if "whole numbers" in one]
     assert sentence.startswith("whole numbers of y and rounding of y fail only where there is dilation (")
-    assert not any("only where" in one for one in patterns(reports["bias twice"].seen) if "a bias" not in one)
+    assert not any("only where" in one for one in patterns(report_of("bias twice").seen) if "a bias" not in one)

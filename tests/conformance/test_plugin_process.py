@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from exhaustive import exhaustive, parametrize
 
 from nbcnn.conformance.edge_cases import busy
 from nbcnn.conformance.isolation import _Process, apart
@@ -70,26 +71,17 @@ WORDS = {
 PATIENCE = {"never_returns": ("--patience", "8")}
 
 
-@pytest.fixture(scope="module")
-def outputs() -> dict[str, tuple[int, str]]:
-    """Exit codes and outputs of a command for each file; all run at once."""
+QUICK = {"bias_ignored", "crash"}
+"""By default, one that is wrong and one that ends its process."""
+
+
+def checked(name: str) -> tuple[int, str]:
+    """Exit code and output of the command for a file."""
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent.parent)}
     command = [sys.executable, "-m", "nbcnn", "kernels", "check", "--quick", "--dtype", "float32"]
-    running = {
-        name: subprocess.Popen(
-            [*command, *PATIENCE.get(name, ()), str(WRONG / f"{name}.py")],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for name in WORDS
-    }
-    found = {}
-    for name, process in running.items():
-        out, err = process.communicate()
-        found[name] = (process.returncode, f"{out}{err}")
-    return found
+    words = [*command, *PATIENCE.get(name, ()), str(WRONG / f"{name}.py")]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
 
 
 def test_a_plugin_that_takes_the_other_process_down_while_it_is_loaded(tmp_path: Path) -> None:
@@ -148,6 +140,7 @@ broken("prints", prints)
 """
 
 
+@exhaustive
 def test_what_a_backend_does_to_its_process(tmp_path: Path) -> None:
     """Each costs itself its checks, and no other; what is left out of the process afterwards is nothing."""
     file = tmp_path / "lost.py"
@@ -189,9 +182,9 @@ def test_every_wrong_plugin_is_in_the_table() -> None:
     assert {file.stem for file in WRONG.glob("*.py")} == set(WORDS)
 
 
-@pytest.mark.parametrize("name", WORDS)
-def test_a_wrong_plugin_is_caught(name: str, outputs: dict[str, tuple[int, str]]) -> None:
-    code, out = outputs[name]
+@parametrize("name", WORDS, quick=QUICK)
+def test_a_wrong_plugin_is_caught(name: str) -> None:
+    code, out = checked(name)
     assert code == 1, out
     text = " ".join(out.split())
     for words in WORDS[name]:
@@ -200,6 +193,7 @@ def test_a_wrong_plugin_is_caught(name: str, outputs: dict[str, tuple[int, str]]
     assert max(len(line) for line in out.splitlines()) <= max(100, len(str(WRONG)) + 30)
 
 
+@exhaustive
 def test_a_race_shows_every_time() -> None:
     plugin = load_plugin(WRONG / "race.py")
     [key] = plugin.backends

@@ -21,6 +21,8 @@ from nbcnn.report.augmented import draw_augmented, moved
 from nbcnn.runs.checkpoint import load_tensors
 from nbcnn.runs.run_folder import Run
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 BOTH = {"random_crop": {"padding": 2}, "random_horizontal_flip": {"p": 0.5}}
 SMALL: dict[str, Any] = {
     "name": "small",
@@ -165,6 +167,7 @@ def weights(run: Run) -> bytes:
     return b"".join(tensors[name].tobytes() for name in sorted(tensors))
 
 
+@pytest.mark.usefixtures("pictures")
 def test_training_sees_moved_images_and_evaluation_never_does(
     stripes: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

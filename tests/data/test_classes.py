@@ -21,6 +21,8 @@ from nbcnn.errors import CheckpointError, DataError
 from nbcnn.runs.run_folder import Run
 from nbcnn.training.model import Model
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 LEVELS = {"cat": 30, "dog": 120, "fox": 220}
 
 
@@ -224,6 +226,7 @@ def test_guesses_of_outputs_without_a_name_count_as_wrong(spare: Run, capsys: py
     assert told["labels_by"] == "name" and told["data_changed"] is False and told["test_images_in_training"] == 0
 
 
+@pytest.mark.usefixtures("pictures")
 def test_pictures_of_such_guesses_are_drawn(spare: Run) -> None:
     from nbcnn.data import load_folder
     from nbcnn.engine.engine import Engine

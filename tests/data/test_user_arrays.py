@@ -14,6 +14,8 @@ import nbcnn
 from nbcnn.data.user_arrays import own_dataset
 from nbcnn.errors import DataError
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 CONFIG: dict[str, Any] = {
     "name": "tiny",
     "input": {"channels": 1, "height": 6, "width": 5},

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from exhaustive import FLOAT64_LATER, parametrize
 
 from nbcnn.config import load_config
 from nbcnn.conformance.guarded_arrays import GuardedArrays
@@ -27,7 +28,8 @@ def odd(random: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.n
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("pooling", POOLING)
-@pytest.mark.parametrize("window", [(2, 2), (1, 3), (3, 1)])
+@parametrize("window", [(2, 2), (1, 3), (3, 1)], quick=[(2, 2)])
+@FLOAT64_LATER
 def test_both_in_one_give_the_bits_of_one_after_the_other(
     activation: str, pooling: str, window: tuple[int, int], dtype: str
 ) -> None:

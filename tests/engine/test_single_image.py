@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from exhaustive import FLOAT64_LATER
 from kernels.networks import LENET_LIKE, MOTLEY, SPREAD, build, images
 from plain_python import SLOWLY
 
@@ -120,6 +121,7 @@ def assert_same_bits(got: np.ndarray, wanted: np.ndarray, what: Any) -> None:
     assert clean[0].tobytes() == np.ascontiguousarray(clean[1]).tobytes(), what
 
 
+@FLOAT64_LATER
 @pytest.mark.parametrize("kind", PROBLEMS)
 def test_the_bits_of_a_pack(kind: str, dtype: str) -> None:
     for number, problem in enumerate([*PROBLEMS[kind]()][::EVERY]):

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from exhaustive import FLOAT64_LATER, parametrize
 from kernels.pytorch_samples import AVG_POOL2D, CONV2D, MAX_POOL2D, Shape
 
 import nbcnn.functional as F  # noqa: N812
@@ -47,7 +48,8 @@ def window(x: Shape, w: Shape, arguments: dict[str, Any]) -> tuple[Any, ...]:
     return two(arguments.get("stride", 1)), pad, two(dilation), arguments.get("groups", 1)
 
 
-@pytest.mark.parametrize("number", range(len(CONV2D)))
+@FLOAT64_LATER
+@parametrize("number", range(len(CONV2D)), quick=[0])
 @pytest.mark.parametrize("name", backend_names("conv2d"))
 def test_conv2d(name: str, number: int, dtype: str) -> None:
     shape, w_shape, biased, arguments = CONV2D[number]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from exhaustive import FLOAT64_LATER, exhaustive, parametrize
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from plain_python import SLOWLY
@@ -22,6 +23,7 @@ TOLERANCE = {("fft", "float32"): 1e-6, ("fft", "float64"): 2e-15}
 
 BACKENDS = backend_names("conv2d")
 ANY_KERNEL = [name for name in BACKENDS if name != "pointwise"]
+TELLING = {"3x3", "1x1", "stride and padding on four sides", "groups, stride, dilation"}
 CASES = [(name, case) for name in BACKENDS for case in CONV2D if backend("conv2d", name).supports(CONV2D[case]) is None]
 
 
@@ -31,13 +33,17 @@ def test_what_each_backend_takes() -> None:
     assert taken == {name: set(CONV2D) for name in ("direct", "fft", "im2col", "naive")}
 
 
-@pytest.mark.parametrize(("name", "case"), CASES)
+@FLOAT64_LATER
+@parametrize("name, case", CASES, quick=lambda each: each[1] in TELLING)
 def test_backend_equals_the_oracle(name: str, case: str, dtype: str) -> None:
     problem = replace(CONV2D[case], dtype=dtype)
     check(backend("conv2d", name), problem, draw(problem, integers(1, dtype)), TOLERANCE.get((name, dtype), 0.0))
 
 
-@pytest.mark.parametrize(("name", "case"), [each for each in CASES if each[0] in ("direct", "pointwise")])
+@FLOAT64_LATER
+@parametrize(
+    "name, case", [each for each in CASES if each[0] in ("direct", "pointwise")], quick=lambda each: each[1] in TELLING
+)
 def test_blocks_have_the_bits_of_naive(name: str, case: str, dtype: str) -> None:
     problem = replace(CONV2D[case], dtype=dtype)
     inputs = draw(problem, normal(2, dtype))
@@ -67,9 +73,24 @@ def problems(draw: st.DrawFn) -> Conv2dProblem:
     return problem
 
 
-@settings(max_examples=10 if SLOWLY else 150, deadline=None, derandomize=True, database=None)
+some = settings(max_examples=10, deadline=None, derandomize=True, database=None)
+many = settings(some, max_examples=10 if SLOWLY else 150)
+
+
+@some
+@given(problems())
+def test_some_problems(problem: Conv2dProblem) -> None:
+    every_backend(problem)
+
+
+@exhaustive
+@many
 @given(problems())
 def test_any_problem(problem: Conv2dProblem) -> None:
+    every_backend(problem)
+
+
+def every_backend(problem: Conv2dProblem) -> None:
     for name in BACKENDS:
         if backend("conv2d", name).supports(problem) is not None:
             continue
@@ -86,7 +107,7 @@ def test_any_problem(problem: Conv2dProblem) -> None:
     assert all(np.array_equal(fast[key], plain[key]) for key in plain)
 
 
-@pytest.mark.parametrize("channels", [(9, 40), (40, 9), (3, 17)])
+@parametrize("channels", [(9, 40), (40, 9), (3, 17)], quick=[(3, 17)])
 def test_strips_of_pointwise_meet_every_pixel_once(channels: tuple[int, int]) -> None:
     """Strips of less than the image, the last one shorter, and blocks of channels that don't come out even."""
     problem = Conv2dProblem(*channels, 37, 29, (1, 1))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from exhaustive import exhaustive, parametrize
 
 from nbcnn import functional
 from nbcnn.config import load_config
@@ -182,7 +183,7 @@ PLANTED: dict[str, tuple[str, int, str, Callable[..., None], str]] = {
 
 
 @pytest.mark.jit
-@pytest.mark.parametrize("name", PLANTED)
+@parametrize("name", PLANTED, quick=["channels", "features", "window", "softmax", "loss"])
 def test_a_single_accumulator_is_noticed(name: str) -> None:
     op, number, direction, kernel, array = PLANTED[name]
     problem, right = long_problems(op)[number], registry.backend(op, "direct")
@@ -233,6 +234,7 @@ def test_a_pixel_that_is_the_largest_of_very_many_windows() -> None:
     assert np.count_nonzero(dx) == LANES
 
 
+@exhaustive
 @pytest.mark.jit
 @pytest.mark.parametrize("dtype", ["float32"])
 def test_im2col_of_a_large_kernel(dtype: str) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from exhaustive import exhaustive
 from plugin_files import ROOT, TEMPLATES, empty_folder, forget_compiled, write  # noqa: F401 (a fixture)
 
 from nbcnn import load_plugin
@@ -82,6 +83,7 @@ def install(site: Path, text: str) -> None:
     write(info / "entry_points.txt", f"[nbcnn.plugins]\n{name} = {module}\n")
 
 
+@exhaustive
 def test_the_page_can_be_followed(folder: Path, site: Path) -> None:
     output, commands = "", 0
     for kind, text in blocks():

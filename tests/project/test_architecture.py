@@ -126,9 +126,57 @@ def test_the_tests_stand_in_the_same_rooms() -> None:
     assert not list((ROOT / "tests").glob("test_*.py"))
 
 
+OF_NO_ONE_FILE = {
+    "cli/test_commands.py": "the command line as a whole",
+    "compiler/test_machine_code.py": "what all of the compiler comes to",
+    "functional/test_onnx_nodes.py": "ONNX's tests of its operators, on the functions",
+    "functional/test_pytorch_samples.py": "PyTorch's samples, on the functions",
+    "kernels/test_activations.py": "relu, sigmoid, tanh and softmax, which are alike",
+    "kernels/test_gradients.py": "every op's gradient against differences",
+    "kernels/test_long_sums.py": "what holds for the sums of every op",
+    "kernels/test_planes_apart.py": "what holds for every op",
+    "kernels/test_pool2d.py": "max_pool2d and avg_pool2d, which are alike",
+    "kernels/test_short_blocks.py": "what holds for the sums of every op",
+    "lanes/test_refusals.py": "what both kinds of lanes refuse",
+}
+"""Tests that have no file's name, and why."""
+
+
+def nameless() -> set[str]:
+    """Tests in rooms whose names begin with that of no file, op or sub-package of the room, nor with the room's own."""
+    found = set()
+    for room in ROOMS:
+        inside = {path.stem for path in (ROOT / "nbcnn" / room).rglob("*.py")}
+        inside |= {path.name for path in (ROOT / "nbcnn" / room).rglob("*") if path.is_dir()} | {room}
+        names = tuple(name.strip("_") for name in inside if name != "__init__")
+        for path in (ROOT / "tests" / room).glob("test_*.py"):
+            if not path.stem.removeprefix("test_").startswith(names):
+                found.add(str(path.relative_to(ROOT / "tests")))
+    return found
+
+
+def test_tests_are_named_for_the_files_that_they_test() -> None:
+    assert nameless() == set(OF_NO_ONE_FILE)
+
+
+def test_a_test_of_another_name_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("nbcnn/cli/_output.py", "tests/cli/test_output.py", "tests/cli/test_printing.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    assert nameless() == {"cli/test_printing.py"}
+
+
+def test_trust_says_what_it_tests_by_its_files() -> None:
+    text = (ROOT / "tests" / "trust" / "__init__.py").read_text(encoding="utf-8")
+    told = set(re.findall(r"^    (\w+\.py) ", text, re.M))
+    assert told == {path.name for path in TESTS if path.parent.name == "trust"} - {"__init__.py"}
+
+
 @pytest.mark.parametrize("path", KERNELS, ids=named)
 def test_kernels_import_nothing_above_them(path: Path) -> None:
-    outside, below = {"numpy", "numba", "llvmlite"}, ("nbcnn.errors", "nbcnn.util.locks", "nbcnn.util.user_folders")
+    outside = {"numpy", "numba", "llvmlite"}
+    below = ("nbcnn.kernels", "nbcnn.lanes", "nbcnn.compiler", "nbcnn.util", "nbcnn.errors")
     for module in imported(path):
         top = module.partition(".")[0]
         if top == "nbcnn":
@@ -191,7 +239,7 @@ def calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
 
 @pytest.mark.parametrize("path", SOURCES, ids=named)
 def test_nothing_turns_data_into_code(path: Path) -> None:
-    if path.name != "compiler/jit.py":  # its entries are its own, in a folder that nobody else can write to
+    if named(path) != "nbcnn/compiler/jit.py":  # its entries are its own, in a folder that nobody else can write to
         assert not imported(path) & {"pickle", "marshal", "shelve", "dill", "cloudpickle"}
     for name, call in calls(path):
         assert name not in ("eval", "exec", "compile", "yaml.load", "yaml.unsafe_load"), f"{named(path)}: {name}()"

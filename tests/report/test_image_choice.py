@@ -26,8 +26,8 @@ from nbcnn.report.image_choice import evenly
         ([5, 5, 3], 2, [2, 0]),
     ],
 )
-def test_evenly(labels: list[int], buffers: int, shown: list[int]) -> None:
-    assert evenly(labels, buffers) == shown
+def test_evenly(labels: list[int], room: int, shown: list[int]) -> None:
+    assert evenly(labels, room) == shown
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from exhaustive import parametrize
 from PIL import Image
 
 import nbcnn.report.figure
@@ -194,9 +195,10 @@ def test_confusion_shows_counts_and_shares(tmp_path: Path, figures: list[Any]) -
     assert edge_is_white(tmp_path / "c.png")
 
 
-@pytest.mark.parametrize(
-    ("k", "annotated", "labels"),
+@parametrize(
+    "k, annotated, labels",
     [(2, 4, 2), (20, 400, 20), (21, 441, 21), (30, 900, 30), (31, 0, 31), (60, 0, 60), (100, 0, 50)],
+    quick=[(2, 4, 2), (31, 0, 31)],
 )
 def test_confusion_of_many_classes(tmp_path: Path, figures: list[Any], k: int, annotated: int, labels: int) -> None:
     names = [f"a class with quite a long name indeed {i}" for i in range(k)]
@@ -213,7 +215,9 @@ def test_confusion_of_many_classes(tmp_path: Path, figures: list[Any], k: int, a
     assert max(size(tmp_path / "c.png")) < 2200
 
 
-@pytest.mark.parametrize(("k", "most", "annotated"), [(20, 10**6, True), (20, 10**8, False), (30, 10**6, False)])
+@parametrize(
+    "k, most, annotated", [(20, 10**6, True), (20, 10**8, False), (30, 10**6, False)], quick=[(20, 10**8, False)]
+)
 def test_counts_too_long_to_be_legible_are_left_out(
     tmp_path: Path, figures: list[Any], k: int, most: int, annotated: bool
 ) -> None:
@@ -224,7 +228,7 @@ def test_counts_too_long_to_be_legible_are_left_out(
     assert all(t.get_window_extent().width < cell for t in axes.texts)
 
 
-@pytest.mark.parametrize("k", [2, 10, 30])
+@parametrize("k", [2, 10, 30], quick=[2, 10])
 def test_confusion_says_whose_it_is(tmp_path: Path, figures: list[Any], k: int) -> None:
     draw_confusion(np.eye(k, dtype=int), ["n"] * k, tmp_path / "c.png", "best checkpoint (epoch 17)")
     axes = figures[0].axes[0]

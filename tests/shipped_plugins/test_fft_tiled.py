@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from exhaustive import FLOAT64_LATER, exhaustive, parametrize
 from plain_python import SLOWLY
 
 from nbcnn import functional
@@ -35,6 +36,7 @@ def module() -> Any:
     return module_of("fft_tiled")
 
 
+@exhaustive
 @pytest.mark.jit
 def test_the_contract() -> None:
     report = check_backend("conv2d", NAME, Options(quick=True, bounds=False))
@@ -86,8 +88,8 @@ def test_cost_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     assert forward.macs == 4 * (LANES * (2 * transform + product) + transform)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@parametrize("kind", KINDS, quick=[next(iter(KINDS))])
+@FLOAT64_LATER
 def test_errors_keep_to_the_tolerance(kind: str, dtype: str) -> None:
     shapes = [PROBLEMS[case] for case in CASES]
     shapes += [] if SLOWLY else [Conv2dProblem(8, 4, 64, 64, (9, 9), padding=(4, 4, 4, 4))]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from exhaustive import FLOAT64_LATER, exhaustive, parametrize
 from plain_python import SLOWLY
 
 from nbcnn import functional
@@ -38,6 +39,7 @@ def matrices() -> Any:
     return module_of("winograd")
 
 
+@exhaustive
 @both
 @pytest.mark.jit
 def test_the_contract(name: str) -> None:
@@ -95,8 +97,8 @@ def test_refusals(name: str, change: dict[str, Any], sentence: str) -> None:
 
 
 @both
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@parametrize("kind", KINDS, quick=[next(iter(KINDS))])
+@FLOAT64_LATER
 def test_errors_keep_to_the_tolerance(name: str, kind: str, dtype: str) -> None:
     shapes = [PROBLEMS["no padding"], PADDED, PROBLEMS["groups"]]
     shapes += [] if SLOWLY else [Conv2dProblem(64, 32, 14, 14, (3, 3), padding=(1, 1, 1, 1))]

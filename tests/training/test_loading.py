@@ -18,6 +18,8 @@ import nbcnn
 from nbcnn.errors import DataError
 from nbcnn.runs.run_folder import Run
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 
 def pictures(folder: Path, parts: dict[str, int]) -> Path:
     random = np.random.default_rng(len(parts))

@@ -13,6 +13,8 @@ from nbcnn.config import Overrides, load_config
 from nbcnn.errors import CheckpointError, ConfigError, DataError, TrainingError
 from nbcnn.runs.checkpoint import load_tensors
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 
 @pytest.fixture(scope="module")
 def run(stripes, tmp_path_factory):

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from exhaustive import parametrize
 from PIL import Image
 
 import nbcnn
@@ -42,7 +43,7 @@ def pictures(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.glob("*.png"))
 
 
-@pytest.mark.parametrize("channels", [2, 4])
+@parametrize("channels", [2, 4], quick=[4])
 def test_images_of_any_channels_are_shown(tmp_path: Path, channels: int) -> None:
     augment = {"random_horizontal_flip": {"p": 0.5}}
     run = nbcnn.train(network(tmp_path, channels, augment=augment), out=tmp_path / "run")
@@ -136,7 +137,7 @@ print(os.environ.get('MPLBACKEND'), matplotlib.rcParams._get('backend') if len(s
 """
 
 
-@pytest.mark.parametrize("backend", ["module://matplotlib_inline.backend_inline", "nonsense", "svg", ""])
+@parametrize("backend", ["module://matplotlib_inline.backend_inline", "nonsense", "svg", ""], quick=["svg"])
 def test_whatever_backend_the_environment_names(tmp_path: Path, backend: str) -> None:
     environment = {**os.environ, "MPLBACKEND": backend, "PYTHONPATH": str(Path(nbcnn.__file__).parent.parent)}
     known = ["known"] if backend == "svg" else []

@@ -22,6 +22,8 @@ from nbcnn.errors import CheckpointError, DataError, ShapeError
 from nbcnn.runs.checkpoint import load_tensors, save_tensors
 from nbcnn.training.prediction import Prediction
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 SIDE = 12
 
 

@@ -18,6 +18,7 @@ import numba
 import numpy as np
 import pytest
 import yaml
+from exhaustive import parametrize
 from stripes import TINY
 
 import nbcnn
@@ -29,7 +30,7 @@ from nbcnn.training.reporter import Reporter
 from nbcnn.training.signals import StoppedError
 from nbcnn.training.state import Position, read_state
 
-pytestmark = pytest.mark.trust
+pytestmark = [pytest.mark.trust, pytest.mark.usefixtures("no_pictures")]
 
 SAME = ("epoch", "step", "train_loss", "train_accuracy", "test_loss", "test_accuracy")
 FILES = ("last.safetensors", "best.safetensors")
@@ -80,6 +81,7 @@ def cut(stripes: Path, tmp_path: Path) -> Run:
     return Run.open(tmp_path / "cut")
 
 
+@pytest.mark.usefixtures("pictures")
 @pytest.mark.parametrize(
     "changed",
     [
@@ -88,7 +90,7 @@ def cut(stripes: Path, tmp_path: Path) -> Run:
         {"augment": {"random_crop": {"padding": 2}, "random_horizontal_flip": {"p": 0.5}}, "shuffle": False},
     ],
 )
-@pytest.mark.parametrize("steps", [1, 11, 12, 33])
+@parametrize("steps", [1, 11, 12, 33], quick=[12])
 def test_stopped_anywhere_it_ends_with_the_same_bits(
     steps: int,
     changed: dict[str, Any],
@@ -169,6 +171,7 @@ def test_more_epochs_train_longer(whole: Run, cut: Run, stripes: Path, tmp_path:
         nbcnn.resume(tmp_path / "done", epochs=4)
 
 
+@pytest.mark.usefixtures("pictures")
 def test_a_training_that_is_done_only_gets_its_pictures(whole: Run, tmp_path: Path) -> None:
     shutil.copytree(whole.folder, tmp_path / "done")
     for picture in (tmp_path / "done").glob("*.png"):

@@ -7,8 +7,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from exhaustive import exhaustive, parametrize
 
 import nbcnn
 from nbcnn.cli import main
@@ -69,25 +71,32 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_after_it_nothing_is_compiled(place: Path) -> None:
-    moved = "train.augment.random_crop.padding=2"
-    for words, options in (
+MOVED = "train.augment.random_crop.padding=2"
+
+
+@parametrize(
+    "words, options",
+    [
         ([], {}),
         (["--backend", "conv2d=im2col"], {"backends": ["conv2d=im2col"]}),
-        (["--set", moved], {"sets": [moved]}),
-    ):
-        done = nbcnn_in(place, "warmup", "small.yaml", *words)
-        assert "small.yaml: " in done.stdout and " compiled in " in done.stdout
-        assert done.stderr.startswith("compiling kernels, ") and done.stderr.count("\n") == 1
-        assert done.stdout.splitlines()[-1] == f"kernels are kept in {place / 'cache' / 'kernels'}"
-        # Threads wait for one another only where one is late, so this kernel would be missed by chance alone.
-        assert list((place / "cache" / "kernels").glob("nbcnn.engine.ordered_sum.wait_for_batch-*"))
-        second = python(place, "-c", SECOND, f"run{''.join(words[:1])}", json.dumps(options))
-        compiled, lines, imported = json.loads(second.stdout.splitlines()[-1])
-        assert (compiled, imported) == ([], False)  # imported: what compiling takes and loading does without
-        assert lines > 10
+        (["--set", MOVED], {"sets": [MOVED]}),
+    ],
+    quick=[([], {})],
+)
+def test_after_it_nothing_is_compiled(words: list[str], options: dict[str, Any], place: Path) -> None:
+    done = nbcnn_in(place, "warmup", "small.yaml", *words)
+    assert "small.yaml: " in done.stdout and " compiled in " in done.stdout
+    assert done.stderr.startswith("compiling kernels, ") and done.stderr.count("\n") == 1
+    assert done.stdout.splitlines()[-1] == f"kernels are kept in {place / 'cache' / 'kernels'}"
+    # Threads wait for one another only where one is late, so this kernel would be missed by chance alone.
+    assert list((place / "cache" / "kernels").glob("nbcnn.engine.ordered_sum.wait_for_batch-*"))
+    second = python(place, "-c", SECOND, f"run{''.join(words[:1])}", json.dumps(options))
+    compiled, lines, imported = json.loads(second.stdout.splitlines()[-1])
+    assert (compiled, imported) == ([], False)  # imported: what compiling takes and loading does without
+    assert lines > 10
 
 
+@exhaustive
 def test_what_is_compiled_and_what_was_there(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first = json.loads(nbcnn_in(place, "warmup", "lenet", "small.yaml", "--json").stdout)
     lenet, small = first["models"]

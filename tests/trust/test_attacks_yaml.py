@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from exhaustive import parametrize
 
 import nbcnn
 from nbcnn.errors import CheckpointError, ConfigError, DataError
@@ -77,9 +78,11 @@ REFUSED = {
     "half a surrogate pair as a key": TINY.replace("kernel_size: 3", 'kernel_size: 3, "\\udfff": 1'),
     "UTF-16": TINY.encode("utf-16").decode("latin-1"),
 }
+LARGE = {"a key that goes on", "a name that goes on", "too many values"}
+"""Those that take seconds."""
 
 
-@pytest.mark.parametrize("case", REFUSED)
+@parametrize("case", REFUSED, quick=lambda case: case not in LARGE)
 def test_bombs_tags_and_depth(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: Count) -> None:
     monkeypatch.chdir(tmp_path)
     yaml_file(b"a: 1", tmp_path)

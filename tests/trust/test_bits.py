@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 import yaml
+from exhaustive import parametrize
 
 import nbcnn
 from nbcnn import functional
@@ -115,7 +116,7 @@ def check(name: str, config: Config, out: Path, jolts: Jolts) -> int:
     return len(THREADS)
 
 
-@pytest.mark.parametrize("model", model_names())
+@parametrize("model", model_names(), quick=["lenet"])
 def test_models_with_every_backend(model: str, tmp_path: Path, long: bool, count: Callable[..., None]) -> None:
     changes = Overrides(epochs=1) if long else Overrides(epochs=1, batch_size=101)
     config = load_config(load_config(model).to_mapping(), changes)
@@ -128,7 +129,7 @@ def test_models_with_every_backend(model: str, tmp_path: Path, long: bool, count
     count("thread matrix cells", cells)
 
 
-@pytest.mark.parametrize("which", matrix.small_networks())
+@parametrize("which", matrix.small_networks(), quick=["motley"])
 def test_small_networks_with_every_backend(which: str, tmp_path: Path, count: Callable[..., None]) -> None:
     cells = 0
     with jolted() as jolts:
@@ -137,7 +138,7 @@ def test_small_networks_with_every_backend(which: str, tmp_path: Path, count: Ca
     count("thread matrix cells", cells)
 
 
-@pytest.mark.parametrize("entry", matrix.optimizer_entries(), ids=str)
+@parametrize("entry", matrix.optimizer_entries(), quick=matrix.optimizer_entries()[:1], ids=str)
 def test_optimizers(entry: Any, tmp_path: Path, count: Callable[..., None]) -> None:
     with jolted() as jolts:
         for batch_size in (37, 101, 150):
@@ -146,7 +147,7 @@ def test_optimizers(entry: Any, tmp_path: Path, count: Callable[..., None]) -> N
             count("thread matrix cells", check(str(entry), sized, tmp_path / str(batch_size), jolts))
 
 
-@pytest.mark.parametrize("which", matrix.small_networks())
+@parametrize("which", matrix.small_networks(), quick=["motley"])
 def test_floats_scores_and_images_alone(which: str) -> None:
     """Float images; losses, guesses and outputs as well as gradients; an image alone and in a batch of any size."""
     random = np.random.default_rng(1)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import pytest
 import yaml
+from exhaustive import exhaustive, parametrize
 
 from nbcnn.compiler import kernel_cache
 from nbcnn.config import load_config, model_names
@@ -120,11 +121,15 @@ RARE = {"all entries empty", "an entry that others may write", "an entry that is
 RARE |= {"a link that leads nowhere", "no cache"}
 """In the long form only: each is much like another."""
 
+TELLING = {"a flipped bit", "an entry that is a link"}
+"""Those that run by default."""
+
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "spoilt" in metafunc.fixturenames:
         known = [name for name in SPOILS if name not in RARE or metafunc.config.getoption("--long")]
-        metafunc.parametrize("spoilt", known)
+        made = [name if name in TELLING else pytest.param(name, marks=exhaustive) for name in known]
+        metafunc.parametrize("spoilt", made)
 
 
 def test_training_goes_on_with_one_warning(spoilt: str, base: Base, tmp_path: Path, count: Callable[..., None]) -> None:
@@ -157,6 +162,7 @@ NO_SPACE = FULL.replace("END", "raise OSError(errno.ENOSPC, os.strerror(errno.EN
 KILLED = FULL.replace("END", "os.kill(os.getpid(), 9)")
 
 
+@exhaustive
 def test_a_disk_that_is_full(base: Base, tmp_path: Path, count: Callable[..., None]) -> None:
     found, lines = base.commands.train(tmp_path / "cache", NO_SPACE)
     kernels = tmp_path / "cache" / "kernels"
@@ -167,6 +173,7 @@ def test_a_disk_that_is_full(base: Base, tmp_path: Path, count: Callable[..., No
     count("caches spoilt")
 
 
+@exhaustive
 def test_a_process_that_is_killed_while_writing(base: Base, tmp_path: Path, count: Callable[..., None]) -> None:
     kernels = base.spoilt(tmp_path)
     entry = one(kernels)
@@ -366,7 +373,7 @@ def upgraded(folder: Path, file: str, old: str, new: str) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", CHANGES)
+@parametrize("name", CHANGES, quick=["a kernel and what calls it"])
 def test_another_version_has_other_entries(name: str, tmp_path: Path, now: dict[str, str]) -> None:
     file, old, new, wanted = CHANGES[name]
     after = digests(tmp_path, upgraded(tmp_path / "source", file, old, new))
@@ -377,6 +384,7 @@ def test_another_version_has_other_entries(name: str, tmp_path: Path, now: dict[
         assert "sgd_step" not in changed  # else a digest that is always another would pass
 
 
+@exhaustive
 def test_an_upgrade_never_runs_stale_code(base: Base, tmp_path: Path) -> None:
     """A training with a changed kernel, on a cache that has the old one's and on an empty one: the new one's bits."""
     line = next(

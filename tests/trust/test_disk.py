@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from exhaustive import exhaustive, parametrize
 
 import nbcnn
 from nbcnn.errors import CheckpointError
@@ -65,7 +66,7 @@ def failing(call: str, number: int, folder: Path) -> Iterator[list[int]]:
         setattr(os, call, real)
 
 
-@pytest.mark.parametrize("call", CALLS)
+@parametrize("call", CALLS, quick=["write"])
 def test_whichever_write_fails_nothing_that_was_saved_is_lost(
     call: str, source: Path, whole: dict[str, Any], tmp_path: Path, long: bool, count: Callable[..., None]
 ) -> None:
@@ -108,6 +109,7 @@ def nbcnn_train(*words: str | Path, largest: int | None = None) -> subprocess.Co
     return subprocess.run(command, capture_output=True, text=True, preexec_fn=limit)
 
 
+@exhaustive
 @pytest.mark.jit
 def test_a_limit_of_the_system_while_it_trains(source: Path, whole: dict[str, Any], tmp_path: Path) -> None:
     """The pictures are too large for it, and nothing before."""
@@ -138,7 +140,7 @@ class Spoiling(Reporter):
             self.spoil(self.run.folder)
 
 
-@pytest.mark.parametrize("step", [1, 7, 11, 22])
+@parametrize("step", [1, 7, 11, 22], quick=[7])
 def test_a_folder_that_vanishes(step: int, source: Path, whole: dict[str, Any], tmp_path: Path) -> None:
     gone = rf"{tmp_path}/\w+ is gone: it was removed or renamed while it was trained in; nothing more can be saved"
     with pytest.raises(CheckpointError, match=f"^{gone}$"):

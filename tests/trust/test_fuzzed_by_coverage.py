@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from exhaustive import parametrize
 
 pytestmark = pytest.mark.trust
 
@@ -18,7 +19,7 @@ FORMATS = ("yaml", "idx", "checkpoint", "image", "run")
 SECONDS = 60
 
 
-@pytest.mark.parametrize("kind", FORMATS)
+@parametrize("kind", FORMATS, quick=["yaml"])
 def test_harness(kind: str, tmp_path: Path, count: Callable[..., None], long: bool) -> None:
     """In the short form, its seeds alone, one by one; in the long form a minute of fuzzing."""
     seeds = sorted((FUZZ / "corpus" / kind).iterdir())

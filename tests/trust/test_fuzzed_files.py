@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from exhaustive import parametrize
 from hypothesis import strategies as st
 
 from nbcnn.engine.weights_metadata import KEY
@@ -99,14 +100,15 @@ def strategies(kind: str) -> list[tuple[st.SearchStrategy[bytes], int]]:
     return [(corrupted(seeds.image_seeds()), 600)]
 
 
-@pytest.mark.parametrize(
-    ("kind", "target", "most"),
+@parametrize(
+    "kind, target, most",
     [
         ("yaml", targets.yaml_file, 64 * MEGABYTE),
         ("idx", targets.idx_file, 4 * MEGABYTE),
         ("checkpoint", targets.checkpoint, 4 * MEGABYTE),
         ("image", targets.image, 1024 * MEGABYTE),
     ],
+    quick=lambda case: case[0] == "idx",
     ids=["yaml", "idx", "checkpoint", "image"],
 )
 def test_generated_files(

@@ -6,12 +6,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from exhaustive import exhaustive
 
 from trust.kills import survive
 
 pytestmark = [pytest.mark.trust, pytest.mark.jit]
 
 
+def test_a_training_survives_a_few_kills(tmp_path: Path, count: Callable[..., None]) -> None:
+    count("kills survived", survive(tmp_path, 2, seed=7).kills)
+
+
+@exhaustive
 def test_a_training_survives_being_killed(tmp_path: Path, count: Callable[..., None], long: bool) -> None:
     survived = survive(tmp_path, 200 if long else 20, seed=7)
     assert survived.kills == (200 if long else 20)

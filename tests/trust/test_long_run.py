@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from exhaustive import exhaustive, parametrize
 
 import nbcnn
 from nbcnn.compiler.jit import cache_folder
@@ -123,6 +124,7 @@ def epochs_of(source: Any, tmp_path: Path, epochs: int, leaks: tuple[str, ...] =
     return {"what": "epochs", "source": source, "options": given, "leaks": list(leaks)}
 
 
+@exhaustive
 def test_two_hundred_epochs(
     watch: Callable[..., dict[str, Any]], few: str, tmp_path: Path, count: Callable[..., None], long: bool
 ) -> None:
@@ -137,13 +139,14 @@ def test_two_hundred_epochs(
     count("epochs watched", EPOCHS)
 
 
-@pytest.mark.parametrize(
-    ("leaks", "told"),
+@parametrize(
+    "leaks, told",
     [
         (("memory", "files", "arrays", "folder", "gap"), {"bytes", "files", "blocks", "folder", "gap", "csv"}),
         (("objects", "cache", "csv", "networks"), {"objects", "blocks", "cached", "csv", "alive"}),
         (("threads", "figures"), {"threads", "tasks", "objects", "blocks", "figures", "threads stay"}),
     ],
+    quick=lambda case: "memory" in case[0],
 )
 def test_leaks_are_found(
     leaks: tuple[str, ...], told: set[str], watch: Callable[..., dict[str, Any]], few: str, tmp_path: Path
@@ -152,6 +155,7 @@ def test_leaks_are_found(
     assert complaints(found, 36) - {"bytes"} | ({"bytes"} & told) == told
 
 
+@exhaustive
 def test_thirty_trainings_in_one_process(
     watch: Callable[..., dict[str, Any]], few: str, tmp_path: Path, count: Callable[..., None], long: bool
 ) -> None:
@@ -164,6 +168,7 @@ def test_thirty_trainings_in_one_process(
     count("epochs watched", 2 * trainings)
 
 
+@exhaustive
 def test_memory_is_given_back(watch: Callable[..., dict[str, Any]], tmp_path: Path, count: Callable[..., None]) -> None:
     """A training with large buffers between small ones: afterwards the process is as large as before."""
     folder, random = tmp_path / "large", np.random.default_rng(0)

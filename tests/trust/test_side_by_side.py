@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import threadpoolctl
+from exhaustive import exhaustive
 from stripes import TINY as STRIPED
 
 import nbcnn
@@ -51,6 +52,7 @@ def at_once(*jobs: Callable[[], Any]) -> list[Any]:
     return results
 
 
+@exhaustive
 def test_three_processes_with_one_cold_cache(tmp_path: Path, long: bool, count: Callable[..., None]) -> None:
     """They share a cache that is empty at first, and take the next free folder below runs."""
     (tmp_path / "tiny.yaml").write_text(TINY)
@@ -305,6 +307,7 @@ print("here", same())
 """
 
 
+@exhaustive
 def test_forked_processes(tmp_path: Path, count: Callable[..., None]) -> None:
     """A child has none of its parent's threads; what they held would be waited for, for ever."""
     (tmp_path / "small.yaml").write_text(TINY)
