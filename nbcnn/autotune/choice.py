@@ -1,4 +1,4 @@
-"""A choice of a backend: what was asked, what was found, in words and as it is remembered."""
+"""The record of one automatic choice of a backend: question, timings, result; as a sentence and as JSON."""
 
 from __future__ import annotations
 

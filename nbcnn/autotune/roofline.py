@@ -1,4 +1,4 @@
-"""The machine: which CPU it has, and what that can do at best, measured once and remembered.
+"""The CPU's model and its peak compute and memory speed (the roofline), measured once and cached.
 
 The bests are of one thread while as many threads as a run has do the same: a core's clock, the last cache and the
 memory are shared.
@@ -40,7 +40,7 @@ class Cpu(NamedTuple):
 
 
 class Peak(NamedTuple):
-    """One thread's bests: ``flops`` a second (a multiply-add is two), and bytes copied a second by their number."""
+    """Peak speeds of one thread: ``flops`` per second (a multiply-add is two), bytes copied per second by size."""
 
     flops: float
     copied: tuple[tuple[int, float], ...]

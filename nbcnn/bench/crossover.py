@@ -1,4 +1,4 @@
-"""Where one backend overtakes another: winners of points, their margins, crossings between points."""
+"""Crossovers along an axis: the fastest backend at each point, its margin, and where the fastest changes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TIE = 1.05
 
 
 class Winner(NamedTuple):
-    """The quickest and how many times slower the second is; None where there is no second."""
+    """The fastest and how many times slower the second is; None where there is no second."""
 
     name: str
     margin: float | None
@@ -26,7 +26,7 @@ class Winner(NamedTuple):
 
 
 class Crossing(NamedTuple):
-    """Between two points of an axis one winner follows another.
+    """A change of the fastest between two neighbouring points of an axis.
 
     ``at`` is where their lines meet in a picture, straight lines on logarithmic axes; None where one of both has no
     time at one of the points. Nothing was measured there, and no whole number need be there.
@@ -43,7 +43,7 @@ class Crossing(NamedTuple):
 
 
 class Only(NamedTuple):
-    """A single measured point at which ``name`` wins; at those before and after it ``around`` does."""
+    """A single measured point at which ``name`` is fastest, between points at which ``around`` is."""
 
     at: int
     name: str

@@ -1,4 +1,4 @@
-"""On what a figure was measured: without it, it means nothing."""
+"""The machine and software on which a benchmark ran."""
 
 from __future__ import annotations
 

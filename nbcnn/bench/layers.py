@@ -1,4 +1,4 @@
-"""Races between backends over the layers of a network, each in every direction that its op has."""
+"""Timing of the backends of each layer of a network, in every direction that its op has."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BATCH = 256
 
 
 class Raced(NamedTuple):
-    """A problem's contest and the layers that have the problem: their paths in the network."""
+    """The timings of one problem, and the layers that have it: their paths in the network."""
 
     layers: list[str]
     contest: Contest

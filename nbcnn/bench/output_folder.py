@@ -1,4 +1,4 @@
-"""The folder that a sweep leaves: ``sweep.json`` and a picture for each axis, of a network ``sweep.csv`` too."""
+"""The output folder of a sweep: ``sweep.json``, a plot per axis, and for a network ``sweep.csv``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the time of a training step goes: every call timed inside real steps, on all threads, and what is left over.
+"""A profile of the training step: the time of every kernel call, of the optimizer and of waiting, on all threads.
 
 Threads' time is counted, not the clock's: a step's length times the threads. It is spent in calls of the tape, in the
 optimizer, in waiting (for one's turn to add a gradient, for the last pack of others, for the optimizer's one thread),
@@ -33,7 +33,7 @@ SECONDS = 0.25
 
 @dataclass(frozen=True)
 class Row:
-    """A call: its layer as ``nbcnn summary`` numbers it, what computes it, and in which direction.
+    """One kernel call: its layer as ``nbcnn summary`` numbers it, its backend, its direction.
 
     ``seconds`` it takes for a pack of 16 images, ``share`` of the step's thread time; where the formula multiplies,
     ``gflops`` of it a thread, and ``of_peak``, their share of the measured best of a thread.
@@ -50,7 +50,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Profile:
-    """A step's rows in their order, and what else its threads did: shares of ``step`` seconds times ``threads``.
+    """The rows of a step in call order, and the other shares of ``step`` seconds times ``threads``.
 
     All are means over the middle half, by length, of ``steps`` steps, so that they add up. Images a second are given
     with the clock and without: what that costs.
@@ -83,7 +83,7 @@ class Profile:
 
 @dataclass(frozen=True)
 class _Step:
-    """Nanoseconds of one step: its length, the optimizer's, each call's on all threads, and waiting of all threads."""
+    """Nanoseconds of one step: its length, the optimizer's, each call's and waiting, over all threads."""
 
     length: int
     optimizer: int
@@ -118,7 +118,7 @@ def profile(task: Task, rounds: int, tell: Tell = silent, seconds: float | None 
 
 
 class _Steps:
-    """Makes training steps whose calls may be timed."""
+    """Training steps whose calls may be timed."""
 
     def __init__(self, engine: Engine, task: Task, update: Callable[[np.ndarray, np.ndarray], None]) -> None:
         self._engine, self._task, self._update, self._number, self._timing = engine, task, update, 0, False

@@ -1,4 +1,4 @@
-"""From the start of a process to its first finished training step, and the peak memory of an epoch, in child processes.
+"""Startup time (process start to the first training step) and peak memory of an epoch, in child processes.
 
 Peak memory is VmHWM: the other figure that systems keep, ru_maxrss, begins on Linux with that of the parent, which has
 all libraries loaded.
@@ -27,7 +27,7 @@ IMAGES = 10_000
 
 
 class Beginning(NamedTuple):
-    """Seconds until the first step was done; peak memory in MB, None where the system does not tell."""
+    """Seconds until the first step was done; peak memory in MB, None where the system has no such figure."""
 
     seconds: float
     megabytes: float | None

@@ -1,4 +1,4 @@
-"""Backends along an axis: kernel size, image size, channels, batch; and over a plane, kernel size × image size.
+"""Sweeps of backends along kernel size, image size, channels or batch, and over kernel size × image size.
 
 Everything else stays as it is, with padding that keeps the image's size, so that what is seen is the axis alone.
 """
@@ -24,7 +24,7 @@ BATCH = 64
 
 
 class Axis(NamedTuple):
-    """What is varied, over which values, with everything else fixed: a kernel size, image side, channels, batch."""
+    """One sweep axis and its values (kernel size, image side, channels, batch); all other sizes are fixed."""
 
     name: str
     title: str
@@ -68,7 +68,7 @@ KERNELS = AXES["kernel"].values
 
 
 class Point(NamedTuple):
-    """A place on an axis, or in the plane, and its contest."""
+    """A point of an axis, or of the plane, and its timings."""
 
     at: dict[str, int]
     contest: Contest

@@ -1,4 +1,4 @@
-"""Pictures of sweeps: times along an axis with the crossings marked, and a map of winners."""
+"""Plots of sweeps: time along an axis with its crossovers, and a map of the fastest backend."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A comparison as a person sees it: a moving bar, a line an epoch, a table and what it means."""
+"""Progress display of ``nbcnn compare``: a bar, a line per epoch, a table and its conclusions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A word for the seconds in which kernels are compiled or timed, for commands that have no progress display."""
+"""A status line while kernels are compiled or timed, for commands without a progress display."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def kept(where: str) -> str:
 
 
 class Teller:
-    """Tells of kernels that are compiled: on a terminal by a line that moves, else by one when the first begins."""
+    """Reports of compiled kernels: on a terminal a changing line, elsewhere one line at the first kernel."""
 
     def __init__(self, say: Callable[[str], None], move: Callable[[str], None] | None) -> None:
         self._say, self._move, self._done = say, move, 0
@@ -89,7 +89,7 @@ def compiling_is_told() -> Iterator[None]:
 
 
 class _Line:
-    """The error output: lines, and on a terminal one below them that changes and goes."""
+    """Standard error: lines and, on a terminal, one changing line below them."""
 
     def __init__(self) -> None:
         self._status: Status | None = None

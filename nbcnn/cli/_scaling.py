@@ -1,4 +1,4 @@
-"""What ``nbcnn bench --sweep`` prints of a whole network: a table for each axis and measure, and who overtakes whom."""
+"""Printed output of ``nbcnn bench --sweep`` for a whole network: a table per axis and measure, crossovers."""
 
 from __future__ import annotations
 

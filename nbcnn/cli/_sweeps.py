@@ -1,4 +1,4 @@
-"""What ``nbcnn bench --sweep`` prints: a line for each point, a map as grids, and who could not take part."""
+"""Printed output of ``nbcnn bench --sweep`` for backends: a line per point, grids of maps, backends left out."""
 
 from __future__ import annotations
 

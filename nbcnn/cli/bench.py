@@ -1,4 +1,4 @@
-"""Measure backends, layer by layer, along axes, and whole networks beside other libraries."""
+"""``nbcnn bench``: timings of backends by layer and along axes, and of networks against other libraries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compile the kernels of networks ahead of their first run."""
+"""``nbcnn warmup``: compilation of the kernels of networks ahead of their first run."""
 
 from __future__ import annotations
 

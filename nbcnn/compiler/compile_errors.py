@@ -1,4 +1,4 @@
-"""Why a kernel can't be compiled, in one sentence instead of Numba's 9 to 33 lines: file, line, kernel, the reason."""
+"""Numba's compile errors (9 to 33 lines) as one sentence: file, line, kernel, reason."""
 
 from __future__ import annotations
 

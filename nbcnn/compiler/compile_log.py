@@ -1,4 +1,4 @@
-"""What was compiled or loaded in this process, and word of what is about to be: for those who wait, and how long yet.
+"""A log of the kernels that this process compiled or loaded, and a count of those still to be compiled.
 
 The kernels that are counted beforehand are those that are called by themselves, from a tape or from Python. What they
 call in turn is compiled on the way, as a part of them; nobody can know it before its caller has been looked at.
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 
 class Compiled(NamedTuple):
-    """One line of the ledger: which kernel, ``compiled`` or ``loaded``, and how many seconds that took.
+    """One entry of the log: the kernel, ``compiled`` or ``loaded``, and how many seconds that took.
 
     Callees that are compiled on the way have lines of their own, and their seconds are not the caller's as well: a sum
     over the ledger is the time that went by. ``on_the_way`` tells them. ``thread`` did it.
@@ -34,7 +34,7 @@ Listener = Callable[[str, int], None]
 
 
 class _Here(threading.local):
-    """A thread's own: two that train at once in one process hear each of its own kernels."""
+    """Per-thread state: of two trainings in one process, each is notified of its own kernels only."""
 
     def __init__(self) -> None:
         self.listeners: list[Listener] = []
@@ -76,7 +76,7 @@ def expect(kernels: Iterable[Hashable]) -> None:
 
 
 class _Noted(BaseException):
-    """Ends a look ahead."""
+    """Raised to leave ``looking_ahead`` at the first kernel that would be compiled."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The folder of compiled kernels: one file an entry, read only where nobody else can have written it.
+"""The cache folder of compiled kernels: one file an entry, read only if no other user can write to it.
 
 Entries are pickles, and loading one runs what it says. So the folder, and each entry in it, must be this user's and
 nobody else's to write to. An entry is written whole or not at all. Whatever is wrong with the folder costs one warning,

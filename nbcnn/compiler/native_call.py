@@ -1,4 +1,4 @@
-"""Native addresses and arguments of compiled kernels, so that native code can call them without Python.
+"""Native addresses and argument words of compiled kernels, by which native code calls them without Python.
 
 A compiled kernel is a native function ``status f(result *, exception **, words...)``: an array is handed over as seven
 words and more (owner, parent, size, item size, address, shape, strides), a whole number as one. All are 64-bit words,

@@ -1,4 +1,4 @@
-"""Modules that code is from: whether a version stands for one, the digest of its text, and what it imports in turn."""
+"""The modules that code comes from: package versions, digests of their text, and their own imports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which backend computes each layer: the nearest word counts."""
+"""The backend of each layer, from options, the layer and the network: the most specific setting counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a model's name, a file, a run folder or a mapping to a validated config with every backend chosen."""
+"""Loading of a config: from a model's name, a file, a run folder or a mapping to a validated ``Config``."""
 
 from __future__ import annotations
 

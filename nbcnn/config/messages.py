@@ -1,4 +1,4 @@
-"""Pydantic's errors in plain words: where, which key, what was expected, what was there, what to do.
+"""Pydantic's validation errors in plain words: place, key, expected, given, remedy.
 
 What a field expects is read off its JSON Schema, so that a plugin's config gets the same sentences for nothing.
 """
@@ -25,7 +25,7 @@ _FIRST = Place(0, 0, 0, "")
 
 
 class Problem(NamedTuple):
-    """One sentence, and where it belongs; ``place`` is None for a mapping from Python."""
+    """One error sentence with its ``place`` in the file, which is None for a mapping from Python."""
 
     place: Place | None
     path: KeyPath

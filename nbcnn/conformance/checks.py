@@ -1,4 +1,4 @@
-"""All checks of backends in this process: every case on every backend, then the checks of a few problems each."""
+"""All checks of backends in this process: every case on every backend, then checks of a few problems each."""
 
 from __future__ import annotations
 

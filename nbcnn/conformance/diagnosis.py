@@ -1,4 +1,4 @@
-"""The likely cause of wrong numbers: what they equal, where they lie, what they depend on.
+"""Diagnosis of wrong results: a known mistake that gives them, where they lie, what they depend on.
 
 A hint is only given where it accounts for every wrong number: results that equal those of a known mistake, wrong
 numbers that all lie in one place, results that change with what they must not depend on.

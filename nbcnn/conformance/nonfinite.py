@@ -1,4 +1,4 @@
-"""A number that is none must not get lost: NaN and infinity show wherever the formula takes them, and nowhere else.
+"""Check of NaN and infinity: an output must have them where the formula takes them, and nowhere else.
 
 Where the formula takes a number is found by the oracle on zeros with a single one. Within a plane that it has a part
 in (an image's channel, a kernel) NaN may spread further, as it does where a number is multiplied by zeros on the way,

@@ -1,4 +1,4 @@
-"""Runs a backend's kernels for one problem on fenced arrays, in any order, with scratch of just the size asked for."""
+"""Runs of a backend's kernels for one problem, on guarded arrays and with scratch of the exact size."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class KernelRunner:
 
 
 class Ran(NamedTuple):
-    """What a run left behind."""
+    """The results of a run: output arrays, breaches of the contract, notes."""
 
     out: Arrays
     breaches: list[str]

@@ -1,4 +1,4 @@
-"""The whole suite: cases outside, backends inside, so that data and oracle are made once for all.
+"""The driver of the whole suite: each case's data and oracle are made once for all backends.
 
 What reads or writes out of its arrays can spoil anything, this process included: that is looked for first, elsewhere.
 """

@@ -1,4 +1,4 @@
-"""Kernels of one build, called by several threads at the same time, each with arrays of its own: a hidden buffer shows.
+"""Thread-safety check: kernels of one build, called by several threads at once on arrays of their own.
 
 A run does exactly this: prepared kernels are shared by all threads, scratch is not. Calls are played from tapes, so
 that compiled kernels really run side by side, and Python is made to switch threads often, for those that are not.
@@ -40,7 +40,7 @@ def phases(problem: Any) -> list[Sequence[Call]]:
 
 
 class _Pack:
-    """One thread's inputs and right outputs, and a tape for each phase that writes outputs anew."""
+    """One thread's inputs and expected outputs, and a call list for each phase that writes outputs anew."""
 
     def __init__(self, rig: KernelRunner, seed: int) -> None:
         self.rig, self.problem = rig, rig.problem

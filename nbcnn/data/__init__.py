@@ -1,4 +1,4 @@
-"""Images and labels: named data sets, folders of the user, batches."""
+"""Images and labels: named data sets, the user's folders and arrays, batches."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ MOVED = "; if it was moved or is called otherwise now, say where it is: --data F
 
 
 class DataSettings(Protocol):
-    """What is asked of the ``data`` part of a config."""
+    """The attributes that ``load`` reads of a config's ``data`` section."""
 
     @property
     def name(self) -> str | None:

@@ -1,4 +1,4 @@
-"""One image, laid out so that each tap of a window is the same step away from every pixel of the output.
+"""A memory layout of one image in which each window tap is at a constant offset from its output pixel.
 
 In a pack the lanes are 16 images. One image (C, H, W) fills them with 16 neighbours of the output instead, row after
 row, so that rows need not be multiples of 16. For that each tap column k gets polyphase of its own, with the columns

@@ -1,4 +1,4 @@
-"""What a backend may offer besides: a forward pass of one image alone.
+"""An optional part of a backend: a forward kernel for a single image.
 
 A pack that holds one image does the work of 16. So a backend may have ``single(problem)``, which gives a second
 forward kernel: its arrays have no last axis of 16, x is (C, H, W) or (F,), and its lanes hold 16 neighbours of one
@@ -15,7 +15,7 @@ from nbcnn.kernels.contract import Kernel
 
 
 class OneImage(NamedTuple):
-    """What ``single`` gives."""
+    """The forward kernel for one image, which ``single`` returns."""
 
     forward: Kernel
     """(x, w, b, y, scratch) or (x, y, scratch)"""

@@ -1,4 +1,6 @@
-"""Find, check and choose backends. A folder beside this file is an op, a file in it is a backend; plugins add to both.
+"""The registry of ops and backends: discovery, checks, choice.
+
+A folder beside this file is an op, a file in it is a backend; plugins add to both.
 
 Names are known without importing anything; a backend's module, and Numba with it, is imported when it is used.
 """

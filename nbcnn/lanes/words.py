@@ -1,4 +1,4 @@
-"""The words that kernels are written in: ``lanes``, a vector that holds one number of each of 16 images.
+"""The functions that kernels are written with, on ``lanes``: vectors of one number of each of 16 images.
 
 A pack is an array (..., 16), images innermost, so the 16 numbers at one pixel lie side by side and one vector
 instruction serves 16 images. With these words a kernel is the formula of the book:

@@ -1,4 +1,4 @@
-"""Names with arguments, as YAML writes them: ``sigmoid``, ``conv2d: {...}``; and the type of a list of layers.
+"""Entries of a config that name a layer or an optimizer, ``sigmoid`` or ``conv2d: {...}``, and lists of layers.
 
 ``choose`` turns one such value into a name and its validated config, through a registry and in no other way.
 Problems stay pydantic's until the config is loaded, for only then is it known where in the file they are; a
@@ -36,7 +36,7 @@ _replaced: ContextVar[frozenset[str]] = ContextVar("replaced", default=frozenset
 
 @dataclass(frozen=True)
 class Complaint:
-    """One problem: pydantic's kind, the model that it arose in, its place below that model, or a whole sentence."""
+    """One validation problem: pydantic's kind, its model and place below that, or a whole sentence."""
 
     kind: str
     model: type[BaseModel] | None = None
@@ -45,7 +45,7 @@ class Complaint:
 
 
 class Flaw(NamedTuple):
-    """A problem of our own finding: its place below the value at hand, the sentence, the value.
+    """A problem that nbcnn finds itself: its place below the value at hand, the sentence, the value.
 
     ``about`` is where to point and how to end: at the value, at its key, or at the value with ", got ..."; ``alike``
     points at the value too, and is told once however many places have the same sentence.

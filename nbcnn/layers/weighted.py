@@ -1,4 +1,4 @@
-"""Binding of layers that have a weight and perhaps a bias: conv2d and linear."""
+"""Binding of layers with a weight and an optional bias: conv2d and linear."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What to say where tensors have not a network's names or axes: another prefix, other names, another library's layout.
+"""Hints where a file's tensors have other names or axes: prefixes, other names, another library's layout.
 
 Which tensor is meant is found by shape and order, never by spelling, and only told: the person renames.
 """
@@ -25,7 +25,7 @@ MOST = 60
 
 
 class Match(NamedTuple):
-    """A tensor of the network, the one that is meant by it, and the axes to transpose by, if any."""
+    """A network's tensor, the file's tensor that fits it, and the axes to transpose by, if any."""
 
     name: str
     found: str

@@ -1,4 +1,4 @@
-"""Same seed, other kernel: several trainings in lockstep, each on backends of its own, and where their weights part.
+"""``nbcnn.compare``: trainings in lockstep from one seed, each on other backends, compared after every step.
 
 All variants begin with the same parameters and meet the same images in the same order. They take turns step by step,
 so the weights can be held against each other after each, and a slow moment of the machine meets all alike.
@@ -35,7 +35,7 @@ from nbcnn.util.files import claim_folder, write_atomic
 
 
 class Reporter(Listener):
-    """Who is told how a comparison goes. This one says nothing; the command line's draws it."""
+    """Callbacks of a comparison. These do nothing; the command line's draw its progress."""
 
     def start(self, comparison: Comparison, network: Network, data: Dataset) -> None:
         """Training begins; ``network`` is the reference's."""

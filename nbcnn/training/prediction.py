@@ -1,4 +1,4 @@
-"""Prediction: what a trained network sees in pictures, made into pixels as its training images were."""
+"""``nbcnn.predict``: the classes of pictures, made into pixels as the training images were."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A problem in a few words, as messages and tables name it: ``conv2d 5×5 +2, 1→6 on 28×28``."""
+"""The short text form of a problem, as in messages and tables: ``conv2d 5×5 +2, 1→6 on 28×28``."""
 
 from __future__ import annotations
 

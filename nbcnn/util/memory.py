@@ -1,4 +1,4 @@
-"""How much memory this process may have, and nbcnn's own error where something takes more.
+"""The memory limit of this process, and nbcnn's own error where something takes more.
 
 A system may promise more memory than it has, and end a program when it is written to: so what a network needs is held
 against this number before it is asked for.
@@ -21,7 +21,7 @@ _MACHINE, _GROUPS, _OWN = Path("/proc/meminfo"), Path("/sys/fs/cgroup"), Path("/
 
 
 class Memory(NamedTuple):
-    """Bytes that this process may have, without end where the system does not say, and in words what sets them."""
+    """The bytes that this process may have, infinite where the system has no limit, and what sets it, in words."""
 
     bytes: float
     words: str

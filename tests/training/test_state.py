@@ -102,7 +102,7 @@ GOOD = asdict(POSITION)
     ],
 )
 def test_without_a_position_and_a_config_there_is_nothing_to_go_on_from(run: Run, metadata: dict[str, Any]) -> None:
-    save_tensors(run.optimizer, {f"weights.{n}": v for n, v in weights(1).items()}, metadata)
+    save_tensors(run.state, {f"weights.{n}": v for n, v in weights(1).items()}, metadata)
     with pytest.raises(
         CheckpointError, match=r"does not say where training stopped, and with which config; train anew"
     ):

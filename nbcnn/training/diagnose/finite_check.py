@@ -1,4 +1,4 @@
-"""What is looked at in every step: the loss, the gradient before it is used, and the weights and state after it was.
+"""Finite-value checks of loss, gradient, weights and optimizer state in every step.
 
 Of LeNet's step that takes 0.6 %. Where a number went wrong, nan_trace.py finds out where it came from.
 """
