@@ -59,11 +59,11 @@ def test_a_network_may_have_names_like_the_parts_of_the_file(run: Run) -> None:
 
 
 def test_what_does_not_fit_is_refused_and_fills_nothing(run: Run) -> None:
-    with pytest.raises(CheckpointError, match=r"run cannot be resumed: it has no last\.optimizer\.safetensors; train"):
+    with pytest.raises(CheckpointError, match=r"run cannot be resumed: it has no state\.safetensors; train"):
         read_state(run)
     save_state(run, weights(1), {"velocity": np.ones(8, np.float32)}, POSITION, {}, "")
     state, velocity = read_state(run), np.zeros(8, np.float32)
-    with pytest.raises(CheckpointError, match=r"last\.optimizer\.safetensors does not fit this network: 0\.bias is "):
+    with pytest.raises(CheckpointError, match=r"state\.safetensors does not fit this network: 0\.bias is "):
         state.restore({"0.weight": (2, 3), "0.bias": (3,)}, {"velocity": velocity})
     with pytest.raises(
         CheckpointError, match=r"does not fit this optimizer: the file has velocity and the optimizer m"
