@@ -224,4 +224,4 @@ LayerList = Annotated[
     BeforeValidator(_counted),
     WithJsonSchema({"type": "array", "x-expected": _LIST}),
 ]
-"""The type of a field that holds layers: `layers` of a network, of ``sequential``, of each branch of ``parallel``."""
+"""The type of a field that holds layers: ``layers`` of a network and of ``sequential``."""
