@@ -30,7 +30,7 @@ class MeasurementCache:
         self._name, self._content, self._warned = name, content, False
 
     def get(self, title: str, question: Mapping[str, Any], read: Callable[[Any], T]) -> T | None:
-        """What ``read`` makes of the remembered answer; None where there is none, or none that can be used.
+        """The cached answer, converted by ``read``; None where there is none, or none that can be used.
 
         ``read`` raises ValueError, TypeError, KeyError or AttributeError for an answer that can't be right.
         """

@@ -46,7 +46,7 @@ class Peak(NamedTuple):
     copied: tuple[tuple[int, float], ...]
 
     def bandwidth(self, touched: int) -> float:
-        """Bytes a second where ``touched`` bytes are gone through again and again: that of the next larger size."""
+        """Bytes copied per second in a loop over ``touched`` bytes: that of the next larger measured size."""
         return next((rate for size, rate in self.copied if size >= touched), self.copied[-1][1])
 
     def seconds(self, macs: float, moved: float, touched: int) -> float:
@@ -63,7 +63,7 @@ def cpu() -> Cpu:
 
 
 def measured_peak(threads: int, dtype: str, notes: MeasurementCache | None = None) -> Peak:
-    """The bests of each of ``threads`` threads, from the user's cache or measured now, in about a second."""
+    """The peak of each of ``threads`` threads, from the user's cache or measured now, in about a second."""
     notes = notes or MeasurementCache("machine", "this machine's measured bests")
     source = hashlib.sha256(Path(peak.__file__).read_bytes() + Path(__file__).read_bytes()).hexdigest()
     question = {"cpu": cpu()._asdict(), "threads": threads, "dtype": dtype, "compiler": compiler(), "by": source}
@@ -75,7 +75,7 @@ def measured_peak(threads: int, dtype: str, notes: MeasurementCache | None = Non
 
 
 def _measure(threads: int, dtype: str) -> Peak:
-    """The best of many bursts: what disturbs a burst only makes it slower."""
+    """The fastest of many bursts: a disturbance only makes a burst slower."""
     crew = ThreadPool(threads)
     try:
         rates, count = [], 50_000

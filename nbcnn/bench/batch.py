@@ -99,7 +99,7 @@ def batch_race(
     turns: Callable[..., dict[Any, float]] = take_turns,
     seconds: float = 0.005,
 ) -> Contest:
-    """Backends alone on the same batch, timed as autotune/kernel_timing.py does it."""
+    """Backends only, on the same batch, timed as autotune/kernel_timing.py does it."""
     found: Seconds = {name: {} for name in names}
     crew = ThreadPool(threads)
     try:
@@ -146,7 +146,7 @@ class Packs:
                 self.tapes[direction].append(CallList(made))
 
     def calls(self, crew: ThreadPool) -> Calls:
-        """Each direction for the whole batch, with a result that becomes NCHW when somebody looks at it."""
+        """Each direction for the whole batch, with a result that is converted to NCHW on access."""
         return {direction: partial(self._run, crew, direction) for direction in self.tapes}
 
     def _run(self, crew: ThreadPool, direction: str) -> Any:

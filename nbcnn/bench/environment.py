@@ -45,7 +45,7 @@ def busy(place: dict[str, Any]) -> str | None:
 
 
 def free_memory() -> float | None:
-    """Bytes that programs may still have; None where the system does not tell (it does on Linux)."""
+    """Bytes that programs may still have; None where the system has no such figure (Linux has)."""
     if sys.platform != "linux":
         return None
     found = re.search(r"^MemAvailable:\s*(\d+) kB", Path("/proc/meminfo").read_text(encoding="utf-8"), re.M)
@@ -53,7 +53,7 @@ def free_memory() -> float | None:
 
 
 def _cpu() -> str:
-    """The processor's name as Linux knows it, else what Python can tell."""
+    """The processor's name as Linux knows it, else the name that Python knows."""
     if sys.platform == "linux":
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
         names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

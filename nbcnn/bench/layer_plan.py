@@ -17,7 +17,7 @@ ELEMENTWISE = ("relu", "sigmoid", "tanh")
 
 
 def plan(network: Network) -> list[Step]:
-    """The steps of a network's layers, in order; raises KernelError for a layer that other libraries can't be told."""
+    """The steps of a network's layers, in order; raises KernelError for a layer that has no such step."""
     return [_step(layer) for layer in network.layers()]
 
 

@@ -40,7 +40,7 @@ COLUMNS = ("axis", "at", "measure", "contender", "images_per_second", "seconds_p
 
 
 def save_growths(folder: Path, record: dict[str, Any], growths: Sequence[Growth]) -> list[Path]:
-    """Write all of a growing network; returns the files. Raises CheckpointError where one can't be written."""
+    """Write all results of a scaled network; returns the files. Raises CheckpointError where one can't be written."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(COLUMNS)

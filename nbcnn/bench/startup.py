@@ -94,7 +94,7 @@ def _own(task: Task, source: Mapping[str, Any], cache: str, bytecode: str) -> Ch
 
 
 def run_child(child: Child) -> Beginning:
-    """Start the process and wait for its word; raises PeerError with the last line that it had to say of a failure."""
+    """Start the process and read its result; raises PeerError with the last line of its error output."""
     words = json.dumps({**child.task, "started": time.time()})
     done = subprocess.run(
         child.command, input=words, env={**os.environ, **child.environment}, capture_output=True, text=True, check=False

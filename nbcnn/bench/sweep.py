@@ -116,9 +116,9 @@ def sweep(
     peers: Mapping[str, Peer] | None = None,
     take: Callable[..., Samples] = take_rounds,
 ) -> Sweep:
-    """Race the backends of conv2d, or those that ``wanted`` names, at every point of the axis.
+    """Time the backends of conv2d, or those that ``wanted`` names, at every point of the axis.
 
-    The very slow ones leave a point after a quick look. Peers take part in their best ways, then on BATCH images at
+    The very slow are left out at a point after a short timing. Peers are timed in all variants, then on BATCH images at
     once. Raises KernelError for an unknown backend, and where none of those wanted can do any point; PeerError where
     peers don't compute the same.
     """

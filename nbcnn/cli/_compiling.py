@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def choosing() -> str:
-    """What to say before backends are timed; whether the answer can be kept is known by then."""
+    """The line before backends are timed; it says whether the answer can be cached."""
     from nbcnn.autotune.auto import is_remembered
 
     kept = "the answer is remembered" if is_remembered() else "the answer is not kept: see the warning"
@@ -25,7 +25,7 @@ def choosing() -> str:
 
 
 def compiling(known: int) -> str:
-    """What to say, where no line can move, before the first of so many kernels is compiled: all that are known of.
+    """The line before the first of so many known kernels is compiled, where no line can be updated.
 
     Those that a backend calls from Python are not among them (compiler/compile_log.py).
     """
@@ -33,7 +33,7 @@ def compiling(known: int) -> str:
 
 
 def compiling_now(kernel: str, done: int, left: int) -> str:
-    """``compiling conv2d.direct.forward, 4 of 18``: the line that moves; ``left`` counts this kernel too."""
+    """``compiling conv2d.direct.forward, 4 of 18``: the updated line; ``left`` counts this kernel too."""
     short = kernel.removeprefix("nbcnn.").partition(".")[2]  # without the room or, of a plugin, a digest of its folder
     if not kernel.startswith(("nbcnn.", "nbcnn_plugin_")):
         short = kernel

@@ -64,7 +64,7 @@ class Display:
         self._choosing = True
 
     def chosen(self, choice: Choice) -> None:
-        """Called with every choice; one from memory is told with the network."""
+        """Called with every choice; one from the cache is shown with the network."""
         if self._compiling is not None:
             self._bar.remove_task(self._compiling)
             self._compiling = None

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def growth_tables(growths: Sequence[Growth], rounds: int) -> None:
-    """All axes; who overtakes whom stands below each table, what is missing below each axis."""
+    """All axes; crossovers stand below each table, what is missing below each axis."""
     from nbcnn.bench.crossover import TIE
     from nbcnn.bench.scaling_crossover import sentence
 
@@ -45,7 +45,7 @@ def growth_tables(growths: Sequence[Growth], rounds: int) -> None:
 
 
 def _table(growth: Growth, measure: str) -> None:
-    """A line for each point: µs an image, each peer's best way and how far nbcnn is ahead of it."""
+    """A line for each point: µs an image, each peer's faster variant and how far nbcnn is ahead of it."""
     from rich.table import Table
 
     from nbcnn.bench.interleaved import OWN

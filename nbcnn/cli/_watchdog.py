@@ -22,7 +22,7 @@ from nbcnn.util import activity
 HANDED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT)
 SOON = 0.3
-"""Seconds in which a signal that went to both, as a terminal's do, is heard of from the child."""
+"""Seconds in which a signal that went to both, as a terminal's do, is reported by the child."""
 AGAIN = 5.0
 """Seconds after a second Ctrl-C in which the command may still end by itself."""
 

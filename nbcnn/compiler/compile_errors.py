@@ -47,7 +47,7 @@ def nested() -> bool:
 def explanation(function: Callable[..., object], error: Exception) -> str:
     """``my_conv.py:12: forward: name 'facotr' is not defined``; the line is the innermost of the kernel's own file.
 
-    Where we know what to write instead, that follows.
+    A hint for what to write instead follows where there is one.
     """
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
     file = function.__code__.co_filename

@@ -1,7 +1,7 @@
 """A log of the kernels that this process compiled or loaded, and a count of those still to be compiled.
 
-The kernels that are counted beforehand are those that are called by themselves, from a tape or from Python. What they
-call in turn is compiled on the way, as a part of them; nobody can know it before its caller has been looked at.
+The kernels counted beforehand are those that are called directly, from a call list or from Python. Kernels that they
+call in turn are compiled as a part of them, and are not known before their caller is compiled.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ class Compiled(NamedTuple):
     """One entry of the log: the kernel, ``compiled`` or ``loaded``, and how many seconds that took.
 
     Callees that are compiled on the way have lines of their own, and their seconds are not the caller's as well: a sum
-    over the ledger is the time that went by. ``on_the_way`` tells them. ``thread`` did it.
+    over the log is the time that went by. ``on_the_way`` marks them. ``thread`` did it.
     """
 
     kernel: str
@@ -30,7 +30,7 @@ COMPILE_LOG: list[Compiled] = []
 """What has been compiled or loaded in this process, in order."""
 
 Listener = Callable[[str, int], None]
-"""Is told a kernel's name, and how many known ones are still to be compiled, this one included; 0 when all are."""
+"""Called with a kernel's name and the count of known ones yet to be compiled, this one included; 0 at the end."""
 
 
 class _Here(threading.local):
@@ -44,7 +44,7 @@ class _Here(threading.local):
 
 _here = _Here()
 _expected: dict[int, set[Hashable]] = {}
-"""What each thread that listens expects."""
+"""The kernels yet to be compiled, for each thread with a listener."""
 
 
 @contextmanager
@@ -65,12 +65,12 @@ def announced(listener: Listener) -> Iterator[None]:
 
 
 def listened_to() -> bool:
-    """Whether anybody in this thread wants to know."""
+    """Whether this thread has a listener."""
     return bool(_here.listeners)
 
 
 def expect(kernels: Iterable[Hashable]) -> None:
-    """These will be compiled before long: what is left is known before the first begins."""
+    """Count these kernels as yet to be compiled, before the first of them begins."""
     if listened_to():
         _here.expected.update(kernels)
 
@@ -111,7 +111,7 @@ def enter(line: Compiled, key: Hashable) -> None:
 
 
 def since(before: int) -> list[Compiled]:
-    """The lines of this thread, of those after the first ``before`` ones of the ledger."""
+    """The lines of this thread, of those after the first ``before`` ones of the log."""
     return [line for line in COMPILE_LOG[before:] if line.thread == threading.get_ident()]
 
 

@@ -50,7 +50,7 @@ class Reach:
             self.parts.append(self._described(thing))
 
     def _number(self, thing) -> str:
-        """The word for a thing that is described apart, once, since it may lead back to itself."""
+        """The number of a thing that is described once, apart, since it may refer to itself."""
         if id(thing) not in self._numbers:
             self._numbers[id(thing)] = len(self._things)
             self._things.append(thing)

@@ -18,7 +18,7 @@ from nbcnn.errors import ConfigError
 from nbcnn.layers.entries import Complaint, Loc, complaint_of
 
 MAX_PROBLEMS = 100
-"""More than anyone reads; a file with more is told how many were left out."""
+"""More than anyone reads; for a file with more, the message counts those left out."""
 
 _ANYTHING = "another kind of value"
 _FIRST = Place(0, 0, 0, "")

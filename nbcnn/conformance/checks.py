@@ -188,7 +188,7 @@ def takes(backend: Any, problem: Any) -> bool:
     try:
         return backend.supports(problem) is None
     except Exception:
-        return False  # told where the grid is checked
+        return False  # reported where the grid is checked
 
 
 def weight(problem: Any) -> int:

@@ -1,6 +1,6 @@
 """Checks of an exercise, a convolution that a learner writes kernel by kernel: the next case, its errors.
 
-A backend of conv2d with ``exercise = True`` is led through forward, grad_input and grad_weight, in this order, on cases
+A backend of conv2d with ``exercise = True`` is checked on forward, grad_input and grad_weight, in this order, on cases
 of few numbers. The kernels run in a process of their own, where every index is checked.
 """
 
@@ -78,7 +78,7 @@ class Lesson:
 
 
 def is_exercise(op: str, name: str) -> bool:
-    """Whether a backend wants to be led through."""
+    """Whether a backend is an exercise."""
     return op == "conv2d" and getattr(registry.backend(op, name), "exercise", False) is True
 
 

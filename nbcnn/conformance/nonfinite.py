@@ -28,7 +28,7 @@ SOURCES = ("x", "w", "b", "dy")
 SPREADS = "NaN spreads within its image, to numbers that it has no part in"
 MADE_NAN = "by 0·∞ or ∞−∞: is something multiplied by zero instead of being left out?"
 REACHES = {"x": ("y", "dw", "losses"), "w": ("y", "dx"), "b": ("y",), "dy": ("dx", "dw", "db")}
-"""Where a NaN in an input has to show. (dx of max pooling and relu looks at x, but its gradient only passes by.)"""
+"""Outputs that must have an input's NaN. (dx of max pooling and relu looks at x, but its gradient only passes by.)"""
 
 WHERE = {"y": "output channel", "dx": "input channel", "dw": "kernel", "db": "channel", "losses": "image"}
 

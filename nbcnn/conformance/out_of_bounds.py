@@ -103,4 +103,4 @@ def _takes(backend: object, problem: object) -> bool:
     try:
         return contract_check.refusal(backend, problem) is None
     except NbcnnError:
-        return False  # told where the grid is checked
+        return False  # reported where the grid is checked

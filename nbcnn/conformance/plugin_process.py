@@ -13,7 +13,7 @@ from nbcnn.conformance.report import Report
 from nbcnn.util import activity
 
 EVERY = 0.2
-"""Seconds between two words on progress."""
+"""Seconds between two reports of progress."""
 
 
 def check_plugins(

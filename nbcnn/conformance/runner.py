@@ -116,7 +116,7 @@ STRANGE = {
     "scratch": "holds what was in the scratch before",
     "output": "is not written {}",
 }
-"""What it means that an output holds bits of the fence."""
+"""The meaning of an output that holds bits of the margins."""
 
 
 def _called(what: str, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -128,7 +128,7 @@ def _called(what: str, function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def _sentence(error: BaseException) -> str:
-    """What an error says, in one line: of Numba's pages the sentences that tell most."""
+    """What an error says, in one line: of Numba's pages the most useful sentences."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     useful = [
         line for line in lines if not line.startswith(("Failed in nopython", "During:", "^", ">>>", "This error"))

@@ -1,6 +1,6 @@
 """Thread-safety check: kernels of one build, called by several threads at once on arrays of their own.
 
-A run does exactly this: prepared kernels are shared by all threads, scratch is not. Calls are played from tapes, so
+An engine does the same: all threads share the prepared kernels, none its scratch. Calls are made from call lists, so
 that compiled kernels really run side by side, and Python is made to switch threads often, for those that are not.
 """
 
@@ -28,7 +28,7 @@ from nbcnn.util import activity
 
 CHECK = "threads"
 ROUNDS = 3
-"""How often each phase is played."""
+"""How often each phase is run."""
 SECONDS, LEAST, MOST = 0.06, 8, 100
 """How long a thread is busy in a phase of all kernels; but so many repeats at least, and at most."""
 

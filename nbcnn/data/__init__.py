@@ -148,7 +148,7 @@ def load_dataset(config: DataSettings) -> Dataset:
 
 
 def read_dataset(config: DataSettings) -> Dataset:
-    """As ``load_dataset``, without a look for images that are there twice."""
+    """As ``load_dataset``, without the search for duplicate images."""
     if config.folder is not None:
         remedy = "set data.size to the network's input height and width, as in --set data.size=[H,W]"
         return load_folder(

@@ -45,7 +45,7 @@ def read_images(
     """The images of all files, training and test images at once: C = 1 if ``grayscale`` else 3, fitted to ``size``.
 
     Each is prepared as ``nbcnn predict`` prepares a picture, but not inverted. Those of more than 8 bits have one
-    white: ``white_level``, or that of imagedepth.white_level for the largest of all their numbers. Raises DataError,
+    white: ``white_level``, or that of image_depth.white_level for the largest of all their numbers. Raises DataError,
     naming the first LISTED files, for what cannot be read, and with ``remedy`` for images that have not the size of
     the first. Warns of numbers above the white level.
     """

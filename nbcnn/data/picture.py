@@ -78,7 +78,7 @@ def prepare(
     images dark (``dark_background`` True), or the other way round; not where the training images were ``pictures``,
     for those were not. ``invert`` decides instead where it is given. Nothing is inverted where both are None.
 
-    Raises DataError for a file that is missing, no picture, broken or larger than imagefile.MAX_PIXELS, and for a
+    Raises DataError for a file that is missing, no picture, broken or larger than image_file.MAX_PIXELS, and for a
     number of channels that no picture has.
     """
     image, steps, *_ = opened(picture).make(channels, (height, width), white_level)

@@ -98,7 +98,7 @@ F = TypeVar("F", bound=Callable[..., Bound])
 
 
 def for_one_image(bind: F) -> F:
-    """Mark a ``bind`` that asks nothing but its room for arrays and kernels, and so works without the last axis of 16.
+    """Mark a ``bind`` that takes all arrays and kernels from its BufferProvider, and works without the last axis of 16.
 
     The mark is the function's: a subclass with a ``bind`` of its own has none until it says so.
     """
@@ -158,7 +158,7 @@ class Layer(ABC):
 
     @abstractmethod
     def bind(self, buffers: BufferProvider, x: np.ndarray, dx: np.ndarray | None, training: bool) -> Bound:
-        """Tie the kernels to buffers. ``x`` is the input pack, ``dx`` where its gradient goes (None: not wanted)."""
+        """Bind the kernels to buffers. ``x`` is the input pack, ``dx`` where its gradient goes (None: not wanted)."""
 
 
 LAYERS: Registry[type[Layer]] = Registry("layer", "nbcnn.layers", ConfigError, (Layer, {"Config": LayerConfig}))

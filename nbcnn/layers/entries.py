@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _LIST = "a list of layers, at least one"
 MAX_LAYERS = 1000
-"""Layers in one list; a file with more is a mistake or an attack on the reader's patience."""
+"""Layers in one list; a file with more is a mistake or an attack."""
 
 Loc = tuple[str | int, ...]
 
@@ -48,7 +48,7 @@ class Flaw(NamedTuple):
     """A problem that nbcnn finds itself: its place below the value at hand, the sentence, the value.
 
     ``about`` is where to point and how to end: at the value, at its key, or at the value with ", got ..."; ``alike``
-    points at the value too, and is told once however many places have the same sentence.
+    points at the value too, and is reported once however many places have the same sentence.
     """
 
     loc: Loc

@@ -1,6 +1,6 @@
 """The records of a comparison of trainings: the first step at which weights differ in a bit, and later distances.
 
-All the numbers of a comparison are kept here, and how they are reckoned; who trains is training/comparison.py's affair.
+All numbers of a comparison are computed and kept here; training/comparison.py trains.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class Comparison:
 
     @property
     def reference(self) -> Variant:
-        """The variant that the others are held against."""
+        """The variant that the others are compared with."""
         return self.variants[0]
 
     @property

@@ -185,7 +185,7 @@ class Run:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """While inside, a folder that has vanished is told as that; another one in its place, before."""
+        """While inside, a vanished folder has an error of its own; another one in its place raises before."""
         self.check()
         try:
             yield

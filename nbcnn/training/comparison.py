@@ -1,7 +1,7 @@
 """``nbcnn.compare``: trainings in lockstep from one seed, each on other backends, compared after every step.
 
-All variants begin with the same parameters and meet the same images in the same order. They take turns step by step,
-so the weights can be held against each other after each, and a slow moment of the machine meets all alike.
+All variants begin with the same parameters and get the same images in the same order. They take turns step by step,
+so their weights can be compared after each, and a slow moment of the machine slows all down alike.
 """
 
 from __future__ import annotations
@@ -191,7 +191,7 @@ def _train(comparison: Comparison, trainers: list[Trainer], reporter: Reporter) 
     for epoch in range(1, settings.epochs + 1):
         before = comparison.steps
         for order in batches(epoch_order(count, settings.seed, epoch, settings.shuffle), settings.batch_size):
-            # Who comes first finds the images less near in the caches, so everybody has to at times.
+            # The first variant finds the images farther away in the caches, so each comes first at times.
             first = comparison.steps % len(pairs)
             for variant, trainer in pairs[first:] + pairs[:first]:
                 _step(variant, trainer, order)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 AT_ONCE = 64
-"""So many pictures are read, then guessed: the next are not read before these are told."""
+"""So many pictures are read and predicted before the next are read."""
 
 LISTED = 10
 """So many pictures that can't be read are named."""

@@ -57,17 +57,17 @@ def watched_through(file: int) -> None:
 
 
 def is_watched() -> bool:
-    """Whether anybody reads what is told."""
+    """Whether another process watches this one."""
     return _here.file is not None
 
 
 def told() -> State:
-    """What stands there now."""
+    """The present content of the file."""
     return _here.state
 
 
 def tell(**changes: Any) -> None:
-    """Change what stands there. ``now`` is what has just begun, in words; "" when it is over."""
+    """Change the content of the file. ``now`` is what has just begun, in words; "" when it is over."""
     if _here.file is None:
         return
     _here.count += 1
@@ -95,7 +95,7 @@ class Watcher:
         os.close(self._file)
 
     def read(self) -> State:
-        """What was told last; {} where nothing was."""
+        """The last content of the file; {} where there is none."""
         data = os.pread(self._file, 1 << 16, 0)
         try:
             state = json.loads(data[8 : 8 + int(data[:8])])

@@ -73,7 +73,7 @@ def within_memory(function: F) -> F:
 
 
 def _machine() -> Memory:
-    """What programs have not taken, where Linux tells it; more would end this program, or another one."""
+    """Memory that no program uses, as Linux reports it; taking more would end this program, or another one."""
     try:
         total = Memory(float(os.sysconf("SC_PHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE"), "this machine has")
     except (AttributeError, ValueError, OSError):
