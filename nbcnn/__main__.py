@@ -1,4 +1,4 @@
-"""``python -m nbcnn``"""
+"""``python -m nbcnn``: the command line."""
 
 from nbcnn.cli import main
 

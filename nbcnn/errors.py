@@ -1,4 +1,4 @@
-"""Every error that nbcnn raises on purpose: one sentence that says where, what and what to do about it.
+"""nbcnn's exceptions: each message is one sentence with the place, the problem and the remedy.
 
 The command line prints the sentence and leaves with exit code 2; in Python they are ordinary exceptions.
 """

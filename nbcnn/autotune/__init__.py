@@ -1,1 +1,1 @@
-"""``backend: auto``: kernels and whole steps timed on this machine, and the choices made by them."""
+"""``backend: auto``: timing of backends and training steps on this machine, and the choice of the fastest."""

@@ -1,4 +1,4 @@
-"""A choice of a backend: what was asked, what was found, in words and as it is remembered."""
+"""The record of one automatic choice of a backend: question, timings, result; as a sentence and as JSON."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from nbcnn.util.version import __version__
 class Choice:
     """The backend ``name`` for the layers (paths) that have this problem and are asked for these directions.
 
-    ``seconds`` a pack of 16 images takes in all directions, by candidate; ``slow`` are the candidates that left the
-    race after a look, ``refused`` those that could not take part, with their reasons; ``steps`` are the seconds of
+    ``seconds`` is the time of a pack of 16 images in all directions, by candidate; ``slow`` are those left out after
+    a short timing, ``refused`` those that can't do the problem, with their reasons; ``steps`` are the seconds of
     whole steps, where these decided.
     """
 
@@ -72,11 +72,11 @@ class Choice:
         return kept | {"seconds": dict(self.seconds), "steps": dict(self.steps), "remembered": self.remembered}
 
     def answer(self) -> dict[str, Any]:
-        """What is remembered of it."""
+        """What the cache keeps of it."""
         return {"name": self.name, "seconds": self.seconds, "slow": self.slow, "steps": self.steps}
 
     def read(self, answer: Any) -> Choice:
-        """The same with what was remembered; raises ValueError and others for what can't be an answer."""
+        """A choice from a cached answer; raises ValueError and others for what can't be an answer."""
         seconds, slow, steps = answer["seconds"], tuple(answer["slow"]), answer["steps"]
         if not {answer["name"], *seconds, *slow, *steps} <= set(self.candidates):
             raise ValueError(f"it names a backend that is none of {', '.join(self.candidates)}")

@@ -1,4 +1,4 @@
-"""Why a backend is fast or slow on a layer: what it does, what that should take on this machine, what it takes.
+"""Predicted (roofline) and measured time of each backend on each layer of a network.
 
 The prediction is the roofline: t = max(2·MACs / P, bytes / B), with P the fastest multiply-adds and B the fastest
 copying that one thread of this machine was measured at (nbcnn/autotune/roofline.py), and MACs and bytes what the
@@ -27,7 +27,7 @@ from nbcnn.kernels.registry import backend, backend_names, cost, tolerance
 
 @dataclass(frozen=True)
 class Pass:
-    """One direction of a candidate: what it does with a pack of 16 images; seconds predicted and measured.
+    """One direction of a candidate on a pack of 16 images: its work, predicted and measured seconds.
 
     ``bound`` is what the prediction is limited by, ``arithmetic`` or ``memory``; ``gflops`` counts two operations for
     each multiply-add really done, and ``share`` is that of the peak.
@@ -63,7 +63,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Explained:
-    """One layer; ``macs`` are the formula's for a pack, ``auto`` whether auto has chosen the configured backend."""
+    """One layer with its candidates; ``macs`` are the formula's for a pack, ``auto``: auto chose its backend."""
 
     path: str
     problem: Any
@@ -75,7 +75,7 @@ class Explained:
 
 @dataclass(frozen=True)
 class Explanation:
-    """A network's layers that have a choice of backends; ``touched`` are the bytes that a pack's step goes through."""
+    """The layers with more than one backend; ``touched``: bytes that a pack's step reads and writes."""
 
     name: str
     threads: int
@@ -92,7 +92,7 @@ def explain(
     """Time every backend of every layer that has more than one, as training would use it, and predict the same.
 
     Where the config says ``auto`` it is asked first, and its choice is shown as the configured one. ``timer`` is called
-    as ``race``, ``peak_of`` as ``measured_peak``, which they are where they are not given.
+    as ``time_kernels``, ``peak_of`` as ``measured_peak``, which they are where they are not given.
     """
     timer, peak_of = timer or time_kernels, peak_of or measured_peak
     network = Network(config)

@@ -1,4 +1,4 @@
-"""What was measured on this machine, kept in the user's cache: one small JSON file for each question asked.
+"""A cache of measurements of this machine: one small JSON file per question, in the user's cache folder.
 
 A file says in full what it answers, so a person can read it, and an answer to another question is never taken for
 this one's. Files are written whole or not at all, and each has its own name: two processes at once can't mix theirs.
@@ -24,13 +24,13 @@ _LARGEST = 1 << 20
 
 
 class MeasurementCache:
-    """The answers in one folder of the user's cache. Whatever is wrong with it costs one warning, and time."""
+    """The cached answers of one folder. A damaged one costs one warning and is measured anew."""
 
     def __init__(self, name: str, content: str) -> None:
         self._name, self._content, self._warned = name, content, False
 
     def get(self, title: str, question: Mapping[str, Any], read: Callable[[Any], T]) -> T | None:
-        """What ``read`` makes of the remembered answer; None where there is none, or none that can be used.
+        """The cached answer, converted by ``read``; None where there is none, or none that can be used.
 
         ``read`` raises ValueError, TypeError, KeyError or AttributeError for an answer that can't be right.
         """

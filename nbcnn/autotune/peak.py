@@ -1,4 +1,4 @@
-"""What a core can do at best: multiply-adds in registers and nothing else, copying and nothing else.
+"""Microbenchmarks of a core's peak: multiply-adds per second in registers, bytes copied per second.
 
 Measured speeds of kernels are held against these (nbcnn/autotune/roofline.py).
 """

@@ -1,4 +1,4 @@
-"""The machine: which CPU it has, and what that can do at best, measured once and remembered.
+"""The CPU's model and its peak compute and memory speed (the roofline), measured once and cached.
 
 The bests are of one thread while as many threads as a run has do the same: a core's clock, the last cache and the
 memory are shared.
@@ -41,13 +41,13 @@ class Cpu(NamedTuple):
 
 
 class Peak(NamedTuple):
-    """One thread's bests: ``flops`` a second (a multiply-add is two), and bytes copied a second by their number."""
+    """Peak speeds of one thread: ``flops`` per second (a multiply-add is two), bytes copied per second by size."""
 
     flops: float
     copied: tuple[tuple[int, float], ...]
 
     def bandwidth(self, touched: int) -> float:
-        """Bytes a second where ``touched`` bytes are gone through again and again: that of the next larger size."""
+        """Bytes copied per second in a loop over ``touched`` bytes: that of the next larger measured size."""
         return next((rate for size, rate in self.copied if size >= touched), self.copied[-1][1])
 
     def seconds(self, macs: float, moved: float, touched: int) -> float:
@@ -64,7 +64,7 @@ def cpu() -> Cpu:
 
 
 def measured_peak(threads: int, dtype: str, notes: MeasurementCache | None = None) -> Peak:
-    """The bests of each of ``threads`` threads, from the user's cache or measured now, in about a second."""
+    """The peak of each of ``threads`` threads, from the user's cache or measured now, in about a second."""
     notes = notes or MeasurementCache("machine", "this machine's measured bests")
     source = hashlib.sha256(Path(peak.__file__).read_bytes() + Path(__file__).read_bytes()).hexdigest()
     question = {"cpu": cpu()._asdict(), "threads": threads, "dtype": dtype, "compiler": compiler(), "by": source}

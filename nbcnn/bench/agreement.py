@@ -1,4 +1,4 @@
-"""Whether contenders compute the same numbers: looked at before any of them is timed, for a wrong one may be quick."""
+"""Comparison of the contenders' results, before any of them is timed."""
 
 from __future__ import annotations
 

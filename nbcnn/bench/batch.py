@@ -1,4 +1,4 @@
-"""One layer on a whole batch: its packs shared out over threads, and the same batch for peers.
+"""One convolution on a whole batch: its packs divided among threads, and the same batch for peers.
 
 autotune/kernel_timing.py times packs as they lie in a step. Here the unit is a batch, so that other libraries can take
 part, and so that batches smaller or larger than a pack can be compared.
@@ -96,7 +96,7 @@ def batch_race(
     turns: Callable[..., dict[Any, float]] = take_turns,
     seconds: float = 0.005,
 ) -> Contest:
-    """Backends alone on the same batch, timed as autotune/kernel_timing.py does it."""
+    """Backends only, on the same batch, timed as autotune/kernel_timing.py does it."""
     found: Seconds = {name: {} for name in names}
     own = {name: Packs(arrays, name, threads) for name in names}
     players = {(name, d): own[name].tapes[d] for name in names for d in WeightedKernels._fields}
@@ -111,7 +111,7 @@ def batch_race(
 
 
 class Packs:
-    """A backend's kernels on a batch's packs: ``tapes`` is direction → a tape for each thread, with its share of them.
+    """A backend's kernels on a batch's packs: ``tapes`` has for each direction one call list per thread.
 
     The weights' gradients of the packs are added up, as those of a step are.
     """
@@ -158,7 +158,7 @@ def _aligned(packs: np.ndarray) -> np.ndarray:
 
 
 class _Later:
-    """Packs that become an NCHW array when somebody looks at them, which those who time do not."""
+    """Packs that are converted to an NCHW array on access, so that the timed code does not pay for it."""
 
     def __init__(self, packs: np.ndarray, count: int) -> None:
         self._packs, self._count = packs, count

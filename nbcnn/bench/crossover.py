@@ -1,4 +1,4 @@
-"""Where one backend overtakes another: winners of points, their margins, crossings between points."""
+"""Crossovers along an axis: the fastest backend at each point, its margin, and where the fastest changes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TIE = 1.05
 
 
 class Winner(NamedTuple):
-    """The quickest and how many times slower the second is; None where there is no second."""
+    """The fastest and how many times slower the second is; None where there is no second."""
 
     name: str
     margin: float | None
@@ -26,7 +26,7 @@ class Winner(NamedTuple):
 
 
 class Crossing(NamedTuple):
-    """Between two points of an axis one winner follows another.
+    """A change of the fastest between two neighbouring points of an axis.
 
     ``at`` is where their lines meet in a picture, straight lines on logarithmic axes; None where one of both has no
     time at one of the points. Nothing was measured there, and no whole number need be there.
@@ -43,7 +43,7 @@ class Crossing(NamedTuple):
 
 
 class Only(NamedTuple):
-    """A single measured point at which ``name`` wins; at those before and after it ``around`` does."""
+    """A single measured point at which ``name`` is fastest, between points at which ``around`` is."""
 
     at: int
     name: str
@@ -54,7 +54,7 @@ class Only(NamedTuple):
 
 
 def winner(contest: Contest, direction: str) -> Winner | None:
-    """Who is quickest in a direction; None where nobody takes part.
+    """The fastest in a direction; None where no contender was timed.
 
     Between the first two the rounds decide, where their samples were kept: medians may have it the other way round.
     """
@@ -67,7 +67,7 @@ def winner(contest: Contest, direction: str) -> Winner | None:
 
 
 def crossings(sweep: Sweep, direction: str) -> Iterator[Crossing]:
-    """Where the winner changes along an axis. One that is ahead by less than TIE has not overtaken yet."""
+    """Where the fastest changes along an axis. A lead of less than TIE does not count."""
     name, leader, last = sweep.axis.name, None, None
     for point in sweep.points:
         ahead = winner(point.contest, direction)
@@ -85,7 +85,7 @@ def crossings(sweep: Sweep, direction: str) -> Iterator[Crossing]:
 
 
 def changes(sweep: Sweep, direction: str) -> list[Crossing | Only]:
-    """The crossings, but where a winner holds at a single measured point one ``Only`` in place of two."""
+    """The crossings; two of them become one ``Only`` around a fastest at a single measured point."""
     found: list[Crossing | Only] = []
     for crossing in crossings(sweep, direction):
         last = found[-1] if found else None
@@ -97,7 +97,7 @@ def changes(sweep: Sweep, direction: str) -> list[Crossing | Only]:
 
 
 def course(sweep: Sweep, direction: str) -> str:
-    """Who wins along the axis, in words: ``direct; fft at 5 only; direct → fft between 9 and 11``."""
+    """The fastest along the axis, in words: ``direct; fft at 5 only; direct → fft between 9 and 11``."""
     found = changes(sweep, direction)
     if not found:
         first = next(won for point in sweep.points if (won := winner(point.contest, direction)))

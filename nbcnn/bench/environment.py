@@ -1,4 +1,4 @@
-"""On what a figure was measured: without it, it means nothing."""
+"""The machine and software on which a benchmark ran."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def busy(place: dict[str, Any]) -> str | None:
 
 
 def free_memory() -> float | None:
-    """Bytes that programs may still have; None where the system does not tell (it does on Linux)."""
+    """Bytes that programs may still have; None where the system has no such figure (Linux has)."""
     if sys.platform != "linux":
         return None
     found = re.search(r"^MemAvailable:\s*(\d+) kB", Path("/proc/meminfo").read_text(encoding="utf-8"), re.M)

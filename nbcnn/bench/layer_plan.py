@@ -1,4 +1,4 @@
-"""A network as plain steps that another library can be told; as JSON they go to its child process too.
+"""A network as a flat JSON list of layers with their weights' names, from which peers rebuild it.
 
 A step is ``{"op": "conv2d", "stride": [1, 1], …, "weight": "0.weight", "bias": "0.bias"}``, with the names of the state
 dict. A layer that has no such step makes a comparison impossible, and is named.
@@ -17,7 +17,7 @@ ELEMENTWISE = ("relu", "sigmoid", "tanh")
 
 
 def plan(network: Network) -> list[Step]:
-    """The steps of a network's layers, in order; raises KernelError for a layer that other libraries can't be told."""
+    """The steps of a network's layers, in order; raises KernelError for a layer that has no such step."""
     return [_step(layer) for layer in network.layers()]
 
 

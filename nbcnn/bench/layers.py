@@ -1,4 +1,4 @@
-"""Races between backends over the layers of a network, each in every direction that its op has."""
+"""Timing of the backends of each layer of a network, in every direction that its op has."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from nbcnn.layers import Layer
 from nbcnn.util.suggestions import nearest
 
 BATCH = 256
-"""Images of a race beside peers."""
+"""Images of a timing beside peers."""
 
 
 class Raced(NamedTuple):
-    """A problem's contest and the layers that have the problem: their paths in the network."""
+    """The timings of one problem, and the layers that have it: their paths in the network."""
 
     layers: list[str]
     contest: Contest
@@ -43,9 +43,9 @@ def race_layers(
     peers: Mapping[str, Peer] | None = None,
     take: Callable[..., Samples] = take_rounds,
 ) -> list[Raced]:
-    """Race over all layers of the ops; layers with the same problem share a race.
+    """Time all layers of the ops; layers with the same problem share a timing.
 
-    ``wanted`` are ``OP=NAME``, the backends to race, all where there is none for an op. With ``peers`` the race is on a
+    ``wanted`` are ``OP=NAME``, the backends to time, all where there is none for an op. With ``peers`` timing is on a
     batch of BATCH images. Raises KernelError for an op that no layer has, for an unknown backend, and where none of
     those wanted can do a layer; PeerError where peers can't take part or don't compute the same.
     """
@@ -55,7 +55,7 @@ def race_layers(
             f"--against: there is nothing to compare with for --op {', '.join(ops)}; peers race conv2d alone"
         )
     problems = problems_of(config, ops)
-    for problem, layers in problems.items():  # mistakes are told before the first race
+    for problem, layers in problems.items():  # mistakes are reported before the first timing
         _somebody_can(problem, contenders(problem.op, wanted), layers[0])
     for problem, layers in problems.items():
         names = contenders(problem.op, wanted)

@@ -1,4 +1,4 @@
-"""A network or a single layer as an ONNX model, which ONNX Runtime is given to run. Needs the package onnx."""
+"""A network or a single layer as an ONNX model, for ONNX Runtime to run. Needs the package onnx."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The folder that a sweep leaves: ``sweep.json`` and a picture for each axis, of a network ``sweep.csv`` too."""
+"""The output folder of a sweep: ``sweep.json``, a plot per axis, and for a network ``sweep.csv``."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ COLUMNS = ("axis", "at", "measure", "contender", "images_per_second", "seconds_p
 
 
 def save_growths(folder: Path, record: dict[str, Any], growths: Sequence[Growth]) -> list[Path]:
-    """Write all of a growing network; returns the files. Raises CheckpointError where one can't be written."""
+    """Write all results of a scaled network; returns the files. Raises CheckpointError where one can't be written."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(COLUMNS)

@@ -1,6 +1,6 @@
-"""Where the time of a training step goes: every call timed inside real steps, on all threads, and what is left over.
+"""A profile of the training step: the time of every kernel call, of the optimizer and of waiting, on all threads.
 
-Threads' time is counted, not the clock's: a step's length times the threads. It is spent in calls of the tape, in the
+Threads' time is counted, not the clock's: a step's length times the threads. It is spent in kernel calls, in the
 optimizer, in waiting (for one's turn to add a gradient, for the last pack of others, for the optimizer's one thread),
 and the rest is Python's: sharing out packs, waking threads, fetching results.
 """
@@ -33,7 +33,7 @@ SECONDS = 0.25
 
 @dataclass(frozen=True)
 class Row:
-    """A call: its layer as ``nbcnn summary`` numbers it, what computes it, and in which direction.
+    """One kernel call: its layer as ``nbcnn summary`` numbers it, its backend, its direction.
 
     ``seconds`` it takes for a pack of 16 images, ``share`` of the step's thread time; where the formula multiplies,
     ``gflops`` of it a thread, and ``of_peak``, their share of the measured best of a thread.
@@ -50,7 +50,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Profile:
-    """A step's rows in their order, and what else its threads did: shares of ``step`` seconds times ``threads``.
+    """The rows of a step in call order, and the other shares of ``step`` seconds times ``threads``.
 
     All are means over the middle half, by length, of ``steps`` steps, so that they add up. Images a second are given
     with the clock and without: what that costs.
@@ -83,7 +83,7 @@ class Profile:
 
 @dataclass(frozen=True)
 class _Step:
-    """Nanoseconds of one step: its length, the optimizer's, each call's on all threads, and waiting of all threads."""
+    """Nanoseconds of one step: its length, the optimizer's, each call's and waiting, over all threads."""
 
     length: int
     optimizer: int
@@ -118,7 +118,7 @@ def profile(task: Task, rounds: int, tell: Tell = silent, seconds: float | None 
 
 
 class _Steps:
-    """Makes training steps whose calls may be timed."""
+    """Training steps whose calls may be timed."""
 
     def __init__(self, engine: Engine, task: Task, update: Callable[[np.ndarray, np.ndarray], None]) -> None:
         self._engine, self._task, self._update, self._number, self._timing = engine, task, update, 0, False
@@ -129,7 +129,7 @@ class _Steps:
         self._timed = [TimedCallList([(call.kernel, call.arrays) for call in own], own[-1].arrays[-1]) for own in calls]
 
     def play(self, timing: bool) -> None:
-        """From now on with a clock, or without."""
+        """Switch the clock of the following steps on or off."""
         self._timing = timing
         for worker, plain, timed in zip(self._engine.workers, self._plain, self._timed, strict=True):
             worker.use("train", timed if timing else plain)
@@ -151,14 +151,14 @@ class _Steps:
         return _Step(ended - begun, ended - learnt, spent, waiting)
 
     def _waiting(self, begun: int, learnt: int) -> int:
-        """Between packs for one's turn, and after one's last pack until the last of all is done."""
+        """Before an ordered addition, and after a thread's last pack until the last of all is done."""
         tapes = self._timed
         done = learnt if any(tape.ended_late for tape in tapes) else max(tape.last for tape in tapes)
         return sum(tape.late + done - (tape.last or begun) for tape in tapes)
 
 
 def _apart(calls: list[Call]) -> list[Call]:
-    """Waiting for one's turn as a call of its own, before the addition."""
+    """The wait before an ordered addition as a call of its own, so that it is timed apart."""
     add = calls[-1]
     *_, piece, turn, _ = add.arrays
     return [*calls[:-1], Call("batch", "wait", ordered_sum.wait_in_turn, (piece, turn)), add]

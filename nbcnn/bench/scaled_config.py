@@ -1,4 +1,4 @@
-"""A network of another size: other batches, other images, more channels. Works on the mapping that a config gives."""
+"""Configs scaled to other batch sizes, image sizes or numbers of channels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the start of a process to its first finished training step, and the peak memory of an epoch, in child processes.
+"""Startup time (process start to the first training step) and peak memory of an epoch, in child processes.
 
 Peak memory is VmHWM: the other figure that systems keep, ru_maxrss, begins on Linux with that of the parent, which has
 all libraries loaded.
@@ -28,7 +28,7 @@ IMAGES = 10_000
 
 
 class Beginning(NamedTuple):
-    """Seconds until the first step was done; peak memory in MB, None where the system does not tell."""
+    """Seconds until the first step was done; peak memory in MB, None where the system has no such figure."""
 
     seconds: float
     megabytes: float | None
@@ -95,7 +95,7 @@ def _own(task: Task, source: Mapping[str, Any], cache: str, bytecode: str) -> Ch
 
 
 def run_child(child: Child) -> Beginning:
-    """Start the process and wait for its word; raises PeerError with the last line that it had to say of a failure."""
+    """Start the process and read its result; raises PeerError with the last line of its error output."""
     words = json.dumps({**child.task, "started": time.time()})
     done = subprocess.run(
         child.command, input=words, env={**os.environ, **child.environment}, capture_output=True, text=True, check=False

@@ -1,4 +1,4 @@
-"""A training's first moments in a process of its own: the program that ``nbcnn bench`` starts and times from outside.
+"""The child program of startup.py: the first training steps of a fresh process.
 
 Standard input holds one JSON object: source, sets, backends, plugins, threads, images, and ``started``, the time when
 the process began.

@@ -1,4 +1,4 @@
-"""Backends along an axis: kernel size, image size, channels, batch; and over a plane, kernel size × image size.
+"""Sweeps of backends along kernel size, image size, channels or batch, and over kernel size × image size.
 
 Everything else stays as it is, with padding that keeps the image's size, so that what is seen is the axis alone.
 """
@@ -24,7 +24,7 @@ BATCH = 64
 
 
 class Axis(NamedTuple):
-    """What is varied, over which values, with everything else fixed: a kernel size, image side, channels, batch."""
+    """One sweep axis and its values (kernel size, image side, channels, batch); all other sizes are fixed."""
 
     name: str
     title: str
@@ -68,7 +68,7 @@ KERNELS = AXES["kernel"].values
 
 
 class Point(NamedTuple):
-    """A place on an axis, or in the plane, and its contest."""
+    """A point of an axis, or of the plane, and its timings."""
 
     at: dict[str, int]
     contest: Contest
@@ -113,9 +113,9 @@ def sweep(
     peers: Mapping[str, Peer] | None = None,
     take: Callable[..., Samples] = take_rounds,
 ) -> Sweep:
-    """Race the backends of conv2d, or those that ``wanted`` names, at every point of the axis.
+    """Time the backends of conv2d, or those that ``wanted`` names, at every point of the axis.
 
-    The very slow ones leave a point after a quick look. Peers take part in their best ways, then on BATCH images at
+    The very slow are left out at a point after a short timing. Peers are timed in all variants, then on BATCH images at
     once. Raises KernelError for an unknown backend, and where none of those wanted can do any point; PeerError where
     peers don't compute the same.
     """

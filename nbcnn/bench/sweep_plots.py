@@ -1,4 +1,4 @@
-"""Pictures of sweeps: times along an axis with the crossings marked, and a map of winners."""
+"""Plots of sweeps: time along an axis with its crossovers, and a map of the fastest backend."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def legend(figure: Figure, handles: Sequence[Any], note: str) -> None:
 
 
 def _lines(sweep: Sweep, threads: int) -> Figure:
-    """Above the time for one image, below how many times slower than the best: 1 is the winner."""
+    """Above the time for one image, below how many times slower than the fastest, which is 1."""
     figure = _figure(sweep, threads, (12.5, 7.0))
     panels = figure.subplots(2, 3, sharex=True, sharey="row", gridspec_kw={"height_ratios": [3, 2]})
     figure.subplots_adjust(left=0.08, right=0.985, top=0.80, bottom=0.165, wspace=0.06, hspace=0.14)
@@ -171,7 +171,7 @@ def _scale(above: Axes, below: Axes, values: Sequence[int]) -> None:
 
 
 def _map(sweep: Sweep, threads: int) -> Figure:
-    """One map for each direction: in a cell the winner, and how many times slower the second is."""
+    """One map for each direction: in a cell the fastest, and how many times slower the second is."""
     from matplotlib.patches import Patch
 
     figure = _figure(sweep, threads, (13.0, 5.4))

@@ -1,4 +1,4 @@
-"""The command line: one file here is one verb, found by being here."""
+"""The command line: each file in this folder is one command."""
 
 from __future__ import annotations
 

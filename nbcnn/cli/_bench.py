@@ -1,4 +1,4 @@
-"""What ``nbcnn bench`` prints: progress on the error output, tables on the output."""
+"""Printed output of ``nbcnn bench``: progress on standard error, tables on standard output."""
 
 from __future__ import annotations
 

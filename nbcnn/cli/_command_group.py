@@ -1,4 +1,4 @@
-"""Groups of commands whose files are found by being there."""
+"""Click groups whose commands are the files of a package."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nbcnn.cli._option_hints import unknown_command
 
 
 class Verbs(click.Group):
-    """The commands of a package, one file each; a file is imported when its command is asked for."""
+    """A click group over a package: each file is a command, imported when that command is called."""
 
     def __init__(self, *args: Any, package: str, **options: Any) -> None:
         super().__init__(*args, **options)

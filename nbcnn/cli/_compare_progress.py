@@ -1,4 +1,4 @@
-"""A comparison as a person sees it: a moving bar, a line an epoch, a table and what it means."""
+"""Progress display of ``nbcnn compare``: a bar, a line per epoch, a table and its conclusions."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class CompareProgress(Display, Reporter):
         self._print(f"folder: {comparison.folder}")
 
     def chosen(self, choice: Choice) -> None:
-        """Called with every choice; one from memory is told too, for the variant is called by the option's words."""
+        """Called with every choice; one from the cache too, for a variant's name is the option's text."""
         super().chosen(choice)
         if choice.remembered:
             self._print(f"auto: {choice.short}")

@@ -1,4 +1,4 @@
-"""A word for the seconds in which kernels are compiled or timed, for commands that have no progress display."""
+"""A status line while kernels are compiled or timed, for commands without a progress display."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def choosing() -> str:
-    """What to say before backends are timed; whether the answer can be kept is known by then."""
+    """The line before backends are timed; it says whether the answer can be cached."""
     from nbcnn.autotune.auto import is_remembered
 
     kept = "the answer is remembered" if is_remembered() else "the answer is not kept: see the warning"
@@ -25,7 +25,7 @@ def choosing() -> str:
 
 
 def compiling(known: int) -> str:
-    """What to say, where no line can move, before the first of so many kernels is compiled: all that are known of.
+    """The line before the first of so many known kernels is compiled, where no line can be updated.
 
     Those that a backend calls from Python are not among them (compiler/compile_log.py).
     """
@@ -33,7 +33,7 @@ def compiling(known: int) -> str:
 
 
 def compiling_now(kernel: str, done: int, left: int) -> str:
-    """``compiling conv2d.direct.forward, 4 of 18``: the line that moves; ``left`` counts this kernel too."""
+    """``compiling conv2d.direct.forward, 4 of 18``: the updated line; ``left`` counts this kernel too."""
     short = kernel.removeprefix("nbcnn.").partition(".")[2]  # without the room or, of a plugin, a digest of its folder
     if not kernel.startswith(("nbcnn.", "nbcnn_plugin_")):
         short = kernel
@@ -48,7 +48,7 @@ def kept(where: str) -> str:
 
 
 class Teller:
-    """Tells of kernels that are compiled: on a terminal by a line that moves, else by one when the first begins."""
+    """Reports of compiled kernels: on a terminal a changing line, elsewhere one line at the first kernel."""
 
     def __init__(self, say: Callable[[str], None], move: Callable[[str], None] | None) -> None:
         self._say, self._move, self._done = say, move, 0
@@ -89,7 +89,7 @@ def compiling_is_told() -> Iterator[None]:
 
 
 class _Line:
-    """The error output: lines, and on a terminal one below them that changes and goes."""
+    """Standard error: lines and, on a terminal, one changing line below them."""
 
     def __init__(self) -> None:
         self._status: Status | None = None

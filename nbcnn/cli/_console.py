@@ -1,4 +1,4 @@
-"""The console that progress is shown on: what can't be shown any more must not end the work that it is about."""
+"""The rich console of progress displays. A lost output ends the display, not the work."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from nbcnn.cli._output import say
 
 
 class ProgressConsole(Console):
-    """rich's console; once its output can't be written (the reader has gone, the disk is full) it says so and is still.
+    """A rich console that reports a lost output (closed pipe, full disk) once, then prints no more.
 
     ``work`` is what goes on then, for the sentence.
     """

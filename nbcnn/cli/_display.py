@@ -1,4 +1,4 @@
-"""What progress displays share: a console, a bar that is drawn on terminals alone, and the phase of compiling."""
+"""The base of progress displays: a console, a bar on terminals only, the compile phase."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class Display:
-    """Draws with rich; on something that is no terminal prints lines alone. ``stderr`` keeps standard output free."""
+    """A progress display by rich; without a terminal it prints lines only. ``stderr``: on standard error."""
 
     def __init__(self, stderr: bool = False) -> None:
         self._console = ProgressConsole(stderr, "training")
@@ -64,7 +64,7 @@ class Display:
         self._choosing = True
 
     def chosen(self, choice: Choice) -> None:
-        """Called with every choice; one from memory is told with the network."""
+        """Called with every choice; one from the cache is shown with the network."""
         if self._compiling is not None:
             self._bar.remove_task(self._compiling)
             self._compiling = None

@@ -1,4 +1,4 @@
-"""Remedies for commands and options that other tools have: ``nbcnn help``, ``--lr``, ``epochs=3``."""
+"""Hints for commands and options of other tools: ``nbcnn help``, ``--lr``, ``epochs=3``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options that several commands share, and how they become overrides."""
+"""Options shared by several commands, and their conversion to config overrides."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one way to the terminal for lines of text: names out of files are in them, and none may command the terminal."""
+"""Printing of text lines, with control characters (from file names, for instance) escaped."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def echo(text: str, err: bool = False) -> None:
 
 
 class OutputLostError(Exception):
-    """Whoever read the output has enough of it; not an OSError, of which click makes an exit code of its own."""
+    """The reader of the output has closed it. Not an OSError, for which click has an exit code of its own."""
 
 
 def open_closed_streams() -> None:

@@ -1,4 +1,4 @@
-"""What ``nbcnn bench --profile`` prints."""
+"""Printed output of ``nbcnn bench --profile``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training as a person sees it: a phase of compiling, then one line an epoch above a moving bar."""
+"""Progress display of ``nbcnn train``: the compile phase, a line per epoch, a bar."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STEP = "a step of the training"
 
 
 class Progress(Display, Reporter):
-    """One line an epoch, above a bar that counts images."""
+    """A line per epoch, above a bar that counts images."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -137,7 +137,7 @@ class Progress(Display, Reporter):
     def failed(self, error: NbcnnError) -> None:
         """Say what is left of a training that could not go on."""
         self.close()
-        if self._run is None or self._saved is None or not self._saved.step or not self._run.optimizer.is_file():
+        if self._run is None or self._saved is None or not self._saved.step or not self._run.state.is_file():
             return
         self._print(f"{self._run.folder} keeps what was saved {_place(self._saved)}. To go on from there:")
         more = " --allow-changes --set ..." if isinstance(error, TrainingError) else ""

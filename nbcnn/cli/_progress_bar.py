@@ -1,4 +1,4 @@
-"""The line that moves while something runs: as much of it as the terminal is wide, and never a second line."""
+"""A progress bar that is cut to the width of the terminal, so that it stays on one line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LEFT = len(" 0:00:00 left")
 
 
 class Bar(progress.Progress):
-    """rich's progress display with a description, a bar, numbers and the time that is left, on one line."""
+    """rich's progress display on one line: description, bar, numbers, remaining time."""
 
     def __init__(self, console: Console) -> None:
         self._parts = progress.BarColumn(bar_width=LONGEST)
@@ -48,7 +48,7 @@ class Bar(progress.Progress):
 
 
 class _Left(progress.ProgressColumn):
-    """The time that is left, once there is something to reckon it from, and as long as there is some."""
+    """The column of the remaining time, empty until there is something to estimate it from."""
 
     def __init__(self) -> None:
         super().__init__(table_column=Column(no_wrap=True))

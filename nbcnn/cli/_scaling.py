@@ -1,4 +1,4 @@
-"""What ``nbcnn bench --sweep`` prints of a whole network: a table for each axis and measure, and who overtakes whom."""
+"""Printed output of ``nbcnn bench --sweep`` for a whole network: a table per axis and measure, crossovers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def growth_tables(growths: Sequence[Growth], rounds: int) -> None:
-    """All axes; who overtakes whom stands below each table, what is missing below each axis."""
+    """All axes; crossovers stand below each table, what is missing below each axis."""
     from nbcnn.bench.crossover import TIE
     from nbcnn.bench.scaling_crossover import sentence
 
@@ -47,7 +47,7 @@ def growth_tables(growths: Sequence[Growth], rounds: int) -> None:
 
 
 def _table(growth: Growth, measure: str) -> None:
-    """A line for each point: µs an image, each peer's best way and how far nbcnn is ahead of it."""
+    """A line for each point: µs an image, each peer's faster variant and how far nbcnn is ahead of it."""
     from rich.table import Table
 
     from nbcnn.bench.rows import OWN

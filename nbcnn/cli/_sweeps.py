@@ -1,4 +1,4 @@
-"""What ``nbcnn bench --sweep`` prints: a line for each point, a map as grids, and who could not take part."""
+"""Printed output of ``nbcnn bench --sweep`` for backends: a line per point, grids of maps, backends left out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def sweep_tables(sweeps: Sequence[Sweep], threads: int, rounds: int) -> None:
-    """All axes, each with who overtakes whom and who could not take part, and how to read it."""
+    """All axes, each with its crossovers, the contenders left out, and how to read it."""
     from nbcnn.bench.crossover import TIE, course
 
     for sweep in sweeps:
@@ -40,7 +40,7 @@ def _directions(sweep: Sweep) -> list[str]:
 
 
 def _rows(sweep: Sweep, directions: Sequence[str]) -> None:
-    """A line for each direction at each point: the winner, how many times slower the second is, all times."""
+    """A line for each direction at each point: the fastest, how many times slower the second is, all times."""
     from rich.table import Table
 
     from nbcnn.bench.crossover import winner
@@ -97,7 +97,7 @@ def _cell(won: Any, longest: int) -> str:
 
 
 def absences(sweep: Sweep) -> Iterator[str]:
-    """Who is missing where, and why: a line for each backend and kind of reason.
+    """The contenders left out, where and why: a line for each backend and kind of reason.
 
     Reasons that differ in their numbers alone are of one kind; then the first place stands before the reason.
     """

@@ -1,4 +1,4 @@
-"""Tables on the terminal (rich's, without the spaces that it leaves at the ends of lines) and lines that are long."""
+"""Tables and long lines on the terminal, without the trailing spaces of rich's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A command with plugins runs as a child of the process that was started, which tells what became of it.
+"""A watching parent process for commands with plugins, which reports crashes and hangs of plugin code.
 
 A plugin's kernel may crash the process that it runs in, or never come back, and nobody in there can say so. The watcher
 hands signals on, leaves with the command's own exit code, and adds sentences of its own only where a plugin's code
@@ -22,7 +22,7 @@ from nbcnn.util import activity
 HANDED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT)
 SOON = 0.3
-"""Seconds in which a signal that went to both, as a terminal's do, is heard of from the child."""
+"""Seconds in which a signal that went to both, as a terminal's do, is reported by the child."""
 AGAIN = 5.0
 """Seconds after a second Ctrl-C in which the command may still end by itself."""
 
@@ -57,7 +57,7 @@ def watch(words: Sequence[str]) -> None:
 
 
 class _Watch:
-    """Waits for the child, and hands on the signals that only this process got."""
+    """The parent's wait for its child, with those signals passed on that only the parent got."""
 
     def __init__(self, process: int, watcher: activity.Watcher, heard_of: int) -> None:
         self._process, self._watcher, self._heard_of = process, watcher, heard_of

@@ -1,4 +1,4 @@
-"""Measure backends, layer by layer, along axes, and whole networks beside other libraries."""
+"""``nbcnn bench``: timings of backends by layer and along axes, and of networks against other libraries."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _sweep(record: dict[str, Any], as_json: bool, options: dict[str, Any], begin
 
     axes, peers, threads = axes_of(options["axes"]), peers_of(options["against"]), options["threads"] or 1
     for axis in axes:
-        able_to(axis, options["backends"])  # mistakes are told before a folder is made
+        able_to(axis, options["backends"])  # mistakes are reported before a folder is made
     folder = new_folder(options["out"])
     with begin() as tell, unused_removed(folder):
         sweeps = [sweep(axis, options["backends"], threads, options["rounds"], tell, peers=peers) for axis in axes]
@@ -156,7 +156,7 @@ def _growth(record: dict[str, Any], as_json: bool, options: dict[str, Any], begi
     threads, rounds = options["threads"] or available_threads(), options["rounds"]
     config = load(options["whole"], overrides=overrides(sets=options["sets"], backends=options["backends"])).config
     for axis in axes:
-        places(axis, config, threads)  # mistakes are told before a folder is made
+        places(axis, config, threads)  # mistakes are reported before a folder is made
     folder = new_folder(options["out"])
     with begin() as tell, unused_removed(folder):
         growths = [grow(axis, config, peers, only, threads, rounds, patience, tell) for axis in axes]

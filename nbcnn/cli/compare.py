@@ -1,4 +1,4 @@
-"""Train a network several times from one seed, each time on other backends, and show where the trainings part."""
+"""``nbcnn compare``: one network trained from one seed on several backends, and where the bits first differ."""
 
 from __future__ import annotations
 

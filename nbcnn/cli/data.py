@@ -1,4 +1,4 @@
-"""Data sets: which there are, what is in one, fetching one."""
+"""``nbcnn data``: a list of the data sets, a description of one, its download."""
 
 from __future__ import annotations
 

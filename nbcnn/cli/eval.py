@@ -1,4 +1,4 @@
-"""Evaluate a trained network on test images."""
+"""``nbcnn eval``: accuracy and loss of a trained network on test images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Say what a trained network sees in pictures."""
+"""``nbcnn predict``: the classes of pictures, by a trained network."""
 
 from __future__ import annotations
 

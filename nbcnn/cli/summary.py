@@ -1,4 +1,4 @@
-"""Show a network layer by layer: shapes, parameters, cost, receptive field."""
+"""``nbcnn summary``: shapes, parameters, cost and receptive field of each layer."""
 
 from __future__ import annotations
 

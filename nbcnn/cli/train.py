@@ -1,4 +1,4 @@
-"""Train a network and keep everything in a run folder."""
+"""``nbcnn train``: training of a network into a run folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compile the kernels of networks ahead of their first run."""
+"""``nbcnn warmup``: compilation of the kernels of networks ahead of their first run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def command(models: tuple[str, ...], as_json: bool, **options: Any) -> None:
     wanted, folder = overrides(**options), cache_folder()
     names = models or tuple(model_names())
     for name in names:
-        load_config(name, wanted)  # mistakes are told before anything is compiled
+        load_config(name, wanted)  # mistakes are reported before anything is compiled
     found = []
     with compiling_is_told():
         for name in names:

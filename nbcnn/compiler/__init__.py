@@ -1,1 +1,1 @@
-"""The wrapper around Numba: compiling kernels, naming and caching the machine code, errors in plain words."""
+"""The wrapper around Numba: compilation of kernels, the cache of machine code, errors in plain words."""

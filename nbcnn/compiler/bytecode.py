@@ -1,4 +1,4 @@
-"""The bytecode of a function: a digest of it, and the names that it uses."""
+"""Bytecode of a function: its digest, and the names that it uses."""
 
 from __future__ import annotations
 

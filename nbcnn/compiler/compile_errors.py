@@ -1,4 +1,4 @@
-"""Why a kernel can't be compiled, in one sentence instead of Numba's 9 to 33 lines: file, line, kernel, the reason."""
+"""Numba's compile errors (9 to 33 lines) as one sentence: file, line, kernel, reason."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def nested() -> bool:
 def explanation(function: Callable[..., object], error: Exception) -> str:
     """``my_conv.py:12: forward: name 'facotr' is not defined``; the line is the innermost of the kernel's own file.
 
-    Where we know what to write instead, that follows.
+    A hint for what to write instead follows where there is one.
     """
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
     file = function.__code__.co_filename

@@ -1,7 +1,7 @@
-"""What was compiled or loaded in this process, and word of what is about to be: for those who wait, and how long yet.
+"""A log of the kernels that this process compiled or loaded, and a count of those still to be compiled.
 
-The kernels that are counted beforehand are those that are called by themselves, from a tape or from Python. What they
-call in turn is compiled on the way, as a part of them; nobody can know it before its caller has been looked at.
+The kernels counted beforehand are those that are called directly, from a call list or from Python. Kernels that they
+call in turn are compiled as a part of them, and are not known before their caller is compiled.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 
 class Compiled(NamedTuple):
-    """One line of the ledger: which kernel, ``compiled`` or ``loaded``, and how many seconds that took.
+    """One entry of the log: the kernel, ``compiled`` or ``loaded``, and how many seconds that took.
 
     Callees that are compiled on the way have lines of their own, and their seconds are not the caller's as well: a sum
-    over the ledger is the time that went by. ``on_the_way`` tells them. ``thread`` did it.
+    over the log is the time that went by. ``on_the_way`` marks them. ``thread`` did it.
     """
 
     kernel: str
@@ -30,11 +30,11 @@ COMPILE_LOG: list[Compiled] = []
 """What has been compiled or loaded in this process, in order."""
 
 Listener = Callable[[str, int], None]
-"""Is told a kernel's name, and how many known ones are still to be compiled, this one included; 0 when all are."""
+"""Called with a kernel's name and the count of known ones yet to be compiled, this one included; 0 at the end."""
 
 
 class _Here(threading.local):
-    """A thread's own: two that train at once in one process hear each of its own kernels."""
+    """Per-thread state: of two trainings in one process, each is notified of its own kernels only."""
 
     def __init__(self) -> None:
         self.listeners: list[Listener] = []
@@ -44,7 +44,7 @@ class _Here(threading.local):
 
 _here = _Here()
 _expected: dict[int, set[Hashable]] = {}
-"""What each thread that listens expects."""
+"""The kernels yet to be compiled, for each thread with a listener."""
 
 
 @contextmanager
@@ -65,18 +65,18 @@ def announced(listener: Listener) -> Iterator[None]:
 
 
 def listened_to() -> bool:
-    """Whether anybody in this thread wants to know."""
+    """Whether this thread has a listener."""
     return bool(_here.listeners)
 
 
 def expect(kernels: Iterable[Hashable]) -> None:
-    """These will be compiled before long: what is left is known before the first begins."""
+    """Count these kernels as yet to be compiled, before the first of them begins."""
     if listened_to():
         _here.expected.update(kernels)
 
 
 class _Noted(BaseException):
-    """Ends a look ahead."""
+    """Raised to leave ``looking_ahead`` at the first kernel that would be compiled."""
 
 
 @contextmanager
@@ -111,7 +111,7 @@ def enter(line: Compiled, key: Hashable) -> None:
 
 
 def since(before: int) -> list[Compiled]:
-    """The lines of this thread, of those after the first ``before`` ones of the ledger."""
+    """The lines of this thread, of those after the first ``before`` ones of the log."""
     return [line for line in COMPILE_LOG[before:] if line.thread == threading.get_ident()]
 
 

@@ -1,5 +1,7 @@
-"""The fingerprint of compiled code: a digest of all that it depends on, so that code of another text is never taken for
-it. It is made when code is compiled or looked for in the cache, for only then all that it reaches is there.
+"""The fingerprint of compiled code: a digest of everything that it depends on.
+
+So machine code of another source text is never loaded in its place. It is made when code is compiled or looked for in
+the cache, for only then all that it reaches is there.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ _LANGUAGE = {name: file_digest(str(Path(__file__).parents[1] / name)) for name i
 
 
 class Fingerprint(NamedTuple):
-    """``digest`` tells code from all other code. Where ``lasting`` is False it does so in this process only."""
+    """A digest of a function's compiled code. Where ``lasting`` is False it holds in this process only."""
 
     digest: str
     lasting: bool

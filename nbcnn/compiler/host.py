@@ -1,4 +1,4 @@
-"""What compiled code depends on besides its source: the compiler, its settings, the CPU as it sees it."""
+"""The compile environment as part of a fingerprint: compiler, its settings, CPU features."""
 
 from __future__ import annotations
 

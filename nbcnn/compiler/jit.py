@@ -1,4 +1,4 @@
-"""The one wrapper around Numba: every kernel is compiled with these options and cached under an honest name.
+"""``@kernel``: Numba compilation with fixed options, and a cache of machine code named by fingerprints.
 
 Options: ``nogil`` so that threads run kernels side by side; ``fastmath={'contract'}`` fuses multiply and add but
 never reorders a sum; ``error_model='numpy'`` because a check for division by zero stops vectorisation;
@@ -119,7 +119,7 @@ def _bound_to_this_process(library) -> bool:
 
 
 class _Begun(NamedTuple):
-    """Loading or compiling for one signature, under way."""
+    """The load or compilation of one signature, while it is under way."""
 
     time: float
     ledger: int  # its length
@@ -128,7 +128,7 @@ class _Begun(NamedTuple):
 
 
 class KernelCache(_Cache):
-    """What Numba asks for compiled code: one file for each kernel, signature and CPU.
+    """Numba's cache interface, with one file for each kernel, signature and CPU.
 
     A kernel's fingerprint is made anew for every signature: in between, names in its code may have come to stand for
     something else, and Numba compiles what they stand for.

@@ -1,4 +1,4 @@
-"""The folder of compiled kernels: one file an entry, read only where nobody else can have written it.
+"""The cache folder of compiled kernels: one file an entry, read only if no other user can write to it.
 
 Entries are pickles, and loading one runs what it says. So the folder, and each entry in it, must be this user's and
 nobody else's to write to. An entry is written whole or not at all. Whatever is wrong with the folder costs one warning,
@@ -61,8 +61,9 @@ def _safe_folder(folder: Path, content: str) -> Path | None:
 
 
 def read_entry(path: Path) -> bytes | None:
-    """What ``keep`` was given; None where there is no entry. Raises OSError or ValueError for one that is damaged, or
-    that another could have written.
+    """The bytes that ``write_entry`` was given; None where there is no entry.
+
+    Raises OSError or ValueError for one that is damaged, or that another could have written.
     """
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
@@ -101,7 +102,7 @@ def write_entry(path: Path, data: bytes) -> None:
 
 
 def warn_damaged(name: str, path: Path, problem: Exception) -> None:
-    """Tell that an entry can't be used: the first one only, for they often come together."""
+    """Warn that an entry can't be used: of the first one only, for they often come together."""
     more = "; what else is damaged there is compiled anew without a word"
     _warn(path.parent, f"compiling {name} anew, its cached code is damaged: {path}: {problem}{more}")
 

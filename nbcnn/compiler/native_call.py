@@ -1,10 +1,10 @@
-"""Native addresses and arguments of compiled kernels, so that native code can call them without Python.
+"""Native addresses and argument words of compiled kernels, by which native code calls them without Python.
 
 A compiled kernel is a native function ``status f(result *, exception **, words...)``: an array is handed over as seven
 words and more (owner, parent, size, item size, address, shape, strides), a whole number as one. All are 64-bit words,
 so a call is an address and a row of words. Surplus words at the end of a row are not looked at, as C's calling
 conventions have it on 64-bit processors. What is no compiled kernel, such as a function around a matrix product, stays
-a Python call and cuts the tape there.
+a Python call, which divides the call list in two.
 """
 
 from __future__ import annotations

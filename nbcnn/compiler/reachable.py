@@ -1,4 +1,4 @@
-"""What a compiled function reaches: functions that it calls, constants, tables, classes, and so on through these.
+"""Everything that a compiled function depends on: the functions, constants and classes that it reaches.
 
 Described are the objects that Python has at this moment, by the names that code has for them. So it does not matter
 where in a file something stands, in which file, or by which way its name came there.
@@ -32,7 +32,7 @@ _first: WeakKeyDictionary[FunctionType, str] = WeakKeyDictionary()
 
 
 class Reach:
-    """All that ``function`` reaches, each thing once and in an order that is the same in every process.
+    """All that ``function`` depends on, each thing once and in an order that is the same in every process.
 
     ``parts`` describe it. ``lasting`` is False where they hold in this process only: something has no content that
     could be told, or stands for something else than it did when the function that names it may have been compiled.
@@ -50,7 +50,7 @@ class Reach:
             self.parts.append(self._described(thing))
 
     def _number(self, thing) -> str:
-        """The word for a thing that is described apart, once, since it may lead back to itself."""
+        """The number of a thing that is described once, apart, since it may refer to itself."""
         if id(thing) not in self._numbers:
             self._numbers[id(thing)] = len(self._things)
             self._things.append(thing)

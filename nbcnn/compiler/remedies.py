@@ -1,4 +1,4 @@
-"""What to write instead where Numba refuses a kernel: the mistakes that people make, and the line that mends each."""
+"""Hints for code that Numba refuses: common mistakes in kernels, and the line to write instead."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``@kernel`` may stand above: a plain function whose arguments are all given, by position."""
+"""Checks of the function that ``@kernel`` decorates: plain, with required positional arguments only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Modules that code is from: whether a version stands for one, the digest of its text, and what it imports in turn."""
+"""The modules that code comes from: package versions, digests of their text, and their own imports."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LANGUAGE = (
     "lanes/block_intrinsics.py",
     "lanes/math.py",
 )
-"""The files that say what kernels are written in: part of every fingerprint."""
+"""The files that define the functions of ``lanes``: part of every fingerprint."""
 
 _WORDS = {f"nbcnn.{file.removesuffix('.py').removesuffix('/__init__').replace('/', '.')}" for file in LANGUAGE}
 _INSTALLED = ("site-packages", "dist-packages")

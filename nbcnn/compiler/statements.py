@@ -1,4 +1,4 @@
-"""The statement at a line of a kernel, so that a message can say which part of it to write otherwise."""
+"""The source statement at a line of a kernel, which error messages quote."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _OPERATORS = {
 
 
 class Statement:
-    """What stands at a line of ``function``, a Python function; without a text of it, nothing does."""
+    """The statement at a line of ``function``, a Python function; none where its source is not known."""
 
     def __init__(self, function, line: int) -> None:
         self.function, self.line = function, line

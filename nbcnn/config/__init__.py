@@ -1,4 +1,4 @@
-"""Configs: YAML, mappings and the command line's overrides, validated into frozen models with every default shown."""
+"""Configs: YAML, mappings and command-line overrides, validated into frozen models with all defaults."""
 
 from nbcnn.config.loader import find_model, load_config, model_names
 from nbcnn.config.overrides import Overrides

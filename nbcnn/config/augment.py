@@ -1,4 +1,4 @@
-"""What ``train.augment`` may say: torchvision's names and arguments. Nothing is changed by default.
+"""The config section ``train.augment``: random crop and flip, with torchvision's names and arguments.
 
 One more way to augment is a section here, a column of ``epoch_moves`` (data/augment.py), and what the kernel
 ``gather_moved`` (kernels/packs.py) makes of it.
@@ -16,13 +16,13 @@ class _Section(BaseModel):
 
 
 class RandomCropConfig(_Section):
-    """Black pixels on all sides, ``padding`` of them, and a window of the old size cut out at random."""
+    """Random crop: ``padding`` black pixels on all sides, then a window of the old size at a random place."""
 
     padding: int = Field(ge=0)
 
 
 class RandomHorizontalFlipConfig(_Section):
-    """Left and right exchanged, with probability ``p``."""
+    """Random horizontal flip: left and right exchanged, with probability ``p``."""
 
     p: float = Field(0.5, ge=0, le=1)
 
@@ -31,7 +31,7 @@ _NothingSet = BeforeValidator(lambda value: {} if value is None else value)
 
 
 class AugmentConfig(_Section):
-    """How training images are changed, each epoch anew: first the crop, then the flip."""
+    """The augmentation of training images, drawn anew in each epoch: first the crop, then the flip."""
 
     random_crop: Annotated[RandomCropConfig, _NothingSet] = RandomCropConfig(padding=0)
     random_horizontal_flip: Annotated[RandomHorizontalFlipConfig, _NothingSet] = RandomHorizontalFlipConfig(p=0.0)

@@ -1,4 +1,4 @@
-"""Which backend computes each layer: the nearest word counts."""
+"""The backend of each layer, from options, the layer and the network: the most specific setting counts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def choose_backends(config: Config | None, options: tuple[str, ...]) -> tuple[Co
         else:
             chosen[op] = name
             continue
-        # A rank above that of every other option, for these are told last.
+        # A rank above that of every other option, for these are reported last.
         problems.append(Problem(Place(10**6 + index, 0, 0, f"--backend {option}"), (), sentence))
     if config is None or problems:
         return config, problems

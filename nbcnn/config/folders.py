@@ -1,4 +1,4 @@
-"""Folders that a config names: absolute in memory, relative in a run folder's file where they can be."""
+"""Folder paths in a config: absolute in memory, relative in a run folder's file where possible."""
 
 from __future__ import annotations
 

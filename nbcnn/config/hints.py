@@ -1,4 +1,4 @@
-"""Answers to arguments that PyTorch's layers and optimizers have and nbcnn's do not."""
+"""Hints for arguments that PyTorch's layers and optimizers have and nbcnn's do not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a model's name, a file, a run folder or a mapping to a validated config with every backend chosen."""
+"""Loading of a config: from a model's name, a file, a run folder or a mapping to a validated ``Config``."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def _tuples(value: Any) -> Any:
 
 
 def _place(value: Any, loc: Loc, tree: Tree) -> None:
-    """Tell every layer inside ``value`` where it stands: ``models/x.yaml:5:5: layers[2].conv2d``."""
+    """Give every layer inside ``value`` its place in the file: ``models/x.yaml:5:5: layers[2].conv2d``."""
     if isinstance(value, tuple):
         for index, item in enumerate(value):
             _place(item, (*loc, index), tree)

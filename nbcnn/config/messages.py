@@ -1,4 +1,4 @@
-"""Pydantic's errors in plain words: where, which key, what was expected, what was there, what to do.
+"""Pydantic's validation errors in plain words: place, key, expected, given, remedy.
 
 What a field expects is read off its JSON Schema, so that a plugin's config gets the same sentences for nothing.
 """
@@ -18,14 +18,14 @@ from nbcnn.errors import ConfigError
 from nbcnn.layers.entries import Complaint, Loc, complaint_of
 
 MAX_PROBLEMS = 100
-"""More than anyone reads; a file with more is told how many were left out."""
+"""More than anyone reads; for a file with more, the message counts those left out."""
 
 _ANYTHING = "another kind of value"
 _FIRST = Place(0, 0, 0, "")
 
 
 class Problem(NamedTuple):
-    """One sentence, and where it belongs; ``place`` is None for a mapping from Python."""
+    """One error sentence with its ``place`` in the file, which is None for a mapping from Python."""
 
     place: Place | None
     path: KeyPath

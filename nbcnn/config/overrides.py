@@ -1,4 +1,4 @@
-"""What the command line changes: applied to the tree before it is validated, so that all is checked alike.
+"""Command-line overrides of a config, applied to the YAML tree before it is validated.
 
 Every changed value gets the option as its place: ``--set train.epochs=three: train.epochs: expected ...``.
 """
@@ -74,7 +74,7 @@ def plain_number(value: Any) -> Any:
 
 
 class _RefusedError(Exception):
-    """An override that does not fit the tree, in one sentence."""
+    """An override that does not fit the tree; the message is one sentence."""
 
 
 def _set_text(tree: Tree, text: str, place: Place) -> None:

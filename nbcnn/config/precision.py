@@ -1,4 +1,4 @@
-"""Numbers that are others in float32, in which kernels and optimizers compute: 1e-46 is 0 there, 0.99999999 is 1."""
+"""Checks of numbers that change in float32: 1e-46 becomes 0 there, 0.99999999 becomes 1."""
 
 from __future__ import annotations
 

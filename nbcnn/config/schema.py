@@ -1,4 +1,4 @@
-"""What a config may say: the models behind every key of the YAML, with their defaults.
+"""The schema of configs: pydantic models of every YAML key, with their defaults.
 
 Frozen and strict: ``true`` is no number and ``"5"`` is none either; a whole number may stand where a real one is meant.
 """
@@ -37,7 +37,7 @@ DEFAULT_OPTIMIZER: dict[str, Any] = {"sgd": {"lr": 0.1}}
 
 
 class _Section(BaseModel):
-    """A part of the config; a key with nothing under it (null) is a part with nothing set."""
+    """A section of the config; an empty one (null) has all its defaults."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
@@ -66,7 +66,7 @@ _Deviations = Annotated[
 
 
 class InputConfig(_Section):
-    """One image: channels, height and width, each at least 1."""
+    """The size of an input image: channels, height and width, each at least 1."""
 
     channels: _Count
     height: _Count
@@ -87,7 +87,7 @@ def _known_data_set(name: str) -> str:
 
 
 class DataConfig(_Section):
-    """Where the images come from: a data set by ``name``, or a ``folder`` of class folders of images.
+    """The source of the images: a data set by ``name``, or a ``folder`` of class folders of images.
 
     ``size`` (height, width), ``grayscale`` and ``white_level`` (in images of more than 8 bits) say how a folder's
     images are read. ``mean`` and ``std`` are those of pixels counted from 0 (black) to 1 (white): one number, or one
@@ -148,7 +148,7 @@ _Optimizer = Annotated[
 
 
 class CheckpointEvery(_Section):
-    """Save all that going on needs after so many ``steps`` or ``seconds``, whichever come first."""
+    """How often the training state is saved: after so many ``steps`` or ``seconds``, whichever come first."""
 
     steps: _Count | None = None
     seconds: Annotated[float, Field(gt=0)] | None = None
@@ -166,7 +166,7 @@ _Every = Annotated[
 
 
 class TrainConfig(_Section):
-    """How the network is trained. ``threads`` is None for as many as the machine has; they never change a result.
+    """Training settings. ``threads`` is None for as many as the machine has; they never change a result.
     ``executor`` is ``threads``, the engine, or ``serial``, which makes the same calls one by one in Python.
 
     ``checkpoint_every`` is None where only the ends of epochs are saved.

@@ -1,4 +1,4 @@
-"""Syntax errors of a YAML file: the likely cause, where it stands, and what to write instead.
+"""Hints for YAML syntax errors: the likely cause, its place, and what to write instead.
 
 PyYAML names the place where it gave up, which is often a line after the mistake. Each cause here is a function of the
 lines and of that place; the first that recognises its mistake answers.
@@ -14,7 +14,7 @@ import yaml
 
 
 class Mistake(NamedTuple):
-    """A cause: line and column (from 0), and a sentence."""
+    """A likely cause: line and column (from 0), and a sentence."""
 
     line: int
     column: int
@@ -22,7 +22,7 @@ class Mistake(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """What PyYAML found: the lines, where it stopped, where the piece that it was reading begins, its complaint."""
+    """PyYAML's error: the lines, where it stopped, where the piece that it was reading begins, its message."""
 
     lines: Sequence[str]
     line: int

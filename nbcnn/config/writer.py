@@ -1,4 +1,4 @@
-"""Plain values to tidy YAML: sections as blocks, one layer a line, arguments in braces."""
+"""YAML output of plain values: sections as blocks, one layer a line, arguments in braces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""YAML to a plain tree, with a place in the file for every key and value.
+"""A YAML parser to plain values, with the line and column of every key and value.
 
 A config needs mappings, lists, text, numbers, true/false and null; everything else that YAML can do is refused
 where it stands. The tree is built from the parser's events one by one, so nothing is ever constructed by a tag,
@@ -35,7 +35,7 @@ _WORDS = dict.fromkeys(("", "~", "null", "Null", "NULL")) | {
 
 
 class Place(NamedTuple):
-    """Where a value comes from; sorts in the order in which problems are told (overrides after the file)."""
+    """The place of a value in a file or option; sorts in the order of messages (overrides after the file)."""
 
     rank: int
     line: int
@@ -113,7 +113,7 @@ def key_path(path: KeyPath) -> str:
 
 
 class _Reader:
-    """Builds the tree from events; ``located`` is False for text that is a part of a command line."""
+    """Builder of the tree from parser events; ``located`` is False for text of a command line."""
 
     def __init__(self, text: str, source: str, located: bool = True) -> None:
         self._text, self._source, self._located = text, source, located

@@ -1,4 +1,4 @@
-"""The conformance suite: what every backend must do, whoever wrote it. ``nbcnn kernels check`` is its command.
+"""The conformance suite: the tests that every backend must pass. ``nbcnn kernels check`` runs it.
 
 ``check_backend(op, name)`` gives a Report; docs/checking.md says what is checked.
 """

@@ -1,4 +1,4 @@
-"""All checks of backends in this process: every case on every backend, then the checks of a few problems each."""
+"""All checks of backends in this process: every case on every backend, then checks of a few problems each."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def takes(backend: Any, problem: Any) -> bool:
     try:
         return backend.supports(problem) is None
     except Exception:
-        return False  # told where the grid is checked
+        return False  # reported where the grid is checked
 
 
 def weight(problem: Any) -> int:

@@ -1,4 +1,4 @@
-"""The likely cause of wrong numbers: what they equal, where they lie, what they depend on.
+"""Diagnosis of wrong results: a known mistake that gives them, where they lie, what they depend on.
 
 A hint is only given where it accounts for every wrong number: results that equal those of a known mistake, wrong
 numbers that all lie in one place, results that change with what they must not depend on.
@@ -42,7 +42,7 @@ def unwritten(rig: KernelRunner, inputs: Arrays, name: str, missing: Array, want
 
 
 def _dependence(rig: KernelRunner, inputs: Arrays, name: str, got: Array, wanted: Array, bound: Any) -> Iterator[str]:
-    """What results change with."""
+    """Inputs that must not change results, and do."""
     yield from _starting_from_zero(rig, inputs, name, wanted, bound)
     again = _run(rig, inputs, name)
     if again is not None and again.tobytes() != np.ascontiguousarray(got).tobytes():

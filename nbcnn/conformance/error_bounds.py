@@ -1,4 +1,4 @@
-"""Numbers beside the right ones: which are wrong, and by what share of the bound."""
+"""Comparison of a result with the oracle's: wrong elements, and the error as a share of its bound."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nbcnn.conformance.signatures import Array
 
 
 class Verdict(NamedTuple):
-    """Where an array is wrong, and its largest error as a share of the bound (None where equality is asked for)."""
+    """The wrong elements of an array, and its largest error as a share of the bound (None for equality)."""
 
     wrong: Array
     worst: float | None

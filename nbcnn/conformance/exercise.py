@@ -1,6 +1,6 @@
-"""A convolution that is still being written, kernel by kernel: which case comes next, and what is wrong on it.
+"""Checks of an exercise, a convolution that a learner writes kernel by kernel: the next case, its errors.
 
-A backend of conv2d with ``exercise = True`` is led through forward, grad_input and grad_weight, in this order, on cases
+A backend of conv2d with ``exercise = True`` is checked on forward, grad_input and grad_weight, in this order, on cases
 of few numbers. The kernels run in a process of their own, where every index is checked.
 """
 
@@ -40,7 +40,7 @@ OUTPUTS = {"forward": ("y",), "grad_input": ("dx",), "grad_weight": ("dw", "db")
 
 
 class Task(NamedTuple):
-    """A case: the problem, what it is called, and what it asks for beyond the one before."""
+    """One case of an exercise: the problem, its name, and what it requires beyond the one before."""
 
     problem: Conv2dProblem
     words: str
@@ -64,7 +64,7 @@ TASKS = (
 
 @dataclass
 class Lesson:
-    """How far an exercise is: the kernels that are right; and of the next one what is wrong, a line each."""
+    """Progress in an exercise: the kernels that are right; of the next one the errors, a line each."""
 
     right: list[str] = field(default_factory=list)
     kernel: str = ""
@@ -78,7 +78,7 @@ class Lesson:
 
 
 def is_exercise(op: str, name: str) -> bool:
-    """Whether a backend wants to be led through."""
+    """Whether a backend is an exercise."""
     return op == "conv2d" and getattr(registry.backend(op, name), "exercise", False) is True
 
 

@@ -1,4 +1,4 @@
-"""What the problems that fail have in common, and those that pass have not."""
+"""Properties that the failing problems share and the passing ones lack."""
 
 from __future__ import annotations
 

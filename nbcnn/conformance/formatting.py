@@ -1,4 +1,4 @@
-"""Problems, places and numbers as a person says them."""
+"""Text form of problems, array positions and numbers, for reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrays between margins of NaN: a read outside spoils the result, a write outside is seen.
+"""Arrays between margins of NaN, which reveal reads and writes out of bounds.
 
 An input must keep its bits.
 """
@@ -33,7 +33,7 @@ class _Yard(NamedTuple):
 
 
 class GuardedArrays:
-    """Hands out arrays, and says afterwards whether their surroundings and all inputs are untouched."""
+    """An allocator of arrays with margins, and a check that margins and inputs are unchanged."""
 
     def __init__(self) -> None:
         self._yards: list[_Yard] = []

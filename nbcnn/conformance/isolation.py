@@ -1,4 +1,4 @@
-"""Runs parts of the suite in a process of their own: one that hangs or dies costs a backend its checks, nothing more.
+"""Child processes for parts of the suite: a hang or crash costs one backend its checks, nothing more.
 
 The process says through a pipe what it found, and in a file (util/activity.py) what it is doing. What it prints is
 caught and counted. Where it ends early, or stays in one call for too long, the backend that was at work is to blame;
@@ -90,7 +90,7 @@ def _printed(pair: Pair, process: _Process) -> Iterator[Line]:
 
 
 class _Process:
-    """One process: its results, line by line; what it prints; how it ended."""
+    """One child process: its results line by line, its printed output, how it ended."""
 
     def __init__(self, task: Line, environment: dict[str, str], seconds: float) -> None:
         self._seconds = seconds

@@ -1,4 +1,4 @@
-"""Every derivative, one by one: the Jacobian by the gradient kernels beside differences of the forward kernel.
+"""Gradient check: the Jacobian of the gradient kernels against differences of the forward kernel.
 
 Steps and tolerances are those of PyTorch's gradcheck, in float64.
 """
@@ -139,7 +139,7 @@ def _loss(rig: KernelRunner) -> Iterator[tuple[str, Array, Array]]:
 
 
 class _Runs:
-    """Calls a kernel by its name with what it reads, and gives what it wrote."""
+    """Calls of a kernel by its name, from the arrays that it reads to those that it wrote."""
 
     def __init__(self, rig: KernelRunner) -> None:
         self.rig, self.work = rig, guarded((int(rig.workspace),), rig.problem.dtype)

@@ -1,4 +1,4 @@
-"""Known mistakes, each as the result that it gives: made from the oracle on other numbers than the problem's."""
+"""The results of known mistakes (a flipped kernel, for instance), made by the oracle from changed inputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Long sums of a backend that promises the formula's: as near to the oracle as sums in blocks.
+"""Accuracy check of long sums, in backends that promise the formula's sums.
 
 A plugin's file may sum plainly, as the formula reads; its report then has a note.
 

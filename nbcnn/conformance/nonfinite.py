@@ -1,4 +1,4 @@
-"""A number that is none must not get lost: NaN and infinity show wherever the formula takes them, and nowhere else.
+"""Check of NaN and infinity: an output must have them where the formula takes them, and nowhere else.
 
 Where the formula takes a number is found by the oracle on zeros with a single one. Within a plane that it has a part
 in (an image's channel, a kernel) NaN may spread further, as it does where a number is multiplied by zeros on the way,
@@ -28,7 +28,7 @@ SOURCES = ("x", "w", "b", "dy")
 SPREADS = "NaN spreads within its image, to numbers that it has no part in"
 MADE_NAN = "by 0·∞ or ∞−∞: is something multiplied by zero instead of being left out?"
 REACHES = {"x": ("y", "dw", "losses"), "w": ("y", "dx"), "b": ("y",), "dy": ("dx", "dw", "db")}
-"""Where a NaN in an input has to show. (dx of max pooling and relu looks at x, but its gradient only passes by.)"""
+"""Outputs that must have an input's NaN. (dx of max pooling and relu looks at x, but its gradient only passes by.)"""
 
 WHERE = {"y": "output channel", "dx": "input channel", "dw": "kernel", "db": "channel", "losses": "image"}
 

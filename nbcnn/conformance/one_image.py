@@ -1,4 +1,4 @@
-"""A backend's forward pass of one image, where it has one (``single``): the bits of its own pass of a pack.
+"""Check of a backend's kernel for one image (``single``): the same bits as its forward pass of a pack.
 
 The engine counts on that when it takes one or the other by the number of images.
 """

@@ -1,4 +1,4 @@
-"""How much of the suite is run, with which numbers and limits."""
+"""Options of the suite: how many problems, which numbers, which limits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ DTYPES = ("float32", "float64")
 
 @dataclass(frozen=True)
 class Options:
-    """How much is checked, and with which numbers."""
+    """The extent of a check: problems, numbers, limits."""
 
     quick: bool = False
     seed: int = 0

@@ -1,4 +1,4 @@
-"""Indices out of an array, found by Numba's own checks: a part of the grid in a process with NUMBA_BOUNDSCHECK=1.
+"""Check for indices out of bounds: part of the grid in a child process with NUMBA_BOUNDSCHECK=1.
 
 The process compiles everything for itself, into a folder of its own beside the usual one, because code in a cache was
 compiled without these checks. It runs before the other checks: a backend that leaves its arrays, or never comes back,
@@ -103,4 +103,4 @@ def _takes(backend: object, problem: object) -> bool:
     try:
         return contract_check.refusal(backend, problem) is None
     except NbcnnError:
-        return False  # told where the grid is checked
+        return False  # reported where the grid is checked

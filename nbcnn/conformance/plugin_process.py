@@ -1,4 +1,4 @@
-"""Backends of plugins, checked in a process of their own: a kernel that hangs, crashes or prints does it there."""
+"""Checks of plugins' backends in a child process, where a kernel may hang, crash or print."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nbcnn.conformance.report import Report
 from nbcnn.util import activity
 
 EVERY = 0.2
-"""Seconds between two words on progress."""
+"""Seconds between two reports of progress."""
 
 
 def check_plugins(

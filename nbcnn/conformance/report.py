@@ -1,4 +1,4 @@
-"""What a check of a backend found: counts of each kind of check, refusals by their reason, failures with hints."""
+"""The results of a backend's checks: counts by kind, refusals by reason, failures with hints."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SHOWN = 1
 
 @dataclass(frozen=True)
 class Failure:
-    """One wrong thing: in which check, for which problem, in which array, and what it may come from."""
+    """One failure: the check, the problem, the array, and its likely cause."""
 
     check: str
     problem: str
@@ -60,7 +60,7 @@ class Tally:
 
 @dataclass
 class Report:
-    """Everything found about one backend."""
+    """All results of one backend."""
 
     op: str
     name: str

@@ -1,4 +1,4 @@
-"""Runs a backend's kernels for one problem on fenced arrays, in any order, with scratch of just the size asked for."""
+"""Runs of a backend's kernels for one problem, on guarded arrays and with scratch of the exact size."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class KernelRunner:
 
 
 class Ran(NamedTuple):
-    """What a run left behind."""
+    """The results of a run: output arrays, breaches of the contract, notes."""
 
     out: Arrays
     breaches: list[str]
@@ -116,7 +116,7 @@ STRANGE = {
     "scratch": "holds what was in the scratch before",
     "output": "is not written {}",
 }
-"""What it means that an output holds bits of the fence."""
+"""The meaning of an output that holds bits of the margins."""
 
 
 def _called(what: str, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -128,7 +128,7 @@ def _called(what: str, function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def _sentence(error: BaseException) -> str:
-    """What an error says, in one line: of Numba's pages the sentences that tell most."""
+    """What an error says, in one line: of Numba's pages the most useful sentences."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     useful = [
         line for line in lines if not line.startswith(("Failed in nopython", "During:", "^", ">>>", "This error"))

@@ -1,4 +1,4 @@
-"""Numbers a million times as large beside small ones: the small are as exact as before where no sum joins the two.
+"""Check with large and small numbers side by side: sums kept apart by the formula must not round together.
 
 What a backend computes together, two images, two groups or two output channels for instance, may round together: then
 an error that is small beside one is large beside the other. What the formula keeps apart has to stay apart.

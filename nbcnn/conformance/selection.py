@@ -1,4 +1,4 @@
-"""Which backends are meant by a word: a backend, ``op=backend``, an op, a plugin's file, or nothing for all."""
+"""Selection of the backends to check: a backend, ``op=backend``, an op, a plugin's file, or all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole suite: cases outside, backends inside, so that data and oracle are made once for all.
+"""The driver of the whole suite: each case's data and oracle are made once for all backends.
 
 What reads or writes out of its arrays can spoil anything, this process included: that is looked for first, elsewhere.
 """
@@ -17,7 +17,7 @@ from nbcnn.util import activity
 
 
 def check_backend(op: str, name: str, options: Options | None = None, progress: Progress | None = None) -> Report:
-    """Hold one backend against everything that the contract promises; raises KernelError for an unknown one."""
+    """Check one backend against the whole contract; raises KernelError for an unknown one."""
     return check_backends([(op, name)], options, progress)[0]
 
 

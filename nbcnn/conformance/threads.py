@@ -1,6 +1,6 @@
-"""Kernels of one build, called by several threads at the same time, each with arrays of its own: a hidden buffer shows.
+"""Thread-safety check: kernels of one build, called by several threads at once on arrays of their own.
 
-A run does exactly this: prepared kernels are shared by all threads, scratch is not. Calls are played from tapes, so
+An engine does the same: all threads share the prepared kernels, none its scratch. Calls are made from call lists, so
 that compiled kernels really run side by side, and Python is made to switch threads often, for those that are not.
 """
 
@@ -28,7 +28,7 @@ from nbcnn.util import activity
 
 CHECK = "threads"
 ROUNDS = 3
-"""How often each phase is played."""
+"""How often each phase is run."""
 SECONDS, LEAST, MOST = 0.06, 8, 100
 """How long a thread is busy in a phase of all kernels; but so many repeats at least, and at most."""
 
@@ -40,7 +40,7 @@ def phases(problem: Any) -> list[Sequence[Call]]:
 
 
 class _Pack:
-    """One thread's inputs and right outputs, and a tape for each phase that writes outputs anew."""
+    """One thread's inputs and expected outputs, and a call list for each phase that writes outputs anew."""
 
     def __init__(self, rig: KernelRunner, seed: int) -> None:
         self.rig, self.problem = rig, rig.problem

@@ -1,4 +1,4 @@
-"""A backend at its work: training steps of a small network, as an engine runs them."""
+"""Check of a backend in training steps of a small network, as an engine runs them."""
 
 from __future__ import annotations
 

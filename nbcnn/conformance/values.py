@@ -1,4 +1,4 @@
-"""One backend on one case: results against the oracle, what was written where, the same bits again, the adjoint."""
+"""Checks of one backend on one case: values, elements written, repeatable bits, adjointness."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from nbcnn.kernels.contract import WeightedKernels
 
 
 class Sample(NamedTuple):
-    """Inputs of a case in float64 and what is right for them; ``whole`` ones may have to come out exactly."""
+    """Inputs of a case in float64 and their expected results; ``whole`` ones may have to be exact."""
 
     inputs: Arrays
     expected: Expected

@@ -1,4 +1,4 @@
-"""The products whose sum a number of a convolution or its gradients is, written out: ``1·1``, ``2·2``, ``4·3``."""
+"""The products behind one number of a convolution or its gradients, written out: ``1·1``, ``2·2``, ``4·3``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images and labels: named data sets, folders of the user, batches."""
+"""Images and labels: named data sets, the user's folders and arrays, batches."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ MOVED = "; if it was moved or is called otherwise now, say where it is: --data F
 
 
 class DataSettings(Protocol):
-    """What is asked of the ``data`` part of a config."""
+    """The attributes that ``load`` reads of a config's ``data`` section."""
 
     @property
     def name(self) -> str | None:
@@ -148,7 +148,7 @@ def load_dataset(config: DataSettings) -> Dataset:
 
 
 def read_dataset(config: DataSettings) -> Dataset:
-    """As ``load_dataset``, without a look for images that are there twice."""
+    """As ``load_dataset``, without the search for duplicate images."""
     if config.folder is not None:
         remedy = "set data.size to the network's input height and width, as in --set data.size=[H,W]"
         return load_folder(

@@ -1,4 +1,4 @@
-"""How each training image is moved in an epoch: shifts and flips. Functions of seed, epoch and image, not a state."""
+"""Random shifts and flips of training images, as functions of seed, epoch and image, without state."""
 
 from __future__ import annotations
 

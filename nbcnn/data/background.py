@@ -1,4 +1,4 @@
-"""Whether images are dark on light or light on dark, and which picture is inverted to be like the training images."""
+"""Detection of dark-on-light and light-on-dark images, and inversion of a picture to match the training images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which image comes when: the order of an epoch and its cutting into batches. Both are functions, neither a state."""
+"""The shuffled order of an epoch and its division into batches, as functions without state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folders of images, one for each class: what is in them, and what is wrong with them."""
+"""Folders of images, one per class: their listing and their errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labels by the names of classes: those of a data set in terms of the classes that a network knows."""
+"""Labels of one data set translated to a network's classes, by the classes' names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a data set is in memory: splits of images with labels, and the names of the classes."""
+"""A data set in memory: splits of images with labels, and the names of the classes."""
 
 from __future__ import annotations
 

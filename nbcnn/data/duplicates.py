@@ -1,4 +1,4 @@
-"""Images that a data set has more than once: in training and test, under two labels."""
+"""A search for duplicate images: in both training and test, or under two labels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EXAMPLES = 3
 
 
 class Place(NamedTuple):
-    """An image: its split, its number in that, counted from 0, and its label."""
+    """The position of an image: its split, its index there from 0, and its label."""
 
     split: str
     number: int

@@ -1,4 +1,4 @@
-"""Fetching the files of a data set from mirrors: size and SHA-256 are known beforehand, nothing else is kept."""
+"""Download of a data set's files from mirrors, verified by size and SHA-256."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CHUNK = 1 << 16
 
 @dataclass(frozen=True)
 class Download:
-    """A file on the mirrors: its name there and here, its length in bytes and its SHA-256 (hex)."""
+    """A file to download: its name on the mirrors and here, its length in bytes and its SHA-256 (hex)."""
 
     name: str
     size: int
@@ -96,11 +96,11 @@ def _reason(problem: Exception) -> str:
 
 
 class _UnsuitableError(ValueError):
-    """What a mirror sends is not the file; the next mirror may have it."""
+    """A mirror sent something else than the file; the next mirror may have it."""
 
 
 class _Sink:
-    """What pooch writes into: never more than the length that is expected."""
+    """The file that pooch writes to, which refuses more bytes than are expected."""
 
     def __init__(self, download: Download, advance: Callable[[int], None]) -> None:
         self.download, self.advance, self.content = download, advance, bytearray()

@@ -1,4 +1,4 @@
-"""What to say of a path that is given as a data set and is no folder."""
+"""The error sentence for a data path that is not a folder: an archive, an image, a missing path."""
 
 from __future__ import annotations
 

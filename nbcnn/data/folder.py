@@ -1,4 +1,4 @@
-"""A folder of the user as a data set: four IDX files, or folders of images, one for each class."""
+"""A data set from a user's folder: four IDX files, or a folder of images for each class."""
 
 from __future__ import annotations
 

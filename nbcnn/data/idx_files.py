@@ -1,4 +1,4 @@
-"""The four IDX files that make a data set: their names, where to look for them, how to read them."""
+"""The four IDX files of a data set: their names, the search for them, their reading."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures of more than 8 bits a channel: their numbers in full, and the 8 bits that a white level makes of them."""
+"""Pictures with more than 8 bits per channel, and their reduction to 8 bits by a white level."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BLOCK = 1 << 22  # so many numbers are scaled at a time
 
 
 class Deep(NamedTuple):
-    """Numbers (H, W) for grey, or (H, W, C), of the channels of ``mode``: L, LA, RGB or RGBA.
+    """Full-precision numbers (H, W) for grey, or (H, W, C), of the channels of ``mode``: L, LA, RGB or RGBA.
 
     ``white`` is what white is where the kind of file says so, else None. ``clear`` is the one grey or colour that is
     transparent, None where there is none.

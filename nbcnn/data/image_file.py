@@ -1,4 +1,4 @@
-"""Files of images: which are opened, and a sentence for every one that cannot be."""
+"""Image files: decoding by Pillow, and an error sentence for every file that can't be read."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 class Step(str):
-    """What was done to a picture, in words; ``kind`` is what pictures of a data set have in common of it."""
+    """One change of a picture, in words; ``kind`` is the part that many pictures of a data set share."""
 
     kind: str
 

@@ -1,4 +1,4 @@
-"""Pictures of every mode that Pillow knows, made grey or colour with 8 bits a channel and nothing transparent."""
+"""Conversion of every Pillow mode to 8-bit grey or colour without transparency."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A picture resized to fit a height and width, its proportions kept, and padded with the colour of its border."""
+"""Resizing of a picture to a height and width, proportions kept, padded with the colour of its border."""
 
 from __future__ import annotations
 

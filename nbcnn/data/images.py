@@ -1,4 +1,4 @@
-"""Images of one size and one number of channels: what nbcnn.data.picture makes of a file, for many of them."""
+"""Many image files read into one array (N, C, H, W), all of one size and number of channels."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ LISTED = 10  # so many broken images, a line each
 
 
 class Deep(NamedTuple):
-    """The largest number of a picture of more than 8 bits, and whether its numbers are floating-point ones."""
+    """The largest number of a picture with more than 8 bits, and whether its numbers are floating-point."""
 
     largest: float
     floats: bool
 
 
 class Images(NamedTuple):
-    """Images (N, C, H, W) of picture files, what was done to how many, and the level that became white (or None)."""
+    """Images (N, C, H, W) of picture files, the changes made with counts, and the white level (or None)."""
 
     pixels: NDArray[np.uint8]
     done: tuple[str, ...]
@@ -45,7 +45,7 @@ def read_images(
     """The images of all files, training and test images at once: C = 1 if ``grayscale`` else 3, fitted to ``size``.
 
     Each is prepared as ``nbcnn predict`` prepares a picture, but not inverted. Those of more than 8 bits have one
-    white: ``white_level``, or that of imagedepth.white_level for the largest of all their numbers. Raises DataError,
+    white: ``white_level``, or that of image_depth.white_level for the largest of all their numbers. Raises DataError,
     naming the first LISTED files, for what cannot be read, and with ``remedy`` for images that have not the size of
     the first. Warns of numbers above the white level.
     """
@@ -70,7 +70,7 @@ def read_images(
 
 
 class _Reader:
-    """Reads the files into ``pixels``, as soon as the first has said how large they are."""
+    """Reader of the files into ``pixels``, which is allocated once the first file's size is known."""
 
     def __init__(self, count: int, channels: int, size: tuple[int, int] | None) -> None:
         self._count, self._channels, self._size = count, channels, size

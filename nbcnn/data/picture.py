@@ -1,4 +1,4 @@
-"""A picture from anywhere, made into what a network takes, and every change said in plain words.
+"""Preparation of one picture for a network (decode, scale, resize, invert), each change described in words.
 
 Training reads the images of a folder, and prediction its pictures, by the same steps: a network must not meet pixels
 that were made in another way than those it learned from.
@@ -28,7 +28,7 @@ FEW_LEVELS = 16
 
 @dataclass(frozen=True)
 class Reading:
-    """How picture files become what a network has learned from.
+    """Settings of picture reading, the same in prediction as in training.
 
     ``pictures``: it learned from picture files, so none is inverted. ``dark_background`` says of all its training
     images that their background is dark (True) or light (False); None where neither is so. ``white_level`` is what
@@ -41,14 +41,14 @@ class Reading:
 
 
 class Prepared(NamedTuple):
-    """A picture as a network takes it, uint8 (C, H, W), and what was done to it, in order."""
+    """A picture ready for a network, uint8 (C, H, W), and the changes made to it, in order."""
 
     image: np.ndarray
     steps: list[Step]
 
 
 class Made(NamedTuple):
-    """The same before it is inverted, if it is.
+    """A prepared picture before it may be inverted.
 
     ``size`` (H, W) is that before it was fitted; ``range`` the darkest and the lightest number of a picture of more
     than 8 bits, else None.
@@ -78,7 +78,7 @@ def prepare(
     images dark (``dark_background`` True), or the other way round; not where the training images were ``pictures``,
     for those were not. ``invert`` decides instead where it is given. Nothing is inverted where both are None.
 
-    Raises DataError for a file that is missing, no picture, broken or larger than imagefile.MAX_PIXELS, and for a
+    Raises DataError for a file that is missing, no picture, broken or larger than image_file.MAX_PIXELS, and for a
     number of channels that no picture has.
     """
     image, steps, *_ = opened(picture).make(channels, (height, width), white_level)
@@ -108,7 +108,7 @@ def refit(image: np.ndarray, channels: int, size: tuple[int, int] | None = None)
 
 
 class Opened(NamedTuple):
-    """A picture that is decoded: ``deep`` are its numbers where they have more than 8 bits, else None."""
+    """A decoded picture: ``deep`` are its numbers where they have more than 8 bits, else None."""
 
     name: object
     decoded: Decoded

@@ -1,4 +1,4 @@
-"""What was done to the pictures of a data set, to how many: a few short sentences."""
+"""A summary of the changes made to a data set's pictures: short sentences with counts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _WARNING = "warning: "
 
 
 class Done:
-    """Counts the steps of each picture; ``sentences`` says them: ``40: 16 bits to 8, darkest 100, lightest 216``."""
+    """A counter of changes, in ``sentences`` as words: ``40: 16 bits to 8, darkest 100, lightest 216``."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""Data sets with a name: what is known about each, where it is looked for, how it is read and fetched.
+"""Base classes of named data sets: description, search on disk, reading, download.
 
 A data set is one file in ``nbcnn/data/sets`` (or a plugin) with a class that registers itself in ``DATASETS``.
 """
@@ -26,7 +26,7 @@ from nbcnn.util.registry import Registry
 
 
 class DataSource(ABC):
-    """A data set that can be found, and perhaps fetched, by its name; ``data_dir`` is where the user wants it."""
+    """A data set that is found, and perhaps downloaded, by its name; ``data_dir`` is the user's folder for it."""
 
     title: ClassVar[str]
     description: ClassVar[str]
@@ -65,7 +65,7 @@ DATASETS: Registry[type[DataSource]] = Registry("data set", "nbcnn.data.sets", D
 
 
 class IdxSource(DataSource):
-    """A data set of four IDX files, their contents known by SHA-256, perhaps to be had from mirrors."""
+    """A data set of four IDX files, verified by SHA-256, with mirrors to download from if there are any."""
 
     contents: ClassVar[tuple[str, ...]]  # SHA-256 of the four plain files, in the order of idx_files.NAMES
     downloads: ClassVar[tuple[Download, ...]] = ()
@@ -108,7 +108,7 @@ class IdxSource(DataSource):
 
 
 class EmbeddedSource(IdxSource):
-    """A data set that comes with nbcnn: it is in ``folder`` and nowhere else."""
+    """A data set that ships with nbcnn: it is in ``folder`` and nowhere else."""
 
     folder: ClassVar[Path]
     embedded = True

@@ -1,4 +1,4 @@
-"""Which folders of a data set are its parts: training, validation and test, by any of the names in use."""
+"""The training, validation and test folders of a data set, recognised by the names in use."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WORDS = {
 
 
 class Parts(NamedTuple):
-    """The folders of the parts, and those that are none of them."""
+    """The folders of the splits, and all other folders."""
 
     train: Path
     test: Path

@@ -1,4 +1,4 @@
-"""Which images of a class are test images: a matter of each file's content alone, so that others change nothing."""
+"""A train/test split by the content of each file, which other files do not change."""
 
 from __future__ import annotations
 

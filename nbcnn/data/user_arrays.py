@@ -1,4 +1,4 @@
-"""A data set made of arrays of the user's own, for training from Python."""
+"""A data set from the user's own arrays, for training from Python."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ops as functions on arrays (N, C, H, W), with PyTorch's names and argument order, and a choice of backend.
+"""The functional API: ops on arrays (N, C, H, W), with PyTorch's names and arguments, and a choice of backend.
 
 Arrays are float32 or float64, all of one call alike, and so is the result. One image without the batch axis,
 (C, H, W), gives one result without it. Pairs may be given as one number.

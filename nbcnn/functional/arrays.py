@@ -1,4 +1,4 @@
-"""What functions on arrays (N, C, H, W) need around a kernel: checks of arrays, and the way to packs and back."""
+"""Checks of arrays (N, C, H, W), and their conversion to packs and back, for the functional ops."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From arguments as people give them to a problem as kernels take it, with all that can be wrong about them."""
+"""Conversion of PyTorch-style arguments to the problem of a kernel, with all their error messages."""
 
 from __future__ import annotations
 

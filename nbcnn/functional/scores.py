@@ -1,4 +1,4 @@
-"""What becomes of class scores: probabilities, their logarithms, the loss: equations (14), (15), (28)."""
+"""Functions of class scores: softmax, log-softmax, cross-entropy: equations (14), (15), (28)."""
 
 from __future__ import annotations
 

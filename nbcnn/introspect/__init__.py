@@ -1,1 +1,1 @@
-"""Looking at a network: what it costs and what it sees."""
+"""Network summaries: shapes, parameters, cost and receptive field by layer."""

@@ -1,4 +1,4 @@
-"""The receptive field: how many input pixels, along each axis, one output number depends on."""
+"""The receptive field: the number of input pixels, along each axis, that one output depends on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Pair = tuple[int, int]
 
 
 class Field(NamedTuple):
-    """``size``: input rows and columns seen; ``jump``: input pixels between neighbouring outputs."""
+    """A receptive field. ``size``: input rows and columns; ``jump``: input pixels between neighbouring outputs."""
 
     size: Pair = (1, 1)
     jump: Pair = (1, 1)

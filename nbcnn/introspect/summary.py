@@ -1,4 +1,4 @@
-"""One row a layer: shapes, parameters, cost, what it sees."""
+"""The summary of a network: one row per layer with shapes, parameters, cost, receptive field."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nbcnn.util.formatting import window
 
 @dataclass(frozen=True)
 class Row:
-    """``macs`` and ``activation_bytes`` are for one image, forward; ``field`` is None where every pixel is seen."""
+    """One layer. ``macs`` and ``activation_bytes`` are for one image, forward; ``field`` is None: the whole image."""
 
     path: str
     layer: str

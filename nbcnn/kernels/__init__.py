@@ -1,1 +1,1 @@
-"""Kernels: the arithmetic of every op, on packs. A folder here is an op, a file in it is a backend."""
+"""Kernels: the arithmetic of every op, on packs of 16 images. A folder here is an op, a file in it a backend."""

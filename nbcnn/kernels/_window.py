@@ -1,12 +1,12 @@
-"""One image, laid out so that each tap of a window is the same step away from every pixel of the output.
+"""A memory layout of one image in which each window tap is at a constant offset from its output pixel.
 
 In a pack the lanes are 16 images. One image (C, H, W) fills them with 16 neighbours of the output instead, row after
-row, so that rows need not be multiples of 16. For that each tap column k gets polyphase of its own, with the columns
-that it meets as the output's column j goes on, and no others:
+row, so that rows need not be multiples of 16. For that each tap column k gets a copy of the image, with the columns
+that it meets as the output's column j grows, and no others:
 
     polyphase[c, k, row, j] = x[c, row, j SW + k DW - left],  and what padding holds outside of the image
 
-The rows are dealt out to SH phases as cards are: first 0, SH, 2 SH, …, then 1, SH + 1, …. So output number p = i OW + j
+The rows are sorted by phase, their number modulo SH: first 0, SH, 2 SH, …, then 1, SH + 1, …. So output p = i OW + j
 finds its tap (a, k) at p + step(a) of plane (c, k), for any stride, dilation and padding. A plane has room for 16
 numbers more, because the last vector may reach beyond its end.
 """
@@ -21,7 +21,7 @@ from nbcnn.lanes import deinterleave, load_masked, store_masked
 
 
 def polyphase_of(problem: Any) -> tuple[tuple[Any, ...], int]:
-    """What kernels have to know of a problem with windows (``window``), and the numbers that its polyphase take.
+    """The constants of a problem with windows (``window``), and the size of its array ``polyphase``.
 
     window: (rows of one phase, output's columns), steps (see ``next_row``), columns of the kernel, stride, column
     dilation, padding at the top and at the left.

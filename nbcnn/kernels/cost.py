@@ -1,4 +1,4 @@
-"""What a backend does for a problem, counted: the basis of explanations and predictions."""
+"""Counts of a backend's multiplications and bytes on a problem, from which its time is predicted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nbcnn.kernels.contract import LANES
 
 
 class Work(NamedTuple):
-    """What one call on a pack of 16 images does."""
+    """The work of one call on a pack of 16 images."""
 
     macs: int
     """multiply-accumulate steps, really done (a complex product is 4)"""

@@ -1,4 +1,4 @@
-"""From images to packs and back: the only place where (N, C, H, W) meets (C, H, W, 16). Docs: docs/reading-order.md."""
+"""Conversion between images (N, C, H, W) and packs (C, H, W, 16): no other file does it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Find, check and choose backends. A folder beside this file is an op, a file in it is a backend; plugins add to both.
+"""The registry of ops and backends: discovery, checks, choice.
+
+A folder beside this file is an op, a file in it is a backend; plugins add to both.
 
 Names are known without importing anything; a backend's module, and Numba with it, is imported when it is used.
 """
@@ -25,7 +27,7 @@ DEFAULT = "direct"
 """The backend that every op has and that is used when nothing else is said."""
 
 AUTO = "auto"
-"""Not a backend but the word for the fastest one, found by timing (autotune/auto.py); no backend may be called so."""
+"""Stands for the fastest backend, found by timing (autotune/auto.py); no backend may have this name."""
 
 MOST_ERROR = 0.01
 """The largest error bound that a backend may state (``tolerance``): more would let mistakes through, not rounding. What

@@ -1,4 +1,4 @@
-"""Sizes of outputs and of padding: the arithmetic that every op with windows shares."""
+"""Output sizes and padding of ops with windows (convolution, pooling)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``lanes``: a vector type with one number of each of 16 images, and the functions that kernels are written with."""
+"""``lanes``, a vector type of 16 numbers, one for each image of a pack, and the functions kernels use on it."""
 
 from nbcnn.compiler.remedies import LANE_FUNCTIONS
 from nbcnn.lanes.words import (

@@ -1,4 +1,4 @@
-"""The words for blocks of sums for Numba: tuples of lanes, which LLVM keeps in as many registers.
+"""Numba intrinsics for blocks of sums: tuples of lanes, which LLVM keeps in as many registers.
 
 How many sums a block has is in the types of its tuples, so each size of block is compiled for itself, without a loop.
 """

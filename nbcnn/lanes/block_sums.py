@@ -1,4 +1,4 @@
-"""How long sums are taken: block by block, so that their roundings do not add up.
+"""Long sums cut into blocks, so that their rounding errors do not add up.
 
 One float32 sum over a million numbers rounds off a part of each: a million times 0.1 came out 1 % too large. So a sum
 of n terms is cut into blocks of at most BLOCK terms, or √n where that is more. Each block is a sum of its own, its

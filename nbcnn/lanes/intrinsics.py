@@ -1,4 +1,4 @@
-"""The words of words.py for Numba: each gives its type and emits its LLVM instructions.
+"""Numba intrinsics for the functions of words.py: their types and LLVM instructions.
 
 Arithmetic carries LLVM's ``contract`` flag and no other, so that ``s + x * w`` becomes one fused multiply-add and
 nothing is reordered: results are the same bits for every vector width that the machine may have.

@@ -1,4 +1,4 @@
-"""exp, expm1 and sigmoid of 16 numbers, written in the words of words.py.
+"""exp, expm1 and sigmoid of lanes, written with the functions of words.py.
 
 x = n·ln 2 + r with whole n and |r| <= ln 2 / 2. e**r - 1 by its Taylor series, exact to the last place when cut after
 degree 7 (float32: r**8/8! < 6e-9) or 13 (float64: r**14/14! < 5e-18); then e**x = 2**n · e**r. ln 2 is taken as a

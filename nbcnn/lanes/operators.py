@@ -1,4 +1,4 @@
-"""``+ - * /``, unary ``-``, comparisons and ``& |`` of lanes for Numba; registered by importing this file."""
+"""Numba operators of lanes: ``+ - * /``, unary ``-``, comparisons, ``& |``; importing this file registers them."""
 
 from __future__ import annotations
 

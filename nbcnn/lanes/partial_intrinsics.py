@@ -1,4 +1,4 @@
-"""The words of words.py for rows of one image, which end where they end: parts of a vector, and neighbours turned."""
+"""Numba intrinsics for rows of one image: masked loads and stores, columns of a matrix, every second number."""
 
 from __future__ import annotations
 

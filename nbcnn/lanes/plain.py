@@ -1,4 +1,4 @@
-"""The words of words.py in plain NumPy, for NUMBA_DISABLE_JIT=1: coverage, debugging, teaching."""
+"""The functions of words.py in plain NumPy, for NUMBA_DISABLE_JIT=1: coverage, debugging, teaching."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Numba type ``lanes``, a 16-wide LLVM vector of float32 or float64, a mask of 16 bits, and how to emit both."""
+"""The Numba type ``lanes``, a 16-wide LLVM vector of float32 or float64, its mask type, and their LLVM code."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class LanesType(types.Type):
 
 
 class MaskType(types.Type):
-    """16 truth values: what comparing lanes gives."""
+    """16 truth values: the result of a comparison of lanes."""
 
     def __init__(self) -> None:
         super().__init__(name="lanes(mask)")

@@ -1,7 +1,7 @@
-"""The words that kernels are written in: ``lanes``, a vector that holds one number of each of 16 images.
+"""The functions that kernels are written with, on ``lanes``: vectors of one number of each of 16 images.
 
 A pack is an array (..., 16), images innermost, so the 16 numbers at one pixel lie side by side and one vector
-instruction serves 16 images. With these words a kernel is the formula of the book:
+instruction serves 16 images. With these functions a kernel reads like the textbook formula:
 
     s = splat(b[o])
     ...
@@ -23,27 +23,27 @@ instruction serves 16 images. With these words a kernel is the formula of the bo
 ``lane(v, l)``           the number of image l
 ``lane_sum(v)``          the sum of the 16 numbers, always in the same order: neighbours at distance 8, 4, 2, 1
 
-Many sums at once, a block of rows × columns in registers, are tuples. Where these words take an index, one element of
-it (two, for a block) may be a tuple, for as many places: with ``os = (o, o + 1)``, ``scalars(w, (os, c))`` are w[o, c]
-and w[o + 1, c].
+Many sums at once, a block of rows × columns in registers, are tuples. Where these functions take an index, one element
+of it (two, for a block) may be a tuple, for as many places: with ``os = (o, o + 1)``, ``scalars(w, (os, c))`` are
+w[o, c] and w[o + 1, c].
 
 ``strided(n, step, like)``  the tuple (n, n + step, n + 2 step, ...), as long as the tuple ``like``
 ``repeated(number, like)``  the tuple (number, number, ...), as long as ``like``
 ``scalars(w, index)``    a tuple of numbers
 ``load_each(x, index)``  a tuple of lanes
-``prefetch(x, index)`` have the cache fetch them, and go on: when they are wanted they are there
+``prefetch(x, index)`` fetch them into the cache, without waiting
 ``start_sums(b, like)``       a block with a row for each number of b, which its sums begin with, as long as ``like``
 ``add_products(s, u, v)``  the block s, u[m] v[n] added to the sum in row m, column n; u holds numbers or lanes, v lanes
 ``add_sums(s, t)``       the block s with each sum of the block t added to its own
 ``store_each(y, index, s)``  put a block where an index with a tuple of rows and one of columns says
 ``store_sums(dw, index, s)``  the same with the ``lane_sum`` of each
 
-Where there is only one image, lanes hold 16 neighbours of it, and some words more are of use:
+Where there is only one image, lanes hold 16 neighbours of it, and these functions help too:
 
 ``load_masked(x, index, n)``      the first n numbers from x[index] on, zeros in the lanes beyond; all 16 for n >= 16
 ``store_masked(y, index, v, n)``  put the first n there
-``store_sums_masked(y, index, s, n)``  of a block s the numbers that lie within rows of n; index: its rows and columns
-in y ``load_columns(x, (o, f))``     of a matrix x four vectors: columns f to f + 3 of its rows o to o + 15
+``store_sums_masked(y, index, s, n)``  of a block s the numbers within rows of n; index: rows and columns in y
+``load_columns(x, (o, f))``     of a matrix x four vectors: columns f to f + 3 of its rows o to o + 15
 ``deinterleave(u, v)``          of the 32 numbers of u and v those at 0, 2, 4, …
 
 Under ``NUMBA_DISABLE_JIT=1`` a lane vector is a NumPy array of 16 and the same kernels run as plain Python.

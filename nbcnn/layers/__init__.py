@@ -1,4 +1,4 @@
-"""Layers: one file for each family, found by being here."""
+"""Layers: each file in this folder is one family of layers."""
 
 from nbcnn.layers.base import LAYERS, Layer, LayerConfig
 

@@ -1,4 +1,4 @@
-"""Activations, number by number: equations (11) to (13) of docs/math.md."""
+"""Activation layers (relu, sigmoid, tanh), elementwise: equations (11) to (13) of docs/math.md."""
 
 from __future__ import annotations
 

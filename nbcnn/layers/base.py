@@ -1,4 +1,4 @@
-"""What a layer is: a validated config, shapes inferred from it, and a way to bind its kernels to buffers.
+"""Base classes of layers: config, shape inference, parameters, and binding of kernels to buffers.
 
 A layer never holds numbers. Its parameters live in the network's flat buffer, its activations in an engine's
 buffers; ``bind`` ties one layer's kernels to such views and returns the calls that the engine makes.
@@ -26,7 +26,7 @@ Shape = tuple[int, ...]
 
 
 class LayerConfig(BaseModel):
-    """What YAML may say of a layer; where it has kernels also ``backend``. ``where`` is its place in the file."""
+    """Base class of layer configs; with kernels it has ``backend``. ``where`` is its place in the file."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
@@ -47,7 +47,7 @@ class LayerConfig(BaseModel):
 
 
 class Parameter(NamedTuple):
-    """One tensor of a layer: its shape as PyTorch has it, and the fans that initialisation needs."""
+    """One parameter tensor: its shape as PyTorch has it, and the fans that initialisation needs."""
 
     shape: Shape
     fan_in: int
@@ -55,7 +55,7 @@ class Parameter(NamedTuple):
 
 
 class BufferProvider(Protocol):
-    """Where a layer gets its arrays from when an engine binds it (one room for each worker)."""
+    """The source of a layer's arrays when it is bound; each worker of an engine is one."""
 
     dtype: np.dtype[Any]
 
@@ -76,7 +76,7 @@ class BufferProvider(Protocol):
 
 
 class Call(NamedTuple):
-    """One kernel call, ready to be made: ``direction`` is forward, grad_input or grad_weight."""
+    """One kernel call with its arrays: ``direction`` is forward, grad_input or grad_weight."""
 
     layer: str
     direction: str
@@ -86,7 +86,7 @@ class Call(NamedTuple):
 
 @dataclass
 class Bound:
-    """A layer tied to buffers: output ``y``, its gradient ``dy`` (None where only inference is wanted), the calls."""
+    """A layer bound to buffers: output ``y``, its gradient ``dy`` (None in inference), the calls."""
 
     y: np.ndarray
     dy: np.ndarray | None
@@ -98,7 +98,7 @@ F = TypeVar("F", bound=Callable[..., Bound])
 
 
 def for_one_image(bind: F) -> F:
-    """Mark a ``bind`` that asks nothing but its room for arrays and kernels, and so works without the last axis of 16.
+    """Mark a ``bind`` that takes all arrays and kernels from its BufferProvider, and works without the last axis of 16.
 
     The mark is the function's: a subclass with a ``bind`` of its own has none until it says so.
     """
@@ -112,7 +112,7 @@ def serves_one_image(layer: Layer) -> bool:
 
 
 class Layer(ABC):
-    """A layer with known shapes. Subclasses set ``Config`` and register under their YAML name.
+    """Base class of layers. Subclasses set ``Config`` and register under their YAML name.
 
     Shapes are those of one image: (C, H, W) or (F,). The constructor raises ShapeError when the input does not fit.
     """
@@ -158,7 +158,7 @@ class Layer(ABC):
 
     @abstractmethod
     def bind(self, buffers: BufferProvider, x: np.ndarray, dx: np.ndarray | None, training: bool) -> Bound:
-        """Tie the kernels to buffers. ``x`` is the input pack, ``dx`` where its gradient goes (None: not wanted)."""
+        """Bind the kernels to buffers. ``x`` is the input pack, ``dx`` where its gradient goes (None: not wanted)."""
 
 
 LAYERS: Registry[type[Layer]] = Registry("layer", "nbcnn.layers", ConfigError, (Layer, {"Config": LayerConfig}))

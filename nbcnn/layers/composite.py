@@ -1,4 +1,4 @@
-"""Layers made of layers. A network is one of them: the outermost ``sequential``."""
+"""Layers made of layers: ``sequential``. A network is the outermost one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two-dimensional cross-correlation with learned kernels: equation (1) of docs/math.md."""
+"""The convolution layer (cross-correlation in two dimensions): equation (1) of docs/math.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names with arguments, as YAML writes them: ``sigmoid``, ``conv2d: {...}``; and the type of a list of layers.
+"""Entries of a config that name a layer or an optimizer, ``sigmoid`` or ``conv2d: {...}``, and lists of layers.
 
 ``choose`` turns one such value into a name and its validated config, through a registry and in no other way.
 Problems stay pydantic's until the config is loaded, for only then is it known where in the file they are; a
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _LIST = "a list of layers, at least one"
 MAX_LAYERS = 1000
-"""Layers in one list; a file with more is a mistake or an attack on the reader's patience."""
+"""Layers in one list; a file with more is a mistake or an attack."""
 
 Loc = tuple[str | int, ...]
 
@@ -36,7 +36,7 @@ _replaced: ContextVar[frozenset[str]] = ContextVar("replaced", default=frozenset
 
 @dataclass(frozen=True)
 class Complaint:
-    """One problem: pydantic's kind, the model that it arose in, its place below that model, or a whole sentence."""
+    """One validation problem: pydantic's kind, its model and place below that, or a whole sentence."""
 
     kind: str
     model: type[BaseModel] | None = None
@@ -45,10 +45,10 @@ class Complaint:
 
 
 class Flaw(NamedTuple):
-    """A problem of our own finding: its place below the value at hand, the sentence, the value.
+    """A problem that nbcnn finds itself: its place below the value at hand, the sentence, the value.
 
     ``about`` is where to point and how to end: at the value, at its key, or at the value with ", got ..."; ``alike``
-    points at the value too, and is told once however many places have the same sentence.
+    points at the value too, and is reported once however many places have the same sentence.
     """
 
     loc: Loc
@@ -224,4 +224,4 @@ LayerList = Annotated[
     BeforeValidator(_counted),
     WithJsonSchema({"type": "array", "x-expected": _LIST}),
 ]
-"""The type of a field that holds layers: `layers` of a network, of ``sequential``, of each branch of ``parallel``."""
+"""The type of a field that holds layers: ``layers`` of a network and of ``sequential``."""

@@ -1,4 +1,4 @@
-"""Remedies for an entry of a config that should name a layer or an optimizer, and does not."""
+"""Hints for a config entry that should name a layer or an optimizer, and does not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kinds of values that several layers take, with PyTorch's shorthands: ``5`` means ``[5, 5]``."""
+"""Field types of layer configs, with PyTorch's shorthands: ``5`` means ``[5, 5]``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pooling over the whole image: one number a channel, whatever the image's size."""
+"""Global pooling layers: one number a channel, for any image size."""
 
 from __future__ import annotations
 

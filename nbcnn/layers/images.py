@@ -1,4 +1,4 @@
-"""What layers on images (C, H, W) share: the check of their input and of their output's size."""
+"""Checks shared by layers on images (C, H, W): of the input, and of the output's size."""
 
 from __future__ import annotations
 

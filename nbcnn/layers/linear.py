@@ -1,4 +1,4 @@
-"""A fully connected layer: equation (8) of docs/math.md."""
+"""The fully connected layer: equation (8) of docs/math.md."""
 
 from __future__ import annotations
 

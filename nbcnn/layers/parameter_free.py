@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def bind_plain(layer: Layer, buffers: BufferProvider, x: np.ndarray, dx: np.ndarray | None, training: bool) -> Bound:
-    """Tie forward and (where dx is wanted) grad_input to buffers; an elementwise op sees packs as (F, 16)."""
+    """Bind forward and (where dx is wanted) grad_input to buffers; an elementwise op sees packs as (F, 16)."""
     problem = replace(layer.problem, dtype=buffers.dtype.name)
     kernels, floats = buffers.prepare(layer, problem)
     scratch = buffers.scratch(floats)

@@ -1,4 +1,4 @@
-"""Max and average pooling: equations (6) and (7) of docs/math.md."""
+"""Max and average pooling layers: equations (6) and (7) of docs/math.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layers that only look at the same numbers in another shape."""
+"""Layers that change the shape and copy nothing: ``flatten``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Binding of layers that have a weight and perhaps a bias: conv2d and linear."""
+"""Binding of layers with a weight and an optional bias: conv2d and linear."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def bind_weighted(
     layer: Layer, buffers: BufferProvider, x: np.ndarray, dx: np.ndarray | None, training: bool, bias: bool
 ) -> Bound:
-    """Tie forward, grad_weight and (where dx is wanted) grad_input to buffers; no bias means one of zeros."""
+    """Bind forward, grad_weight and (where dx is wanted) grad_input to buffers; no bias means one of zeros."""
     import numpy as np
 
     kernels, floats = buffers.prepare(layer, replace(layer.problem, dtype=buffers.dtype.name))

@@ -1,4 +1,4 @@
-"""Optimizers: one file each, found by being here."""
+"""Optimizers: each file in this folder is one family."""
 
 from nbcnn.optim.base import OPTIMIZERS, Optimizer, OptimizerConfig
 

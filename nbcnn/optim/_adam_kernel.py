@@ -1,4 +1,4 @@
-"""One step of Adam over the flat parameter buffer. A plain loop, which LLVM vectorises."""
+"""The kernel of one Adam step over the flat parameter buffer. A plain loop, which LLVM vectorises."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One step of SGD over the flat parameter buffer. A plain loop: one array in, one out, which LLVM vectorises."""
+"""The kernel of one SGD step over the flat parameter buffer. A plain loop, which LLVM vectorises."""
 
 from __future__ import annotations
 

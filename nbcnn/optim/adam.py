@@ -1,4 +1,4 @@
-"""Adam and AdamW (docs/math.md, optimizers)."""
+"""The optimizers Adam and AdamW (docs/math.md, optimizers)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an optimizer is: a config, a few flat state arrays, and one pass over the flat parameters."""
+"""Base classes of optimizers: a config, a few flat state arrays, one pass over the flat parameters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class OptimizerConfig(BaseModel):
-    """What YAML may say of an optimizer."""
+    """Base class of optimizer configs: the YAML keys of an optimizer."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 

@@ -1,4 +1,4 @@
-"""The plots of a run folder: curves, confusion matrix, samples."""
+"""Plots of run folders and of comparisons, drawn from arrays that are handed in."""
 
 from nbcnn.report.confusion import draw_confusion
 from nbcnn.report.curves import draw_curves

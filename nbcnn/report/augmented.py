@@ -1,4 +1,4 @@
-"""Training images as the network meets them: each beside what the first epochs make of it."""
+"""The picture of augmented training images, each beside what the first epochs make of it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Where two trainings from the same seed part: the first step after which a bit of a weight differs, and what follows.
+"""The records of a comparison of trainings: the first step at which weights differ in a bit, and later distances.
 
-All the numbers of a comparison are kept here, and how they are reckoned; who trains is training/comparison.py's affair.
+All numbers of a comparison are computed and kept here; training/comparison.py trains.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Tensors = Mapping[str, np.ndarray]
 
 
 class FirstDifference(NamedTuple):
-    """The first step after which weights differ from the reference's, and by how much they do then.
+    """The first step after which weights differ from the reference's, and by how much.
 
     ``largest`` is the largest abs(Δw), met in ``tensor``; ``relative`` the largest abs(Δw) as a share of the larger of
     the two weights; ``tensors`` counts the differing weights of each tensor that has any. ``gradient`` is the length of
@@ -35,7 +35,7 @@ class FirstDifference(NamedTuple):
 
 
 class Divergence(NamedTuple):
-    """The step at which a number stopped being one, and the sentence that says so."""
+    """The step at which a number became NaN or infinite, and the sentence that says so."""
 
     step: int
     why: str
@@ -99,7 +99,7 @@ class Comparison:
 
     @property
     def reference(self) -> Variant:
-        """The variant that the others are held against."""
+        """The variant that the others are compared with."""
         return self.variants[0]
 
     @property

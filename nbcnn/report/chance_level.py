@@ -1,4 +1,4 @@
-"""Whether a test accuracy is more than guessing gives, and what to try where it is not."""
+"""Comparison of a test accuracy with guessing, and what to try where it is no better."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FEW = 100
 
 
 class Guess(NamedTuple):
-    """To say the same class each time, and the share of test images for which that is right."""
+    """The best constant guess: a class, and the share of test images that have it."""
 
     name: str
     share: float

@@ -1,4 +1,4 @@
-"""The picture of a comparison: loss curves over each other, and how far the weights are apart, step by step."""
+"""The plot of a comparison: loss curves over each other, and the distance between the weights by step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which classes are taken for which."""
+"""The plot of the confusion matrix."""
 
 from __future__ import annotations
 

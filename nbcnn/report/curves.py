@@ -1,4 +1,4 @@
-"""Loss and accuracy over the epochs."""
+"""The plot of loss and accuracy over the epochs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the plots share: one look on every machine, text that fits, a file that is written whole."""
+"""The style that all plots share, fitted text, and atomic writing of the picture file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of many images a picture shows: as many of each class as of any other."""
+"""A choice of images for a picture, balanced over the classes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images with the network's guesses: wrong ones first, the surest of them in front."""
+"""The picture of sample images with predictions: wrong ones first, the most confident in front."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a comparison means: a sentence for each variant, and one for what they have in common."""
+"""The conclusions of a comparison in words: a sentence for each variant, and one for all."""
 
 from __future__ import annotations
 

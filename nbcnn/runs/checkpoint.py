@@ -1,4 +1,4 @@
-"""Weights in safetensors files, under the names and shapes that PyTorch's nn.Sequential gives them.
+"""Checkpoints: weights in safetensors files, with the names and shapes of PyTorch's nn.Sequential.
 
 A safetensors file is a length, a JSON header and raw numbers: reading one runs no code. Nothing else is ever opened.
 """
@@ -183,7 +183,7 @@ def fill_arrays(found: Mapping[str, np.ndarray], into: Mapping[str, np.ndarray],
 
 
 class _TwiceError(Exception):
-    """A name that a header has twice: two readers may take it for two things."""
+    """A name that stands twice in a header: two readers may take different tensors for it."""
 
 
 def _header(data: bytes) -> dict[str, Any]:

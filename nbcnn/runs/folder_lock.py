@@ -1,4 +1,4 @@
-"""A folder that one training has for itself: locked against others, and known again if another is put in its place."""
+"""An exclusive lock on a run folder, which notices when the folder or a file in it was replaced."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nbcnn.util.files import at_once, sentence
 
 
 class _Mark(NamedTuple):
-    """What a file was when its owner wrote or read it: its place on the disk, time and length, and its content's sum.
+    """The identity of a file when its owner wrote or read it: place on the disk, time, length, digest.
 
     Some file systems give a file another place from time to time, and anybody may touch it: the content decides.
     """
@@ -24,7 +24,7 @@ class _Mark(NamedTuple):
 
 
 class FolderLock:
-    """Until it is closed, or forgotten, or the process ends in whatever way, nobody else can hold the folder.
+    """A lock on a folder, held until it is closed or forgotten, or the process ends in whatever way.
 
     Raises ``error`` where somebody else does. Where the system, or the file system, has no such lock, nobody is kept
     out, and another folder in its place is noticed all the same.
@@ -67,7 +67,7 @@ class FolderLock:
             self._own.pop(path, None)
 
     def check(self) -> None:
-        """Raise ``error`` where the folder, or a file of its owner's, is another one now. What is gone is not told."""
+        """Raise ``error`` where the folder, or a file of its owner's, is another one now. A missing one raises nothing."""
         try:
             if _number(os.stat(self._folder)) != self._number:
                 raise self._error(

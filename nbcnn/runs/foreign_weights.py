@@ -1,4 +1,4 @@
-"""Files of weights that are no safetensors files: what such a file is, by its first bytes, and how it becomes one.
+"""Recognition of weight files that are not safetensors, by their first bytes, and how to convert them.
 
 Nothing of them is opened but a zip's list of names: many of these formats run code when they are read.
 """

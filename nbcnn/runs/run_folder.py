@@ -6,7 +6,7 @@
 | run.json | how, when and on what the run was made |
 | metrics.jsonl, metrics.csv | one record an epoch, the same columns in both |
 | best.safetensors, last.safetensors | weights of the best and of the latest epoch |
-| last.optimizer.safetensors | all that going on needs (training/state.py), of the latest epoch or step that was saved |
+| state.safetensors | all that going on needs (training/state.py), of the latest epoch or step that was saved |
 | last.json | its position, for people to read |
 | curves.png, confusion.png, samples.png | the plots |
 | augmented.png | some training images as the first epochs met them, if they were augmented |
@@ -63,7 +63,7 @@ class Run:
         self.confusion = self.folder / "confusion.png"
         self.samples = self.folder / "samples.png"
         self.augmented = self.folder / "augmented.png"
-        self.optimizer = self.folder / "last.optimizer.safetensors"
+        self.state = self.folder / "state.safetensors"
         self.position = self.folder / "last.json"
 
     def __repr__(self) -> str:
@@ -98,7 +98,7 @@ class Run:
         CheckpointError where another process, or another training of this one, holds it.
         """
         self._held = FolderLock(self.folder, CheckpointError)
-        for path in (self.config, self.info, self.optimizer):
+        for path in (self.config, self.info, self.state):
             self._held.own(path)
         remove_spares(self.folder)
 
@@ -185,7 +185,7 @@ class Run:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """While inside, a folder that has vanished is told as that; another one in its place, before."""
+        """While inside, a vanished folder has an error of its own; another one in its place raises before."""
         self.check()
         try:
             yield
@@ -208,7 +208,7 @@ class Run:
 
     def wrote(self, path: Path) -> None:
         """Know a file again, which was just written."""
-        if self._held is not None and path in (self.config, self.info, self.optimizer):
+        if self._held is not None and path in (self.config, self.info, self.state):
             self._held.own(path)
 
     def _record(self, number: int, line: bytes) -> Record:

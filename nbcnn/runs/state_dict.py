@@ -1,4 +1,4 @@
-"""State dicts as people have them (PyTorch's tensors, lists, whole checkpoints), made NumPy arrays by name."""
+"""Conversion of state dicts (PyTorch's tensors, lists, whole checkpoints) to NumPy arrays by name."""
 
 from __future__ import annotations
 

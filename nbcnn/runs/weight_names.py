@@ -1,6 +1,6 @@
-"""What to say where tensors have not a network's names or axes: another prefix, other names, another library's layout.
+"""Hints where a file's tensors have other names or axes: prefixes, other names, another library's layout.
 
-Which tensor is meant is found by shape and order, never by spelling, and only told: the person renames.
+The tensor that is meant is found by shape and order, never by spelling. It is only suggested: the user renames.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MOST = 60
 
 
 class Match(NamedTuple):
-    """A tensor of the network, the one that is meant by it, and the axes to transpose by, if any."""
+    """A network's tensor, the file's tensor that fits it, and the axes to transpose by, if any."""
 
     name: str
     found: str
@@ -35,7 +35,7 @@ class Match(NamedTuple):
 def advice(found: Shapes, expected: Shapes, file: str | None) -> str | None:
     """Why the names or axes of ``found`` are not those that are ``expected``, and the line that mends it.
 
-    None where that can't be told. ``file`` is the safetensors file that holds them, None for a state dict in Python.
+    None where that is not known. ``file`` is the safetensors file that holds them, None for a state dict in Python.
     """
     if prefixes := _prefixes(found, expected):
         return _without(prefixes, found, expected, file)

@@ -1,1 +1,1 @@
-"""Training, evaluation and prediction, and all that belongs to a run."""
+"""Training, evaluation and prediction of a network, and the files and reports of a run."""

@@ -1,7 +1,7 @@
-"""Same seed, other kernel: several trainings in lockstep, each on backends of its own, and where their weights part.
+"""``nbcnn.compare``: trainings in lockstep from one seed, each on other backends, compared after every step.
 
-All variants begin with the same parameters and meet the same images in the same order. They take turns step by step,
-so the weights can be held against each other after each, and a slow moment of the machine meets all alike.
+All variants begin with the same parameters and get the same images in the same order. They take turns step by step,
+so their weights can be compared after each, and a slow moment of the machine slows all down alike.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from nbcnn.util.files import claim_folder, write_atomic
 
 
 class Reporter(Listener):
-    """Who is told how a comparison goes. This one says nothing; the command line's draws it."""
+    """Callbacks of a comparison. These do nothing; the command line's draw its progress."""
 
     def start(self, comparison: Comparison, network: Network, data: Dataset) -> None:
         """Training begins; ``network`` is the reference's."""
@@ -187,7 +187,7 @@ def _train(comparison: Comparison, trainers: list[Trainer], reporter: Reporter) 
     for epoch in range(1, settings.epochs + 1):
         before = comparison.steps
         for order in batches(epoch_order(count, settings.seed, epoch, settings.shuffle), settings.batch_size):
-            # Who comes first finds the images less near in the caches, so everybody has to at times.
+            # The first variant finds the images farther away in the caches, so each comes first at times.
             first = comparison.steps % len(pairs)
             for variant, trainer in pairs[first:] + pairs[:first]:
                 _step(variant, trainer, order)

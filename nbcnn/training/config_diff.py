@@ -1,4 +1,4 @@
-"""What differs between the config that a run was trained with and the one that it shall go on with."""
+"""Differences between the saved config of a run and the config that it is resumed with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Evaluation: a trained network on the test images of its data set, or of another one."""
+"""``nbcnn.evaluate``: accuracy and loss of a trained network on test images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a name, a YAML file or a run folder to a network in memory."""
+"""``nbcnn.load``: a network from a model's name, a YAML file or a run folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A network that can be called: what ``nbcnn.load`` returns."""
+"""``nbcnn.Model``: a network with its engine, which can be called on arrays."""
 
 from __future__ import annotations
 

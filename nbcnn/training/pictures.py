@@ -1,4 +1,4 @@
-"""The pictures of a finished training: curves, confusion and samples of its best checkpoint, augmented images."""
+"""The pictures of a finished training: curves, confusion matrix, samples, augmented images."""
 
 from __future__ import annotations
 

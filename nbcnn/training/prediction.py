@@ -1,4 +1,4 @@
-"""Prediction: what a trained network sees in pictures, made into pixels as its training images were."""
+"""``nbcnn.predict``: the classes of pictures, made into pixels as the training images were."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 AT_ONCE = 64
-"""So many pictures are read, then guessed: the next are not read before these are told."""
+"""So many pictures are read and predicted before the next are read."""
 
 LISTED = 10
 """So many pictures that can't be read are named."""

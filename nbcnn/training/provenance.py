@@ -1,4 +1,4 @@
-"""What run.json says: what a run was made of, when, and with what; and each time that it went on."""
+"""The content of run.json: versions, machine, data, options and times of a run, and of each resume."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Going on with a training in its run folder, where it was saved last."""
+"""``nbcnn.resume``: a training continued from the state saved in its run folder."""
 
 from __future__ import annotations
 

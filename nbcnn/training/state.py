@@ -1,4 +1,4 @@
-"""What going on with a training needs, in one file of its run folder: weights, optimizer, position, config, data.
+"""The saved state of a training, in one file: weights, optimizer, position, config, digest of the data.
 
 One file is replaced in one moment, so no kill can leave the weights of one step with the optimizer of another.
 """
@@ -72,7 +72,7 @@ def save_state(
     config: Mapping[str, Any],
     data: str,
 ) -> None:
-    """Write last.optimizer.safetensors and, for people to read, last.json. ``data`` is a digest of the images.
+    """Write state.safetensors and, for people to read, last.json. ``data`` is a digest of the images.
 
     Raises CheckpointError; what was saved before is left then.
     """
@@ -84,25 +84,25 @@ def save_state(
         "sha256": _digest(tensors),
     }
     with run.writing():
-        save_tensors(run.optimizer, tensors, texts)
-    run.wrote(run.optimizer)
+        save_tensors(run.state, tensors, texts)
+    run.wrote(run.state)
     run.write_json(run.position, asdict(position))
 
 
 def read_state(run: Run) -> State:
     """The state that was saved last; raises CheckpointError where there is none to go on from."""
-    if not run.optimizer.exists():
-        raise CheckpointError(f"{run.folder} cannot be resumed: it has no {run.optimizer.name}; train anew")
+    if not run.state.exists():
+        raise CheckpointError(f"{run.folder} cannot be resumed: it has no {run.state.name}; train anew")
     try:
-        tensors, metadata = load_tensors(run.optimizer)
+        tensors, metadata = load_tensors(run.state)
     except CheckpointError as fault:
         raise CheckpointError(f"{run.folder} cannot be resumed, train anew: {str(fault).partition(';')[0]}") from fault
     position, config = (_mapping(metadata.get(key)) for key in ("position", "config"))
     if position is None or not _is_position(position) or config is None:
-        raise CheckpointError(f"{run.optimizer} does not say where training stopped, and with which config; train anew")
+        raise CheckpointError(f"{run.state} does not say where training stopped, and with which config; train anew")
     if metadata.get("sha256") != _digest(tensors):
-        raise CheckpointError(f"{run.optimizer} is damaged: its numbers are not those that were saved; train anew")
-    return State(str(run.optimizer), tensors, Position(**position), config, metadata.get("data", ""))
+        raise CheckpointError(f"{run.state} is damaged: its numbers are not those that were saved; train anew")
+    return State(str(run.state), tensors, Position(**position), config, metadata.get("data", ""))
 
 
 def _digest(tensors: Mapping[str, np.ndarray]) -> str:

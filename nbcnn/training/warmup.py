@@ -1,4 +1,4 @@
-"""Compiling ahead: every kernel that training, evaluation and prediction of a network need, in this thread."""
+"""Compilation of all kernels that training, evaluation and prediction of a network need, in this thread."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NOTHING = np.zeros(0, np.float32)
 
 
 class Warmed(NamedTuple):
-    """What a network's kernels took: how many were compiled, and in how many seconds; how many came from the cache.
+    """The result of a warmup: kernels compiled, their seconds, kernels loaded from the cache.
 
     Neither counts kernels that only others call, which are a part of these; nor those that this process had already.
     """

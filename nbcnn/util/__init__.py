@@ -1,1 +1,1 @@
-"""Helpers that know nothing of networks: files, locks, memory, random numbers, formatting."""
+"""General helpers, without knowledge of networks: files, locks, memory, random numbers, formatting."""

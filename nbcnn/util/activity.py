@@ -1,4 +1,4 @@
-"""What a process is doing, in a small file that another process, its watcher, has open too.
+"""A small file in which a process writes what it is doing, for a watching process to read.
 
 A kernel without the lock, or one that ends the program, can't be caught from inside. A watcher sees that the file has
 not changed for long, or that the process is gone, and the file says what was under way.
@@ -25,7 +25,7 @@ State = dict[str, Any]
 
 
 class _Here:
-    """The file of a process that is watched, and what stands in it."""
+    """The activity file of this process, and its present content."""
 
     def __init__(self) -> None:
         self.file: int | None = None
@@ -57,17 +57,17 @@ def watched_through(file: int) -> None:
 
 
 def is_watched() -> bool:
-    """Whether anybody reads what is told."""
+    """Whether another process watches this one."""
     return _here.file is not None
 
 
 def told() -> State:
-    """What stands there now."""
+    """The present content of the file."""
     return _here.state
 
 
 def tell(**changes: Any) -> None:
-    """Change what stands there. ``now`` is what has just begun, in words; "" when it is over."""
+    """Change the content of the file. ``now`` is what has just begun, in words; "" when it is over."""
     if _here.file is None:
         return
     _here.count += 1
@@ -77,7 +77,7 @@ def tell(**changes: Any) -> None:
 
 
 class Watcher:
-    """The other side: reads what is told, and knows for how long nothing was."""
+    """The reader of a process's activity file, which also measures how long it has not changed."""
 
     def __init__(self, seconds: float) -> None:
         self._file, path = tempfile.mkstemp(prefix="nbcnn-doing-")
@@ -95,7 +95,7 @@ class Watcher:
         os.close(self._file)
 
     def read(self) -> State:
-        """What was told last; {} where nothing was."""
+        """The last content of the file; {} where there is none."""
         data = os.pread(self._file, 1 << 16, 0)
         try:
             state = json.loads(data[8 : 8 + int(data[:8])])

@@ -1,4 +1,4 @@
-"""Arrays that kernels work on begin where a cache line does: a vector that lies across two lines costs two loads."""
+"""Arrays aligned to cache lines: a vector that crosses two lines costs two loads."""
 
 from __future__ import annotations
 

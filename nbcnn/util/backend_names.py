@@ -1,4 +1,4 @@
-"""Names that a backend can't be registered under, and ops that are nearly one of nbcnn's."""
+"""Checks of the names of new backends and ops: unfit names, and misspelt ops."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""BLAS with threads of its own inside ours is many times slower than serial, so it gets one wherever kernels run.
+"""A limit of one BLAS thread while kernels run: BLAS threads inside nbcnn's own are many times slower.
 
 It also gives other bits with another number of threads, so that number may not depend on who is at work beside us.
 """
@@ -21,7 +21,7 @@ _lock = module_lock()
 
 
 class _Held:
-    """Libraries that are held to one thread while anybody is ``inside``.
+    """The BLAS libraries that are limited to one thread while anybody is ``inside``.
 
     Whoever is interrupted on the way in or out leaves nothing for good: numbers from before are known until they have
     been set again, by the next one that leaves, and who is inside is forgotten with its frame.
@@ -47,7 +47,7 @@ class _Held:
 
 
 class _Token:
-    """Somebody who is inside."""
+    """One caller that is inside."""
 
 
 class _Here(threading.local):

@@ -1,4 +1,4 @@
-"""The processors that a container may use: the CPU quota of the control groups (cgroups) that this process is in.
+"""The number of processors that a container may use: the CPU quota of its control groups (cgroups).
 
 A container with a quota of two processors sees all of the machine's; with a thread for each, its threads would wait for
 one another most of the time.

@@ -1,4 +1,4 @@
-"""Writing so that a kill, a full disk or a power cut leaves the old file or the new one, never a half; new folders."""
+"""Atomic writing of files, safe against kills, full disks and power cuts; creation of new folders."""
 
 from __future__ import annotations
 

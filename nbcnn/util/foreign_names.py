@@ -1,4 +1,4 @@
-"""Names that other libraries give to layers and arguments of nbcnn: ``Dense`` is linear, ``units`` is out_features.
+"""Other libraries' names for nbcnn's layers and arguments: ``Dense`` is linear, ``units`` is out_features.
 
 They are for suggestions only; nothing is ever built from an alias.
 """

@@ -1,4 +1,4 @@
-"""Locks that a forked process finds free: the thread that held one is not there."""
+"""Locks that are free in a forked child process, where the thread that held one is gone."""
 
 from __future__ import annotations
 

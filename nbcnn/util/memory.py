@@ -1,4 +1,4 @@
-"""How much memory this process may have, and nbcnn's own error where something takes more.
+"""The memory limit of this process, and nbcnn's own error where something takes more.
 
 A system may promise more memory than it has, and end a program when it is written to: so what a network needs is held
 against this number before it is asked for.
@@ -21,7 +21,7 @@ _MACHINE, _GROUPS, _OWN = Path("/proc/meminfo"), Path("/sys/fs/cgroup"), Path("/
 
 
 class Memory(NamedTuple):
-    """Bytes that this process may have, without end where the system does not say, and in words what sets them."""
+    """The bytes that this process may have, infinite where the system has no limit, and what sets it, in words."""
 
     bytes: float
     words: str
@@ -73,7 +73,7 @@ def within_memory(function: F) -> F:
 
 
 def _machine() -> Memory:
-    """What programs have not taken, where Linux tells it; more would end this program, or another one."""
+    """Memory that no program uses, as Linux reports it; taking more would end this program, or another one."""
     try:
         total = Memory(float(os.sysconf("SC_PHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE"), "this machine has")
     except (AttributeError, ValueError, OSError):

@@ -1,4 +1,4 @@
-"""Names to things: layers, optimizers, data sets. What is found in the package is the only list.
+"""Registries by name: of layers, optimizers, data sets. A package's files are the only list.
 
 A registry imports every module of its package once, when it is first asked; each module registers what it
 defines. A plugin makes the same calls. A name that is taken already is an error that names both files.
@@ -24,7 +24,7 @@ _WORDS = {"data set": "dataset"}
 
 
 class Registry(Generic[T]):
-    """The things of one kind, by name.
+    """The registered classes of one kind, by name.
 
     ``package`` is the dotted name of the package whose modules register themselves; ``error`` is raised for an
     unknown or doubled name, and for a thing that is not what ``expected`` says: a base class, and the attributes that

@@ -1,4 +1,4 @@
-"""Random numbers as a function: of a seed, a purpose, an epoch and an index, never of what was drawn before.
+"""Counter-based random numbers: a function of seed, purpose, epoch and index, without state.
 
 Philox is a counter-based generator: its output is a keyed scrambling of a counter. Here the seed is the key, and
 purpose, epoch and index are the upper three words of the 256-bit counter; the lowest word counts within the stream,

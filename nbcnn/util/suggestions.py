@@ -1,4 +1,4 @@
-"""Suggestions for misspelt names: the known name that is most alike, or what another library calls so."""
+"""Suggestions for misspelt names: the nearest known name, or the one for another library's name."""
 
 from __future__ import annotations
 

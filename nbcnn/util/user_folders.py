@@ -1,4 +1,4 @@
-"""Folders as a person names them: ``~`` in paths, environment variables that hold a folder, the user's cache folder."""
+"""Folder paths from users: ``~``, environment variables that hold a folder, the user's cache folder."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A training step of LeNet on 256 images: the serial executor beside the engine on 1 and 2 threads, in turns.
 
-    python tests/benchmarks/executors.py [--rounds 15]
+python tests/benchmarks/executors.py [--rounds 15]
 """
 
 from __future__ import annotations

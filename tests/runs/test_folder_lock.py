@@ -112,7 +112,7 @@ def test_a_training_goes_on_where_its_folder_was_moved(config: dict[str, Any], t
     nbcnn.resume(tmp_path / "run", epochs=2)  # and the other one is whole, and its own
 
 
-@pytest.mark.parametrize("name", ["run.json", "config.yaml", "last.optimizer.safetensors"])
+@pytest.mark.parametrize("name", ["run.json", "config.yaml", "state.safetensors"])
 @pytest.mark.parametrize("how", ["replaced", "written over", "linked"])
 def test_a_file_of_another_run_is_not_written_over(
     name: str, how: str, config: dict[str, Any], theirs: Path, tmp_path: Path
@@ -152,18 +152,18 @@ def test_replaced_between_reading_and_going_on(config: dict[str, Any], theirs: P
 
     class Early(Reporter):
         def goes_on(self, *what: Any) -> None:
-            shutil.copy(theirs / "last.optimizer.safetensors", folder)
+            shutil.copy(theirs / "state.safetensors", folder)
 
-    with pytest.raises(CheckpointError, match=rf"last\.optimizer\.safetensors {REPLACED}"):
+    with pytest.raises(CheckpointError, match=rf"state\.safetensors {REPLACED}"):
         nbcnn.resume(folder, epochs=2, reporter=Early())
-    assert content(folder)["last.optimizer.safetensors"] == content(theirs)["last.optimizer.safetensors"]
+    assert content(folder)["state.safetensors"] == content(theirs)["state.safetensors"]
 
 
 def test_what_only_looks_like_a_change_disturbs_nobody(config: dict[str, Any], tmp_path: Path) -> None:
     """Times, a copy of the same content, rights, the whole folder moved away and back; a file that was removed."""
 
     def stir(folder: Path) -> None:
-        for name in ("run.json", "config.yaml", "last.optimizer.safetensors"):
+        for name in ("run.json", "config.yaml", "state.safetensors"):
             os.utime(folder / name, (1, 1))
             shutil.copy(folder / name, folder / "copy")
             os.replace(folder / "copy", folder / name)

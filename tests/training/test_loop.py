@@ -38,7 +38,7 @@ def test_a_run_learns_and_its_folder_is_complete(run):
         "samples.png",
         "last.safetensors",
         "best.safetensors",
-        "last.optimizer.safetensors",
+        "state.safetensors",
         "last.json",
     }
     info = json.loads(run.info.read_text())

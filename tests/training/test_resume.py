@@ -58,7 +58,7 @@ def config(folder: Path, **train: Any) -> dict[str, Any]:
 def outcome(run: Run) -> dict[str, Any]:
     """All that must not depend on interruptions: digests of the weights' files, the optimizer's arrays, the metrics."""
     found: dict[str, Any] = {name: hashlib.sha256((run.folder / name).read_bytes()).hexdigest() for name in FILES}
-    tensors, _ = load_tensors(run.optimizer)
+    tensors, _ = load_tensors(run.state)
     found |= {name: (value.dtype.str, value.tobytes()) for name, value in tensors.items()}
     found["records"] = [{key: row[key] for key in SAME} for row in run.metrics()]
     lines = [line.split(",")[:6] for line in run.metrics_csv.read_text().splitlines()]
@@ -251,14 +251,12 @@ def test_a_position_beyond_the_images_is_refused(cut: Run, monkeypatch: pytest.M
 
 
 def test_a_bit_that_is_lost_is_noticed(cut: Run) -> None:
-    content = bytearray(cut.optimizer.read_bytes())
+    content = bytearray(cut.state.read_bytes())
     content[-5] ^= 1
-    cut.optimizer.write_bytes(content)
-    with pytest.raises(
-        CheckpointError, match=r"last\.optimizer\.safetensors is damaged: its numbers are not those that"
-    ):
+    cut.state.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"state\.safetensors is damaged: its numbers are not those that"):
         nbcnn.resume(cut.folder)
-    cut.optimizer.write_bytes(content[:-100])
+    cut.state.write_bytes(content[:-100])
     with pytest.raises(
         CheckpointError, match=r"cut cannot be resumed, train anew: .*safetensors is a damaged safetensors"
     ):
@@ -357,10 +355,8 @@ def test_what_is_no_run_or_has_no_state(cut: Run, tmp_path: Path) -> None:
     for nothing in (None, 5, ""):
         with pytest.raises(CheckpointError, match=r"^expected the path of a run folder, got (None|5|'')$"):
             nbcnn.resume(nothing)  # type: ignore[arg-type]
-    cut.optimizer.unlink()
-    with pytest.raises(
-        CheckpointError, match=r"cut cannot be resumed: it has no last\.optimizer\.safetensors; train anew"
-    ):
+    cut.state.unlink()
+    with pytest.raises(CheckpointError, match=r"cut cannot be resumed: it has no state\.safetensors; train anew"):
         nbcnn.resume(cut.folder)
     nbcnn.evaluate(cut.folder)
 

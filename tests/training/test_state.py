@@ -59,11 +59,11 @@ def test_a_network_may_have_names_like_the_parts_of_the_file(run: Run) -> None:
 
 
 def test_what_does_not_fit_is_refused_and_fills_nothing(run: Run) -> None:
-    with pytest.raises(CheckpointError, match=r"run cannot be resumed: it has no last\.optimizer\.safetensors; train"):
+    with pytest.raises(CheckpointError, match=r"run cannot be resumed: it has no state\.safetensors; train"):
         read_state(run)
     save_state(run, weights(1), {"velocity": np.ones(8, np.float32)}, POSITION, {}, "")
     state, velocity = read_state(run), np.zeros(8, np.float32)
-    with pytest.raises(CheckpointError, match=r"last\.optimizer\.safetensors does not fit this network: 0\.bias is "):
+    with pytest.raises(CheckpointError, match=r"state\.safetensors does not fit this network: 0\.bias is "):
         state.restore({"0.weight": (2, 3), "0.bias": (3,)}, {"velocity": velocity})
     with pytest.raises(
         CheckpointError, match=r"does not fit this optimizer: the file has velocity and the optimizer m"
@@ -102,7 +102,7 @@ GOOD = asdict(POSITION)
     ],
 )
 def test_without_a_position_and_a_config_there_is_nothing_to_go_on_from(run: Run, metadata: dict[str, Any]) -> None:
-    save_tensors(run.optimizer, {f"weights.{n}": v for n, v in weights(1).items()}, metadata)
+    save_tensors(run.state, {f"weights.{n}": v for n, v in weights(1).items()}, metadata)
     with pytest.raises(
         CheckpointError, match=r"does not say where training stopped, and with which config; train anew"
     ):

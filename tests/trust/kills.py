@@ -73,7 +73,7 @@ def kill(process: subprocess.Popen[bytes], run: Path, dice: random.Random) -> st
     if when == "start":
         time.sleep(dice.uniform(0, 0.8))
     else:
-        wait_for(process, run / "last.optimizer.safetensors")
+        wait_for(process, run / "state.safetensors")
         time.sleep(dice.uniform(0, 0.3))
     if when == "end":  # weights, metrics and state are written one after the other
         wait_for(process, run / "last.safetensors")

@@ -47,7 +47,7 @@ FILES = (
     "last.json",
     "best.safetensors",
     "last.safetensors",
-    "last.optimizer.safetensors",
+    "state.safetensors",
 )
 """The files of a run folder that are read."""
 

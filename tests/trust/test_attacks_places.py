@@ -31,9 +31,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return seeds.tiny_run(tmp_path_factory.mktemp("run"))
 
 
-@pytest.mark.parametrize(
-    "name", ["config.yaml", "run.json", "metrics.jsonl", "best.safetensors", "last.optimizer.safetensors"]
-)
+@pytest.mark.parametrize("name", ["config.yaml", "run.json", "metrics.jsonl", "best.safetensors", "state.safetensors"])
 def test_links_and_pipes_in_a_run_folder_print_nothing_and_hold_nobody_up(
     name: str, run: Path, tmp_path: Path, count: Count
 ) -> None:

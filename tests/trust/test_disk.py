@@ -161,14 +161,14 @@ def test_a_folder_in_which_a_name_is_taken(step: int, source: Path, whole: dict[
     """Whoever may write anywhere, as root may, still can't put a file where a folder is."""
 
     def take(folder: Path) -> None:
-        (folder / "last.optimizer.safetensors").unlink()
-        (folder / "last.optimizer.safetensors").mkdir()
+        (folder / "state.safetensors").unlink()
+        (folder / "state.safetensors").mkdir()
 
     with pytest.raises(
-        CheckpointError, match=r"last\.optimizer\.safetensors is not this training's any more: somebody has replaced it"
+        CheckpointError, match=r"state\.safetensors is not this training's any more: somebody has replaced it"
     ):
         nbcnn.train(source, out=tmp_path / "run", reporter=Spoiling(step, take))
     with pytest.raises(
-        CheckpointError, match=r"run cannot be resumed, train anew: .*last\.optimizer\.safetensors is not a file$"
+        CheckpointError, match=r"run cannot be resumed, train anew: .*state\.safetensors is not a file$"
     ):
         nbcnn.resume(tmp_path / "run")

@@ -16,8 +16,8 @@ from kernels.networks import LENET_LIKE, build, images
 from strikes import Strike, places, soon, struck
 
 import nbcnn.engine.thread_pool
-from nbcnn.engine.batch import Batch, BatchInputs
 from nbcnn.autotune.sampler import together
+from nbcnn.engine.batch import Batch, BatchInputs
 from nbcnn.engine.engine import Engine
 from nbcnn.engine.thread_pool import AbandonedError, ThreadPool
 from nbcnn.engine.worker import Worker

@@ -64,7 +64,7 @@ def test_an_explosion_leaves_the_last_good_checkpoint(
     )
     assert lines[1].startswith("it began in ")
     assert lines[-1].startswith("try a smaller step, for instance --set train.optimizer.")
-    for name in ("last.safetensors", "best.safetensors", "last.optimizer.safetensors"):
+    for name in ("last.safetensors", "best.safetensors", "state.safetensors"):
         tensors, _ = load_tensors(tmp_path / "run" / name)
         assert all(np.isfinite(tensor).all() for tensor in tensors.values()), name
     assert json.loads((tmp_path / "run" / "last.json").read_text())["epochs"] == last

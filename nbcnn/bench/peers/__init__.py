@@ -1,4 +1,4 @@
-"""Peers: libraries that nbcnn is compared with where they are installed; one file each, found by being here."""
+"""Peers: other libraries that benchmarks compare nbcnn with, where installed. Each file here is one."""
 
 from nbcnn.bench.peers.base import PEERS, Child, Forward, Learner, Peer, Task, peers_of
 

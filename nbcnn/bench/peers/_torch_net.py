@@ -1,4 +1,4 @@
-"""A plan as a PyTorch network; and, run as a program, the start of a training with it, timed from outside.
+"""A layer plan as a PyTorch network; run as a program, a PyTorch training whose startup is timed.
 
 It knows nothing of nbcnn, so that a child process that runs it imports PyTorch and nothing more. Standard input holds
 one JSON object: plan, shape, batch_size, images, threads, optimizer, and ``started``, the time when the process began.

@@ -1,4 +1,4 @@
-"""What a peer is: another library that can run the same network with the same numbers, if it is installed."""
+"""The interface of a peer: another library that runs the same network with the same weights."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Task:
-    """A network with its weights, and what it is measured on.
+    """A network with its weights, and the images and sizes to measure it on.
 
     ``images`` are bytes (M, C, H, W), ``x`` the same as floats, scaled as the network takes them; ``labels`` (M,);
     ``batches`` are the images of each training step, as numbers into these.
@@ -49,7 +49,7 @@ Forward = Callable[[], "np.ndarray"]
 
 @dataclass(frozen=True)
 class Child:
-    """A process that makes one training step and then an epoch's others: its command, what it reads, its environment.
+    """A child process that makes one training step, then the rest of an epoch: command, input, environment.
 
     What it reads is a JSON object on its input, to which ``started`` is added; ``environment`` are variables.
     """
@@ -60,7 +60,7 @@ class Child:
 
 
 class Peer(ABC):
-    """One library. Each method gives contenders by the names of the library's ways to do it; {}: it has none."""
+    """One library. Each method returns contenders by the library's variants; {}: it has none."""
 
     modules: ClassVar[tuple[str, ...]]
     """What must be importable."""
@@ -80,7 +80,7 @@ class Peer(ABC):
         return {}
 
     def layer(self, arrays: Any, threads: int) -> dict[str, dict[str, Callable[[], Any]]]:
-        """Of one convolution (layer_race.Arrays): way → direction → a call that gives the result as NCHW arrays."""
+        """Of one convolution (batch.Arrays): way → direction → a call that gives the result as NCHW arrays."""
         return {}
 
     def child(self, task: Task, images: int) -> Child | None:

@@ -1,4 +1,4 @@
-"""ONNX Runtime: the same network as an ONNX model of our own making, all of its optimizations on. It does not train."""
+"""ONNX Runtime as a peer: inference of the exported ONNX model, with all its optimizations. No training."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nbcnn.bench.peers.base import PEERS, Forward, Peer, Task
 
 @PEERS.register("onnxruntime")
 class OnnxRuntime(Peer):
-    """Once with arrays given and taken, once with both bound beforehand; the better is its figure."""
+    """ONNX Runtime with plain arrays and with bound buffers; the faster is its figure."""
 
     modules = ("onnxruntime", "onnx")
     install = "pip install onnxruntime onnx"

@@ -1,4 +1,4 @@
-"""PyTorch: eager, as it comes and in its channels_last layout; inference under torch.inference_mode."""
+"""PyTorch as a peer: eager mode in its default and its channels_last layout; inference_mode for inference."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WAYS = ("eager", "channels_last")
 
 @PEERS.register("torch")
 class Torch(Peer):
-    """The better of both layouts is PyTorch's figure."""
+    """PyTorch in both memory layouts; the faster is its figure."""
 
     modules = ("torch",)
     install = "pip install torch==2.13.0"

@@ -1,4 +1,4 @@
-"""Ops and their backends: list them, and what the commands in this folder do with them."""
+"""``nbcnn kernels``: a list of ops and backends; its subcommands check and explain them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``kernels check`` says of an exercise: which kernels are right, and what to do next."""
+"""Printed output of ``nbcnn kernels check`` for an exercise: finished kernels, errors of the next one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hold backends against everything that the contract promises."""
+"""``nbcnn kernels check``: the conformance suite on chosen backends."""
 
 from __future__ import annotations
 

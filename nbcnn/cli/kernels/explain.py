@@ -1,4 +1,4 @@
-"""Show what every backend would do with the layers of a network: predicted and measured."""
+"""``nbcnn kernels explain``: predicted and measured time of each backend on the layers of a network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plugins: begin one, list those that there are."""
+"""``nbcnn plugin``: new plugins from templates, and a list of plugins."""
 
 from __future__ import annotations
 

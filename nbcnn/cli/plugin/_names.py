@@ -1,4 +1,4 @@
-"""Names for new plugins: none that something else has, for the file would stand in its place."""
+"""Checks of a new plugin's name: it must not hide a Python module, a library or another plugin."""
 
 from __future__ import annotations
 

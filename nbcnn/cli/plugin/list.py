@@ -1,4 +1,4 @@
-"""List plugins: the loaded ones with what they register, the installed ones, files that could be loaded."""
+"""``nbcnn plugin list``: loaded plugins with what they register, installed plugins, files that could be loaded."""
 
 from __future__ import annotations
 

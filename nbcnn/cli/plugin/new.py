@@ -1,4 +1,4 @@
-"""Begin a plugin: a commented file that works, to be made one's own."""
+"""``nbcnn plugin new``: a new plugin file, copied from a commented template that works."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Data that comes with nbcnn, and the scripts that made it."""
+"""Data files that ship with nbcnn, and the scripts that made them."""

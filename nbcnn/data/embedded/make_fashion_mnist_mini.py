@@ -1,4 +1,4 @@
-"""Make fashion-mnist-mini: the first 10,000 training and the first 2,000 test images of Fashion-MNIST.
+"""The script that made fashion-mnist-mini: the first 10,000 training and 2,000 test images of Fashion-MNIST.
 
 ``python -m nbcnn.data.embedded.make_fashion_mnist_mini WHOLE [TARGET]`` reads the four whole files in the folder
 WHOLE and writes four short ones to TARGET (default: where nbcnn has them). The same input gives the same bytes.

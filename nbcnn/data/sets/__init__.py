@@ -1,1 +1,1 @@
-"""The named data sets, one file each; a file that is put here is found."""
+"""The named data sets: each file in this folder is one."""

@@ -1,4 +1,4 @@
-"""The beginning of Fashion-MNIST, shipped with nbcnn, so that training on real images needs no network."""
+"""Fashion-MNIST mini: the first images of Fashion-MNIST, shipped with nbcnn, so that none need be downloaded."""
 
 from __future__ import annotations
 

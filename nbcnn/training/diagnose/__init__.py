@@ -1,1 +1,1 @@
-"""Finite-value checks of a training step, and where NaN or infinity came from."""
+"""Finite-value checks of a training step, and the search for where NaN or infinity came from."""

@@ -1,4 +1,4 @@
-"""What an array's numbers are like, in words: how many are NaN, how many infinite, how large the others are."""
+"""Statistics of an array in words: how many NaN, how many infinite, how large the others are."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What is looked at in every step: the loss, the gradient before it is used, and the weights and state after it was.
+"""Finite-value checks of loss, gradient, weights and optimizer state in every step.
 
-Of LeNet's step that takes 0.6 %. Where a number went wrong, nan_trace.py finds out where it came from.
+They take 0.6 % of LeNet's step. nan_trace.py finds the layer in which a wrong number began.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The largest magnitude of many numbers in one pass: the cheapest way to see that all of them are numbers."""
+"""The kernel of the largest magnitude of an array: the cheapest test for NaN and infinity."""
 
 from __future__ import annotations
 

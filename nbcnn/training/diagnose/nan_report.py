@@ -1,4 +1,4 @@
-"""What is said of a wrong number: its layer and direction, how many there are, what went in, which image it was."""
+"""Messages about a NaN or an infinity: layer, direction, counts, inputs, image."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ PACKS = ("x", "y", "dy", "dx", "losses")
 
 
 class Finding(NamedTuple):
-    """Sentences that say where it began, and what may help; empty: what helps against numbers that grow."""
+    """Sentences on where a number went wrong, and what may help; empty: advice against growing numbers."""
 
     sentences: tuple[str, ...]
     remedy: str = ""

@@ -1,1 +1,1 @@
-"""What ``nbcnn plugin new`` copies: plugins that work as they are, one for each kind. They are files, not modules."""
+"""Templates of ``nbcnn plugin new``, one working plugin per kind. They are copied as files, not imported."""
