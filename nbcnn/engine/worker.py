@@ -93,7 +93,6 @@ class Worker:
         self._gradients = views(self._gradient, network.shapes) if training else {}
         self._scratch = zeros((_largest_workspace(network),), self.dtype)
         self._x = self.pack(network.in_shape)
-        self._layers = list(network.layers())
         self._bound = network.root.bind(self, self._x, None, training)
         self._place, self._late = np.zeros(2, np.int64), np.zeros(1, np.int64)
         self._labels, self._guesses = np.zeros(LANES, np.int64), np.zeros(LANES, np.int64)
@@ -119,9 +118,10 @@ class Worker:
     def calls(self, mode: Mode, batch: Batch, task: BatchInputs, fused: bool = True) -> list[Call]:
         """All that is done for a pack: ``predict`` gives outputs, ``eval`` losses and guesses, ``train`` these and a
         gradient that is added to the total of all. Not ``fused``, each call is of one layer, to the same bits."""
+        if fused:
+            return fuse(self.calls(mode, batch, task, fused=False))
         y, dy, place, scratch = self._bound.y, self._bound.dy, self._place, self._scratch
-        pairs = self._layers if fused else []
-        made = [*self._fetched(batch, task), *fuse(self._bound.forward, pairs, keep=mode == "train")]
+        made = [*self._fetched(batch, task), *self._bound.forward]
         if mode == "predict":
             return [*made, Call("batch", "scatter", packs.scatter, (y.reshape(-1, LANES), place, batch.outputs))]
         loss, _ = prepare(LossProblem(y.shape[0], self.dtype.name))
@@ -135,7 +135,7 @@ class Worker:
         made.append(Call("loss", "grad_input", loss.grad_input, (y, self._labels, self._scale, dy, scratch)))
         return [
             *made,
-            *fuse(self._bound.backward, pairs, keep=True),
+            *self._bound.backward,
             Call("batch", "add", ordered_sum.add_in_turn, self._sum(batch)),
         ]
 
