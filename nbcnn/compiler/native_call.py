@@ -12,11 +12,15 @@ from __future__ import annotations
 import struct
 
 import numpy as np
+from llvmlite import ir
 from numba import config, typeof, types
 from numba.core.dispatcher import Dispatcher
 
 WORDS = 80
 """The longest row: direct's grad_weight takes up to 72."""
+
+ARRAY = ("meminfo", "parent", "nitems", "itemsize", "data", "shape", "strides")
+"""What of an array is handed over, in Numba's names and order."""
 
 
 def native_call(function, arguments):
@@ -45,3 +49,15 @@ def words_of(value) -> list[int]:
         parts = [words_of(item) for item in value]
         return [word for part in parts for word in part] if all(parts) else []
     return [value] if isinstance(value, int) and not isinstance(value, bool) else []
+
+
+def word_flaw(function, arguments) -> str:
+    """What Numba hands over otherwise than words_of has it, or "": seen before a kernel is called with wrong words."""
+    signature = tuple(typeof(argument) for argument in arguments)
+    handed = function.targetctx.get_arg_packer(function.overloads[signature].fndesc.argtypes).argument_types
+    if len(handed) != len(words_of(arguments)):
+        return f"a kernel takes {len(handed)} words, where {len(words_of(arguments))} were expected"
+    if not all(isinstance(word, ir.PointerType) or word == ir.IntType(64) for word in handed):
+        return "a kernel takes words that have not 64 bits"
+    models = [function.targetctx.data_model_manager[kind] for kind in signature if isinstance(kind, types.Array)]
+    return "" if all(tuple(model._fields) == ARRAY for model in models) else "arrays are handed over in another order"

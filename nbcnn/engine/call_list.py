@@ -8,14 +8,18 @@ from the first to the last. LeNet's training step on 2 threads: 60,000 images/s 
 
 from __future__ import annotations
 
+import warnings
+from functools import cache
+
 import numpy as np
 from llvmlite import ir
-from numba import typeof, types
+from numba import config, typeof, types
 from numba.extending import intrinsic
 
 from nbcnn.compiler.compile_log import expect, listened_to
 from nbcnn.compiler.jit import is_kernel, kernel, missing
 from nbcnn.compiler.native_call import WORDS, native_call, words_of
+from nbcnn.engine import native_self_test
 from nbcnn.engine.ordered_sum import take_next
 from nbcnn.kernels.contract import unfolded
 
@@ -78,7 +82,7 @@ class CallList:
         calls = list(calls)
         expect_calls(calls, pieces)
         for call in calls:
-            compiled = native_call(*unfolded(*call))
+            compiled = native_call(*unfolded(*call)) if native_calls_hold() else None
             if compiled is None:
                 self._parts.append(list(call))
             else:
@@ -171,6 +175,26 @@ class _NativeCalls:
         return failed
 
 
+@cache
+def native_calls_hold() -> bool:
+    """Whether native code can call kernels on this machine; warns where it can't, which costs speed and no bit."""
+    flaw = "" if config.DISABLE_JIT else native_self_test.flaw(_goes_well)
+    if flaw:
+        warnings.warn(
+            f"on this machine native code can't call kernels by their address ({flaw}); Python calls them one by one "
+            "instead, which gives the same numbers and takes longer",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    return not flaw
+
+
+def _goes_well(*call) -> bool:
+    calls = _NativeCalls()
+    calls.add(*call)
+    return replay(calls._addresses, calls._rows) < 0
+
+
 def expect_calls(calls, pieces=False) -> None:
     """Have those kernels of calls, pairs (kernel, arguments), counted that will have to be compiled.
 
@@ -185,6 +209,8 @@ def expect_calls(calls, pieces=False) -> None:
         made.append((replay_pieces, (*tape, (tape[0],) * 3, 0)))
     else:
         made.append((replay, tape))
+    if not native_calls_hold.cache_info().currsize:  # the self-test is still to come
+        made += [(replay, tape), *native_self_test.self_test_calls()]
     for function, arguments in made:
         if is_kernel(function):
             signature = tuple(typeof(argument) for argument in arguments)

@@ -1,57 +1,110 @@
-"""Calls that become one: an activation and the pooling after it, where both are ``direct``. No bit changes."""
+"""Calls that become one: an activation and the pooling that reads it, where both are ``direct``. No bit changes.
+
+Calls are matched on what they compute and on the arrays that they read and write, never on the order of layers: in a
+layer with branches the next call may read something else, and a third one may read the activation too.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations, starmap
+from typing import Any
+
+import numpy as np
 
 from nbcnn.engine.fused_kernels import ACTIVATIONS, POOLING, fused, numbers, tiles
-from nbcnn.kernels.contract import KernelWithAttributes
-from nbcnn.kernels.registry import DEFAULT
-from nbcnn.layers import Layer
+from nbcnn.kernels.contract import KernelWithAttributes, unfolded
+from nbcnn.kernels.contract_check import ARGUMENTS
+from nbcnn.kernels.registry import DEFAULT, prepare
 from nbcnn.layers.base import Call
 
-if TYPE_CHECKING:
-    import numpy as np
 
-
-def fuse(calls: Sequence[Call], layers: Sequence[Layer], keep: bool) -> list[Call]:
-    """The same calls, pairs in one; ``keep`` the activations, which a backward pass wants.
+def fuse(calls: Sequence[Call]) -> list[Call]:
+    """The same calls, pairs in one; ``calls`` are all that are made for a pack, those that take its output included.
 
     A pair's call has both layers' paths, as in "1+2".
     """
-    pairs = {first.path: (first, second) for first, second in _pairs(layers)}
+    uses = _Uses(calls)
     made: list[Call] = []
     for call in calls:
-        before = made[-1] if made else None
-        if before and before.direction == call.direction:
-            first, second = (before, call) if call.direction == "forward" else (call, before)
-            activation, pooling = pairs.get(first.layer, (None, None))
-            if activation and pooling and pooling.path == second.layer:
-                made[-1] = _pair(activation, pooling, first, second, keep)
-                continue
-        made.append(call)
+        pair = _pair(made[-1], call, uses) if made else None
+        if pair:
+            made[-1] = pair
+        else:
+            made.append(call)
     return made
 
 
-def _pairs(layers: Sequence[Layer]) -> Iterator[tuple[Layer, Layer]]:
-    for first, second in pairwise(layers):
-        known = first.op in ACTIVATIONS and second.op in POOLING and first.backend == second.backend == DEFAULT
-        if known and tiles(second.problem):
-            yield first, second
-
-
-def _pair(activation: Layer, pooling: Layer, first: Call, second: Call, keep: bool) -> Call:
-    kernels = fused(str(activation.op), str(pooling.op))
+def _pair(before: Call, after: Call, uses: _Uses) -> Call | None:
+    """Two calls in one, or None where they are no pair."""
+    forward = before.direction == "forward"
+    first, second = (before, after) if forward else (after, before)  # in the network's order
+    if first.direction != second.direction or not (_is_direct(first, ACTIVATIONS) and _is_direct(second, POOLING)):
+        return None
+    activation, pooling = _named(first), _named(second)
+    y, z = pooling["x"], pooling["y"]
+    handed_on = "y" if forward else "dy"
+    used_elsewhere = uses.count(activation[handed_on]) > _Uses((first, second)).count(activation[handed_on])
+    kernels = fused(first.problem.op, second.problem.op)
     arrays: tuple[np.ndarray, ...]
-    if first.direction == "forward":
-        x = first.arrays[0]
-        y, z = second.arrays[:2]
-        kernel, arrays = kernels.forward, (x.reshape(y.shape), y, z)
+    if forward:
+        kernel, arrays, keep = kernels.forward, (activation["x"].reshape(y.shape), y, z), used_elsewhere
+    elif used_elsewhere or not _same(activation["dy"], pooling["dx"]):
+        return None
     else:
-        dx = first.arrays[3]
-        y, z, dz = second.arrays[:3]
-        kernel, arrays = kernels.grad_input, (y, z, dz, dx.reshape(y.shape))
-    path = f"{activation.path}+{pooling.path}"
-    return Call(path, first.direction, KernelWithAttributes(kernel, numbers(pooling.problem, keep)), arrays)
+        kernel, arrays, keep = kernels.grad_input, (y, z, pooling["dy"], activation["dx"].reshape(y.shape)), True
+    if not _same(activation["y"], y) or any(starmap(_overlap, combinations(arrays, 2))):
+        return None  # the second reads something else; or in one pass what is not read yet would be overwritten
+    attributes = numbers(second.problem, keep)
+    return Call(f"{first.layer}+{second.layer}", first.direction, KernelWithAttributes(kernel, attributes), arrays)
+
+
+def _is_direct(call: Call, ops: Iterable[str]) -> bool:
+    """Whether a call is the default backend's for one of these ops, on windows and arrays that can be fused."""
+    problem = call.problem
+    if problem is None or problem.op not in ops or (problem.op in POOLING and not tiles(problem)):
+        return False
+    known = getattr(prepare(problem, DEFAULT).kernels, call.direction)
+    return unfolded(call.kernel, ()) == unfolded(known, ()) and all(a.flags.c_contiguous for a in call.arrays)
+
+
+def _named(call: Call) -> dict[str, np.ndarray]:
+    """A call's arrays by the names that they have in the contract."""
+    return dict(zip(ARGUMENTS[call.problem.kernels][call.direction], call.arrays, strict=True))
+
+
+class _Uses:
+    """How often the memory of an array is in use by calls: what is no kernel of an op may read and write all it has."""
+
+    def __init__(self, calls: Iterable[Call]) -> None:
+        found = [_span(array) for call in calls for array in _arrays_in(unfolded(call.kernel, call.arrays)[1])]
+        self._starts, self._ends = sorted(start for start, _ in found), sorted(end for _, end in found)
+
+    def count(self, array: np.ndarray) -> int:
+        start, end = _span(array)
+        return bisect_left(self._starts, end) - bisect_right(self._ends, start)
+
+
+def _arrays_in(value: Any) -> Iterator[np.ndarray]:
+    if isinstance(value, np.ndarray) and value.size:
+        yield value
+    elif isinstance(value, (tuple, list)):
+        for item in value:
+            yield from _arrays_in(item)
+
+
+def _span(array: np.ndarray) -> tuple[int, int]:
+    """The addresses of an array's first byte and of the one after its last."""
+    reach = [(length - 1) * stride for length, stride in zip(array.shape, array.strides, strict=True)]
+    first = array.__array_interface__["data"][0]
+    return first + sum(min(r, 0) for r in reach), first + sum(max(r, 0) for r in reach) + array.itemsize
+
+
+def _same(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two arrays are the same memory, perhaps in two shapes."""
+    return _span(a) == _span(b)
+
+
+def _overlap(a: np.ndarray, b: np.ndarray) -> bool:
+    return np.may_share_memory(a, b)

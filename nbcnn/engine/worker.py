@@ -24,20 +24,19 @@ class Worker:
 
     def __init__(self, network: Network, training: bool) -> None:
         self.buffers = PackBuffers(network, training)
-        self._layers = list(network.layers())
         self._given: dict[Mode, tuple[Batch, BatchInputs]] = {}
         self._lists: dict[Mode, Any] = {}
 
     def calls(self, mode: Mode, batch: Batch, inputs: BatchInputs) -> list[Call]:
-        """All kernel calls for a pack, in order; those of an activation and the pooling after it are one."""
+        """All kernel calls for a pack, in order; those of an activation and the pooling that reads it are one."""
         pack = self.buffers
-        made = [*pack.gather(batch, inputs), *fuse(pack.forward, self._layers, keep=mode == "train")]
+        made = [*pack.gather(batch, inputs), *pack.forward]
         if mode == "predict":
-            return [*made, *pack.outputs(batch)]
+            return fuse([*made, *pack.outputs(batch)])
         made += pack.loss(batch)
         if mode == "train":
-            made += [*pack.loss_gradient(), *fuse(pack.backward, self._layers, keep=True), *pack.add_gradient(batch)]
-        return made
+            made += [*pack.loss_gradient(), *pack.backward, *pack.add_gradient(batch)]
+        return fuse(made)
 
     def begin(self, mode: Mode, batch: Batch, inputs: BatchInputs, images: int) -> None:
         """Get ready for packs of a batch of so many images."""

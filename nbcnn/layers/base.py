@@ -76,12 +76,17 @@ class BufferProvider(Protocol):
 
 
 class Call(NamedTuple):
-    """One kernel call with its arrays: ``direction`` is forward, grad_input or grad_weight."""
+    """One kernel call with its arrays: ``direction`` is forward, grad_input or grad_weight.
+
+    ``arrays`` are all that it reads and writes. ``problem`` is given where the kernel is a backend's for it, called
+    with the arrays of the contract (kernels/contract.py): so their table says which are read and which are written.
+    """
 
     layer: str
     direction: str
     kernel: Kernel
     arrays: tuple[np.ndarray, ...]
+    problem: Any = None
 
 
 @dataclass

@@ -21,10 +21,10 @@ def bind_plain(layer: Layer, buffers: BufferProvider, x: np.ndarray, dx: np.ndar
     def seen(pack: np.ndarray) -> np.ndarray:
         return pack.reshape(-1, *pack.shape[len(layer.out_shape) :]) if len(problem.x_shape) == 1 else pack
 
-    bound = Bound(y, None, [Call(layer.path, "forward", kernels.forward, (seen(x), seen(y), scratch))])
+    bound = Bound(y, None, [Call(layer.path, "forward", kernels.forward, (seen(x), seen(y), scratch), problem)])
     if training:
         bound.dy = buffers.pack(layer.out_shape)
         if dx is not None:
             arrays = (seen(x), seen(y), seen(bound.dy), seen(dx), scratch)
-            bound.backward = [Call(layer.path, "grad_input", kernels.grad_input, arrays)]
+            bound.backward = [Call(layer.path, "grad_input", kernels.grad_input, arrays, problem)]
     return bound

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
+from nbcnn.compiler import native_call as native_calls
 from nbcnn.compiler.jit import kernel
-from nbcnn.compiler.native_call import native_call
+from nbcnn.compiler.native_call import native_call, words_of
 from nbcnn.config import load_config
+from nbcnn.engine import call_list, native_self_test
 from nbcnn.engine.batch import Batch, BatchInputs
-from nbcnn.engine.call_list import CallList
+from nbcnn.engine.call_list import CallList, replay
 from nbcnn.engine.engine import Engine
 from nbcnn.engine.worker import Worker
 from nbcnn.kernels.contract import KernelWithAttributes, unfolded
@@ -195,3 +199,90 @@ def test_arguments_that_are_no_words_stay_with_python():
     for odd in ((1.5, 1), (True, 1), ("a", 1)):
         assert native_call(*unfolded(KernelWithAttributes(scale, odd), (x, x))) is None
     assert native_call(*unfolded(lambda a: None, (x,))) is None
+
+
+@pytest.fixture(name="untested")
+def before_the_self_test():
+    """As in a process that has made no call list yet; afterwards the self-test is made again."""
+    call_list.native_calls_hold.cache_clear()
+    yield
+    call_list.native_calls_hold.cache_clear()
+
+
+def other_words(change):
+    """A words_of that gives other words, wherever it is called from."""
+    return [(module, "words_of", change) for module in (call_list, native_calls)]
+
+
+def shortened(value):
+    """Arrays of 5 dimensions lack their last stride."""
+    return words_of(value)[:-1] if isinstance(value, np.ndarray) and value.ndim == 5 else words_of(value)
+
+
+def shifted(value):
+    """Each array's address is that of its second number."""
+    if isinstance(value, tuple):
+        return [word for item in value for word in shifted(item)]
+    words = words_of(value)
+    return [*words[:4], words[4] + words[3], *words[5:]] if isinstance(value, np.ndarray) else words
+
+
+def failed_once(*arguments):
+    replay(*arguments)
+    return 0
+
+
+FAULTS = {
+    "a word is missing": (other_words(shortened), "takes 73 words, where 72 were expected"),
+    "other addresses": (other_words(shifted), "every_kind gives other numbers"),
+    "another order": ([(native_calls, "ARRAY", ("data", "shape"))], "arrays are handed over in another order"),
+    "nothing is called": ([(call_list, "replay", lambda *arguments: -1)], "every_kind gives other numbers"),
+    "each call fails": ([(call_list, "replay", failed_once)], "that fails and one that does not can't be told apart"),
+    "no call fails": (
+        [(call_list._NativeCalls, "add", lambda calls, *call: None), (call_list, "replay", lambda *arguments: -1)],
+        "every_kind gives other numbers",
+    ),
+    "other processors": (
+        [(native_self_test.struct, "calcsize", lambda code: 4)],
+        "addresses have 32 bits here, not 64",
+    ),
+}
+
+
+@pytest.mark.jit
+@pytest.mark.parametrize("name", FAULTS)
+def test_where_native_calls_do_not_hold_python_makes_them_to_the_same_bits(name, untested, monkeypatch):
+    network, random = Model(load_config("lenet")), np.random.default_rng(1)
+    x, labels = random.random((40, 1, 28, 28), dtype=np.float32), random.integers(0, 10, 40)
+    found = []
+    for faulty in (False, True):
+        if faulty:
+            call_list.native_calls_hold.cache_clear()
+            for target in FAULTS[name][0]:
+                monkeypatch.setattr(*target)
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            engine = Engine(network, threads=2)
+            losses = engine.train_step(x, labels, np.arange(40)).losses
+            results = losses, engine.gradient, engine.predict(x), engine.predict(x[:1])
+            assert [worker.native("train") for worker in engine.workers if "train" in worker._tapes] == [not faulty] * 2
+            engine.close()
+        found.append([result.tobytes() for result in results])
+        assert len(told) == faulty
+    assert found[0] == found[1]
+    sentence = str(told[0].message)
+    assert told[0].category is RuntimeWarning and sentence.startswith("on this machine native code can't call kernels")
+    assert FAULTS[name][1] in sentence and "Python calls them one by one instead, which gives the same" in sentence
+
+
+@pytest.mark.jit
+def test_the_self_test_has_arguments_of_every_kind():
+    """Of each kind that kernels take one at least, and about as many words as the longest row has."""
+    given = [argument for _, arguments in native_self_test.self_test_calls() for argument in arguments]
+    arrays = [argument for argument in given if isinstance(argument, np.ndarray)]
+    assert {array.ndim for array in arrays} == {1, 2, 3, 4, 5}
+    assert {array.dtype.name for array in arrays} == {"float32", "float64", "int64"}
+    assert any(not array.flags.writeable for array in arrays)
+    assert {type(argument) for argument in given} == {np.ndarray, int, tuple}
+    lengths = [len(words_of(arguments)) + 2 for _, arguments in native_self_test.self_test_calls()]
+    assert max(lengths) >= 72 and min(lengths) < 10

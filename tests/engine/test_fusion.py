@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from exhaustive import FLOAT64_LATER, parametrize
+from plugin_files import empty_folder, write  # noqa: F401 (a fixture)
 
+from nbcnn import load_plugin
 from nbcnn.config import load_config
 from nbcnn.conformance.guarded_arrays import GuardedArrays
 from nbcnn.engine import fusion, worker
 from nbcnn.engine.engine import Engine
 from nbcnn.engine.fused_kernels import ACTIVATIONS, POOLING, fused, numbers, tiles
-from nbcnn.kernels.contract import LANES, ElementwiseProblem, Pool2dProblem
+from nbcnn.kernels.contract import LANES, ElementwiseProblem, KernelWithAttributes, Pool2dProblem
 from nbcnn.kernels.registry import backend
+from nbcnn.layers.base import Call
 from nbcnn.training.model import Model
 
 
@@ -60,10 +65,10 @@ def test_both_in_one_give_the_bits_of_one_after_the_other(
         assert same.all(), name
 
 
-def network(*layers: Any) -> Model:
+def network(*layers: Any, dtype: str = "float32") -> Model:
     shape = {"channels": 2, "height": 12, "width": 8}
     ends = ["flatten", {"linear": {"out_features": 3}}]
-    return Model(load_config({"name": "f", "input": shape, "layers": [*layers, *ends]}))
+    return Model(load_config({"name": "f", "input": shape, "layers": [*layers, *ends]}), dtype)
 
 
 def fused_layers(net: Model) -> list[str]:
@@ -104,7 +109,7 @@ def test_pairs_are_found_and_change_no_bit(
     found = []
     for one_by_one in (False, True):
         if one_by_one:
-            monkeypatch.setattr(worker, "fuse", lambda calls, layers, keep: list(calls))
+            monkeypatch.setattr(worker, "fuse", list)
         engine = Engine(network(*layers), threads=2)
         losses = engine.train_step(x, labels, np.arange(37)).losses
         scores = engine.predict(x)
@@ -113,10 +118,216 @@ def test_pairs_are_found_and_change_no_bit(
     assert found[0] == found[1]
 
 
-def test_only_what_is_direct_is_fused() -> None:
-    """Another backend's kernels are called as they are."""
-    net = network(CONV, "relu", POOL)
-    relu, pool = list(net.layers())[1:3]
-    assert len(list(fusion._pairs([relu, pool]))) == 1
-    pool.config = pool.config.model_copy(update={"backend": "of_a_plugin"})
-    assert not list(fusion._pairs([relu, pool]))
+def test_only_calls_of_direct_are_fused() -> None:
+    """Another backend's kernels are called as they are, and those of a layer that has its own."""
+    first, second = made_by_hand()
+    assert [call.layer for call in fusion.fuse([first, second])] == ["a+p"]
+    other = Call("a", "forward", lambda x, y, scratch: None, first.arrays, first.problem)
+    for calls in ([other, second], [first._replace(problem=None), second], [first, second._replace(problem=None)]):
+        assert fusion.fuse(calls) == calls
+
+
+def made_by_hand(**arrays: np.ndarray) -> list[Call]:
+    """relu and the pooling that reads its output; ``arrays`` take the place of x, y, pooled (what it reads) or z."""
+    shape, relu = (2, 4, 4), ElementwiseProblem("relu", 32)
+    pool = Pool2dProblem("max_pool2d", *shape, (2, 2), (2, 2))
+    x, y = (arrays.get(name, np.zeros((32, LANES), np.float32)) for name in "xy")
+    pooled = arrays.get("pooled", y.reshape(*shape, LANES))
+    z, scratch = arrays.get("z", np.zeros((2, 2, 2, LANES), np.float32)), np.zeros(0, np.float32)
+    first, second = backend("relu").build(relu), backend("max_pool2d").build(pool)
+    return [
+        Call("a", "forward", first.forward, (x, y, scratch), relu),
+        Call("p", "forward", second.forward, (pooled, z, scratch), pool),
+    ]
+
+
+def test_calls_are_matched_on_memory() -> None:
+    """The same memory in another shape is the same; other memory is not, nor a part of it; overlaps are left alone."""
+    room, image = np.zeros((64, LANES), np.float32), (2, 4, 4, LANES)
+    assert len(fusion.fuse(made_by_hand(y=room[:32], pooled=room[:32].reshape(image)))) == 1
+    assert len(fusion.fuse(made_by_hand(y=room[:32], pooled=room[:32].T.copy().T.reshape(image)))) == 2
+    assert len(fusion.fuse(made_by_hand(y=room[:32], pooled=room[32:].reshape(image)))) == 2
+    assert len(fusion.fuse(made_by_hand(y=room[:32], pooled=room[1:33].reshape(image)))) == 2
+    assert len(fusion.fuse(made_by_hand(x=room[:32], y=room[:32]))) == 2  # in place: x is changed, whoever reads it
+    assert len(fusion.fuse(made_by_hand(x=room[:32], z=room[24:32].reshape(2, 2, 2, LANES)))) == 2
+
+
+@pytest.mark.parametrize("held", ["array", "part", "tuple", "attribute"])
+def test_an_activation_is_kept_for_whoever_else_has_it(held: str) -> None:
+    first, second = made_by_hand()
+    y = first.arrays[1]
+    arrays: Any = {"array": (y,), "part": (y[3:5, 2:],), "tuple": ((1, (y, y)),), "attribute": ()}[held]
+    made: Any = KernelWithAttributes(print, (y,)) if held == "attribute" else print
+    reader = Call("own", "forward", made, arrays)
+    for calls, keep in (([first, second], 0), ([first, second, reader], 1), ([reader, first, second], 1)):
+        pair = next(call for call in fusion.fuse(calls) if call.layer == "a+p")
+        assert isinstance(pair.kernel, KernelWithAttributes)
+        assert pair.kernel.attributes[0][-1] == keep
+    apart = [first, reader, second]
+    assert fusion.fuse(apart) == apart
+
+
+BRANCHES = """\
+from nbcnn.kernels.contract import ElementwiseProblem
+from nbcnn.layers.activation import ReLU
+from nbcnn import register
+from nbcnn.layers.base import LAYERS, Bound, Call, Layer, LayerConfig, Parameter
+
+
+def flat(pack):
+    return pack.reshape(-1, 16)
+
+
+def join(one, two, y):
+    y[: len(one)], y[len(one) :] = one, two
+
+
+def part(dy, one, two):
+    one[:], two[:] = dy[: len(one)], dy[len(one) :]
+
+
+def add(one, two, dx):
+    dx[:] = one + two
+
+
+class Pair(Layer):
+    "An activation and a pooling, the only layers in it, with calls of its own beside theirs."
+
+    Config = LayerConfig
+
+    def infer(self):
+        named = {"relu": {}, "max_pool2d": {"kernel_size": (2, 2)}}
+        made = [(LAYERS.get(kind), kind, arguments) for kind, arguments in named.items()]
+        self.relu, self.pool = (
+            layer(kind, layer.Config(**arguments), self.in_shape, f"{self.path}.{kind}") for layer, kind, arguments in made
+        )
+        return self.result()
+
+    @property
+    def children(self):
+        return (self.relu, self.pool)
+
+
+@register.layer("branches")
+class Branches(Pair):
+    "relu(x) and max_pool2d(x): two branches of one input, joined."
+
+    def result(self):
+        return (5 * self.in_shape[0] * self.in_shape[1] * self.in_shape[2] // 4,)
+
+    def bind(self, buffers, x, dx, training):
+        first, second = (buffers.pack(self.in_shape) for _ in range(2))
+        relu, pool = self.relu.bind(buffers, x, first, training), self.pool.bind(buffers, x, second, training)
+        y = buffers.pack(self.out_shape)
+        bound = Bound(y, None, [*relu.forward, *pool.forward, Call(self.path, "join", join, (flat(relu.y), flat(pool.y), y))])
+        if training:
+            bound.dy = buffers.pack(self.out_shape)
+            parts = Call(self.path, "part", part, (bound.dy, flat(relu.dy), flat(pool.dy)))
+            bound.backward = [parts, *pool.backward, *relu.backward, Call(self.path, "add", add, (first, second, dx))]
+        return bound
+
+
+@register.layer("read_twice")
+class ReadTwice(Branches):
+    "max_pool2d(relu(x)) and relu(x): the activation has two readers, and is part of the output."
+
+    def bind(self, buffers, x, dx, training):
+        more = buffers.pack(self.in_shape)
+        relu = self.relu.bind(buffers, x, dx, training)
+        pool = self.pool.bind(buffers, relu.y, more, training)
+        y = buffers.pack(self.out_shape)
+        bound = Bound(y, None, [*relu.forward, *pool.forward, Call(self.path, "join", join, (flat(relu.y), flat(pool.y), y))])
+        if training:
+            bound.dy = buffers.pack(self.out_shape)
+            parts = Call(self.path, "part", part, (bound.dy, flat(relu.dy), flat(pool.dy)))
+            bound.backward = [parts, *pool.backward, Call(self.path, "add", add, (relu.dy, more, relu.dy)), *relu.backward]
+        return bound
+
+
+def shift(y, b, shifted):
+    shifted[:] = y + b[0]
+
+
+def shift_gradient(dy, db):
+    db[0] = dy.sum()
+
+
+@register.layer("shifted")
+class Shifted(Pair):
+    "max_pool2d(relu(x) - 1 + b): going back, the pooling's gradient is the activation's and also b's."
+
+    def result(self):
+        return self.pool.out_shape
+
+    def parameters(self):
+        return {"bias": Parameter((1,), 9, 1)}
+
+    def bind(self, buffers, x, dx, training):
+        relu, between = self.relu.bind(buffers, x, dx, training), buffers.pack(self.in_shape)
+        pool = self.pool.bind(buffers, between, relu.dy, training)
+        shifting = Call(self.path, "forward", shift, (relu.y, buffers.parameter(f"{self.path}.bias"), between))
+        bound = Bound(pool.y, pool.dy, [*relu.forward, shifting, *pool.forward])
+        if training:
+            own = Call(self.path, "grad_weight", shift_gradient, (relu.dy, buffers.gradient(f"{self.path}.bias")))
+            bound.backward = [*pool.backward, *relu.backward, own]
+        return bound
+
+
+def twice(x, y, scratch):
+    y[:] = 2 * x
+
+
+def twice_gradient(x, y, dy, dx, scratch):
+    dx[:] = 2 * dy
+
+
+@register.layer("own_kernels")
+class OwnKernels(ReLU):
+    "2x: it says that it is a relu, and calls kernels of its own."
+
+    @property
+    def problem(self):
+        return ElementwiseProblem("relu", 2 * 12 * 8)
+
+    def bind(self, buffers, x, dx, training):
+        bound = ReLU.bind(self, buffers, x, dx, training)
+        bound.forward = [call._replace(kernel=twice) for call in bound.forward]
+        bound.backward = [call._replace(kernel=twice_gradient) for call in bound.backward]
+        return bound
+"""
+
+
+@pytest.mark.parametrize(
+    ("layers", "wanted"),
+    [
+        ([CONV, "branches"], []),
+        ([CONV, "read_twice"], ["1.relu+1.max_pool2d forward"]),
+        ([CONV, "shifted"], []),
+        ([CONV, "own_kernels", POOL], []),
+    ],
+    ids=str,
+)
+def test_a_plugins_layer_with_branches_computes_what_its_calls_say(
+    layers: list[Any], wanted: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Predictions, losses and gradients are those of the calls one by one, and gradients those of differences."""
+    load_plugin(write(folder / "mine.py", BRANCHES))
+    assert fused_layers(network(*layers)) == wanted
+    random = np.random.default_rng(6)
+    x, labels, order = random.standard_normal((20, 2, 12, 8)), random.integers(0, 3, 20), np.arange(20)
+    found, loss = [], lambda engine: engine.evaluate(x, labels, order).losses.mean()
+    for one_by_one in (False, True):
+        if one_by_one:
+            monkeypatch.setattr(worker, "fuse", list)
+        with closing(Engine(network(*layers, dtype="float64"), threads=1)) as engine:
+            scores, losses = engine.predict(x), engine.train_step(x, labels, order).losses
+            found.append([a.tobytes() for a in (scores, losses, engine.gradient)])
+            gradient, parameters = engine.gradient.copy(), engine.network.parameters
+            for place in random.choice(parameters.size, 12, replace=False):
+                kept, sides = parameters[place], []
+                for step in (1e-6, -1e-6):
+                    parameters[place] = kept + step
+                    sides.append(loss(engine))
+                parameters[place] = kept
+                assert (sides[0] - sides[1]) / 2e-6 == pytest.approx(gradient[place], rel=1e-5, abs=1e-9)
+    assert found[0] == found[1]

@@ -292,4 +292,4 @@ def test_large_windows_are_not_fused() -> None:
         load_config({"name": "mean", "input": {"channels": 1, "height": 40, "width": 40}, "layers": layers})
     )
     worker = Engine(network, training=False, threads=1).workers[0]
-    assert len(fuse(worker.buffers.forward, worker._layers, keep=False)) == len(worker.buffers.forward)
+    assert len(fuse(worker.buffers.forward)) == len(worker.buffers.forward)
