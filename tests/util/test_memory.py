@@ -163,7 +163,7 @@ def test_a_memory_error_of_a_layer_names_the_layer(monkeypatch: pytest.MonkeyPat
             raise MemoryError
         return aligned.zeros(shape, dtype)
 
-    monkeypatch.setattr("nbcnn.engine.worker.zeros", failing)
+    monkeypatch.setattr("nbcnn.engine.pack_buffers.zeros", failing)
     with pytest.raises(ShapeError, match=r"layers\[0\].conv2d: there is not enough memory for it \(this"):
         nbcnn.load(NET)(np.zeros((20, 1, 6, 8), np.float32))
 
