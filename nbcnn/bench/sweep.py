@@ -14,7 +14,8 @@ from nbcnn.bench.interleaved import Samples, take_rounds
 from nbcnn.bench.peers.base import Peer
 from nbcnn.bench.results import Contest, Seconds, Tell, contenders, hold, left_behind, refusals, silent
 from nbcnn.errors import KernelError
-from nbcnn.kernels.contract import LANES, Conv2dProblem
+from nbcnn.kernels.contract import LANES
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.util.suggestions import nearest
 
 PATIENCE = 0.005

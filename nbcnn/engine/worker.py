@@ -16,7 +16,8 @@ from nbcnn.engine.network import Network, views
 from nbcnn.engine.thread_pool import AbandonedError
 from nbcnn.errors import KernelError
 from nbcnn.kernels import packs
-from nbcnn.kernels.contract import LANES, LossProblem
+from nbcnn.kernels.contract import LANES
+from nbcnn.kernels.cross_entropy.op import LossProblem
 from nbcnn.kernels.registry import Prepared, prepare
 from nbcnn.lanes.block_sums import BLOCK
 from nbcnn.layers import Layer

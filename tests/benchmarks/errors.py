@@ -14,7 +14,8 @@ import numpy as np
 
 from nbcnn.autotune.kernel_timing import eligible
 from nbcnn.conformance.oracle import expect
-from nbcnn.kernels.contract import LANES, Conv2dProblem
+from nbcnn.kernels.contract import LANES
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.kernels.registry import backend_names, prepare, tolerance
 from nbcnn.plugins import load_plugin
 from nbcnn.util.blas import one_blas_thread
