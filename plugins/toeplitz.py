@@ -14,8 +14,9 @@ from math import prod
 import numpy as np
 
 from nbcnn.compiler.jit import kernel
-from nbcnn.kernels.contract import LANES, Conv2dProblem, WeightedKernels
+from nbcnn.kernels.contract import LANES, WeightedKernels
 from nbcnn.kernels.conv2d._shared import bias_gradient
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.kernels.cost import Cost, Work
 from nbcnn.lanes.block_sums import block_at, block_count, block_sizes
 from nbcnn.plugin import register

@@ -20,7 +20,8 @@ import numpy as np
 from nbcnn.autotune.sampler import take_turns, together
 from nbcnn.engine.call_list import CallList, expect_calls
 from nbcnn.engine.thread_pool import ThreadPool
-from nbcnn.kernels.contract import LANES, LossKernels, WeightedKernels
+from nbcnn.kernels.contract import array_type
+from nbcnn.kernels.cross_entropy.op import LossKernels
 from nbcnn.kernels.registry import prepare
 from nbcnn.util import activity
 from nbcnn.util.aligned import zeros
@@ -117,22 +118,19 @@ def _packs(problem: Any, names: Sequence[str], seed: int, footprint: int) -> Pac
     scratch = zeros((max(prepare(problem, name).workspace for name in names),), dtype)
     random = np.random.default_rng(seed).standard_normal(1 << 16).astype(dtype)
 
-    def pack() -> dict[str, tuple[np.ndarray, ...]]:
-        x, y, dy, dx = (
-            zeros((*shape, LANES), dtype)
-            for shape in (problem.x_shape, problem.y_shape, problem.y_shape, problem.x_shape)
-        )
-        for array in (x, dy):
+    signatures = problem.kernels.signatures()
+    written = {name for signature in signatures for name in signature.writes}
+
+    def made(name: str) -> np.ndarray:
+        array = zeros(array_type(problem, name).shape, dtype)
+        if name not in written:
             array[...] = np.resize(random, array.shape)
-        if problem.kernels is not WeightedKernels:
-            return {"forward": (x, y, scratch), "grad_input": (x, y, dy, dx, scratch)}
-        w, b = np.resize(random, problem.w_shape), np.resize(random, problem.y_shape[0])
-        dw, db = np.zeros_like(w), np.zeros_like(b)
-        return {
-            "forward": (x, w, b, y, scratch),
-            "grad_input": (dy, w, dx, scratch),
-            "grad_weight": (x, dy, dw, db, scratch),
-        }
+        return array
+
+    def pack() -> dict[str, tuple[np.ndarray, ...]]:
+        names = dict.fromkeys(name for signature in signatures for name in (*signature.reads, *signature.writes))
+        arrays = {name: made(name) for name in names} | {"scratch": scratch}
+        return {one.kernel: tuple(arrays[name] for name in one.arguments) for one in signatures}
 
     first = pack()
     own = sum({id(array): array.nbytes for arrays in first.values() for array in arrays}.values())

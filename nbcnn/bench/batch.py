@@ -126,15 +126,16 @@ class Packs:
         self.tapes: dict[str, list[CallList]] = {direction: [] for direction in WeightedKernels._fields}
         for share, total in enumerate(self._totals):
             scratch, dw, db = zeros((floats,), w.dtype), np.zeros_like(w), np.zeros_like(arrays.b)
-            forward, back = [], []
-            learn: list[tuple[Any, tuple[Any, ...]]] = []
-            for k in range(share, len(xs), shares):
-                forward.append((kernels.forward, (xs[k], w, arrays.b, self._ys[k], scratch)))
-                back.append((kernels.grad_input, (dys[k], w, self._dxs[k], scratch)))
-                learn.append((kernels.grad_weight, (xs[k], dys[k], dw, db, scratch)))
-                learn.append((packs.add, (total, dw.reshape(-1))))
-            for direction, made in zip(WeightedKernels._fields, (forward, back, learn), strict=True):
-                self.tapes[direction].append(CallList(made))
+            shared = {"w": w, "b": arrays.b, "dw": dw, "db": db, "scratch": scratch}
+            for signature in WeightedKernels.signatures():
+                made: list[tuple[Any, tuple[Any, ...]]] = []
+                for k in range(share, len(xs), shares):
+                    own = {"x": xs[k], "y": self._ys[k], "dy": dys[k], "dx": self._dxs[k], **shared}
+                    given = tuple(own[name] for name in signature.arguments)
+                    made.append((getattr(kernels, signature.kernel), given))
+                    if "dw" in signature.writes:
+                        made.append((packs.add, (total, dw.reshape(-1))))
+                self.tapes[signature.kernel].append(CallList(made))
 
     def calls(self, pool: ThreadPool) -> Calls:
         """Each direction for the whole batch, with a result that becomes NCHW when somebody looks at it."""

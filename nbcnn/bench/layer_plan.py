@@ -10,10 +10,11 @@ from typing import Any
 
 from nbcnn.engine.network import Network
 from nbcnn.errors import KernelError
+from nbcnn.kernels.elementwise import ElementwiseProblem
+from nbcnn.kernels.ops import OPS, op
 from nbcnn.layers import Layer
 
 Step = dict[str, Any]
-ELEMENTWISE = ("relu", "sigmoid", "tanh")
 
 
 def plan(network: Network) -> list[Step]:
@@ -23,36 +24,21 @@ def plan(network: Network) -> list[Step]:
 
 def conv2d_step(problem: Any, weight: str = "weight", bias: str | None = "bias") -> Step:
     """A convolution's."""
-    return {
-        "op": "conv2d",
-        "channels": [problem.in_channels, problem.out_channels],
-        "groups": problem.groups,
-        **_window(problem),
-        "weight": weight,
-        "bias": bias,
-    }
+    return {**op("conv2d").step(problem), "weight": weight, "bias": bias}
 
 
 def _step(layer: Layer) -> Step:
-    problem, own = layer.problem, layer.parameters()
-    weight, bias = f"{layer.path}.weight", f"{layer.path}.bias" if "bias" in own else None
-    if layer.op == "conv2d":
-        return conv2d_step(problem, weight, bias)
-    if layer.op == "linear":
-        sizes = [problem.in_features, problem.out_features]
-        return {"op": "linear", "features": sizes, "weight": weight, "bias": bias}
-    if layer.op in ("max_pool2d", "avg_pool2d"):
-        counted = {"count_include_pad": problem.count_include_pad, "divisor_override": problem.divisor_override}
-        return {"op": layer.op, **_window(problem), "ceil_mode": problem.ceil_mode, **counted}
-    if layer.kind == "flatten" or layer.kind in ELEMENTWISE:
-        return {"op": layer.kind}
-    raise KernelError(f"{layer.where}: other libraries can't be told of the layer {layer.kind}; leave out --against")
-
-
-def _window(problem: Any) -> Step:
-    return {
-        "kernel_size": list(problem.kernel_size),
-        "stride": list(problem.stride),
-        "padding": list(problem.padding),
-        "dilation": list(problem.dilation),
-    }
+    own, problem = layer.parameters(), layer.problem
+    if layer.kind == "flatten":
+        return {"op": "flatten", "torch": "Flatten"}
+    known = op(layer.op) if layer.op and layer.op in OPS else None
+    # A layer of another name may do more than its elementwise op.
+    same = layer.kind == layer.op or not isinstance(problem, ElementwiseProblem)
+    if known is None or not same or not (known.torch or known.onnx):
+        raise KernelError(
+            f"{layer.where}: other libraries can't be told of the layer {layer.kind}; leave out --against"
+        )
+    if "weight" not in own:
+        return known.step(problem)
+    bias = f"{layer.path}.bias" if "bias" in own else None
+    return {**known.step(problem), "weight": f"{layer.path}.weight", "bias": bias}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbcnn.bench.layer_plan import Step
 from nbcnn.errors import PeerError
+from nbcnn.kernels.ops import op
 from nbcnn.util.version import __version__
 
 if TYPE_CHECKING:
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 
 OPSET, IR = 17, 8
 """Versions that every ONNX Runtime of the last years reads."""
-
-_LIKE = {"relu": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh", "flatten": "Flatten"}
 
 
 def onnx_model(
@@ -52,19 +51,10 @@ def onnx_model(
 
 
 def _node(step: Step) -> tuple[str, dict[str, Any]]:
-    """ONNX's operator and its attributes; pads are top, left, bottom, right there."""
-    op = step["op"]
-    if op in _LIKE:
-        return _LIKE[op], {}
-    if op == "linear":
-        return "Gemm", {"transB": 1}
-    top, bottom, left, right = step["padding"]
-    window = {"kernel_shape": step["kernel_size"], "strides": step["stride"], "pads": [top, left, bottom, right]}
-    if op == "conv2d":
-        return "Conv", {**window, "dilations": step["dilation"], "group": step["groups"]}
-    window["ceil_mode"] = int(step["ceil_mode"])
-    if op == "max_pool2d":
-        return "MaxPool", {**window, "dilations": step["dilation"]}
-    if step["divisor_override"] is not None:
-        raise PeerError("ONNX has no avg_pool2d with divisor_override; leave out --against onnxruntime")
-    return "AveragePool", {**window, "count_include_pad": int(step["count_include_pad"])}
+    """ONNX's operator and its attributes."""
+    if step["op"] == "flatten":
+        return "Flatten", {}
+    kind, attributes = op(step["op"]).onnx_node(step)
+    if kind is None:
+        raise PeerError(f"ONNX has no {step['op']}; leave out --against onnxruntime")
+    return kind, attributes

@@ -14,7 +14,8 @@ from nbcnn.bench.batch import arrays_of, batch_contest, batch_race
 from nbcnn.bench.peers.base import Peer
 from nbcnn.bench.results import Contest, Seconds, Tell, contenders, hold, left_behind, listed, silent
 from nbcnn.errors import KernelError
-from nbcnn.kernels.contract import LANES, Conv2dProblem
+from nbcnn.kernels.contract import LANES
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.kernels.registry import refusals
 
 PATIENCE = 0.005

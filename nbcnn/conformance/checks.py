@@ -12,25 +12,27 @@ from typing import Any
 import numpy as np
 
 from nbcnn.compiler.host import compiler
-from nbcnn.conformance.edge_cases import busy, tiny
 from nbcnn.conformance.formatting import described
 from nbcnn.conformance.grid import Case, grid, of_dtype
 from nbcnn.conformance.jacobian import check_jacobian
-from nbcnn.conformance.long_sums import check_long_sums, long_problems
+from nbcnn.conformance.long_sums import check_long_sums
 from nbcnn.conformance.nonfinite import check_nonfinite
 from nbcnn.conformance.one_image import CHECK as ONE_IMAGE
 from nbcnn.conformance.options import Options
-from nbcnn.conformance.oracle import ORACLES
 from nbcnn.conformance.report import Report
 from nbcnn.conformance.runner import BrokenError, KernelRunner
 from nbcnn.conformance.scales import CHECK as SCALES
 from nbcnn.conformance.scales import check_scales
 from nbcnn.conformance.signatures import calls, shape
 from nbcnn.conformance.threads import check_threads
-from nbcnn.conformance.training_step import check_network, networks
+from nbcnn.conformance.training_step import check_network
 from nbcnn.conformance.values import Sample, check_case, samples
 from nbcnn.errors import KernelError
 from nbcnn.kernels import registry
+from nbcnn.kernels.contract import WeightedKernels
+from nbcnn.kernels.op import Op
+from nbcnn.kernels.ops import OPS
+from nbcnn.kernels.ops import op as definition
 from nbcnn.util import activity
 from nbcnn.util.blas import one_blas_thread
 
@@ -54,9 +56,10 @@ def check_here(reports: Sequence[Report], options: Options, tell: Progress) -> N
 def report_of(op: str, name: str) -> Report:
     """An empty report of a backend; raises KernelError for an unknown one, or an op that can't be checked."""
     backend = registry.backend(op, name)
-    if op not in ORACLES:
+    if op not in OPS:
         raise KernelError(
-            f"{op} can't be checked: nbcnn.conformance has no oracle for it (it has: {', '.join(ORACLES)})"
+            f"{op} can't be checked: nothing says what it computes (of these ops it is known: {', '.join(OPS)}); "
+            f'register its definition: @register.op("{op}")'
         )
     return Report(op, name, inspect.getfile(type(backend)))
 
@@ -122,7 +125,7 @@ def stated(report: Report, case: Case) -> float:
 
 def _check_more(report: Report, taken: list[Any], options: Options) -> None:
     """What is checked on a few problems: those made for it, or the smallest (largest) that the backend takes."""
-    backend = registry.backend(report.op, report.name)
+    backend, op = registry.backend(report.op, report.name), definition(report.op)
 
     def some(wanted: list[Any], dtype: str, count: int, large: bool = False) -> list[Any]:
         """Those of the wanted problems that the backend takes; if there are none, of those that it took."""
@@ -133,33 +136,33 @@ def _check_more(report: Report, taken: list[Any], options: Options) -> None:
 
     _note_looseness(report)
     if not report.sound:
-        report.notes.append(_left_out(report.op, backend))
+        report.notes.append(_left_out(op, report.name, backend))
         return
     if report.tolerance == 0 and compiler()["compiled"]:
-        check_long_sums(backend, [problem for problem in long_problems(report.op) if takes(backend, problem)], report)
+        check_long_sums(backend, [problem for problem in op.long_sums() if takes(backend, problem)], report)
     with report.timed("jacobian"):
-        for problem in some(tiny(report.op), "float64", 8):
+        for problem in some(op.tiny(), "float64", 8):
             check_jacobian(backend, problem, report)
-    if ORACLES[report.op].terms:
+    if has_sums(op):
         with report.timed(SCALES):
             for dtype in options.dtypes:
-                for problem in some(tiny(report.op), dtype, 8):
+                for problem in some(op.tiny(), dtype, 8):
                     check_scales(backend, problem, stated(report, Case(problem)), report)
     with report.timed("not a number"):
         for dtype in options.dtypes:
-            for problem in some(tiny(report.op), dtype, 8):
+            for problem in some(op.tiny(), dtype, 8):
                 check_nonfinite(backend, problem, report.tolerance == 0, report)
     with report.timed("threads"):
-        for problem in some(busy(report.op), options.dtypes[0], 2, large=True):
+        for problem in some(op.busy(), options.dtypes[0], 2, large=True):
             check_threads(backend, problem, options.threads, report)
-    if taken and report.op in networks():
+    if taken and op.layers(report.name):
         with report.timed("network"):
             check_network(report.op, report.name, report)
 
 
-def _left_out(op: str, backend: Any) -> str:
+def _left_out(op: Op, name: str, backend: Any) -> str:
     one = [ONE_IMAGE] if hasattr(backend, "single") else []
-    weighted, scales = ["adjoint"] * (op in ("conv2d", "linear")), [SCALES] * bool(ORACLES[op].terms)
+    weighted, scales = ["adjoint"] * (op.problem.kernels is WeightedKernels), [SCALES] * has_sums(op)
     later = [
         "repeats",
         *one,
@@ -168,9 +171,14 @@ def _left_out(op: str, backend: Any) -> str:
         *scales,
         "not a number",
         "threads",
-        *(["network"] if op in networks() else []),
+        *(["network"] if op.layers(name) else []),
     ]
     return f"left out until `contract` passes: {', '.join(later[:-1])} and {later[-1]}; they would blame other causes"
+
+
+def has_sums(op: Op) -> bool:
+    """Whether an op is sums of products, whose rounding is known."""
+    return any(op.terms(case.problem) is not None for case in op.cases())
 
 
 def _note_looseness(report: Report) -> None:

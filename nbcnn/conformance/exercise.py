@@ -26,7 +26,8 @@ from nbcnn.conformance.runner import BrokenError, KernelRunner
 from nbcnn.conformance.signatures import Array, Arrays
 from nbcnn.conformance.written_sums import terms
 from nbcnn.kernels import registry
-from nbcnn.kernels.contract import LANES, Conv2dProblem
+from nbcnn.kernels.contract import LANES
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.util import activity
 
 FORMULAS = {

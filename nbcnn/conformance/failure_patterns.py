@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nbcnn.conformance.grid import Case
-from nbcnn.kernels.contract import Conv2dProblem, LinearProblem, Pool2dProblem
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
+from nbcnn.kernels.linear.op import LinearProblem
+from nbcnn.kernels.pooling import Pool2dProblem
 
 FEWEST = 3
 """Fewer failures than this make no pattern."""

@@ -7,13 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from nbcnn.conformance.signatures import Array, Arrays, dtype, given
-from nbcnn.kernels.contract import LANES, LossProblem, WeightedKernels
+from nbcnn.conformance.signatures import Array, Arrays, dtype, given, shape
+from nbcnn.kernels.ops import op
 
 Draw = Callable[..., Array]
-
-LEAST_COMMON = 2520
-"""Divisible by every count up to 10, so that a mean of few multiples of it is a whole number."""
 
 
 def integers(seed: Any, dtype: str, largest: int = 4) -> Draw:
@@ -30,38 +27,20 @@ def normal(seed: Any, dtype: str) -> Draw:
 
 def draw(problem: Any, numbers: Draw) -> Arrays:
     """Inputs of a problem's kernels: packs x and dy, and w, b where it has them."""
-    arrays = {"x": numbers(*problem.x_shape, LANES), "dy": numbers(*problem.y_shape, LANES)}
-    if problem.kernels is WeightedKernels:
-        arrays |= {"w": numbers(*problem.w_shape), "b": numbers(problem.y_shape[0])}
-    return arrays
+    names = [name for name in ("x", "dy", "w", "b") if name in given(problem)]
+    return {name: numbers(*shape(problem, name)) for name in (*names, *(n for n in given(problem) if n not in names))}
 
 
 def whole(problem: Any, seed: Any) -> Arrays:
-    """Inputs of small whole numbers, in float64. For pooling: few different ones, and means that are whole."""
-    if problem.op in ("max_pool2d", "avg_pool2d"):
-        numbers = integers(seed, "float64", largest=2)
-        return {name: LEAST_COMMON * array for name, array in draw(problem, numbers).items()}
-    return draw(problem, integers(seed, "float64"))
+    """Inputs of small whole numbers, in float64."""
+    definition = op(problem.op)
+    numbers = integers(seed, "float64", definition.largest)
+    return {name: definition.factor * array for name, array in draw(problem, numbers).items()}
 
 
 def rounded(problem: Any, seed: Any) -> Arrays:
-    """Normally distributed inputs, float32 numbers in float64; a loss also gets labels and scales."""
-    if isinstance(problem, LossProblem):
-        random = np.random.default_rng(seed)
-        x = 3 * random.standard_normal((problem.classes, LANES), np.float32)
-        scale = random.uniform(0, 2, LANES).astype(np.float32) * (np.arange(LANES) < LANES - 3)
-        return {
-            "x": x.astype("float64"),
-            "labels": random.integers(0, problem.classes, LANES),
-            "scale": scale.astype("float64"),
-        }
-    arrays = draw(problem, normal(seed, "float64"))
-    if problem.op in ("sigmoid", "tanh"):  # near 0, in the bend and far out
-        scales = np.resize(np.array([1, 5, 30, 1e-3, 1e-20]), len(arrays["x"])).astype(np.float32).astype("float64")
-        arrays["x"] = (arrays["x"] * scales[:, None]).astype(np.float32).astype("float64")
-    if problem.op in ("softmax", "log_softmax"):
-        arrays["x"] = 3 * arrays["x"]
-    return arrays
+    """Normally distributed inputs, float32 numbers in float64, spread out as the op has it."""
+    return op(problem.op).spread(problem, draw(problem, normal(seed, "float64")), seed)
 
 
 def cast(problem: Any, inputs: Arrays) -> Arrays:

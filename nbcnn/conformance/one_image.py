@@ -16,8 +16,7 @@ from nbcnn.conformance.runner import STRANGE, BrokenError
 from nbcnn.conformance.signatures import PACKS, Array, Arrays, calls
 from nbcnn.errors import KernelError
 from nbcnn.kernels import contract_check
-from nbcnn.kernels.contract import LANES, Backend
-from nbcnn.kernels.one_image import OneImage
+from nbcnn.kernels.contract import LANES, Backend, OneImage
 from nbcnn.util import activity
 
 CHECK = "one image"

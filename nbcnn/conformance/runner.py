@@ -10,8 +10,8 @@ import numpy as np
 from nbcnn.conformance.formatting import described
 from nbcnn.conformance.grid import Case
 from nbcnn.conformance.guarded_arrays import GuardedArrays, holds
-from nbcnn.conformance.signatures import Array, Arrays, Call, calls, dtype, shape
-from nbcnn.kernels.contract import Backend
+from nbcnn.conformance.signatures import Array, Arrays, calls, dtype, shape
+from nbcnn.kernels.contract import Backend, Signature
 from nbcnn.kernels.contract_check import MOST_SCRATCH
 from nbcnn.plugins.kernel_calls import recursion
 from nbcnn.util import activity
@@ -78,7 +78,7 @@ class KernelRunner:
                     )
         return Ran(out, fence.breaches(), notes)
 
-    def call(self, call: Call, read: list[Array], written: list[Array], scratch: Array) -> object:
+    def call(self, call: Signature, read: list[Array], written: list[Array], scratch: Array) -> object:
         """One kernel; whatever it raises becomes a BrokenError."""
         return _called(call.kernel, getattr(self.kernels, call.kernel), *read, *written, scratch)
 

@@ -20,10 +20,10 @@ from nbcnn.conformance.guarded_arrays import guarded
 from nbcnn.conformance.inputs import cast, rounded
 from nbcnn.conformance.report import Report
 from nbcnn.conformance.runner import BrokenError, KernelRunner
-from nbcnn.conformance.signatures import Array, Arrays, Call, calls, dtype, shape
+from nbcnn.conformance.signatures import Array, Arrays, calls, dtype, shape
 from nbcnn.engine.call_list import CallList
 from nbcnn.engine.thread_pool import ThreadPool
-from nbcnn.kernels.contract import Backend
+from nbcnn.kernels.contract import Backend, Signature
 from nbcnn.util import activity
 
 CHECK = "threads"
@@ -33,7 +33,7 @@ SECONDS, LEAST, MOST = 0.06, 8, 100
 """How long a thread is busy in a phase of all kernels; but so many repeats at least, and at most."""
 
 
-def phases(problem: Any) -> list[Sequence[Call]]:
+def phases(problem: Any) -> list[Sequence[Signature]]:
     """Each kernel alone, where all threads meet in it; then all in turn, should two of them share something."""
     every = calls(problem)
     return [*((call,) for call in every), every]
@@ -72,7 +72,7 @@ class _Pack:
             for name in call.writes
         }
 
-    def _tape(self, out: Arrays, phase: Sequence[Call]) -> CallList:
+    def _tape(self, out: Arrays, phase: Sequence[Signature]) -> CallList:
         made = []
         for call in phase:
             read = [self.inputs[name] if name in self.inputs else self.right[name] for name in call.reads]

@@ -14,29 +14,16 @@ from nbcnn.conformance.signatures import Array
 from nbcnn.engine.engine import Engine
 from nbcnn.engine.network import Network, layers_of, leaves
 from nbcnn.kernels import registry
+from nbcnn.kernels.ops import op as definition
 from nbcnn.util import activity
 
 CHECK = "network"
 ATOL, RTOL = 1e-7, 1e-5
 
-CONVOLUTIONS: tuple[dict[str, Any], ...] = (
-    {"kernel_size": 3, "padding": 1},
-    {"kernel_size": 3},
-    {"kernel_size": 1},
-    {"kernel_size": 5, "padding": 2},
-    {"kernel_size": 2, "stride": 2},
-)
-"""Tried in this order until a backend takes one."""
-
-
-def networks() -> set[str]:
-    """Ops that are a layer of their own."""
-    return {"conv2d", "linear", "relu", "sigmoid", "tanh", "max_pool2d", "avg_pool2d"}
-
 
 def check_network(op: str, name: str, report: Report) -> None:
     """The gradient of every parameter against differences of the loss, and the same bits on 1, 2 and 3 threads."""
-    for layers in _candidates(op, name):
+    for layers in definition(op).layers(name):
         config = load_config({"name": "check", "input": {"channels": 2, "height": 6, "width": 5}, "layers": layers})
         if not _accepted(config, op, name):
             continue
@@ -50,22 +37,6 @@ def check_network(op: str, name: str, report: Report) -> None:
             report.fail(CHECK, f"an engine stops with {type(error).__name__}: {error}", words)
         return
     report.notes.append(f"{CHECK}: left out, it takes none of the problems of the small networks")
-
-
-def _candidates(op: str, name: str) -> list[list[Any]]:
-    """Networks with the backend in a layer of its op."""
-    head, tail = {"conv2d": {"out_channels": 2, "kernel_size": 3}}, ["flatten", {"linear": {"out_features": 3}}]
-    if op == "conv2d":
-        return [
-            [{"conv2d": {"out_channels": 4, "backend": name, **numbers}}, "tanh", *tail] for numbers in CONVOLUTIONS
-        ]
-    if op == "linear":
-        return [["flatten", {"linear": {"out_features": 4, "backend": name}}, "tanh", {"linear": {"out_features": 3}}]]
-    if op in ("relu", "sigmoid", "tanh"):
-        return [[head, {op: {"backend": name}}, *tail]]
-    if op in ("max_pool2d", "avg_pool2d"):
-        return [[head, {op: {"kernel_size": 2, "stride": 1, "backend": name}}, "tanh", *tail]]
-    return []
 
 
 def _accepted(config: Config, op: str, name: str) -> bool:

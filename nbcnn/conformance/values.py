@@ -12,11 +12,12 @@ from nbcnn.conformance.failure_patterns import features
 from nbcnn.conformance.formatting import described, figure
 from nbcnn.conformance.grid import Case
 from nbcnn.conformance.inputs import cast, rounded, whole
-from nbcnn.conformance.oracle import ORACLES, Expected, bounds, expect
+from nbcnn.conformance.oracle import Expected, bounds, expect
 from nbcnn.conformance.report import Report
 from nbcnn.conformance.runner import BrokenError, KernelRunner, Ran
 from nbcnn.conformance.signatures import Array, Arrays
 from nbcnn.kernels.contract import WeightedKernels
+from nbcnn.kernels.ops import op
 
 
 class Sample(NamedTuple):
@@ -30,7 +31,7 @@ class Sample(NamedTuple):
 def samples(case: Case, seed: Any) -> list[Sample]:
     """Whole numbers, where the op is made of sums, and normally distributed ones; the same for all backends."""
     made = []
-    for is_whole in (True, False) if ORACLES[case.problem.op].terms else (False,):
+    for is_whole in (True, False) if op(case.problem.op).terms(case.problem) else (False,):
         inputs = (whole if is_whole else rounded)(case.problem, seed)
         if not case.bias:
             inputs["b"] = np.zeros_like(inputs["b"])

@@ -7,7 +7,8 @@ from typing import Any
 
 from nbcnn.conformance.formatting import figure
 from nbcnn.conformance.signatures import Arrays
-from nbcnn.kernels.contract import LANES, Conv2dProblem
+from nbcnn.kernels.contract import LANES
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
 
 
 def terms(p: Conv2dProblem, inputs: Arrays, name: str, place: tuple[int, ...], image: int | None) -> list[str]:

@@ -12,7 +12,8 @@ from functools import cache
 import numpy as np
 
 from nbcnn.compiler.jit import kernel
-from nbcnn.kernels.contract import ParameterFreeKernels, Pool2dProblem
+from nbcnn.kernels.contract import ParameterFreeKernels
+from nbcnn.kernels.pooling import Pool2dProblem
 from nbcnn.lanes import load, maximum, splat, store, where
 
 

@@ -15,7 +15,6 @@ import numpy as np
 
 from nbcnn.engine.fused_kernels import ACTIVATIONS, POOLING, fused, numbers, tiles
 from nbcnn.kernels.contract import KernelWithAttributes, unfolded
-from nbcnn.kernels.contract_check import ARGUMENTS
 from nbcnn.kernels.registry import DEFAULT, prepare
 from nbcnn.layers.base import Call
 
@@ -71,7 +70,8 @@ def _is_direct(call: Call, ops: Iterable[str]) -> bool:
 
 def _named(call: Call) -> dict[str, np.ndarray]:
     """A call's arrays by the names that they have in the contract."""
-    return dict(zip(ARGUMENTS[call.problem.kernels][call.direction], call.arrays, strict=True))
+    signatures = {signature.kernel: signature for signature in call.problem.kernels.signatures()}
+    return dict(zip(signatures[call.direction].arguments, call.arrays, strict=True))
 
 
 class _Uses:

@@ -11,7 +11,8 @@ from nbcnn.engine.network import Network, views
 from nbcnn.engine.ordered_sum import add_in_turn
 from nbcnn.errors import KernelError
 from nbcnn.kernels import packs
-from nbcnn.kernels.contract import LANES, LossProblem
+from nbcnn.kernels.contract import LANES
+from nbcnn.kernels.cross_entropy.op import LossProblem
 from nbcnn.kernels.registry import Prepared, prepare
 from nbcnn.layers import Layer
 from nbcnn.layers.base import Call

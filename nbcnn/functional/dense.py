@@ -7,7 +7,9 @@ import numpy as np
 from nbcnn.errors import ShapeError
 from nbcnn.functional.arrays import check_alike, check_shape, empty_packs, float_array, from_packs, to_packs
 from nbcnn.functional.problem_arguments import prepared_kernels
-from nbcnn.kernels.contract import LANES, ElementwiseProblem, LinearProblem
+from nbcnn.kernels.contract import LANES
+from nbcnn.kernels.elementwise import ElementwiseProblem
+from nbcnn.kernels.linear.op import LinearProblem
 from nbcnn.util.blas import one_blas_thread
 from nbcnn.util.memory import within_memory
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from nbcnn.functional.arrays import Ints, empty_packs, from_packs, images, to_packs
 from nbcnn.functional.problem_arguments import pool2d_problem, prepared_kernels
-from nbcnn.kernels.contract import Pool2dProblem
+from nbcnn.kernels.pooling import Pool2dProblem
 from nbcnn.util.memory import within_memory
 
 

@@ -10,7 +10,10 @@ import numpy as np
 
 from nbcnn.errors import KernelError, ShapeError
 from nbcnn.functional.arrays import Ints, check_largest, in_short, is_count, padding_of, pair, truth
-from nbcnn.kernels.contract import LANES, Conv2dProblem, LossProblem, Pool2dProblem
+from nbcnn.kernels.contract import LANES
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
+from nbcnn.kernels.cross_entropy.op import LossProblem
+from nbcnn.kernels.pooling import Pool2dProblem
 from nbcnn.kernels.registry import prepare, scratch
 from nbcnn.kernels.shapes import LARGEST, four_sides, groups_flaw, padded, pooling_padding_flaw, window_flaw
 from nbcnn.util.aligned import zeros

@@ -9,7 +9,9 @@ import numpy as np
 from nbcnn.errors import ShapeError
 from nbcnn.functional.arrays import empty_packs, float_array, from_packs, in_short, is_count, to_packs
 from nbcnn.functional.problem_arguments import prepared_kernels
-from nbcnn.kernels.contract import LANES, ElementwiseProblem, LossProblem
+from nbcnn.kernels.contract import LANES
+from nbcnn.kernels.cross_entropy.op import LossProblem
+from nbcnn.kernels.elementwise import ElementwiseProblem
 from nbcnn.kernels.shapes import LARGEST
 from nbcnn.util.memory import within_memory
 

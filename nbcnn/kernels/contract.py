@@ -1,22 +1,19 @@
-"""What every op computes and what a backend owes: problems (one op with its numbers) and signatures of kernels.
+"""What a backend owes: the signatures of kernels, and what is asked of the class that gives them.
 
-Shapes and their arithmetic are written here, once. Letters: C, O input and output channels; H, W input size; OH, OW
-output size; KH, KW kernel size; F features. All arrays that kernels see are packs (..., 16), images innermost,
-float32 or float64, C-contiguous; weights are as PyTorch has them. A kernel writes its whole output and changes
-nothing else; ``scratch`` is an array of at least ``workspace(problem)`` numbers, with anything in it.
+Letters: C, O input and output channels; H, W input size; OH, OW output size; KH, KW kernel size; F features. All
+arrays that kernels see are packs (..., 16), images innermost, float32 or float64, C-contiguous; weights are as PyTorch
+has them. A kernel writes its whole output and changes nothing else; ``scratch`` is an array of at least
+``workspace(problem)`` numbers, with anything in it. The problems of an op, with their shapes, stand in its folder.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from math import prod
-from typing import Any, ClassVar, NamedTuple, Protocol
-
-from nbcnn.kernels.shapes import Pair, Sides, output_size
+from typing import Any, NamedTuple, Protocol
 
 Kernel = Callable[..., object]
 LANES = 16
+"""Images of a pack. The vector type of nbcnn.lanes is as wide."""
 
 
 class KernelWithAttributes:
@@ -41,6 +38,19 @@ def unfolded(kernel: Kernel, arrays: tuple[Any, ...]) -> tuple[Kernel, tuple[Any
     return kernel, tuple(arrays)
 
 
+class Signature(NamedTuple):
+    """The arguments of a kernel: the arrays that it reads, then those that it writes; last comes scratch."""
+
+    kernel: str
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """All of them, in their order."""
+        return (*self.reads, *self.writes, "scratch")
+
+
 class WeightedKernels(NamedTuple):
     """Kernels of conv2d and linear. In a layer without a bias, ``b`` (O,) is zeros; ``db`` is written all the same."""
 
@@ -51,6 +61,15 @@ class WeightedKernels(NamedTuple):
     grad_weight: Kernel
     """(x, dy, dw, db, scratch)"""
 
+    @staticmethod
+    def signatures() -> tuple[Signature, ...]:
+        """Of each kernel."""
+        return (
+            Signature("forward", ("x", "w", "b"), ("y",)),
+            Signature("grad_input", ("dy", "w"), ("dx",)),
+            Signature("grad_weight", ("x", "dy"), ("dw", "db")),
+        )
+
 
 class ParameterFreeKernels(NamedTuple):
     """Kernels of ops without parameters: pooling and activations."""
@@ -60,183 +79,59 @@ class ParameterFreeKernels(NamedTuple):
     grad_input: Kernel
     """(x, y, dy, dx, scratch)"""
 
+    @staticmethod
+    def signatures() -> tuple[Signature, ...]:
+        """Of each kernel."""
+        return (Signature("forward", ("x",), ("y",)), Signature("grad_input", ("x", "y", "dy"), ("dx",)))
 
-class LossKernels(NamedTuple):
-    """Kernels of a loss: ``labels`` (16,) int64; ``scale`` (16,) is each image's weight, 0 for a blank one."""
+
+class ArrayType(NamedTuple):
+    """An array that a kernel takes: its shape, its dtype, and whether its last axis is the 16 images of a pack."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    is_pack: bool
+
+
+def array_type(problem: Any, name: str) -> ArrayType:
+    """Of an array of a problem's kernels.
+
+    x and dx are packs of ``problem.x_shape``, y and dy of ``y_shape``; w and dw have ``w_shape``, b and db the channels
+    of y. A problem whose kernels take others besides has them in ``problem.arrays``.
+    """
+    own: dict[str, ArrayType] = getattr(problem, "arrays", {})
+    if name in own:
+        return own[name]
+    if name in ("x", "dx"):
+        return ArrayType((*problem.x_shape, LANES), problem.dtype, True)
+    if name in ("y", "dy"):
+        return ArrayType((*problem.y_shape, LANES), problem.dtype, True)
+    return ArrayType(problem.w_shape if name in ("w", "dw") else problem.y_shape[:1], problem.dtype, False)
+
+
+def arguments(
+    problem: Any, signature: Signature, arrays: dict[str, Any], make: Callable[[ArrayType], Any]
+) -> tuple[Any, ...]:
+    """What to call a kernel with: those of ``arrays``, which keeps what ``make`` adds; scratch has to be there."""
+    for name in signature.arguments:
+        if name not in arrays:
+            arrays[name] = make(array_type(problem, name))
+    return tuple(arrays[name] for name in signature.arguments)
+
+
+class OneImage(NamedTuple):
+    """What a backend may offer besides: a forward pass of one image alone, by its method ``single(problem)``.
+
+    A pack that holds one image does the work of 16. The arrays of this kernel have no last axis of 16, x is (C, H, W)
+    or (F,), and its lanes hold 16 neighbours of one image. Its outputs must be the bits that ``forward`` gives of the
+    same image in a pack, for the engine takes one or the other by the number of images; sums in the same order do
+    that. Where any layer of a network has none, all images go in packs.
+    """
 
     forward: Kernel
-    """(x, labels, losses, guesses, scratch): the loss and the most likely class of each image, (16,) each"""
-    grad_input: Kernel
-    """(x, labels, scale, dx, scratch): the gradient of sum(scale · loss)"""
-
-
-@dataclass(frozen=True)
-class Conv2dProblem:
-    """Cross-correlation, equation (1): x (C, H, W) with w (O, C/groups, KH, KW) to y (O, OH, OW).
-
-    Padding: top, bottom, left, right.
-    """
-
-    op: ClassVar[str] = "conv2d"
-    kernels: ClassVar[type[NamedTuple]] = WeightedKernels
-    in_channels: int
-    out_channels: int
-    height: int
-    width: int
-    kernel_size: Pair
-    stride: Pair = (1, 1)
-    padding: Sides = (0, 0, 0, 0)
-    dilation: Pair = (1, 1)
-    groups: int = 1
-    dtype: str = "float32"
-
-    @property
-    def out_height(self) -> int:
-        """OH, equation (2)."""
-        return output_size(
-            self.height, self.kernel_size[0], self.stride[0], self.padding[0], self.padding[1], self.dilation[0]
-        )
-
-    @property
-    def out_width(self) -> int:
-        """OW, equation (2)."""
-        return output_size(
-            self.width, self.kernel_size[1], self.stride[1], self.padding[2], self.padding[3], self.dilation[1]
-        )
-
-    @property
-    def padded_size(self) -> Pair:
-        """Rows and columns of x with its padding."""
-        top, bottom, left, right = self.padding
-        return self.height + top + bottom, self.width + left + right
-
-    @property
-    def x_shape(self) -> tuple[int, ...]:
-        """(C, H, W)"""
-        return (self.in_channels, self.height, self.width)
-
-    @property
-    def y_shape(self) -> tuple[int, ...]:
-        """(O, OH, OW)"""
-        return (self.out_channels, self.out_height, self.out_width)
-
-    @property
-    def w_shape(self) -> tuple[int, ...]:
-        """(O, C/groups, KH, KW)"""
-        return (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
-
-    @property
-    def macs(self) -> int:
-        """Multiply-accumulate steps for one image: every output times the taps that it sums."""
-        return prod(self.y_shape) * prod(self.w_shape[1:])
-
-
-@dataclass(frozen=True)
-class LinearProblem:
-    """y = W x + b, equation (8): x (F,) with w (O, F) to y (O,)."""
-
-    op: ClassVar[str] = "linear"
-    kernels: ClassVar[type[NamedTuple]] = WeightedKernels
-    in_features: int
-    out_features: int
-    dtype: str = "float32"
-
-    @property
-    def x_shape(self) -> tuple[int, ...]:
-        """(F,)"""
-        return (self.in_features,)
-
-    @property
-    def y_shape(self) -> tuple[int, ...]:
-        """(O,)"""
-        return (self.out_features,)
-
-    @property
-    def w_shape(self) -> tuple[int, ...]:
-        """(O, F)"""
-        return (self.out_features, self.in_features)
-
-    @property
-    def macs(self) -> int:
-        """Multiply-accumulate steps for one image."""
-        return self.in_features * self.out_features
-
-
-@dataclass(frozen=True)
-class Pool2dProblem:
-    """Pooling of (C, H, W) to (C, OH, OW), equations (6) and (7). Padding: top, bottom, left, right.
-    With ``ceil_mode`` the last windows may reach beyond the padding; what they meet there is not counted.
-    """
-
-    kernels: ClassVar[type[NamedTuple]] = ParameterFreeKernels
-    op: str
-    channels: int
-    height: int
-    width: int
-    kernel_size: Pair
-    stride: Pair
-    padding: Sides = (0, 0, 0, 0)
-    count_include_pad: bool = True
-    dtype: str = "float32"
-    dilation: Pair = (1, 1)
-    ceil_mode: bool = False
-    divisor_override: int | None = None  # D of equation (7) in every window, where given
-
-    @property
-    def x_shape(self) -> tuple[int, ...]:
-        """(C, H, W)"""
-        return (self.channels, self.height, self.width)
-
-    @property
-    def y_shape(self) -> tuple[int, ...]:
-        """(C, OH, OW), equation (2)."""
-        (kh, kw), (sh, sw), (dh, dw) = self.kernel_size, self.stride, self.dilation
-        top, bottom, left, right = self.padding
-        return (
-            self.channels,
-            output_size(self.height, kh, sh, top, bottom, dh, self.ceil_mode),
-            output_size(self.width, kw, sw, left, right, dw, self.ceil_mode),
-        )
-
-    @property
-    def macs(self) -> int:
-        """No multiplications that count."""
-        return 0
-
-
-@dataclass(frozen=True)
-class ElementwiseProblem:
-    """An activation on (F,) numbers an image: x and y are packs (F, 16)."""
-
-    kernels: ClassVar[type[NamedTuple]] = ParameterFreeKernels
-    op: str
-    features: int
-    dtype: str = "float32"
-
-    @property
-    def x_shape(self) -> tuple[int, ...]:
-        """(F,)"""
-        return (self.features,)
-
-    @property
-    def y_shape(self) -> tuple[int, ...]:
-        """(F,)"""
-        return (self.features,)
-
-    @property
-    def macs(self) -> int:
-        """No multiplications that count."""
-        return 0
-
-
-@dataclass(frozen=True)
-class LossProblem:
-    """A loss on (K,) class scores an image."""
-
-    op: ClassVar[str] = "cross_entropy"
-    kernels: ClassVar[type[NamedTuple]] = LossKernels
-    classes: int
-    dtype: str = "float32"
+    """(x, w, b, y, scratch) or (x, y, scratch)"""
+    workspace: int = 0
+    """How many numbers of scratch it needs."""
 
 
 class Backend(Protocol):
@@ -244,7 +139,7 @@ class Backend(Protocol):
 
     It may also have ``cost(problem)``, a Cost (cost.py), where it does not do the formula's sums;
     ``tolerance(problem)``, the bound of its float32 error as a share of the plane's (one image's channel, one kernel)
-    largest sum of absolute products, where its sums are not the formula's (else exact); ``single``, see one_image.py.
+    largest sum of absolute products, where its sums are not the formula's (else exact); ``single``, see OneImage.
     """
 
     def supports(self, problem: Any) -> str | None:

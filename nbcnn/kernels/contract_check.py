@@ -12,23 +12,8 @@ from typing import Any
 
 from nbcnn.compiler.remedies import remedy_by_words
 from nbcnn.errors import KernelError, NbcnnError, shown
-from nbcnn.kernels.contract import KernelWithAttributes, LossKernels, ParameterFreeKernels, WeightedKernels
+from nbcnn.kernels.contract import KernelWithAttributes, OneImage
 from nbcnn.kernels.cost import Cost
-from nbcnn.kernels.one_image import OneImage
-
-ARGUMENTS: dict[type, dict[str, tuple[str, ...]]] = {
-    WeightedKernels: {
-        "forward": ("x", "w", "b", "y", "scratch"),
-        "grad_input": ("dy", "w", "dx", "scratch"),
-        "grad_weight": ("x", "dy", "dw", "db", "scratch"),
-    },
-    ParameterFreeKernels: {"forward": ("x", "y", "scratch"), "grad_input": ("x", "y", "dy", "dx", "scratch")},
-    LossKernels: {
-        "forward": ("x", "labels", "losses", "guesses", "scratch"),
-        "grad_input": ("x", "labels", "scale", "dx", "scratch"),
-    },
-}
-"""What each kernel of a tuple is called with, as contract.py says."""
 
 MOST_SCRATCH = 2**33
 """Numbers of scratch, for one pack of 16 images; more is a mistake, and no machine's memory."""
@@ -82,8 +67,8 @@ def kernels(backend: Any, problem: Any) -> Any:
     built, wanted = _ask(backend.build, "build", backend, problem), problem.kernels
     if not isinstance(built, wanted):
         raise _breach(backend, "build", f"{wanted.__name__}({', '.join(wanted._fields)})", type(built).__name__)
-    for direction, arguments in ARGUMENTS.get(wanted, {}).items():
-        _check_kernel(backend, direction, getattr(built, direction), arguments)
+    for signature in wanted.signatures():
+        _check_kernel(backend, signature.kernel, getattr(built, signature.kernel), signature.arguments)
     return built
 
 
@@ -94,7 +79,7 @@ def one_image(backend: Any, problem: Any) -> OneImage | None:
     built = _ask(backend.single, "single", backend, problem)
     if not isinstance(built, OneImage):
         raise _breach(backend, "single", f"OneImage({', '.join(OneImage._fields)})", type(built).__name__)
-    _check_kernel(backend, "forward", built.forward, ARGUMENTS[problem.kernels]["forward"])
+    _check_kernel(backend, "forward", built.forward, problem.kernels.signatures()[0].arguments)
     return built._replace(workspace=_count(backend, "single", "OneImage with a workspace", built.workspace))
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import pkgutil
 import sys
 from collections.abc import Callable, Iterable
 from functools import cache
@@ -20,6 +19,7 @@ from nbcnn.errors import KernelError, shown
 from nbcnn.kernels import contract_check
 from nbcnn.kernels.contract import Backend
 from nbcnn.kernels.cost import Cost, formula_cost
+from nbcnn.kernels.ops import OPS, built_in
 from nbcnn.util.backend_names import unfit, without_op
 from nbcnn.util.suggestions import nearest
 
@@ -40,19 +40,6 @@ _files: dict[tuple[str, str], str] = {}
 """Where each is registered."""
 
 
-@cache
-def _built_in() -> dict[str, tuple[str, ...]]:
-    """Ops and the names of their built-in backends, from the folders beside this file."""
-    here = Path(__file__).parent
-    return {
-        folder.name: tuple(
-            module.name for module in pkgutil.iter_modules([str(here / folder.name)]) if module.name[0] != "_"
-        )
-        for folder in pkgutil.iter_modules([str(here)])
-        if folder.ispkg
-    }
-
-
 def register(op: str, name: str | None = None) -> Callable[[type[T]], type[T]]:
     """Decorate a backend class for ``op``; its name is its file's name unless one is given.
 
@@ -70,7 +57,7 @@ def register(op: str, name: str | None = None) -> Callable[[type[T]], type[T]]:
             raise KernelError(f"{shown(file)}: no backend may be called {AUTO}; choose another name")
         if reason := unfit(op, called, op_names()):
             raise KernelError(f"{shown(file)}:{caller.f_lineno}: {reason}")
-        own = called in _built_in().get(op, ())  # it may not have been imported yet
+        own = called in built_in().get(op, ())  # it may not have been imported yet
         if (op, called) in _registered or (own and module != f"{__package__}.{op}.{called}"):
             first = Path(__file__).parent / op / f"{called}.py" if own else _files[op, called]
             raise KernelError(
@@ -84,12 +71,12 @@ def register(op: str, name: str | None = None) -> Callable[[type[T]], type[T]]:
 
 def built_in_ops() -> list[str]:
     """The ops that come with nbcnn."""
-    return list(_built_in())
+    return list(built_in())
 
 
 def added() -> dict[tuple[str, str], type[Backend]]:
     """The backends that are not built in, by (op, name)."""
-    return {key: kind for key, kind in _registered.items() if key[1] not in _built_in().get(key[0], ())}
+    return {key: kind for key, kind in _registered.items() if key[1] not in built_in().get(key[0], ())}
 
 
 def file_of(op: str, name: str) -> str | None:
@@ -107,14 +94,14 @@ def forget(op: str, name: str) -> None:
 
 def op_names() -> list[str]:
     """All ops, sorted."""
-    return sorted({*_built_in(), *(op for op, _ in _registered)})
+    return sorted({*built_in(), *(op for op, _ in _registered), *OPS.added()})
 
 
 def backend_names(op: str) -> list[str]:
     """The backends of an op, sorted; raises KernelError for an unknown op."""
     if op not in op_names():
         raise KernelError(f"unknown op {op!r}: {nearest(op, op_names())}")
-    return sorted({*_built_in().get(op, ()), *(name for known, name in _registered if known == op)})
+    return sorted({*built_in().get(op, ()), *(name for known, name in _registered if known == op)})
 
 
 def choices(op: str) -> list[str]:

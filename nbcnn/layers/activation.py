@@ -1,11 +1,13 @@
-"""Activation layers (relu, sigmoid, tanh), elementwise: equations (11) to (13) of docs/math.md."""
+"""Activation layers: one for each elementwise op (kernels/elementwise.py), equations (11) to (13) of docs/math.md."""
 
 from __future__ import annotations
 
 from math import prod
 from typing import TYPE_CHECKING
 
-from nbcnn.kernels.contract import ElementwiseProblem
+from nbcnn.kernels.elementwise import Activation as ActivationOp
+from nbcnn.kernels.elementwise import ElementwiseProblem
+from nbcnn.kernels.ops import built_in, op
 from nbcnn.layers.base import LAYERS, Bound, BufferProvider, Layer, LayerConfig, Shape, for_one_image
 from nbcnn.layers.parameter_free import bind_plain
 
@@ -36,22 +38,12 @@ class Activation(Layer):
         return bind_plain(self, buffers, x, dx, training)
 
 
-@LAYERS.register("relu")
-class ReLU(Activation):
-    """max(v, 0)"""
-
-    op = "relu"
-
-
-@LAYERS.register("sigmoid")
-class Sigmoid(Activation):
-    """1 / (1 + e**-v)"""
-
-    op = "sigmoid"
+def _layer_of(definition: ActivationOp) -> type[Activation]:
+    """The layer that an activation's op has."""
+    said = {"op": definition.name, "__doc__": definition.__doc__, "__module__": __name__}
+    return type(type(definition).__name__, (Activation,), said)
 
 
-@LAYERS.register("tanh")
-class Tanh(Activation):
-    """(e**v - e**-v) / (e**v + e**-v)"""
-
-    op = "tanh"
+for _name in built_in():
+    if isinstance(_definition := op(_name), ActivationOp):
+        LAYERS.register(_name)(_layer_of(_definition))

@@ -6,7 +6,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from nbcnn.errors import ShapeError
-from nbcnn.kernels.contract import Conv2dProblem
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.kernels.shapes import four_sides, groups_flaw
 from nbcnn.layers.base import LAYERS, Bound, BufferProvider, Layer, LayerConfig, Parameter, Shape, for_one_image
 from nbcnn.layers.fields import PaddingSidesOrWord, Positive, PositivePair

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from nbcnn.kernels.contract import Pool2dProblem
+from nbcnn.kernels.pooling import Pool2dProblem
 from nbcnn.layers.base import LAYERS, LayerConfig
 from nbcnn.layers.images import image_shape
 from nbcnn.layers.pool2d import Pool2d

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from nbcnn.errors import ShapeError
-from nbcnn.kernels.contract import Conv2dProblem, Pool2dProblem
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
+from nbcnn.kernels.pooling import Pool2dProblem
 from nbcnn.kernels.shapes import padded, window_flaw
 from nbcnn.layers.base import Shape
 

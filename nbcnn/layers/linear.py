@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nbcnn.errors import ShapeError
-from nbcnn.kernels.contract import LinearProblem
+from nbcnn.kernels.linear.op import LinearProblem
 from nbcnn.layers.base import LAYERS, Bound, BufferProvider, Layer, LayerConfig, Parameter, Shape, for_one_image
 from nbcnn.layers.fields import Positive
 from nbcnn.layers.weighted import bind_weighted

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import model_validator
 
 from nbcnn.errors import ShapeError
-from nbcnn.kernels.contract import Pool2dProblem
+from nbcnn.kernels.pooling import Pool2dProblem
 from nbcnn.kernels.shapes import LARGEST, Pair, first_blind, four_sides, pooling_padding_flaw
 from nbcnn.layers.base import LAYERS, Bound, BufferProvider, Layer, LayerConfig, Shape, for_one_image
 from nbcnn.layers.fields import PaddingSides, PositivePair

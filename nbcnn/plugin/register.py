@@ -19,6 +19,13 @@ def backend(op: str, name: str | None = None) -> Callable[[T], T]:
     return register(op, name)  # type: ignore[return-value]
 
 
+def op(name: str) -> Callable[[T], T]:
+    """An op: a subclass of nbcnn.kernels.op.Op, with its problem, its definition in NumPy and what it is tried on."""
+    from nbcnn.kernels.ops import OPS
+
+    return OPS.register(name)  # type: ignore[return-value]
+
+
 def layer(name: str | None = None) -> Callable[[T], T]:
     """A layer: a subclass of nbcnn.layers.Layer."""
     from nbcnn.layers import LAYERS

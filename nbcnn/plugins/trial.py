@@ -8,17 +8,9 @@ from typing import Any
 
 from nbcnn.errors import KernelError, PluginError, shown
 from nbcnn.kernels import contract_check, registry
-from nbcnn.kernels.contract import (
-    LANES,
-    Conv2dProblem,
-    ElementwiseProblem,
-    LinearProblem,
-    LossKernels,
-    LossProblem,
-    Pool2dProblem,
-    WeightedKernels,
-    unfolded,
-)
+from nbcnn.kernels.contract import ArrayType, arguments, unfolded
+from nbcnn.kernels.ops import OPS
+from nbcnn.kernels.ops import op as definition
 from nbcnn.plugins.kernel_calls import printing, recursion
 from nbcnn.util import activity
 from nbcnn.util.registry import Registry
@@ -26,30 +18,17 @@ from nbcnn.util.suggestions import closest
 
 
 def small_problems(op: str) -> list[Any]:
-    """Small problems of an op, the first ones such that most backends can do them; [] for an op of a plugin's own."""
-    if op == "conv2d":
-        return [
-            Conv2dProblem(2, 2, 4, 5, (3, 3), padding=(1, 1, 1, 1)),
-            Conv2dProblem(2, 2, 3, 4, (1, 1)),
-            Conv2dProblem(2, 2, 6, 7, (3, 3)),
-            Conv2dProblem(2, 2, 7, 8, (5, 5), padding=(2, 2, 2, 2)),
-            Conv2dProblem(2, 2, 6, 7, (3, 3), (2, 2), (1, 1, 1, 1)),
-            Conv2dProblem(2, 2, 6, 7, (3, 3), (1, 1), (2, 2, 2, 2), (2, 2)),
-            Conv2dProblem(2, 2, 6, 7, (3, 3), (1, 1), (1, 1, 1, 1), (1, 1), 2),
-        ]
-    if op == "linear":
-        return [LinearProblem(3, 2)]
-    if op.endswith("pool2d"):
-        return [Pool2dProblem(op, 2, 4, 6, (2, 2), (2, 2)), Pool2dProblem(op, 2, 5, 5, (3, 3), (2, 2), (1, 1, 1, 1))]
-    if op == "cross_entropy":
-        return [LossProblem(3)]
-    return [ElementwiseProblem(op, 5)] if op in registry.built_in_ops() else []
+    """Small problems of an op, likely ones first; [] for an op without a definition."""
+    return definition(op).small() if op in OPS else []
 
 
 def try_thing(kind: str, name: str) -> None:
     """Hold one registration against its contract; raises KernelError or PluginError."""
     if kind.startswith("backend of "):
         try_backend(kind.removeprefix("backend of "), name)
+        return
+    if kind == "op":
+        _try_definition(name)
         return
     for one in Registry.everyone:
         if one.kind == kind:
@@ -62,12 +41,29 @@ def try_thing(kind: str, name: str) -> None:
                 )
 
 
+def _try_definition(name: str) -> None:
+    """That an op has a backend, and that its definition gives problems and right values of them."""
+    op, file = definition(name), shown(OPS.added()[name])
+    if registry.DEFAULT not in registry.backend_names(name):
+        raise PluginError(
+            f"{file}: op {name} has no backend {registry.DEFAULT}; register one beside it: "
+            f'@register.backend("{name}", "{registry.DEFAULT}")'
+        )
+    try:
+        problems = op.small()
+    except Exception as error:
+        raise PluginError(f"{file}: op {name}: its problems can't be made: {type(error).__name__}: {error}") from error
+    for problem in problems:
+        if getattr(problem, "op", None) != name:
+            raise PluginError(f"{file}: op {name}: its problems say op {getattr(problem, 'op', None)!r}")
+
+
 def check_ops(backends: Iterable[tuple[str, str]]) -> None:
     """That each ``(backend of OP, name)`` is of an op that some layer is computed by; raises PluginError.
 
     A plugin may add an op, together with the layer that it is for: then nobody can have meant another one.
     """
-    known = set(registry.built_in_ops())
+    known = {*registry.built_in_ops(), *OPS.added()}
     for kind, name in backends:
         op = kind.removeprefix("backend of ")
         if op not in known and op not in _ops_of_layers():
@@ -122,33 +118,21 @@ def _calls(problem: Any, kernels: Any, floats: int) -> Iterator[tuple[str, Calla
     """Each kernel with arrays of zeros, of the shapes that it will see."""
     import numpy as np
 
-    def zeros(*shape: int, dtype: Any = problem.dtype) -> Any:
-        return np.zeros(shape, dtype)
-
-    scratch = zeros(floats)
-    if isinstance(kernels, LossKernels):
-        x, labels, losses = zeros(problem.classes, LANES), zeros(LANES, dtype="int64"), zeros(LANES)
-        yield "forward", kernels.forward, (x, labels, losses, zeros(LANES, dtype="int64"), scratch)
-        yield "grad_input", kernels.grad_input, (x, labels, losses, zeros(problem.classes, LANES), scratch)
-        return
-    x, y = zeros(*problem.x_shape, LANES), zeros(*problem.y_shape, LANES)
-    dx, dy = zeros(*problem.x_shape, LANES), zeros(*problem.y_shape, LANES)
-    if not isinstance(kernels, WeightedKernels):
-        yield "forward", kernels.forward, (x, y, scratch)
-        yield "grad_input", kernels.grad_input, (x, y, dy, dx, scratch)
-        return
-    w, b = zeros(*problem.w_shape), zeros(problem.w_shape[0])
-    yield "forward", kernels.forward, (x, w, b, y, scratch)
-    yield "grad_input", kernels.grad_input, (dy, w, dx, scratch)
-    yield "grad_weight", kernels.grad_weight, (x, dy, zeros(*problem.w_shape), zeros(problem.w_shape[0]), scratch)
+    arrays = {"scratch": np.zeros(floats, problem.dtype)}
+    for signature in problem.kernels.signatures():
+        given = arguments(problem, signature, arrays, lambda kind: np.zeros(kind.shape, kind.dtype))
+        yield signature.kernel, getattr(kernels, signature.kernel), given
 
 
 def _one_image(problem: Any, floats: int) -> tuple[Any, ...]:
     """Arrays of zeros for a kernel of one image."""
     import numpy as np
 
-    weights = (problem.w_shape, problem.w_shape[:1]) if problem.kernels is WeightedKernels else ()
-    return tuple(np.zeros(shape, problem.dtype) for shape in (problem.x_shape, *weights, problem.y_shape, (floats,)))
+    def zeros(kind: ArrayType) -> Any:
+        return np.zeros(kind.shape[:-1] if kind.is_pack else kind.shape, kind.dtype)
+
+    scratch = {"scratch": np.zeros(floats, problem.dtype)}
+    return arguments(problem, problem.kernels.signatures()[0], scratch, zeros)
 
 
 def _try_kernel(backend: Any, direction: str, kernel: Callable[..., object], arrays: tuple[Any, ...]) -> None:

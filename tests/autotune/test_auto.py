@@ -22,7 +22,7 @@ from nbcnn.config import Overrides, load_config
 from nbcnn.data import write_idx
 from nbcnn.engine.engine import Engine
 from nbcnn.errors import ConfigError, KernelError
-from nbcnn.kernels.contract import Conv2dProblem
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.kernels.registry import MOST_ERROR, backend, backend_names
 from nbcnn.runs.checkpoint import load_tensors
 from nbcnn.training.model import Model

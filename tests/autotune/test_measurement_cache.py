@@ -26,7 +26,8 @@ from nbcnn.autotune.roofline import Cpu
 from nbcnn.compiler import kernel_cache
 from nbcnn.config import load_config
 from nbcnn.errors import NbcnnError
-from nbcnn.kernels.contract import Conv2dProblem, LinearProblem
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
+from nbcnn.kernels.linear.op import LinearProblem
 from nbcnn.kernels.registry import backend, backend_names
 from nbcnn.training.model import Model
 

@@ -14,7 +14,10 @@ from nbcnn.autotune.step_timing import StepPlan, step_seconds
 from nbcnn.config import load_config
 from nbcnn.engine.pack_buffers import PackBuffers
 from nbcnn.kernels import registry
-from nbcnn.kernels.contract import Conv2dProblem, ElementwiseProblem, LossProblem, SimpleBackend, WeightedKernels
+from nbcnn.kernels.contract import SimpleBackend, WeightedKernels
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
+from nbcnn.kernels.cross_entropy.op import LossProblem
+from nbcnn.kernels.elementwise import ElementwiseProblem
 from nbcnn.kernels.registry import refusals, register
 from nbcnn.training.model import Model
 from nbcnn.util.aligned import zeros

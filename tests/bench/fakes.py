@@ -11,7 +11,7 @@ import numpy as np
 from nbcnn.autotune.sampler import Clock
 from nbcnn.bench.peers import PEERS, Child, Forward, Learner, Peer, Task
 from nbcnn.bench.results import Contest
-from nbcnn.kernels.contract import Conv2dProblem
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
 
 PROBLEM = Conv2dProblem(2, 3, 8, 8, (3, 3), padding=(1, 1, 1, 1))
 DIRECTIONS = ("forward", "grad_input", "grad_weight")

@@ -7,7 +7,9 @@ from nbcnn.bench.layers import describe, race_layers
 from nbcnn.bench.results import contenders, hold, left_behind
 from nbcnn.config import load_config
 from nbcnn.errors import KernelError, PeerError
-from nbcnn.kernels.contract import Conv2dProblem, LinearProblem, Pool2dProblem
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
+from nbcnn.kernels.linear.op import LinearProblem
+from nbcnn.kernels.pooling import Pool2dProblem
 from nbcnn.kernels.registry import backend_names
 
 EVEN = dict.fromkeys(backend_names("conv2d"), 0.001)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from kernels.reference_ops import conv2d_grad_input, conv2d_grad_weight
 from PIL import Image
 
 import nbcnn.bench.sweep_plots
@@ -16,8 +17,7 @@ from nbcnn.bench.sweep import AXES, KERNELS, Point, Sweep, axes_of, sweep
 from nbcnn.bench.sweep_plots import _mark, draw_sweep, styles
 from nbcnn.engine.thread_pool import ThreadPool
 from nbcnn.errors import CheckpointError, KernelError, PeerError
-from nbcnn.kernels.contract import Conv2dProblem
-from nbcnn.reference.ops import conv2d_grad_input, conv2d_grad_weight
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
 
 
 def along(name: str, *contests: Any) -> Sweep:

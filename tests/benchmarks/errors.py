@@ -13,7 +13,8 @@ import argparse
 import numpy as np
 
 from nbcnn.conformance.oracle import expect
-from nbcnn.kernels.contract import LANES, Conv2dProblem
+from nbcnn.kernels.contract import LANES
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.kernels.registry import backend_names, prepare, refusals, tolerance
 from nbcnn.plugins import load_plugin
 from nbcnn.util.blas import one_blas_thread

@@ -13,7 +13,8 @@ from __future__ import annotations
 import argparse
 
 from nbcnn.autotune.kernel_timing import time_kernels
-from nbcnn.kernels.contract import LANES, Conv2dProblem
+from nbcnn.kernels.contract import LANES
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.kernels.registry import backend_names, refusals
 from nbcnn.plugins import load_plugin
 

@@ -17,10 +17,10 @@ from numba import float32, float64, int64, typeof, types
 
 from nbcnn.compiler.host import vector_registers
 from nbcnn.compiler.jit import OPTIONS, kernel
-from nbcnn.kernels.contract import Conv2dProblem
 from nbcnn.kernels.conv2d import _blocks, naive, pointwise
 from nbcnn.kernels.conv2d import _one_image as one_convolution
 from nbcnn.kernels.conv2d._sizes import flat_block, forward_block, input_block, weight_block
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.kernels.linear import _one_image as one_linear
 from nbcnn.kernels.linear import direct as linear
 from nbcnn.lanes import LANES, vector_type
@@ -173,7 +173,9 @@ def test_the_test_can_tell() -> None:
 BITS = """
 import hashlib
 import numpy as np
-from nbcnn.kernels.contract import Conv2dProblem, ElementwiseProblem, LinearProblem
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
+from nbcnn.kernels.elementwise import ElementwiseProblem
+from nbcnn.kernels.linear.op import LinearProblem
 from nbcnn.kernels.registry import backend
 
 found, random = hashlib.sha256(), np.random.default_rng(1)

@@ -17,10 +17,10 @@ from nbcnn.conformance import Options, Report, check_backends, checks, grid
 from nbcnn.conformance.failure_patterns import patterns
 from nbcnn.conformance.report import CHECKS
 from nbcnn.kernels import registry
-from nbcnn.kernels.contract import LANES, Conv2dProblem, WeightedKernels
+from nbcnn.kernels.contract import LANES, OneImage, WeightedKernels
 from nbcnn.kernels.conv2d.direct import Direct
 from nbcnn.kernels.conv2d.naive import Naive
-from nbcnn.kernels.one_image import OneImage
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
 
 Spoil = Callable[[WeightedKernels, Conv2dProblem], WeightedKernels]
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from exhaustive import exhaustive, parametrize
 
-from nbcnn.conformance.edge_cases import busy
 from nbcnn.conformance.isolation import _Process, apart
 from nbcnn.conformance.out_of_bounds import check_bounds
 from nbcnn.conformance.report import Report
@@ -19,6 +18,7 @@ from nbcnn.conformance.selection import chosen
 from nbcnn.conformance.threads import check_threads
 from nbcnn.errors import KernelError
 from nbcnn.kernels import registry
+from nbcnn.kernels.ops import op as definition
 from nbcnn.plugins import load_plugin, loading
 
 pytestmark = pytest.mark.jit
@@ -202,6 +202,6 @@ def test_a_race_shows_every_time() -> None:
     found = []
     for _ in range(20):
         report = Report(*key, "race.py")
-        check_threads(backend, busy("conv2d")[0], 4, report)
+        check_threads(backend, definition("conv2d").busy()[0], 4, report)
         found.append({failure.array for failure in report.failures})
     assert found == [{"y"}] * 20

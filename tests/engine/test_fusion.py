@@ -17,7 +17,9 @@ from nbcnn.conformance.guarded_arrays import GuardedArrays
 from nbcnn.engine import fusion, worker
 from nbcnn.engine.engine import Engine
 from nbcnn.engine.fused_kernels import ACTIVATIONS, POOLING, fused, numbers, tiles
-from nbcnn.kernels.contract import LANES, ElementwiseProblem, KernelWithAttributes, Pool2dProblem
+from nbcnn.kernels.contract import LANES, KernelWithAttributes
+from nbcnn.kernels.elementwise import ElementwiseProblem
+from nbcnn.kernels.pooling import Pool2dProblem
 from nbcnn.kernels.registry import backend
 from nbcnn.layers.base import Call
 from nbcnn.training.model import Model

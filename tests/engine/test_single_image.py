@@ -19,9 +19,12 @@ from nbcnn.engine.engine import Engine
 from nbcnn.engine.single_image import MOST_SINGLE_IMAGES, SingleImageExecutor, can_go_alone
 from nbcnn.errors import KernelError
 from nbcnn.kernels import registry
-from nbcnn.kernels.contract import LANES, Conv2dProblem, ElementwiseProblem, LinearProblem, Pool2dProblem
+from nbcnn.kernels.contract import LANES, OneImage
 from nbcnn.kernels.conv2d.direct import Direct
-from nbcnn.kernels.one_image import OneImage
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
+from nbcnn.kernels.elementwise import ElementwiseProblem
+from nbcnn.kernels.linear.op import LinearProblem
+from nbcnn.kernels.pooling import Pool2dProblem
 from nbcnn.layers import LAYERS
 from nbcnn.layers.reshape import Flatten
 from nbcnn.training.model import Model

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from kernels import reference_ops as ops
 
 import nbcnn.functional as F  # noqa: N812
 from nbcnn.kernels.registry import backend_names
-from nbcnn.reference import ops
 
 COUNTS = [1, 16, 17]
 """Images: fewer than lanes, as many, one more."""

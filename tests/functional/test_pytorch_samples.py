@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 from exhaustive import FLOAT64_LATER, parametrize
+from kernels import reference_ops as ops
 from kernels.pytorch_samples import AVG_POOL2D, CONV2D, MAX_POOL2D, Shape
 
 import nbcnn.functional as F  # noqa: N812
 from nbcnn.functional.problem_arguments import conv2d_problem
 from nbcnn.kernels.registry import backend, backend_names
-from nbcnn.reference import ops
 
 
 def drawn(seed: int, dtype: str, *shape: int) -> np.ndarray:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from nbcnn.conformance.edge_cases import CONV2D
-from nbcnn.kernels.contract import Pool2dProblem
+from nbcnn.kernels.conv2d._edge_cases import EDGE_CASES as CONV2D
+from nbcnn.kernels.pooling import Pool2dProblem
 
 __all__ = ["CONV2D", "DILATED_POOL2D", "LINEAR", "POOL2D", "pool2d"]
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nbcnn.reference import ops
+from kernels import reference_ops as ops
 
 Backward = Callable[[np.ndarray], np.ndarray]
 Tensors = Mapping[str, np.ndarray]

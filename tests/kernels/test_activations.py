@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kernels import reference_ops as ops
 from kernels.conformance import Arrays, integers, normal, run
-from nbcnn.kernels.contract import LANES, ElementwiseProblem, ParameterFreeKernels
+from nbcnn.kernels.contract import LANES, ParameterFreeKernels
+from nbcnn.kernels.elementwise import ElementwiseProblem
 from nbcnn.kernels.registry import backend, backend_names
-from nbcnn.reference import ops
 
 ACTIVATIONS = [(op, name) for op in ("relu", "sigmoid", "tanh") for name in backend_names(op)]
 SOFTMAX = backend_names("softmax")

@@ -14,9 +14,10 @@ from plain_python import SLOWLY
 
 from kernels.cases import CONV2D
 from kernels.conformance import check, draw, integers, normal, oracle, run
-from nbcnn.kernels.contract import Conv2dProblem, output_size
 from nbcnn.kernels.conv2d import pointwise
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.kernels.registry import backend, backend_names
+from nbcnn.kernels.shapes import output_size
 
 TOLERANCE = {("fft", "float32"): 1e-6, ("fft", "float64"): 2e-15}
 """Of backends that can't be exact, relative to the largest number of an output."""

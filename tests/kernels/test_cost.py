@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from kernels.cases import CONV2D
-from nbcnn.kernels.contract import LANES, Conv2dProblem, LinearProblem
+from nbcnn.kernels.contract import LANES
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
+from nbcnn.kernels.linear.op import LinearProblem
 from nbcnn.kernels.registry import backend, backend_names, cost, tolerance
 
 LENET2 = Conv2dProblem(6, 16, 14, 14, (5, 5))
@@ -25,6 +27,8 @@ from nbcnn.kernels.conv2d import _blocks, naive, pointwise
 from nbcnn.kernels.registry import backend
 from nbcnn.kernels.contract import Conv2dProblem
 from tests.kernels.cases import CONV2D
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
+from kernels.cases import CONV2D
 
 CONV2D["uneven 1x1"] = Conv2dProblem(9, 11, 3, 5, (1, 1))
 loads, load, add_products = [0], naive.load, _blocks.add_products

@@ -14,7 +14,10 @@ from kernels.cases import CONV2D, pool2d
 from kernels.networks import LENET_LIKE, MOTLEY, SPREAD, build, images
 from nbcnn.conformance.jacobian import EPS, differences, rows, spread
 from nbcnn.engine.engine import Engine
-from nbcnn.kernels.contract import LANES, ElementwiseProblem, LinearProblem, LossProblem, WeightedKernels
+from nbcnn.kernels.contract import LANES, WeightedKernels
+from nbcnn.kernels.cross_entropy.op import LossProblem
+from nbcnn.kernels.elementwise import ElementwiseProblem
+from nbcnn.kernels.linear.op import LinearProblem
 from nbcnn.kernels.registry import backend, backend_names
 from nbcnn.training.model import Model
 

@@ -7,8 +7,9 @@ import pytest
 
 from kernels.cases import LINEAR
 from kernels.conformance import check, draw, integers, normal, run
-from nbcnn.kernels.contract import LANES, LinearProblem, WeightedKernels
+from nbcnn.kernels.contract import LANES, WeightedKernels
 from nbcnn.kernels.linear.naive import Naive
+from nbcnn.kernels.linear.op import LinearProblem
 from nbcnn.kernels.registry import backend, backend_names
 
 BACKENDS = backend_names("linear")

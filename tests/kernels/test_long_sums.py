@@ -12,14 +12,18 @@ from exhaustive import exhaustive, parametrize
 from nbcnn import functional
 from nbcnn.config import load_config
 from nbcnn.conformance import Report
-from nbcnn.conformance.long_sums import NUMBER, check_long, long_problems
-from nbcnn.conformance.oracle import roundings
+from nbcnn.conformance.long_sums import NUMBER, check_long
 from nbcnn.engine.engine import Engine
 from nbcnn.engine.fused_kernels import tiles
 from nbcnn.engine.fusion import fuse
 from nbcnn.engine.ordered_sum import add_in_turn
 from nbcnn.kernels import registry
-from nbcnn.kernels.contract import LANES, Conv2dProblem, LinearProblem, Pool2dProblem
+from nbcnn.kernels.contract import LANES
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
+from nbcnn.kernels.linear.op import LinearProblem
+from nbcnn.kernels.op import roundings
+from nbcnn.kernels.ops import op as definition
+from nbcnn.kernels.pooling import Pool2dProblem
 from nbcnn.lanes.block_sums import BLOCK, block_at, block_count, block_length, block_sizes
 from nbcnn.training.model import Model
 
@@ -186,7 +190,7 @@ PLANTED: dict[str, tuple[str, int, str, Callable[..., None], str]] = {
 @parametrize("name", PLANTED, quick=["channels", "features", "window", "softmax", "loss"])
 def test_a_single_accumulator_is_noticed(name: str) -> None:
     op, number, direction, kernel, array = PLANTED[name]
-    problem, right = long_problems(op)[number], registry.backend(op, "direct")
+    problem, right = definition(op).long_sums()[number], registry.backend(op, "direct")
 
     class Spoilt:
         def supports(self, problem: Any) -> None:

@@ -11,7 +11,9 @@ import pytest
 from kernels.cases import DILATED_POOL2D, POOL2D, pool2d
 from kernels.conformance import draw, integers, normal, oracle, run
 from nbcnn.errors import KernelError
-from nbcnn.kernels.contract import LANES, Conv2dProblem, ParameterFreeKernels, Pool2dProblem
+from nbcnn.kernels.contract import LANES, ParameterFreeKernels
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
+from nbcnn.kernels.pooling import Pool2dProblem
 from nbcnn.kernels.registry import backend, backend_names, prepare
 
 MAX, AVG = ([(op, name) for name in backend_names(op)] for op in ("max_pool2d", "avg_pool2d"))

@@ -8,7 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nbcnn.kernels.contract import Conv2dProblem, ElementwiseProblem, LinearProblem, LossProblem, Pool2dProblem
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
+from nbcnn.kernels.cross_entropy.op import LossProblem
+from nbcnn.kernels.elementwise import ElementwiseProblem
+from nbcnn.kernels.linear.op import LinearProblem
+from nbcnn.kernels.pooling import Pool2dProblem
 from nbcnn.kernels.registry import backend as backend_of
 from nbcnn.kernels.registry import backend_names, prepare
 from nbcnn.lanes import block_sums

@@ -14,8 +14,9 @@ from nbcnn.compiler import host
 from nbcnn.compiler.jit import kernel
 from nbcnn.conformance.guarded_arrays import GuardedArrays
 from nbcnn.errors import KernelError
-from nbcnn.kernels.contract import LANES, Conv2dProblem
+from nbcnn.kernels.contract import LANES
 from nbcnn.kernels.conv2d import _sizes
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.lanes import (
     add_products,
     lane_sum,

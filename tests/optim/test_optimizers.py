@@ -9,7 +9,7 @@ import pytest
 
 from nbcnn.conformance.guarded_arrays import GuardedArrays
 from nbcnn.optim import OPTIMIZERS, Optimizer
-from nbcnn.reference import ops
+from optim import oracle as ops
 
 SIZE = 37
 

@@ -15,7 +15,7 @@ import nbcnn
 from nbcnn import functional, load_plugin
 from nbcnn.data import DATASETS
 from nbcnn.errors import KernelError, PluginError
-from nbcnn.kernels.contract import Conv2dProblem
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.kernels.registry import backend_names, prepare
 from nbcnn.layers import LAYERS
 from nbcnn.optim import OPTIMIZERS

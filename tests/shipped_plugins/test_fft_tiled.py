@@ -13,7 +13,8 @@ from plain_python import SLOWLY
 from nbcnn import functional
 from nbcnn.conformance import Options, check_backend
 from nbcnn.conformance.oracle import expect
-from nbcnn.kernels.contract import LANES, Conv2dProblem
+from nbcnn.kernels.contract import LANES
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.kernels.registry import backend, cost
 from shipped_plugins.conftest import module_of
 from shipped_plugins.trials import KINDS, adjoint, inputs, poison, run, shares

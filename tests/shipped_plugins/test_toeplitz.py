@@ -10,7 +10,8 @@ import pytest
 from nbcnn import functional
 from nbcnn.conformance import Options, check_backend
 from nbcnn.errors import KernelError
-from nbcnn.kernels.contract import LANES, Conv2dProblem
+from nbcnn.kernels.contract import LANES
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.kernels.registry import backend, cost, prepare
 from shipped_plugins.conftest import module_of
 from shipped_plugins.trials import KINDS, adjoint, inputs, poison, run

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from nbcnn.conformance.oracle import expect
-from nbcnn.kernels.contract import LANES, Conv2dProblem
+from nbcnn.kernels.contract import LANES
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.kernels.registry import prepare, tolerance
 
 Arrays = dict[str, np.ndarray]

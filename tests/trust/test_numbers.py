@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from nbcnn.errors import TrainingError
-from nbcnn.kernels.contract import LossProblem
+from nbcnn.kernels.cross_entropy.op import LossProblem
 from nbcnn.training.trainer import Trainer
 from trust import wrong_numbers
 from trust.wrong_numbers import (  # noqa: F401 (planted_backends is a fixture)

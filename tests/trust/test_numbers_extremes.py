@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from nbcnn import functional
-from nbcnn.kernels.contract import LANES, ElementwiseProblem, LossProblem
+from nbcnn.kernels.contract import LANES
+from nbcnn.kernels.cross_entropy.op import LossProblem
+from nbcnn.kernels.elementwise import ElementwiseProblem
 from nbcnn.kernels.registry import backend, backend_names
 
 pytestmark = pytest.mark.trust

@@ -20,7 +20,8 @@ from nbcnn.data import Dataset
 from nbcnn.data.dataset import Split
 from nbcnn.errors import TrainingError
 from nbcnn.kernels import registry
-from nbcnn.kernels.contract import LossKernels, ParameterFreeKernels, WeightedKernels
+from nbcnn.kernels.contract import ParameterFreeKernels, WeightedKernels
+from nbcnn.kernels.cross_entropy.op import LossKernels
 from nbcnn.kernels.registry import backend
 from nbcnn.training.model import Model
 from nbcnn.training.trainer import Trainer

@@ -9,8 +9,6 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-_LIKE = {"relu": "ReLU", "sigmoid": "Sigmoid", "tanh": "Tanh", "flatten": "Flatten"}
-
 
 def build(plan: list[dict[str, Any]]) -> Any:
     """An ``nn.Sequential`` with a module for each step, in order."""
@@ -40,10 +38,13 @@ def optimizer_of(name: str, arguments: dict[str, Any], net: Any) -> Any:
 
 def _module(nn: Any, step: dict[str, Any]) -> Any:
     op = step["op"]
-    if op in _LIKE:
-        return getattr(nn, _LIKE[op])()
+    if step["torch"] is None:
+        raise ValueError(f"PyTorch has no module for {op}")
+    module_of = getattr(nn, step["torch"])
     if op == "linear":
-        return nn.Linear(*step["features"], bias=step["bias"] is not None)
+        return module_of(*step["features"], bias=step["bias"] is not None)
+    if "padding" not in step:
+        return module_of()
     top, bottom, left, right = step["padding"]
     even = top == bottom and left == right
     window = {
@@ -53,14 +54,14 @@ def _module(nn: Any, step: dict[str, Any]) -> Any:
     }
     if op == "conv2d":
         how = {"dilation": tuple(step["dilation"]), "groups": step["groups"], "bias": step["bias"] is not None}
-        module = nn.Conv2d(*step["channels"], **window, **how)
+        module = module_of(*step["channels"], **window, **how)
     elif not even:
         raise ValueError(f"{op} with padding {step['padding']} on its four sides")
     elif op == "max_pool2d":
-        return nn.MaxPool2d(**window, dilation=tuple(step["dilation"]), ceil_mode=step["ceil_mode"])
+        return module_of(**window, dilation=tuple(step["dilation"]), ceil_mode=step["ceil_mode"])
     else:
         how = {name: step[name] for name in ("ceil_mode", "count_include_pad", "divisor_override")}
-        return nn.AvgPool2d(**window, **how)
+        return module_of(**window, **how)
     return module if even else nn.Sequential(nn.ZeroPad2d((left, right, top, bottom)), module)
 
 

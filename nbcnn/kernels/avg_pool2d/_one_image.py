@@ -7,8 +7,8 @@ from typing import Any
 from nbcnn.compiler.jit import kernel
 from nbcnn.kernels._window import lay_out, next_row, polyphase_of
 from nbcnn.kernels.avg_pool2d._window import divisor
-from nbcnn.kernels.contract import LANES, KernelWithAttributes, Pool2dProblem
-from nbcnn.kernels.one_image import OneImage
+from nbcnn.kernels.contract import LANES, KernelWithAttributes, OneImage
+from nbcnn.kernels.pooling import Pool2dProblem
 from nbcnn.lanes import load, splat, store_masked
 from nbcnn.lanes.block_sums import block_at, block_count, block_sizes, blocks_met
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from nbcnn.compiler.jit import kernel
 from nbcnn.kernels.avg_pool2d._window import divisor
-from nbcnn.kernels.contract import KernelWithAttributes, ParameterFreeKernels, Pool2dProblem
-from nbcnn.kernels.one_image import OneImage
+from nbcnn.kernels.contract import KernelWithAttributes, OneImage, ParameterFreeKernels
+from nbcnn.kernels.pooling import Pool2dProblem
 from nbcnn.kernels.registry import register
 from nbcnn.lanes import load, splat, store
 from nbcnn.lanes.block_sums import BLOCK, block_at, block_count, block_sizes, blocks_met

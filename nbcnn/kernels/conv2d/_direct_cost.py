@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from math import prod
 
-from nbcnn.kernels.contract import LANES, Conv2dProblem
+from nbcnn.kernels.contract import LANES
 from nbcnn.kernels.conv2d._sizes import forward_block, input_block, steps, weight_block
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.kernels.cost import Cost, Work
 
 

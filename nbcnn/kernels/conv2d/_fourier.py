@@ -11,7 +11,8 @@ from math import prod
 import numpy as np
 
 from nbcnn.compiler.jit import kernel
-from nbcnn.kernels.contract import LANES, Conv2dProblem
+from nbcnn.kernels.contract import LANES
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.kernels.cost import Cost, Work
 from nbcnn.lanes import load, splat, store
 

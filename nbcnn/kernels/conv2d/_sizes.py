@@ -11,7 +11,8 @@ from functools import lru_cache
 from math import gcd
 
 from nbcnn.compiler.host import vector_registers
-from nbcnn.kernels.contract import LANES, Conv2dProblem
+from nbcnn.kernels.contract import LANES
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
 
 Block = tuple[tuple[int, ...], tuple[int, ...]]
 """0, 1, ... for each channel of a block, and for each of its pixels (taps): Numba's types tell how many there are."""

@@ -10,13 +10,13 @@ from __future__ import annotations
 from math import prod
 
 from nbcnn.compiler.jit import kernel
-from nbcnn.kernels.contract import LANES, Conv2dProblem, KernelWithAttributes, WeightedKernels
+from nbcnn.kernels.contract import LANES, KernelWithAttributes, OneImage, WeightedKernels
 from nbcnn.kernels.conv2d._blocks import correlate, sum_products
 from nbcnn.kernels.conv2d._direct_cost import direct_cost, frames
 from nbcnn.kernels.conv2d._shared import bias_gradient, pad
 from nbcnn.kernels.conv2d._sizes import forward_block, input_block, steps, weight_block
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.kernels.cost import Cost
-from nbcnn.kernels.one_image import OneImage
 from nbcnn.kernels.registry import register
 
 

@@ -13,7 +13,7 @@ from math import prod
 import numpy as np
 
 from nbcnn.compiler.jit import kernel
-from nbcnn.kernels.contract import LANES, Conv2dProblem, SimpleBackend, WeightedKernels
+from nbcnn.kernels.contract import LANES, SimpleBackend, WeightedKernels
 from nbcnn.kernels.conv2d._fourier import (
     fft_cost,
     fft_tolerance,
@@ -25,6 +25,7 @@ from nbcnn.kernels.conv2d._fourier import (
     transform,
 )
 from nbcnn.kernels.conv2d._shared import bias_gradient
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.kernels.cost import Cost
 from nbcnn.kernels.registry import register
 from nbcnn.lanes import lane_sum, load, splat, store

@@ -13,8 +13,9 @@ from math import isqrt, prod
 import numpy as np
 
 from nbcnn.compiler.jit import kernel
-from nbcnn.kernels.contract import LANES, Conv2dProblem, SimpleBackend, WeightedKernels
+from nbcnn.kernels.contract import LANES, SimpleBackend, WeightedKernels
 from nbcnn.kernels.conv2d._shared import bias_gradient
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.kernels.cost import Cost, formula_cost
 from nbcnn.kernels.registry import register
 from nbcnn.lanes import load, splat, store

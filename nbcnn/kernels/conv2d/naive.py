@@ -12,7 +12,8 @@ from __future__ import annotations
 from math import prod
 
 from nbcnn.compiler.jit import kernel
-from nbcnn.kernels.contract import LANES, Conv2dProblem, KernelWithAttributes, SimpleBackend, WeightedKernels
+from nbcnn.kernels.contract import LANES, KernelWithAttributes, SimpleBackend, WeightedKernels
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.kernels.cost import Cost, formula_cost, met_taps
 from nbcnn.kernels.registry import register
 from nbcnn.lanes import lane_sum, load, splat, store

@@ -13,11 +13,12 @@ from math import prod
 import numpy as np
 
 from nbcnn.compiler.jit import kernel
-from nbcnn.kernels.contract import LANES, Conv2dProblem, KernelWithAttributes, WeightedKernels
+from nbcnn.kernels.contract import LANES, KernelWithAttributes, WeightedKernels
 from nbcnn.kernels.conv2d._blocks import sum_products
 from nbcnn.kernels.conv2d._direct_cost import made
 from nbcnn.kernels.conv2d._shared import bias_gradient
 from nbcnn.kernels.conv2d._sizes import Block, flat_block, weight_block
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.kernels.cost import Cost, Work, formula_cost
 from nbcnn.kernels.registry import register
 from nbcnn.lanes import (

@@ -5,7 +5,8 @@ from __future__ import annotations
 from math import log
 
 from nbcnn.compiler.jit import kernel
-from nbcnn.kernels.contract import LANES, LossKernels, LossProblem, SimpleBackend
+from nbcnn.kernels.contract import LANES, SimpleBackend
+from nbcnn.kernels.cross_entropy.op import LossKernels, LossProblem
 from nbcnn.kernels.registry import register
 from nbcnn.lanes import exp, lane, load, maximum, splat, store
 from nbcnn.lanes.block_sums import block_length

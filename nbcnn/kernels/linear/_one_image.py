@@ -7,7 +7,8 @@ shuffles in registers, in every call, since weights may have changed. That still
 from __future__ import annotations
 
 from nbcnn.compiler.jit import kernel
-from nbcnn.kernels.contract import LANES, LinearProblem
+from nbcnn.kernels.contract import LANES
+from nbcnn.kernels.linear.op import LinearProblem
 from nbcnn.lanes import load, load_columns, splat, store
 from nbcnn.lanes.block_sums import block_length
 

@@ -8,8 +8,8 @@ neighbouring features of one image instead.
 from __future__ import annotations
 
 from nbcnn.compiler.jit import kernel
-from nbcnn.kernels.contract import LANES, LinearProblem, WeightedKernels
-from nbcnn.kernels.one_image import OneImage
+from nbcnn.kernels.contract import LANES, OneImage, WeightedKernels
+from nbcnn.kernels.linear.op import LinearProblem
 from nbcnn.kernels.registry import register
 from nbcnn.lanes import (
     add_products,

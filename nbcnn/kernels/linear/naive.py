@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from nbcnn.compiler.jit import kernel
-from nbcnn.kernels.contract import LinearProblem, SimpleBackend, WeightedKernels
+from nbcnn.kernels.contract import SimpleBackend, WeightedKernels
+from nbcnn.kernels.linear.op import LinearProblem
 from nbcnn.kernels.registry import register
 from nbcnn.lanes import LANES, lane_sum, load, splat, store
 from nbcnn.lanes.block_sums import block_length

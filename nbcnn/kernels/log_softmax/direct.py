@@ -8,8 +8,8 @@ from __future__ import annotations
 from math import log
 
 from nbcnn.compiler.jit import kernel
-from nbcnn.kernels.contract import LANES, ElementwiseProblem, ParameterFreeKernels, SimpleBackend
-from nbcnn.kernels.one_image import OneImage
+from nbcnn.kernels.contract import LANES, OneImage, ParameterFreeKernels, SimpleBackend
+from nbcnn.kernels.elementwise import ElementwiseProblem
 from nbcnn.kernels.registry import register
 from nbcnn.lanes import exp, lane, load, maximum, splat, store
 from nbcnn.lanes.block_sums import block_length

@@ -9,9 +9,9 @@ import numpy as np
 
 from nbcnn.compiler.jit import kernel
 from nbcnn.kernels._window import lay_out, next_row, polyphase_of
-from nbcnn.kernels.contract import LANES, KernelWithAttributes, Pool2dProblem
+from nbcnn.kernels.contract import LANES, KernelWithAttributes, OneImage
 from nbcnn.kernels.max_pool2d._window import inside
-from nbcnn.kernels.one_image import OneImage
+from nbcnn.kernels.pooling import Pool2dProblem
 from nbcnn.lanes import load, maximum, splat, store_masked
 
 

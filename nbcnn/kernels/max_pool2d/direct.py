@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from nbcnn.compiler.jit import kernel
-from nbcnn.kernels.contract import LANES, KernelWithAttributes, ParameterFreeKernels, Pool2dProblem, SimpleBackend
+from nbcnn.kernels.contract import LANES, KernelWithAttributes, OneImage, ParameterFreeKernels, SimpleBackend
 from nbcnn.kernels.max_pool2d._window import inside
-from nbcnn.kernels.one_image import OneImage
+from nbcnn.kernels.pooling import Pool2dProblem
 from nbcnn.kernels.registry import register
 from nbcnn.lanes import load, maximum, splat, store, where
 from nbcnn.lanes.block_sums import BLOCK, block_at, block_count, block_sizes

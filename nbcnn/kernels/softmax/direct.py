@@ -6,8 +6,8 @@ Sums over many classes are taken in blocks, as block_sums.py cuts them.
 from __future__ import annotations
 
 from nbcnn.compiler.jit import kernel
-from nbcnn.kernels.contract import ElementwiseProblem, ParameterFreeKernels, SimpleBackend
-from nbcnn.kernels.one_image import OneImage
+from nbcnn.kernels.contract import OneImage, ParameterFreeKernels, SimpleBackend
+from nbcnn.kernels.elementwise import ElementwiseProblem
 from nbcnn.kernels.registry import register
 from nbcnn.lanes import exp, lane, load, maximum, splat, store
 from nbcnn.lanes.block_sums import block_length

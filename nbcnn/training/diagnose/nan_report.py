@@ -4,31 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import prod
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from nbcnn.engine.network import Network, views
 from nbcnn.errors import shown
-from nbcnn.kernels.contract import LANES, LossKernels, ParameterFreeKernels, WeightedKernels
+from nbcnn.kernels.contract import LANES, ParameterFreeKernels
+from nbcnn.kernels.cross_entropy.op import LossKernels
 from nbcnn.kernels.registry import file_of
 from nbcnn.layers import Layer
 from nbcnn.layers.base import Call
 from nbcnn.training.diagnose.array_stats import array_stats, figure
-
-NAMES: dict[tuple[Any, str], tuple[tuple[str, ...], tuple[str, ...]]] = {
-    (WeightedKernels, "forward"): (("x", "w", "b"), ("y",)),
-    (WeightedKernels, "grad_input"): (("dy", "w"), ("dx",)),
-    (WeightedKernels, "grad_weight"): (("x", "dy"), ("dw", "db")),
-    (ParameterFreeKernels, "forward"): (("x",), ("y",)),
-    (ParameterFreeKernels, "grad_input"): (("x", "y", "dy"), ("dx",)),
-    (LossKernels, "forward"): (("x", "labels"), ("losses",)),
-    (LossKernels, "grad_input"): (("x", "labels", "scale"), ("dx",)),
-}
-"""A call's arrays, in order, as contract.py has them: what goes in, what comes out."""
-
-UNKNOWN: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
-"""Those of a layer that makes calls of its own (a plugin's)."""
 
 WORDS = {
     "x": "inputs",
@@ -98,7 +85,10 @@ def told(scene: Scene, call: Call, array: np.ndarray) -> Finding:
         return _pixels(scene, array)
     layer = next((one for one in scene.network.layers() if one.path == call.layer), None)
     kind = LossKernels if call.layer == "loss" else layer.problem.kernels if layer and layer.op else None
-    inputs, outputs = NAMES.get((kind, call.direction), UNKNOWN)
+    # A layer that makes calls of its own, a plugin's, has other names.
+    inputs, outputs = next(
+        (one[1:] for one in kind.signatures() if one.kernel == call.direction) if kind else iter(()), ((), ())
+    )
     given = {name: one for name, one in zip(inputs, call.arrays, strict=False) if name in WORDS}
     results = dict(zip(outputs, call.arrays[len(inputs) :], strict=False))
     changed = next((name for name in given if given[name] is array), "")

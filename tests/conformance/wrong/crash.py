@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from nbcnn.kernels.contract import Conv2dProblem, WeightedKernels
+from nbcnn.kernels.contract import WeightedKernels
 from nbcnn.kernels.conv2d.naive import Naive
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.kernels.registry import register
 
 

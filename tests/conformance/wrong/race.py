@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from nbcnn.compiler.jit import kernel
-from nbcnn.kernels.contract import LANES, Conv2dProblem, WeightedKernels
+from nbcnn.kernels.contract import LANES, WeightedKernels
 from nbcnn.kernels.conv2d.naive import Naive
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.kernels.registry import register
 from nbcnn.lanes import load, store
 

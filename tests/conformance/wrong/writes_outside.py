@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from nbcnn.compiler.jit import kernel
-from nbcnn.kernels.contract import Conv2dProblem, KernelWithAttributes, WeightedKernels
+from nbcnn.kernels.contract import KernelWithAttributes, WeightedKernels
 from nbcnn.kernels.conv2d.naive import Naive
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.kernels.registry import register
 from nbcnn.lanes import load, splat, store
 

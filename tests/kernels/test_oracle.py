@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from kernels.cases import CONV2D, DILATED_POOL2D, POOL2D, pool2d
 
-from nbcnn.kernels.contract import Conv2dProblem, Pool2dProblem
-from nbcnn.reference import ops
+from kernels import reference_ops as ops
+from kernels.cases import CONV2D, DILATED_POOL2D, POOL2D, pool2d
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
+from nbcnn.kernels.pooling import Pool2dProblem
 
 NINE = np.arange(9.0).reshape(1, 1, 3, 3)
 MORE = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nbcnn.reference.arrays import Array, Numbers, float64
+from nbcnn.kernels.oracle import Array, Numbers, float64
 
 
 def sgd_step(

@@ -1,11 +1,11 @@
-"""The oracle's convolution and its gradients: equations (1) to (5) of docs/math.md, as einsums over views."""
+"""Convolution in NumPy and its gradients: equations (1) to (5) of docs/math.md, as einsums over views."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from nbcnn.reference.arrays import NO_PADDING, Array, Numbers, Pair, Sides, float64
+from nbcnn.kernels.oracle import NO_PADDING, Array, Numbers, Pair, Sides, float64
 
 
 def conv2d(

@@ -1,0 +1,22 @@
+"""The op relu: equation (11) of docs/math.md."""
+
+from __future__ import annotations
+
+from nbcnn.kernels.elementwise import Activation, ElementwiseProblem
+from nbcnn.kernels.op import Arrays
+from nbcnn.kernels.ops import OPS
+
+
+@OPS.register("relu")
+class ReLU(Activation):
+    """max(v, 0)"""
+
+    torch, onnx = "ReLU", "Relu"
+    signed = ("x",)
+    at_infinity = "formula"
+
+    def terms(self, problem: ElementwiseProblem) -> dict[str, int]:
+        return {"y": 1, "dx": 1}  # no sum at all
+
+    def spread(self, problem: ElementwiseProblem, inputs: Arrays, seed) -> Arrays:
+        return inputs
