@@ -13,12 +13,19 @@ from math import prod
 
 import numpy as np
 
-from nbcnn.compiler.jit import kernel
-from nbcnn.kernels.contract import LANES, Conv2dProblem, WeightedKernels
 from nbcnn.kernels.conv2d._shared import bias_gradient
-from nbcnn.kernels.cost import Cost, Work
-from nbcnn.lanes.block_sums import block_at, block_count, block_sizes
-from nbcnn.plugin import register
+from nbcnn.plugin import (
+    LANES,
+    Conv2dProblem,
+    Cost,
+    WeightedKernels,
+    Work,
+    block_at,
+    block_count,
+    block_sizes,
+    kernel,
+    register,
+)
 
 LARGEST = 2**22
 """Numbers in the matrix: 16 MB of float32, which LeNet's first layer (4704 × 784) just keeps to."""

@@ -10,10 +10,17 @@ images: what is written is the formula for one, and 16 are computed. nbcnn/lanes
 
 from __future__ import annotations
 
-from nbcnn.compiler.jit import kernel
-from nbcnn.kernels.contract import Conv2dProblem, KernelWithAttributes, WeightedKernels
-from nbcnn.lanes import lane_sum, load, splat, store
-from nbcnn.plugin import register
+from nbcnn.plugin import (
+    Conv2dProblem,
+    KernelWithAttributes,
+    WeightedKernels,
+    kernel,
+    lane_sum,
+    load,
+    register,
+    splat,
+    store,
+)
 
 
 @kernel

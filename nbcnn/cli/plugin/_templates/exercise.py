@@ -18,10 +18,17 @@ Weights have no images: w[o, c, a, k] is one number, and may be multiplied with 
 
 from __future__ import annotations
 
-from nbcnn.compiler.jit import kernel
-from nbcnn.kernels.contract import Conv2dProblem, KernelWithAttributes, WeightedKernels
-from nbcnn.lanes import lane_sum, load, splat, store
-from nbcnn.plugin import register
+from nbcnn.plugin import (
+    Conv2dProblem,
+    KernelWithAttributes,
+    WeightedKernels,
+    kernel,
+    lane_sum,
+    load,
+    register,
+    splat,
+    store,
+)
 
 
 @kernel
