@@ -19,7 +19,8 @@ import numpy as np
 from nbcnn.kernels.conv2d._fourier import fft_cost, plane_shape, spectrum_shape, tables_of
 from nbcnn.kernels.conv2d._shared import bias_gradient
 from nbcnn.kernels.conv2d.fft import add_weight_products, planes, spectra, weight_spectra, weights_from_spectra
-from nbcnn.plugin import LANES, Conv2dProblem, Cost, SimpleBackend, WeightedKernels, Work, kernel, load, register, store
+from nbcnn.plugin import Conv2dProblem, Cost, SimpleBackend, WeightedKernels, Work, register
+from nbcnn.plugin import LANES, kernel, load, store
 
 Pair = tuple[int, int]
 IN_CACHE = 1024

@@ -14,18 +14,8 @@ from math import prod
 import numpy as np
 
 from nbcnn.kernels.conv2d._shared import bias_gradient
-from nbcnn.plugin import (
-    LANES,
-    Conv2dProblem,
-    Cost,
-    WeightedKernels,
-    Work,
-    block_at,
-    block_count,
-    block_sizes,
-    kernel,
-    register,
-)
+from nbcnn.plugin import Conv2dProblem, Cost, WeightedKernels, Work, register
+from nbcnn.plugin import LANES, block_at, block_count, block_sizes, kernel
 
 LARGEST = 2**22
 """Numbers in the matrix: 16 MB of float32, which LeNet's first layer (4704 × 784) just keeps to."""

@@ -18,19 +18,8 @@ import numpy as np
 from nbcnn.kernels.conv2d._blocks import correlate, sum_products
 from nbcnn.kernels.conv2d._shared import bias_gradient
 from nbcnn.kernels.conv2d._sizes import side
-from nbcnn.plugin import (
-    LANES,
-    Conv2dProblem,
-    Cost,
-    KernelWithAttributes,
-    WeightedKernels,
-    Work,
-    kernel,
-    load,
-    register,
-    splat,
-    store,
-)
+from nbcnn.plugin import Conv2dProblem, Cost, KernelWithAttributes, WeightedKernels, Work, register
+from nbcnn.plugin import LANES, kernel, load, splat, store
 
 
 def matrix(rows, divisor=1):

@@ -10,17 +10,8 @@ images: what is written is the formula for one, and 16 are computed. nbcnn/lanes
 
 from __future__ import annotations
 
-from nbcnn.plugin import (
-    Conv2dProblem,
-    KernelWithAttributes,
-    WeightedKernels,
-    kernel,
-    lane_sum,
-    load,
-    register,
-    splat,
-    store,
-)
+from nbcnn.plugin import Conv2dProblem, KernelWithAttributes, WeightedKernels, register
+from nbcnn.plugin import kernel, lane_sum, load, splat, store
 
 
 @kernel

@@ -18,17 +18,8 @@ Weights have no images: w[o, c, a, k] is one number, and may be multiplied with 
 
 from __future__ import annotations
 
-from nbcnn.plugin import (
-    Conv2dProblem,
-    KernelWithAttributes,
-    WeightedKernels,
-    kernel,
-    lane_sum,
-    load,
-    register,
-    splat,
-    store,
-)
+from nbcnn.plugin import Conv2dProblem, KernelWithAttributes, WeightedKernels, register
+from nbcnn.plugin import kernel, lane_sum, load, splat, store
 
 
 @kernel

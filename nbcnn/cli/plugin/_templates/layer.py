@@ -10,20 +10,8 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from nbcnn.plugin import (
-    Bound,
-    BufferProvider,
-    Call,
-    Layer,
-    LayerConfig,
-    Shape,
-    kernel,
-    load,
-    register,
-    splat,
-    store,
-    where,
-)
+from nbcnn.plugin import Bound, BufferProvider, Call, Layer, LayerConfig, Shape, register
+from nbcnn.plugin import kernel, load, splat, store, where
 
 
 @kernel
