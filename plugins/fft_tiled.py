@@ -16,15 +16,11 @@ from math import ceil, prod
 
 import numpy as np
 
-from nbcnn.compiler.jit import kernel
-from nbcnn.kernels.contract import LANES, SimpleBackend, WeightedKernels
 from nbcnn.kernels.conv2d._fourier import fft_cost, plane_shape, spectrum_shape, tables_of
 from nbcnn.kernels.conv2d._shared import bias_gradient
 from nbcnn.kernels.conv2d.fft import add_weight_products, planes, spectra, weight_spectra, weights_from_spectra
-from nbcnn.kernels.conv2d.problem import Conv2dProblem
-from nbcnn.kernels.cost import Cost, Work
-from nbcnn.lanes import load, store
-from nbcnn.plugin import register
+from nbcnn.plugin import Conv2dProblem, Cost, SimpleBackend, WeightedKernels, Work, register
+from nbcnn.plugin import LANES, kernel, load, store
 
 Pair = tuple[int, int]
 IN_CACHE = 1024

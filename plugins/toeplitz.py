@@ -13,13 +13,9 @@ from math import prod
 
 import numpy as np
 
-from nbcnn.compiler.jit import kernel
-from nbcnn.kernels.contract import LANES, WeightedKernels
 from nbcnn.kernels.conv2d._shared import bias_gradient
-from nbcnn.kernels.conv2d.problem import Conv2dProblem
-from nbcnn.kernels.cost import Cost, Work
-from nbcnn.lanes.block_sums import block_at, block_count, block_sizes
-from nbcnn.plugin import register
+from nbcnn.plugin import Conv2dProblem, Cost, WeightedKernels, Work, register
+from nbcnn.plugin import LANES, block_at, block_count, block_sizes, kernel
 
 LARGEST = 2**22
 """Numbers in the matrix: 16 MB of float32, which LeNet's first layer (4704 × 784) just keeps to."""

@@ -15,15 +15,11 @@ from math import ceil
 
 import numpy as np
 
-from nbcnn.compiler.jit import kernel
-from nbcnn.kernels.contract import LANES, KernelWithAttributes, WeightedKernels
 from nbcnn.kernels.conv2d._blocks import correlate, sum_products
 from nbcnn.kernels.conv2d._shared import bias_gradient
 from nbcnn.kernels.conv2d._sizes import side
-from nbcnn.kernels.conv2d.problem import Conv2dProblem
-from nbcnn.kernels.cost import Cost, Work
-from nbcnn.lanes import load, splat, store
-from nbcnn.plugin import register
+from nbcnn.plugin import Conv2dProblem, Cost, KernelWithAttributes, WeightedKernels, Work, register
+from nbcnn.plugin import LANES, kernel, load, splat, store
 
 
 def matrix(rows, divisor=1):

@@ -18,7 +18,7 @@ TEMPLATES = ROOT / "nbcnn" / "cli" / "plugin" / "_templates"
 
 BACKEND = """\
 from nbcnn import register
-from nbcnn.kernels.contract import WeightedKernels
+from nbcnn.plugin import WeightedKernels
 
 
 def forward(x, w, b, y, scratch):
@@ -48,9 +48,7 @@ class Backend:
 """
 """A backend of Python functions: there is nothing to compile. (It is wrong, which loading does not look at.)"""
 
-COMPILED = BACKEND.replace(
-    "from nbcnn.kernels.contract", "from nbcnn.compiler.jit import kernel\nfrom nbcnn.kernels.contract"
-)
+COMPILED = BACKEND.replace("import WeightedKernels", "import (\n    WeightedKernels, kernel)")
 COMPILED = COMPILED.replace(
     "def forward(x, w, b, y, scratch):\n    y[:] = b[:, None, None, None]",
     """\

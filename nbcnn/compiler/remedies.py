@@ -11,7 +11,7 @@ from nbcnn.compiler.statements import Statement
 from nbcnn.errors import shown
 from nbcnn.util.suggestions import closest
 
-WORDS = "nbcnn.lanes"
+WORDS = "nbcnn.plugin"
 LANE_FUNCTIONS: list[str] = []
 """What kernels can import from there: the package lanes says it when it is imported."""
 

@@ -88,7 +88,7 @@ def check_statements(backend: Any, problem: Any) -> None:
     if hasattr(backend, "cost"):
         answer = _ask(backend.cost, "cost", backend, problem)
         if not isinstance(answer, Cost):
-            raise _breach(backend, "cost", "Cost(forward, grad_input, grad_weight) of nbcnn/kernels/cost.py", answer)
+            raise _breach(backend, "cost", "Cost(forward, grad_input, grad_weight) of nbcnn.plugin", answer)
     if hasattr(backend, "tolerance"):
         answer = _ask(backend.tolerance, "tolerance", backend, problem)
         if isinstance(answer, bool) or not isinstance(answer, (int, float)) or not (isfinite(answer) and answer >= 0):

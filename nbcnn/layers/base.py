@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
-from nbcnn.errors import ConfigError
+from nbcnn.errors import ConfigError, KernelError
 from nbcnn.util.registry import Registry
 
 if TYPE_CHECKING:
@@ -164,6 +164,17 @@ class Layer(ABC):
     @abstractmethod
     def bind(self, buffers: BufferProvider, x: np.ndarray, dx: np.ndarray | None, training: bool) -> Bound:
         """Bind the kernels to buffers. ``x`` is the input pack, ``dx`` where its gradient goes (None: not wanted)."""
+
+
+def reshaped(layer: Layer, pack: np.ndarray, shape: Shape) -> np.ndarray:
+    """The same memory in another shape; raises KernelError where that would be a copy, which nobody fills or reads."""
+    view = pack.reshape(shape)
+    if pack.size and view.__array_interface__["data"] != pack.__array_interface__["data"]:
+        raise KernelError(
+            f"{layer.where}: it is bound to a part of an array with gaps (shape {pack.shape}, strides {pack.strides}); "
+            "bind it to a contiguous array, and copy with a call before it"
+        )
+    return view
 
 
 LAYERS: Registry[type[Layer]] = Registry("layer", "nbcnn.layers", ConfigError, (Layer, {"Config": LayerConfig}))

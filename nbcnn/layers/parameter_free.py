@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from nbcnn.layers.base import Bound, BufferProvider, Call, Layer
+from nbcnn.layers.base import Bound, BufferProvider, Call, Layer, reshaped
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +19,8 @@ def bind_plain(layer: Layer, buffers: BufferProvider, x: np.ndarray, dx: np.ndar
     y = buffers.pack(layer.out_shape)
 
     def seen(pack: np.ndarray) -> np.ndarray:
-        return pack.reshape(-1, *pack.shape[len(layer.out_shape) :]) if len(problem.x_shape) == 1 else pack
+        rest = pack.shape[len(layer.out_shape) :]
+        return reshaped(layer, pack, (-1, *rest)) if len(problem.x_shape) == 1 else pack
 
     bound = Bound(y, None, [Call(layer.path, "forward", kernels.forward, (seen(x), seen(y), scratch), problem)])
     if training:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
-from nbcnn.layers.base import LAYERS, Bound, BufferProvider, Layer, LayerConfig, Shape, for_one_image
+from nbcnn.layers.base import LAYERS, Bound, BufferProvider, Layer, LayerConfig, Shape, for_one_image, reshaped
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,4 +27,4 @@ class Flatten(Layer):
     @for_one_image
     def bind(self, buffers: BufferProvider, x: np.ndarray, dx: np.ndarray | None, training: bool) -> Bound:
         flat = (*self.out_shape, *x.shape[len(self.in_shape) :])
-        return Bound(x.reshape(flat), None if dx is None else dx.reshape(flat), [])
+        return Bound(reshaped(self, x, flat), None if dx is None else reshaped(self, dx, flat), [])

@@ -1,1 +1,206 @@
-"""What a plugin imports."""
+"""What a plugin imports: ``from nbcnn.plugin import register, kernel, load, store, …``, whatever it adds.
+
+Each name is that of the module where it stands, which is imported when it is asked for. docs/add-a-kernel.md has a
+table of them all.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nbcnn.compiler.jit import kernel
+    from nbcnn.data.dataset import Dataset, Split
+    from nbcnn.data.source import DataSource
+    from nbcnn.errors import DataError, KernelError, ShapeError
+    from nbcnn.kernels.contract import (
+        ArrayType,
+        Backend,
+        KernelWithAttributes,
+        OneImage,
+        ParameterFreeKernels,
+        Signature,
+        SimpleBackend,
+        WeightedKernels,
+    )
+    from nbcnn.kernels.conv2d.problem import Conv2dProblem
+    from nbcnn.kernels.cost import Cost, Work
+    from nbcnn.kernels.cross_entropy.op import LossKernels, LossProblem
+    from nbcnn.kernels.elementwise import ElementwiseProblem
+    from nbcnn.kernels.linear.op import LinearProblem
+    from nbcnn.kernels.op import Case, Op
+    from nbcnn.kernels.pooling import Pool2dProblem
+    from nbcnn.kernels.shapes import output_size, same_padding
+    from nbcnn.lanes import (
+        LANES,
+        add_products,
+        add_sums,
+        deinterleave,
+        exp,
+        expm1,
+        lane,
+        lane_sum,
+        load,
+        load_columns,
+        load_each,
+        load_masked,
+        maximum,
+        power_of_two,
+        prefetch,
+        repeated,
+        rint,
+        scalars,
+        sigmoid,
+        splat,
+        start_sums,
+        store,
+        store_each,
+        store_masked,
+        store_sums,
+        store_sums_masked,
+        strided,
+        where,
+    )
+    from nbcnn.lanes.block_sums import block_at, block_count, block_sizes
+    from nbcnn.layers.base import (
+        LAYERS,
+        Bound,
+        BufferProvider,
+        Call,
+        Layer,
+        LayerConfig,
+        Parameter,
+        Shape,
+        for_one_image,
+    )
+    from nbcnn.optim.base import Optimizer, OptimizerConfig
+    from nbcnn.plugin import register
+
+_NAMES = {
+    "nbcnn.compiler.jit": ("kernel",),
+    "nbcnn.lanes.block_sums": ("block_at", "block_count", "block_sizes"),
+    "nbcnn.kernels.contract": (
+        "ArrayType",
+        "Backend",
+        "KernelWithAttributes",
+        "OneImage",
+        "ParameterFreeKernels",
+        "Signature",
+        "SimpleBackend",
+        "WeightedKernels",
+    ),
+    "nbcnn.kernels.conv2d.problem": ("Conv2dProblem",),
+    "nbcnn.kernels.cross_entropy.op": ("LossKernels", "LossProblem"),
+    "nbcnn.kernels.elementwise": ("ElementwiseProblem",),
+    "nbcnn.kernels.linear.op": ("LinearProblem",),
+    "nbcnn.kernels.op": ("Case", "Op"),
+    "nbcnn.kernels.pooling": ("Pool2dProblem",),
+    "nbcnn.kernels.cost": ("Cost", "Work"),
+    "nbcnn.kernels.shapes": ("output_size", "same_padding"),
+    "nbcnn.layers.base": (
+        "LAYERS",
+        "Bound",
+        "BufferProvider",
+        "Call",
+        "Layer",
+        "LayerConfig",
+        "Parameter",
+        "Shape",
+        "for_one_image",
+    ),
+    "nbcnn.optim.base": ("Optimizer", "OptimizerConfig"),
+    "nbcnn.data.dataset": ("Dataset", "Split"),
+    "nbcnn.data.source": ("DataSource",),
+    "nbcnn.errors": ("DataError", "KernelError", "ShapeError"),
+}
+_HOME = {name: module for module, names in _NAMES.items() for name in names}
+_LANES = "nbcnn.lanes"  # where all others are
+
+__all__ = [
+    "LANES",
+    "LAYERS",
+    "ArrayType",
+    "Backend",
+    "Bound",
+    "BufferProvider",
+    "Call",
+    "Case",
+    "Conv2dProblem",
+    "Cost",
+    "DataError",
+    "DataSource",
+    "Dataset",
+    "ElementwiseProblem",
+    "KernelError",
+    "KernelWithAttributes",
+    "Layer",
+    "LayerConfig",
+    "LinearProblem",
+    "LossKernels",
+    "LossProblem",
+    "OneImage",
+    "Op",
+    "Optimizer",
+    "OptimizerConfig",
+    "Parameter",
+    "ParameterFreeKernels",
+    "Pool2dProblem",
+    "Shape",
+    "ShapeError",
+    "Signature",
+    "SimpleBackend",
+    "Split",
+    "WeightedKernels",
+    "Work",
+    "add_products",
+    "add_sums",
+    "block_at",
+    "block_count",
+    "block_sizes",
+    "deinterleave",
+    "exp",
+    "expm1",
+    "for_one_image",
+    "kernel",
+    "lane",
+    "lane_sum",
+    "load",
+    "load_columns",
+    "load_each",
+    "load_masked",
+    "maximum",
+    "output_size",
+    "power_of_two",
+    "prefetch",
+    "register",
+    "repeated",
+    "rint",
+    "same_padding",
+    "scalars",
+    "sigmoid",
+    "splat",
+    "start_sums",
+    "store",
+    "store_each",
+    "store_masked",
+    "store_sums",
+    "store_sums_masked",
+    "strided",
+    "where",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import on demand, so that an optimizer need not wait for what kernels take."""
+    if name == "register":
+        return import_module("nbcnn.plugin.register")
+    if name not in __all__:
+        raise AttributeError(f"module 'nbcnn.plugin' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_HOME.get(name, _LANES)), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    """What is public, whether it has been imported yet or not."""
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

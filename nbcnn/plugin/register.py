@@ -1,4 +1,4 @@
-"""How a plugin makes itself known: ``from nbcnn import register``, then a decorator above each of its classes.
+"""How a plugin makes itself known: ``from nbcnn.plugin import register``, then a decorator above each of its classes.
 
 Built-in backends, layers, optimizers and data sets are registered by the very same calls, under the names that the
 registries give them. A name that is not given is the name of the file.
@@ -13,7 +13,7 @@ T = TypeVar("T", bound=type)
 
 
 def backend(op: str, name: str | None = None) -> Callable[[T], T]:
-    """A backend of an op, such as ``"conv2d"``: a class as nbcnn.kernels.contract.Backend describes it."""
+    """A backend of an op, such as ``"conv2d"``: a class as nbcnn.plugin.Backend describes it."""
     from nbcnn.kernels.registry import register
 
     return register(op, name)  # type: ignore[return-value]
@@ -27,21 +27,21 @@ def op(name: str) -> Callable[[T], T]:
 
 
 def layer(name: str | None = None) -> Callable[[T], T]:
-    """A layer: a subclass of nbcnn.layers.Layer."""
+    """A layer: a subclass of nbcnn.plugin.Layer."""
     from nbcnn.layers import LAYERS
 
     return LAYERS.register(name)  # type: ignore[return-value]
 
 
 def optimizer(name: str | None = None) -> Callable[[T], T]:
-    """An optimizer: a subclass of nbcnn.optim.Optimizer."""
+    """An optimizer: a subclass of nbcnn.plugin.Optimizer."""
     from nbcnn.optim import OPTIMIZERS
 
     return OPTIMIZERS.register(name)  # type: ignore[return-value]
 
 
 def dataset(name: str | None = None) -> Callable[[T], T]:
-    """A data set: a subclass of nbcnn.data.DataSource."""
+    """A data set: a subclass of nbcnn.plugin.DataSource."""
     from nbcnn.data import DATASETS
 
     return DATASETS.register(name)  # type: ignore[return-value]

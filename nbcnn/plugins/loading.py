@@ -166,7 +166,7 @@ def _all_or_nothing(place: str, drop_modules: Callable[[], object]) -> Iterator[
             if not things:
                 raise PluginError(
                     f"{place}: it registers nothing; put a decorator above its class, such as "
-                    '@register.backend("conv2d") (from nbcnn import register)'
+                    '@register.backend("conv2d") (from nbcnn.plugin import register)'
                 )
             check_ops(thing for thing in things if thing[0].startswith(_BACKEND))
             for thing in things:

@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 _WORDS = {"data set": "dataset"}
 """Kinds whose decorator is called otherwise."""
+_DOOR = "nbcnn.plugin"
+"""Where a plugin imports base classes from."""
 
 
 class Registry(Generic[T]):
@@ -119,15 +121,16 @@ class Registry(Generic[T]):
         base, attributes = self._expected
         if not (inspect.isclass(thing) and issubclass(thing, base)):
             got = thing.__name__ if inspect.isclass(thing) else type(thing).__name__
-            return f"expected a subclass of {base.__name__} ({base.__module__}), got {got}"
+            return f"expected a subclass of {base.__name__} ({_DOOR}), got {got}"
         if missing := sorted(getattr(thing, "__abstractmethods__", ())):
             return f"class {thing.__name__} has no {', '.join(missing)}; {base.__module__} says what it does"
         for attribute, wanted in attributes.items():
             value = getattr(thing, attribute, None)
             if not (issubclass(value, wanted) if inspect.isclass(value) else isinstance(value, wanted)):
-                kind = f"a subclass of {wanted.__name__}" if wanted.__module__.startswith("nbcnn.") else wanted.__name__
+                own = wanted.__module__.startswith("nbcnn.")
+                kind = f"a subclass of {wanted.__name__} ({_DOOR})" if own else f"{wanted.__name__} ({base.__module__})"
                 got = f"got {value!r}" if hasattr(thing, attribute) else "it sets none"
-                return f"class {thing.__name__} must set {attribute} to {kind} ({base.__module__}); {got}"
+                return f"class {thing.__name__} must set {attribute} to {kind}; {got}"
         return None
 
 

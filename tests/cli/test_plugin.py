@@ -402,8 +402,8 @@ def test_a_plugin_that_fails_is_one_line_on_the_command_line() -> None:
 
 OWN_OP = """\
 import numpy as np
-from nbcnn import register
-from nbcnn.kernels.contract import ParameterFreeKernels, SimpleBackend
+from nbcnn.plugin import register
+from nbcnn.plugin import ParameterFreeKernels, SimpleBackend
 from nbcnn.layers.activation import Activation
 
 

@@ -127,7 +127,7 @@ MISTAKES = {
     "nothing returned": Case("s += nothing(v)", r"a function called here gives nothing back: end it with return \.\.\.$"),
     "an argument missing": Case("s += two(v)", r"missing a required argument: 'u'; what is called takes \(v, u\)$", "s += two(v, v)"),
     "a name misspelt": Case("s += laod(x, (c, 0))", "'laod' is not defined; did you mean load?"),
-    "a name that was not imported": Case("s = expm1(v)", "'expm1' is not defined; add from nbcnn.lanes import expm1$"),
+    "a name that was not imported": Case("s = expm1(v)", "'expm1' is not defined; add from nbcnn.plugin import expm1$"),
     "a recursion without an end": Case("s += endless(3)", "first say when it ends", at="return endless"),
     "an import": Case("import os", "import at the top of the file$"),
     "a context": Case("with open('x') as f: pass", "do without, or do it in a Python function around the kernels"),

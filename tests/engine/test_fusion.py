@@ -170,10 +170,8 @@ def test_an_activation_is_kept_for_whoever_else_has_it(held: str) -> None:
 
 
 BRANCHES = """\
-from nbcnn.kernels.contract import ElementwiseProblem
 from nbcnn.layers.activation import ReLU
-from nbcnn import register
-from nbcnn.layers.base import LAYERS, Bound, Call, Layer, LayerConfig, Parameter
+from nbcnn.plugin import LAYERS, Bound, Call, ElementwiseProblem, Layer, LayerConfig, Parameter, register
 
 
 def flat(pack):

@@ -98,7 +98,7 @@ def test_ctrl_c_is_ctrl_c_and_leaves_nothing() -> None:
 def test_a_plugin_that_registers_nothing_is_told_how() -> None:
     assert failure("x = 1\n") == (
         'mine.py: it registers nothing; put a decorator above its class, such as @register.backend("conv2d") '
-        "(from nbcnn import register)"
+        "(from nbcnn.plugin import register)"
     )
 
 
@@ -142,7 +142,7 @@ BROKEN = {
     "it can't be made": ("    def supports", "    def __init__(self, factor):\n        pass\n\n    def supports", "def __init__",
         "Backend: __init__ failed: TypeError: Backend.__init__() missing 1 required positional argument: 'factor'"),
     "a cost of another kind": ("    def supports", "    def cost(self, problem):\n        return 3\n\n    def supports", "def cost",
-        "Backend: cost must return Cost(forward, grad_input, grad_weight) of nbcnn/kernels/cost.py, got 3"),
+        "Backend: cost must return Cost(forward, grad_input, grad_weight) of nbcnn.plugin, got 3"),
     "a tolerance of another kind": ("    def supports", "    def tolerance(self, problem):\n        return -1e-6\n\n    def supports",
         "def tolerance", "Backend: tolerance must return a number of at least 0, got -1e-06"),
 }  # fmt: skip
@@ -200,7 +200,7 @@ UNTYPED = {
 @pytest.mark.parametrize("case", UNTYPED)
 def test_a_kernel_that_numba_refuses(case: str) -> None:
     new, sentence = UNTYPED[case]
-    text = spoilt(HEAD, new, "import numpy as np\nfrom nbcnn.lanes import load, store\n" + COMPILED)
+    text = spoilt(HEAD, new, "import numpy as np\nfrom nbcnn.plugin import load, store\n" + COMPILED)
     assert failure(text).startswith(at(text, new, f"forward: {sentence}"))
 
 
@@ -266,15 +266,15 @@ OTHERS = {
     "a layer without bind": ("layer", "    def bind", "    def bound",
         "layer mine: class MyLayer has no bind; nbcnn.layers.base says what it does"),
     "a layer that is no Layer": ("layer", "class MyLayer(Layer)", "class MyLayer",
-        "layer mine: expected a subclass of Layer (nbcnn.layers.base), got MyLayer"),
+        "layer mine: expected a subclass of Layer (nbcnn.plugin), got MyLayer"),
     "a layer without Config": ("layer", "    Config = MyConfig\n", "",
-        "layer mine: class MyLayer must set Config to a subclass of LayerConfig (nbcnn.layers.base); it sets none"),
+        "layer mine: class MyLayer must set Config to a subclass of LayerConfig (nbcnn.plugin); it sets none"),
     "a layer with another Config": ("layer", "    Config = MyConfig\n", "    Config = dict\n",
-        "layer mine: class MyLayer must set Config to a subclass of LayerConfig (nbcnn.layers.base); got <class 'dict'>"),
+        "layer mine: class MyLayer must set Config to a subclass of LayerConfig (nbcnn.plugin); got <class 'dict'>"),
     "an optimizer without step": ("optimizer", "    def step", "    def steps",
         "optimizer mine: class MyOptimizer has no step; nbcnn.optim.base says what it does"),
     "an optimizer that is no Optimizer": ("optimizer", "class MyOptimizer(Optimizer)", "class MyOptimizer",
-        "optimizer mine: expected a subclass of Optimizer (nbcnn.optim.base), got MyOptimizer"),
+        "optimizer mine: expected a subclass of Optimizer (nbcnn.plugin), got MyOptimizer"),
     "a data set without classes": ("dataset", "    classes =", "    klasses =",
         "data set mine: class MyDataSet must set classes to tuple (nbcnn.data.source); it sets none"),
     "a data set without load": ("dataset", "    def load", "    def lode",

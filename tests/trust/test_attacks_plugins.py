@@ -122,8 +122,8 @@ FAILURES = {
 
 OPTIMIZER = """\
 import numpy as np
-from nbcnn import register
-from nbcnn.optim import Optimizer, OptimizerConfig
+from nbcnn.plugin import register
+from nbcnn.plugin import Optimizer, OptimizerConfig
 
 
 class MyConfig(OptimizerConfig):

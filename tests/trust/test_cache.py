@@ -313,9 +313,7 @@ def test_processes_never_get_each_others_kernels(tmp_path: Path, long: bool, cou
     _, lines = end(start(tmp_path, tmp_path / "cache", "-c", BOTH, str(tmp_path), str(rounds)))
     assert lines == []
     assert not list(tmp_path.glob("cache/kernels/*.tmp"))
-    assert (
-        len(list(tmp_path.glob("cache/kernels/*.nbk"))) == 2 * rounds + 5
-    )  # and call_list.replay, and two of its self-test
+    assert len(list(tmp_path.glob("cache/kernels/*.nbk"))) == 2 * rounds + 5  # call_list.replay and its self-test
     count("caches spoilt")
 
 

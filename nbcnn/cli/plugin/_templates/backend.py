@@ -10,11 +10,8 @@ images: what is written is the formula for one, and 16 are computed. nbcnn/lanes
 
 from __future__ import annotations
 
-from nbcnn.compiler.jit import kernel
-from nbcnn.kernels.contract import KernelWithAttributes, WeightedKernels
-from nbcnn.kernels.conv2d.problem import Conv2dProblem
-from nbcnn.lanes import lane_sum, load, splat, store
-from nbcnn.plugin import register
+from nbcnn.plugin import Conv2dProblem, KernelWithAttributes, WeightedKernels, register
+from nbcnn.plugin import kernel, lane_sum, load, splat, store
 
 
 @kernel

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nbcnn.data import Dataset, DataSource, Split
-from nbcnn.plugin import register
+from nbcnn.plugin import Dataset, DataSource, Split, register
 
 
 @register.dataset()

@@ -18,11 +18,8 @@ Weights have no images: w[o, c, a, k] is one number, and may be multiplied with 
 
 from __future__ import annotations
 
-from nbcnn.compiler.jit import kernel
-from nbcnn.kernels.contract import KernelWithAttributes, WeightedKernels
-from nbcnn.kernels.conv2d.problem import Conv2dProblem
-from nbcnn.lanes import lane_sum, load, splat, store
-from nbcnn.plugin import register
+from nbcnn.plugin import Conv2dProblem, KernelWithAttributes, WeightedKernels, register
+from nbcnn.plugin import kernel, lane_sum, load, splat, store
 
 
 @kernel

@@ -10,11 +10,8 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from nbcnn.compiler.jit import kernel
-from nbcnn.lanes import load, splat, store, where
-from nbcnn.layers import Layer, LayerConfig
-from nbcnn.layers.base import Bound, BufferProvider, Call, Shape
-from nbcnn.plugin import register
+from nbcnn.plugin import Bound, BufferProvider, Call, Layer, LayerConfig, Shape, register
+from nbcnn.plugin import kernel, load, splat, store, where
 
 
 @kernel

@@ -8,9 +8,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from nbcnn.compiler.jit import kernel
-from nbcnn.optim import Optimizer, OptimizerConfig
-from nbcnn.plugin import register
+from nbcnn.plugin import Optimizer, OptimizerConfig, kernel, register
 
 
 @kernel
