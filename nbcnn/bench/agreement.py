@@ -46,7 +46,7 @@ def check_training(contenders: Mapping[str, Learner]) -> None:
 
 
 def _moved(trainer: Learner, before: Mapping[str, np.ndarray]) -> np.ndarray:
-    """What training has changed, all parameters in a row, in float64."""
+    """The change of the parameters by training, all parameters in a row, in float64."""
     after = trainer.parameters()
     return np.concatenate([(after[name].astype(np.float64) - before[name]).ravel() for name in before])
 

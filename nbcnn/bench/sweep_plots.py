@@ -59,7 +59,7 @@ def _figure(sweep: Sweep, threads: int, size: tuple[float, float]) -> Figure:
 
 
 def titles(figure: Figure, title: str, below: str) -> None:
-    """What is drawn, and under which conditions."""
+    """The title of a plot, and the fixed sizes below it."""
     width, height = figure.get_size_inches()
     figure.text(0.02, 1 - 0.34 / height, shorten(title, width - 1, 14), fontsize=14, fontweight="bold")
     figure.text(0.02, 1 - 0.60 / height, shorten(below, width - 0.6, 10), fontsize=10, color=GREY)

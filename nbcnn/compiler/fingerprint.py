@@ -29,7 +29,7 @@ SETTINGS = (
     "LLVM_REFPRUNE_PASS",
     "LLVM_REFPRUNE_FLAGS",
 )
-"""What of Numba's environment variables changes code."""
+"""Numba's environment variables that change code."""
 
 _LANGUAGE = {name: file_digest(str(Path(__file__).parents[1] / name)) for name in LANGUAGE}
 """Read before they are imported: an upgrade may replace the files of a process that goes on."""

@@ -13,7 +13,7 @@ from nbcnn.util.suggestions import closest
 
 WORDS = "nbcnn.lanes"
 LANE_FUNCTIONS: list[str] = []
-"""What kernels can import from there: the package lanes says it when it is imported."""
+"""The names that kernels can import from there; the package lanes sets them when it is imported."""
 
 _NO_LANES = f"lanes have the words of {WORDS} alone"
 _ELSE = "or do it in a Python function around the kernels, as nbcnn/kernels/conv2d/im2col.py does"
@@ -66,7 +66,7 @@ BY_SENTENCE: tuple[tuple[str, str], ...] = (
 
 
 def remedy(sentence: str, statement: Statement) -> str:
-    """What to write instead, or "" where nothing can be said."""
+    """The code to write instead, or "" where there is no hint."""
     if found := re.search(r"^Untyped (?:global|freevar) name '(\w+)'", sentence):
         return _of_a_thing(found[1], statement.value(found[1]), statement)
     if found := re.search(r"^name '(\w+)' is not defined", sentence):

@@ -73,7 +73,7 @@ class Chosen(NamedTuple):
 
 
 def hint(key: str, known: Collection[str], below: Collection[str] = (), chosen: Chosen | None = None) -> str:
-    """What to do about an unknown key; ``below`` are keys further down (``train.epochs``) that may be meant instead.
+    """The hint for an unknown key; ``below`` are keys further down (``train.epochs``) that may be meant instead.
 
     ``chosen`` is given where the optimizer's arguments may be meant: in ``train`` and at the top.
     """

@@ -96,7 +96,7 @@ def _config_beside(checkpoint: Path) -> str:
 
 
 def _not_there(source: str, path: Path) -> str:
-    """What to say of a source that is neither a model nor on the disk: something near it, of the kind it looks like."""
+    """The hint for a source that is neither a model nor on the disk: something near it, of the kind it looks like."""
     give = "give a model's name, a YAML file or a run folder"
     if path.suffix not in (".yaml", ".yml"):
         if path.name != source:

@@ -99,7 +99,7 @@ def lesson(op: str, name: str, seconds: float | None = None) -> Lesson:
 
 
 def work(pairs: list[Pair], task: Line, say: Say) -> None:
-    """What the process does."""
+    """The work of the child process."""
     for pair in pairs:
         activity.tell(pair=pair, check="contract")
         for kernel in OUTPUTS:
@@ -112,7 +112,7 @@ def work(pairs: list[Pair], task: Line, say: Say) -> None:
 
 
 def _tried(pair: Pair, kernel: str, number: int) -> list[str]:
-    """What is wrong with a kernel on a case: a sentence, then lines that explain it; nothing where it is right."""
+    """The error of a kernel on a case: a sentence, then lines that explain it; nothing where it is right."""
     task = TASKS[number]
     inputs = _inputs(task.problem, number)
     backend = registry.backend(*pair)

@@ -66,7 +66,7 @@ def check_case(rig: KernelRunner, case: Case, made: list[Sample], tolerance: flo
 def _contract(
     rig: KernelRunner, case: Case, inputs: Arrays, ran: Ran, values: Arrays, limits: dict[str, Any], report: Report
 ) -> None:
-    """What a run left unwritten, and what it wrote elsewhere."""
+    """Elements that a run left unwritten, and writes elsewhere."""
     missing = ran.unwritten()
     for sentence in (*ran.breaches, *ran.notes):
         report.fail("contract", sentence, described(case), array=sentence)

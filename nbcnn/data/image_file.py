@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
-"""What is opened. An allow-list: Pillow knows formats too that start another program (EPS)."""
+"""The formats that are opened. An allow-list: Pillow knows formats too that start another program (EPS)."""
 
 MAX_PIXELS = 64_000_000
 """A file of a few bytes may declare a picture of gigabytes; none beyond this is decoded."""
@@ -32,7 +32,7 @@ MAX_SCANS = 100
 
 _SCAN = b"\xff\xda"
 _GREYS = {"L;2": 85, "L;4": 17}
-"""What Pillow multiplies greys of 2 and 4 bits by; it leaves the grey that is transparent as it is in the file."""
+"""The factors of Pillow for greys of 2 and 4 bits; it leaves the grey that is transparent as it is in the file."""
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 

@@ -90,7 +90,7 @@ def prepare(
 def read(
     path: str | Path, channels: int, size: tuple[int, int] | None = None, white_level: int | None = None
 ) -> np.ndarray:
-    """What ``prepare`` makes of a picture without inverting it: uint8 (``channels``, H, W), ``channels`` 1 or 3.
+    """As ``prepare``, without inversion: uint8 (``channels``, H, W), ``channels`` 1 or 3.
 
     ``size`` is (H, W), or None for the picture's own. Raises DataError as ``prepare`` does.
     """

@@ -63,7 +63,7 @@ def predict(
     which: Kind = "best",
     invert: bool | None = None,
 ) -> list[Prediction]:
-    """What a run folder's network (or a Model, or with ``weights`` any model) sees in pictures, one result for each.
+    """Classify pictures with a run folder's network (or a Model, or with ``weights`` any model), one result for each.
 
     ``pictures`` is one or several: paths of files, or pictures of Pillow's, which become pixels as on the command line
     (nbcnn.data.picture.prepare); or an array of images (N, C, H, W), or one (C, H, W), of the network's own shape:

@@ -113,7 +113,7 @@ class Registry(Generic[T]):
             importlib.import_module(f"{self.package}.{module.name}")
 
     def _refusal(self, thing: T) -> str | None:
-        """What a thing lacks to be of this kind, or None."""
+        """The reason why a thing is not of this kind, or None."""
         if self._expected is None:
             return None
         base, attributes = self._expected
@@ -132,7 +132,7 @@ class Registry(Generic[T]):
 
 
 def _without_parentheses(kind: str, thing: Any) -> str:
-    """What to say where a decorator got the class itself."""
+    """The error sentence for a decorator without parentheses, which got the class itself."""
     word = _WORDS.get(kind, kind)
     if not hasattr(thing, "__name__"):
         return f'a {kind}\'s name is a text, got {thing!r}: @register.{word}() or @register.{word}("name")'

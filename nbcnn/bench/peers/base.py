@@ -63,7 +63,7 @@ class Peer(ABC):
     """One library. Each method returns contenders by the library's variants; {}: it has none."""
 
     modules: ClassVar[tuple[str, ...]]
-    """What must be importable."""
+    """The module that must be importable."""
     install: ClassVar[str]
     """The command that makes it so."""
 

@@ -36,7 +36,7 @@ def _other(name: str) -> str:
 
 
 def _taken(name: str, kind: str) -> str | None:
-    """Who has a name already."""
+    """The reason why a name is taken, or None."""
     if reason := unfit_name(name):
         return reason
     if name in _registered(kind):
