@@ -130,7 +130,7 @@ def _times(seconds: Mapping[str, float]) -> str:
 
 
 def _text_digests(kind: type) -> list[str]:
-    """Of a backend's file, and of what a plugin's file imports of its own."""
+    """Digests of a backend's file, and of what a plugin's file imports of its own."""
     return [_file_digest(inspect.getfile(kind)), *texts([kind.__module__]).values()]
 
 

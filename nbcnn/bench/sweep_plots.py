@@ -24,7 +24,7 @@ _STYLES = {
     "pointwise": (RED, "D"),
 }
 PEER_STYLES = {"torch": ("#CC79A7", "v"), "onnxruntime": ("#8C6D31", "<")}
-"""Of other libraries, the same in all pictures."""
+"""Colours and marks of other libraries, the same in all pictures."""
 _SPARE = (("#56B4E9", "P"), ("#000000", "*"), ("#7A68A6", ">"), ("#B3B300", "h"))
 _DIRECTIONS = {"forward": "forward", "grad_input": "gradient of the input", "grad_weight": "gradient of the weights"}
 _ROWS, _LETTER = 3, 0.0135
@@ -212,5 +212,5 @@ def _cell(axes: Axes, place: tuple[int, int], won: Any, style: dict[str, tuple[s
 
 
 def _depth(margin: float | None) -> float:
-    """From 0.25 for a tie to 1."""
+    """The depth of a cell's colour: from 0.25 for a tie to 1."""
     return 1.0 if margin is None else min(1.0, 0.25 + 0.75 * log(max(margin, 1.0)) / log(_DEEP))

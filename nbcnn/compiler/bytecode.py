@@ -17,7 +17,7 @@ def code_digest(code: CodeType) -> str:
 
 
 def _constant(value) -> str:
-    """The same in every process, which the order of a set of texts is not."""
+    """A constant as text that is the same in every process; the order of a set is not."""
     if isinstance(value, CodeType):
         return code_digest(value)
     if isinstance(value, (tuple, frozenset)):

@@ -43,7 +43,7 @@ class Fingerprint(NamedTuple):
 
 
 def fingerprint(function, options) -> Fingerprint:
-    """That of a Python function compiled with ``options`` now: with what all names in it stand for at this moment."""
+    """The fingerprint of a Python function compiled with ``options`` now, with the present values of all its names."""
     reach = Reach(function)
     parts = [sys.version, numba.__version__, llvmlite.__version__, np.__version__]
     parts += [repr(sorted(options.items(), key=str)), *(str(getattr(numba.config, name, None)) for name in SETTINGS)]

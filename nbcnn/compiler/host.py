@@ -33,7 +33,7 @@ LIBRARY_SETTINGS = (
     "NPY_DISABLE_CPU_FEATURES",
     "NPY_ENABLE_CPU_FEATURES",
 )
-"""By these BLAS, which im2col calls, and NumPy, which makes the tables of fft, take other code than the CPU's own."""
+"""Variables by which BLAS (called by im2col) and NumPy (for the tables of fft) use code for another CPU."""
 
 NOT_SET = "not set"
 

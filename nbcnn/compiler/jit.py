@@ -38,7 +38,7 @@ from nbcnn.compiler.kernel_cache import cache_folder, read_entry, warn_damaged, 
 from nbcnn.compiler.signatures import check_function
 
 _ADDRESS = re.compile(r"\bat 0x|#[0-9a-f]{8,}")
-"""In the type of an argument: a place in memory, by which Numba tells functions and classes apart."""
+"""An address in the type of an argument, by which Numba distinguishes functions and classes."""
 
 OPTIONS = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy", "no_cfunc_wrapper": True}
 

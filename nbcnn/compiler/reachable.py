@@ -226,7 +226,7 @@ def _overloads(value) -> list:
 
 @lru_cache(maxsize=1)
 def _all_overloads(count: int) -> dict[int, list]:
-    """By the place in memory of what they stand for, which Numba's registry keeps there."""
+    """All overloads in Numba's registry, by the address of the function that they implement."""
     found: dict[int, list] = {}
     for value, kind in builtin_registry.globals[:count]:
         for template in getattr(kind, "templates", ()):

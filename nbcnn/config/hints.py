@@ -65,7 +65,7 @@ class Chosen(NamedTuple):
 
     @classmethod
     def of(cls, root: Any, value: object) -> Chosen:
-        """From a config as it is written; the default optimizer where it has none."""
+        """The optimizer of a config as it is written; the default one where it has none."""
         train = root.get("train")
         choice = train.get("optimizer") if isinstance(train, Mapping) else None
         name = next(iter(choice), "") if isinstance(choice, Mapping) else choice

@@ -35,7 +35,7 @@ FORMULAS = {
     "dw": "(4): dw[o, c, a, k] = sum over images, i, j of dy[o, i, j] · x[c, i + a - top, j + k - left]",
     "db": "(5): db[o] = sum over images, i, j of dy[o, i, j]",
 }
-"""By output, with the number that the equation has in docs/math.md."""
+"""The formula of each output, with the equation's number in docs/math.md."""
 OUTPUTS = {"forward": ("y",), "grad_input": ("dx",), "grad_weight": ("dw", "db")}
 
 

@@ -107,7 +107,7 @@ def _values(
 
 
 def _repeats(rig: KernelRunner, case: Case, inputs: Arrays, ran: Ran, report: Report) -> None:
-    """The same bits backwards, in scratch and outputs that hold other numbers than the first time."""
+    """Check of equal bits in a second run: kernels in reverse order, other numbers in scratch and outputs before."""
     again, strange = rig.run(inputs, backwards=True, fill=_garbage), ran.unwritten()
     for name, first in ran.out.items():
         second = again.out[name]

@@ -25,10 +25,10 @@ MAX_PIXELS = 64_000_000
 """A file of a few bytes may declare a picture of gigabytes; none beyond this is decoded."""
 
 MAX_SECONDS = 10.0
-"""Of this thread's own time for one file: a small one may hold a million empty blocks, comments or tiles."""
+"""Seconds of this thread's own time for one file: a small one may hold a million empty blocks, comments or tiles."""
 
 MAX_SCANS = 100
-"""Of a JPEG: each goes over the whole picture, and a hundred bytes suffice for one. Programs write some ten."""
+"""Scans of a JPEG: each goes over the whole picture, and a hundred bytes suffice for one. Usual are some ten."""
 
 _SCAN = b"\xff\xda"
 _GREYS = {"L;2": 85, "L;4": 17}

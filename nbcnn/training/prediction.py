@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 AT_ONCE = 64
-"""So many pictures are read and predicted before the next are read."""
+"""Pictures that are read and predicted together."""
 
 LISTED = 10
-"""So many pictures that can't be read are named."""
+"""Unreadable pictures that an error names."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +50,7 @@ class Prediction:
 
     @property
     def probability(self) -> float:
-        """That of the likeliest class."""
+        """The probability of the likeliest class."""
         return float(self.probabilities[0])
 
 

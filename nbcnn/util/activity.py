@@ -49,7 +49,7 @@ def patience() -> float:
 
 
 def watched_through(file: int) -> None:
-    """From now on write to this file descriptor; on Linux, end when the watcher does."""
+    """Write all later activity to this file descriptor; on Linux, end when the watcher does."""
     _here.file = file
     _here.state = {}
     if sys.platform == "linux":
@@ -87,7 +87,7 @@ class Watcher:
         self._since = self._looked = time.monotonic()
 
     def fileno(self) -> int:
-        """Of the file, to be handed to the process."""
+        """The file descriptor, to be handed to the process."""
         return self._file
 
     def close(self) -> None:

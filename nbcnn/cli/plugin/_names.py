@@ -1,4 +1,4 @@
-"""Checks of a new plugin's name: it must not hide a Python module, a library or another plugin."""
+"""Checks of a new plugin's name: it must not be that of a Python module, a library or something registered."""
 
 from __future__ import annotations
 
