@@ -67,12 +67,12 @@ class Choice:
         return f"{in_words(self.problem)}: {found} → {self.name}{note}"
 
     def record(self) -> dict[str, Any]:
-        """What run.json keeps of it."""
+        """The choice as run.json keeps it."""
         kept = {"layers": list(self.layers), "chosen": self.name, "directions": list(self.directions)}
         return kept | {"seconds": dict(self.seconds), "steps": dict(self.steps), "remembered": self.remembered}
 
     def answer(self) -> dict[str, Any]:
-        """What the cache keeps of it."""
+        """The choice as the cache keeps it."""
         return {"name": self.name, "seconds": self.seconds, "slow": self.slow, "steps": self.steps}
 
     def read(self, answer: Any) -> Choice:
@@ -137,7 +137,7 @@ def _times(seconds: Mapping[str, float]) -> str:
 
 
 def _text_digests(kind: type) -> list[str]:
-    """Of a backend's file, and of what a plugin's file imports of its own."""
+    """Digests of a backend's file, and of what a plugin's file imports of its own."""
     return [_file_digest(inspect.getfile(kind)), *texts([kind.__module__]).values()]
 
 

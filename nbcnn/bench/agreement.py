@@ -11,7 +11,7 @@ from nbcnn.bench.peers.base import Forward, Learner
 from nbcnn.errors import PeerError
 
 TOLERANCE = 1e-4
-"""Of the largest number: rounding in float32 stays far below, another network does not."""
+"""The largest difference, as a share of the largest number: rounding in float32 stays far below it."""
 
 MOVED = 1e-2
 """How far the optimizers' first steps may differ, as a share of their length: Adam's divide small gradients by
@@ -46,7 +46,7 @@ def check_training(contenders: Mapping[str, Learner]) -> None:
 
 
 def _moved(trainer: Learner, before: Mapping[str, np.ndarray]) -> np.ndarray:
-    """What training has changed, all parameters in a row, in float64."""
+    """The change of the parameters by training, all parameters in a row, in float64."""
     after = trainer.parameters()
     return np.concatenate([(after[name].astype(np.float64) - before[name]).ravel() for name in before])
 

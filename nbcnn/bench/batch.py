@@ -44,7 +44,7 @@ class Arrays:
 
 
 def arrays_of(problem: Any, images: int) -> Arrays:
-    """Of the same seed always."""
+    """Random arrays, always from the same seed."""
     random = np.random.default_rng(0)
     shapes = ((images, *problem.x_shape), (images, *problem.y_shape), problem.w_shape, problem.y_shape[:1])
     return Arrays(problem, *(random.standard_normal(shape).astype(problem.dtype) for shape in shapes))

@@ -37,7 +37,7 @@ def unused_removed(folder: Path) -> Iterator[None]:
 
 
 COLUMNS = ("axis", "at", "measure", "contender", "images_per_second", "seconds_per_image", "ratio")
-"""Of sweep.csv; the ratio is how many times as fast as this contender nbcnn is, each round's own, then their median."""
+"""The columns of sweep.csv; the ratio is nbcnn's speed by this contender's, in each round, then their median."""
 
 
 def save_growths(folder: Path, record: dict[str, Any], growths: Sequence[Growth]) -> list[Path]:

@@ -73,7 +73,7 @@ class Profile:
 
     @property
     def overhead(self) -> float:
-        """By what share the clock makes a step longer."""
+        """The share by which the clock makes a step longer."""
         return self.images_per_second_without / self.images_per_second - 1
 
     def as_json(self) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class Axis(NamedTuple):
 
     @property
     def fixed(self) -> str:
-        """What is not varied, in words."""
+        """The fixed sizes, in words."""
         words = {
             "kernel": f"kernel {self.kernel}×{self.kernel}",
             "image": f"image {self.image}×{self.image}",
@@ -89,7 +89,7 @@ class Sweep(NamedTuple):
 
     @property
     def fixed(self) -> str:
-        """What is not varied, in words."""
+        """The fixed sizes, in words."""
         return f"{self.axis.fixed}, {self.images} images at once" if self.images else self.axis.fixed
 
     def as_json(self) -> dict[str, Any]:

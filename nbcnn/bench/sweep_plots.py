@@ -25,7 +25,7 @@ _STYLES = {
     "pointwise": (RED, "D"),
 }
 PEER_STYLES = {"torch": ("#CC79A7", "v"), "onnxruntime": ("#8C6D31", "<")}
-"""Of other libraries, the same in all pictures."""
+"""Colours and marks of other libraries, the same in all pictures."""
 _SPARE = (("#56B4E9", "P"), ("#000000", "*"), ("#7A68A6", ">"), ("#B3B300", "h"))
 _DIRECTIONS = {"forward": "forward", "grad_input": "gradient of the input", "grad_weight": "gradient of the weights"}
 _ROWS, _LETTER = 3, 0.0135
@@ -59,7 +59,7 @@ def _figure(sweep: Sweep, threads: int, size: tuple[float, float]) -> Figure:
 
 
 def titles(figure: Figure, title: str, below: str) -> None:
-    """What is drawn, and under which conditions."""
+    """The title of a plot, and the fixed sizes below it."""
     width, height = figure.get_size_inches()
     figure.text(0.02, 1 - 0.34 / height, shorten(title, width - 1, 14), fontsize=14, fontweight="bold")
     figure.text(0.02, 1 - 0.60 / height, shorten(below, width - 0.6, 10), fontsize=10, color=GREY)
@@ -219,5 +219,5 @@ def _cell(axes: Axes, place: tuple[int, int], won: Any, style: dict[str, tuple[s
 
 
 def _depth(margin: float | None) -> float:
-    """From 0.25 for a tie to 1."""
+    """The depth of a cell's colour: from 0.25 for a tie to 1."""
     return 1.0 if margin is None else min(1.0, 0.25 + 0.75 * log(max(margin, 1.0)) / log(_DEEP))

@@ -30,7 +30,7 @@ class CompareProgress(Display, Reporter):
         self._comparison: Comparison | None = None
 
     def start(self, comparison: Comparison, network: Network, data: Dataset) -> None:
-        """Say what is compared, on what, into which folder."""
+        """Print the network, the variants, the data and the folder."""
         self._comparison, settings = comparison, network.config.train
         threads = f"{comparison.threads} thread{'s' if comparison.threads > 1 else ''}"
         line = (

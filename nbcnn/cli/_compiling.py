@@ -41,7 +41,7 @@ def compiling_now(kernel: str, done: int, left: int) -> str:
 
 
 def kept(where: str) -> str:
-    """What becomes of compiled kernels: ``where``, or that there is no place for them."""
+    """The place where compiled kernels are kept: ``where``, or that there is none."""
     from nbcnn.compiler.kernel_cache import cache_folder
 
     return where if cache_folder() else "they are not kept: see the warning"

@@ -62,7 +62,7 @@ _ANSWERS = {
 
 
 def unknown_command(name: str, known: Iterable[str]) -> str:
-    """What to type for a command that there is not: how to get help, or the nearest command and the list."""
+    """The hint for an unknown command: how to get help, or the nearest command and the list."""
     verbs = sorted(known)
     if name in _COMMANDS and "train" in verbs:
         return _COMMANDS[name]
@@ -102,7 +102,7 @@ def _unknown_option(error: click.NoSuchOption) -> str:
 
 
 def _extra_argument(error: click.UsageError) -> str | None:
-    """What to write for ``epochs=3`` after a command: ``--set train.epochs=3``; None for any other error."""
+    """The hint for ``epochs=3`` after a command: ``--set train.epochs=3``; None for any other error."""
     found = re.search(r"unexpected extra argument\w* \((.*)\)", error.message)
     pair = found and re.search(r"([A-Za-z_][\w.\[\]]*)=(\S+)", found[1])
     if not pair or "--set" not in _options(error.ctx):

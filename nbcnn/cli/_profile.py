@@ -51,5 +51,5 @@ def profile_table(found: Profile, rounds: int) -> None:
 
 
 def _left_over(found: Profile) -> float:
-    """What is no call."""
+    """The rows that are no kernel call: optimizer, waiting, Python."""
     return found.optimizer_share + found.waiting_share + found.python_share

@@ -44,7 +44,7 @@ class Progress(Display, Reporter):
         self._resumed = position
 
     def start(self, run: Run, network: Network, data: Dataset, threads: int) -> None:
-        """Say what is trained, on what, into which folder."""
+        """Print the network, the data, the settings and the folder."""
         self._backends = sorted(backends_in_words(network))
         used = f", {' '.join(self._backends)}" if self._backends else ""
         self._tell(

@@ -9,7 +9,7 @@ from types import CodeType
 
 @lru_cache(maxsize=4096)
 def code_digest(code: CodeType) -> str:
-    """What Python runs, in short."""
+    """A digest of a function's bytecode, names and constants."""
     parts = [code.co_name, code.co_code.hex(), str(code.co_names), str(code.co_varnames), str(code.co_freevars)]
     parts += [str(code.co_flags), str(code.co_argcount), getattr(code, "co_exceptiontable", b"").hex()]
     parts += map(_constant, code.co_consts)
@@ -17,7 +17,7 @@ def code_digest(code: CodeType) -> str:
 
 
 def _constant(value) -> str:
-    """The same in every process, which the order of a set of texts is not."""
+    """A constant as text that is the same in every process; the order of a set is not."""
     if isinstance(value, CodeType):
         return code_digest(value)
     if isinstance(value, (tuple, frozenset)):

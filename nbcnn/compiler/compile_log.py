@@ -27,7 +27,7 @@ class Compiled(NamedTuple):
 
 
 COMPILE_LOG: list[Compiled] = []
-"""What has been compiled or loaded in this process, in order."""
+"""The kernels compiled or loaded in this process, in order."""
 
 Listener = Callable[[str, int], None]
 """Called with a kernel's name and the count of known ones yet to be compiled, this one included; 0 at the end."""

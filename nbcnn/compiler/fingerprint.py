@@ -29,7 +29,7 @@ SETTINGS = (
     "LLVM_REFPRUNE_PASS",
     "LLVM_REFPRUNE_FLAGS",
 )
-"""What of Numba's environment variables changes code."""
+"""Numba's environment variables that change code."""
 
 _LANGUAGE = {name: file_digest(str(Path(__file__).parents[1] / name)) for name in LANGUAGE}
 """Read before they are imported: an upgrade may replace the files of a process that goes on."""
@@ -43,7 +43,7 @@ class Fingerprint(NamedTuple):
 
 
 def fingerprint(function, options) -> Fingerprint:
-    """That of a Python function compiled with ``options`` now: with what all names in it stand for at this moment."""
+    """The fingerprint of a Python function compiled with ``options`` now, with the present values of all its names."""
     reach = Reach(function)
     parts = [sys.version, numba.__version__, llvmlite.__version__, np.__version__]
     parts += [repr(sorted(options.items(), key=str)), *(str(getattr(numba.config, name, None)) for name in SETTINGS)]

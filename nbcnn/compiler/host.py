@@ -33,7 +33,7 @@ LIBRARY_SETTINGS = (
     "NPY_DISABLE_CPU_FEATURES",
     "NPY_ENABLE_CPU_FEATURES",
 )
-"""By these BLAS, which im2col calls, and NumPy, which makes the tables of fft, take other code than the CPU's own."""
+"""Variables by which BLAS (called by im2col) and NumPy (for the tables of fft) use code for another CPU."""
 
 NOT_SET = "not set"
 
@@ -54,7 +54,7 @@ def compiler() -> dict[str, str | bool]:
 
 
 def settings() -> dict[str, str]:
-    """What of the environment decides code, and so may decide a bit, as it is in force: variable → value.
+    """The environment's settings that change code, and so may change a bit, as they are in force: variable → value.
 
     Numba's may come from its configuration file too, and all of them are here; of the others those that are set.
     """

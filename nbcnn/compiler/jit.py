@@ -38,7 +38,7 @@ from nbcnn.compiler.kernel_cache import cache_folder, read_entry, warn_damaged, 
 from nbcnn.compiler.signatures import check_function
 
 _ADDRESS = re.compile(r"\bat 0x|#[0-9a-f]{8,}")
-"""In the type of an argument: a place in memory, by which Numba tells functions and classes apart."""
+"""An address in the type of an argument, by which Numba distinguishes functions and classes."""
 
 OPTIONS = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy", "no_cfunc_wrapper": True}
 
@@ -87,8 +87,10 @@ def _copied(function):
 
 
 def _plain_call(template, args, kws):
-    """What a call from another kernel compiles. Numba would do so anew for every number that a tuple is made of: of
-    correlate and pad for each caller, a sixth of the time that compiling LeNet's kernels took.
+    """The typing of a call from another kernel, with the constants in tuples taken as plain whole numbers.
+
+    Numba would compile a callee such as correlate or pad anew for each of its callers' constants: a sixth of the time
+    that compiling LeNet's kernels took.
     """
     return template(tuple(_without_numbers(arg) for arg in args), kws)
 
@@ -168,7 +170,7 @@ class KernelCache(_Cache):
         return None
 
     def entry(self, sig, target_context) -> tuple[tuple[str, str], Path | None]:
-        """What tells the code for a signature from all other code; and its file, or None where it can't be kept."""
+        """The fingerprint of the code for a signature, and its cache file, or None where it can't be kept."""
         found, folder = fingerprint(self._function, OPTIONS), cache_folder()
         key = (found.digest, str(sig))
         if folder is None or not found.lasting or _ADDRESS.search(key[1]):

@@ -28,7 +28,7 @@ _PLAIN = (type(None), bool, int, float, complex, str, bytes, type(...), slice, r
 _IN_CLASSES = (np.ndarray, np.generic, tuple, FunctionType, Dispatcher, staticmethod, classmethod, property, Enum)
 _HOUSEKEEPING = {"__dict__", "__weakref__", "__doc__", "__module__", "__firstlineno__", "__static_attributes__"}
 _first: WeakKeyDictionary[FunctionType, str] = WeakKeyDictionary()
-"""What the names of each function stood for when they were looked at first: Numba may have compiled it with that."""
+"""The objects that each function's names stood for at the first look: Numba may have compiled it with these."""
 
 
 class Reach:
@@ -117,7 +117,7 @@ class Reach:
             self.lasting = False
 
     def _names(self, function) -> Iterator[tuple[str, str]]:
-        """What the names in a function's code stand for, in words."""
+        """The objects that the names in a function's code stand for, as text."""
         for name, value in _globals(function):
             yield name, self._word(value)
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
@@ -182,7 +182,7 @@ def _slots(kind: type) -> tuple[str, ...]:
 
 
 def _globals(function) -> Iterator[tuple[str, object]]:
-    """What the names in a function's code stand for; those behind dots, too, where a module is before them."""
+    """The objects that the names in a function's code stand for; those behind dots, too, below a module."""
     names = names_of(function.__code__)
     for name in names:
         if name in function.__globals__:
@@ -220,13 +220,13 @@ def _by_name(value) -> str | None:
 
 
 def _overloads(value) -> list:
-    """What somebody's own code gives Numba for a function, by ``@overload`` or ``@register_jitable``."""
+    """Implementations that the user's code gives Numba for a function, by ``@overload`` or ``@register_jitable``."""
     return _all_overloads(len(builtin_registry.globals)).get(id(value), [])
 
 
 @lru_cache(maxsize=1)
 def _all_overloads(count: int) -> dict[int, list]:
-    """By the place in memory of what they stand for, which Numba's registry keeps there."""
+    """All overloads in Numba's registry, by the address of the function that they implement."""
     found: dict[int, list] = {}
     for value, kind in builtin_registry.globals[:count]:
         for template in getattr(kind, "templates", ()):

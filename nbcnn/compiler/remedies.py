@@ -13,7 +13,7 @@ from nbcnn.util.suggestions import closest
 
 WORDS = "nbcnn.plugin"
 LANE_FUNCTIONS: list[str] = []
-"""What kernels can import from there: the package lanes says it when it is imported."""
+"""The names that kernels can import from there; the package lanes sets them when it is imported."""
 
 _NO_LANES = f"lanes have the words of {WORDS} alone"
 _ELSE = "or do it in a Python function around the kernels, as nbcnn/kernels/conv2d/im2col.py does"
@@ -36,7 +36,7 @@ OF_LANES = {
     "float": "the number of one image is lane(v, l), the sum of all 16 lane_sum(v)",
     "int": "the number of one image is lane(v, l), the sum of all 16 lane_sum(v)",
 }
-"""By the function or operator that was given lanes."""
+"""Hints by the function or operator that was given lanes."""
 
 _IN_PLACE = {"iadd", "isub", "imul", "itruediv"}
 _TAKE_LANES = {"lane", "lane_sum", "where", "maximum", "exp", "expm1", "sigmoid", "rint", "power_of_two", "store"}
@@ -66,7 +66,7 @@ BY_SENTENCE: tuple[tuple[str, str], ...] = (
 
 
 def remedy(sentence: str, statement: Statement) -> str:
-    """What to write instead, or "" where nothing can be said."""
+    """The code to write instead, or "" where there is no hint."""
     if found := re.search(r"^Untyped (?:global|freevar) name '(\w+)'", sentence):
         return _of_a_thing(found[1], statement.value(found[1]), statement)
     if found := re.search(r"^name '(\w+)' is not defined", sentence):
@@ -84,12 +84,12 @@ def remedy(sentence: str, statement: Statement) -> str:
 
 
 def remedy_by_words(sentence: str) -> str:
-    """The same where nothing is known but what was said, by Numba or by Python."""
+    """The hint by the words of Numba's or Python's error alone."""
     return next((words for pattern, words in BY_SENTENCE if re.search(pattern, sentence)), "")
 
 
 def _of_a_thing(name: str, value: Any, statement: Statement) -> str:
-    """Of what stands outside of the kernel and has no type there."""
+    """The hint for an object outside of the kernel that has no Numba type."""
     if isinstance(value, FunctionType):
         code = value.__code__
         place = f"{shown(code.co_filename)}:{code.co_firstlineno}"
@@ -120,7 +120,7 @@ def _of_a_name(name: str) -> str:
 
 
 def _begin(name: str, statement: Statement) -> str:
-    """Of a sum that begins as a number, or in another precision, and goes on as lanes."""
+    """The hint for a sum that begins as a number, or in another precision, and goes on as lanes."""
     found = statement.begins(name)
     if found is None:
         return f"begin with lanes: {name} = splat({statement.array}.dtype.type(0))"

@@ -88,7 +88,7 @@ def _name(function: FunctionType) -> str:
 
 
 def _refuse(why: str, function: FunctionType | None = None) -> NoReturn:
-    """With the line of the def; without a function, with that in which ``kernel`` was called."""
+    """Raise KernelError with the line of the def; without a function, with the line of the call of ``kernel``."""
     if function is not None:
         file, line = function.__code__.co_filename, function.__code__.co_firstlineno  # of its first decorator
         lines = linecache.getlines(file)[line - 1 :]

@@ -55,7 +55,7 @@ def _in_its_place(file: str) -> bool:
 
 
 def texts(modules: Iterable[str]) -> dict[str, str]:
-    """By name the digest of the text of each module, and of what they import, as far as it is of the same owner.
+    """Digests by name of the text of each module, and of its imports, as far as they are of the same owner.
 
     Numba finds by types, not by names, what a module registers for operators, methods and attributes. So all that a
     plugin imports counts. nbcnn's own words of this kind are counted with every kernel (fingerprint.py), and a module
@@ -78,7 +78,7 @@ def texts(modules: Iterable[str]) -> dict[str, str]:
 
 
 def file_digest(path: str) -> str:
-    """Of a file's content, or "" where it can't be read; read again when the file has been replaced or written to."""
+    """A digest of a file's content, or "" where it can't be read; made anew when the file has changed."""
     try:
         info = os.stat(path)
     except OSError:

@@ -28,7 +28,7 @@ class Statement:
             self._tree = ast.Module([], [])
 
     def value(self, name: str):
-        """What a name of the kernel stands for outside of it, or None."""
+        """The object that a name of the kernel stands for outside of it, or None."""
         code = self.function.__code__
         if name in code.co_freevars:
             try:

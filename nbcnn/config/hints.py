@@ -65,7 +65,7 @@ class Chosen(NamedTuple):
 
     @classmethod
     def of(cls, root: Any, value: object) -> Chosen:
-        """From a config as it is written; the default optimizer where it has none."""
+        """The optimizer of a config as it is written; the default one where it has none."""
         train = root.get("train")
         choice = train.get("optimizer") if isinstance(train, Mapping) else None
         name = next(iter(choice), "") if isinstance(choice, Mapping) else choice
@@ -73,7 +73,7 @@ class Chosen(NamedTuple):
 
 
 def hint(key: str, known: Collection[str], below: Collection[str] = (), chosen: Chosen | None = None) -> str:
-    """What to do about an unknown key; ``below`` are keys further down (``train.epochs``) that may be meant instead.
+    """The hint for an unknown key; ``below`` are keys further down (``train.epochs``) that may be meant instead.
 
     ``chosen`` is given where the optimizer's arguments may be meant: in ``train`` and at the top.
     """

@@ -96,7 +96,7 @@ def _config_beside(checkpoint: Path) -> str:
 
 
 def _not_there(source: str, path: Path) -> str:
-    """What to say of a source that is neither a model nor on the disk: something near it, of the kind it looks like."""
+    """The hint for a source that is neither a model nor on the disk: something near it, of the kind it looks like."""
     give = "give a model's name, a YAML file or a run folder"
     if path.suffix not in (".yaml", ".yml"):
         if path.name != source:
@@ -133,7 +133,7 @@ def _read(path: Path) -> Tree:
 
 
 def _check_written(config: Config) -> None:
-    """With its defaults a config is longer and deeper than its file was; what a run folder holds must load again."""
+    """Check that the config with all its defaults, as a run folder holds it, is within the limits of a YAML file."""
     try:
         read_yaml(config.to_yaml().encode(), "config.yaml")
     except ConfigError as error:
@@ -177,7 +177,7 @@ def _not_text(value: Any, path: KeyPath, tree: Tree) -> Iterator[Problem]:
 
 
 def _tuples(value: Any) -> Any:
-    """The same values with tuples for lists, which is what frozen models hold."""
+    """The same values with tuples for lists, as frozen models hold them."""
     if isinstance(value, dict):
         return {key: _tuples(item) for key, item in value.items()}
     return tuple(_tuples(item) for item in value) if isinstance(value, list) else value

@@ -102,7 +102,7 @@ def find(tree: Tree, loc: Loc) -> tuple[KeyPath, Any]:
 
 
 def expected(model: type[BaseModel], name: str) -> str:
-    """What a field of a model takes: ``a whole number of at least 1``."""
+    """The values that a field of a model takes, in words: ``a whole number of at least 1``."""
     return describe(_schema(model, name))
 
 

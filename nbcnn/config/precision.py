@@ -37,7 +37,7 @@ def _flaws(model: BaseModel, below: Loc, value: Any, loc: Loc) -> Iterator[Flaw]
 
 
 def scaling_flaws(means: tuple[float, ...], stds: tuple[float, ...]) -> Iterator[Flaw]:
-    """What is wrong with the numbers that pixels are scaled by: 1 / (255 std) and mean / std."""
+    """Errors in the numbers that pixels are scaled by: 1 / (255 std) and mean / std."""
     for index, std in enumerate(stds):
         if 1 / (255 * std) < SMALLEST:
             yield Flaw(("std", index), f"{std:g} is too large: float32 has no number as small as a pixel divided by it")

@@ -47,7 +47,7 @@ def mistake(text: str, error: yaml.MarkedYAMLError) -> Mistake:
 
 
 def other_format(text: str) -> Mistake | None:
-    """What the file is instead of YAML, if its first line shows it; nothing for a file that may be YAML."""
+    """The file's format if its first line shows one other than YAML; nothing for a file that may be YAML."""
     for number, line in enumerate(_lines(text)):
         if not line.strip() or line.lstrip().startswith(("#", ";")):
             continue
@@ -241,13 +241,13 @@ def no_name(got: str, text: str, start: int, end: int) -> str:
 
 
 def decimal_point(value: object) -> str:
-    """What to add to a sentence about the text ``0,001`` in place of a number; nothing for any other value."""
+    """A hint for an error about the text ``0,001`` in place of a number; nothing for any other value."""
     comma = isinstance(value, str) and re.fullmatch(r"[-+]?[0-9]+,[0-9]+([eE][-+]?[0-9]+)?", value)
     return f"; write a decimal point: {comma[0].replace(',', '.')}" if comma else ""
 
 
 def no_mapping(value: object) -> str:
-    """What to add to a sentence about the text ``epochs:3`` or ``epochs = 3`` in place of a mapping, if it is such."""
+    """A hint for an error about the text ``epochs:3`` or ``epochs = 3`` in place of a mapping, if it is such."""
     pair = isinstance(value, str) and re.fullmatch(r"([A-Za-z_]\w*)(?::| ?= ?)([^\s:/\\=].*)", value)
     return f"; write a colon and a space, as in {pair[1]}: {pair[2][:20]}" if pair else ""
 

@@ -124,7 +124,7 @@ def stated(report: Report, case: Case) -> float:
 
 
 def _check_more(report: Report, taken: list[Any], options: Options) -> None:
-    """What is checked on a few problems: those made for it, or the smallest (largest) that the backend takes."""
+    """Checks on a few problems: those made for it, or the smallest (largest) that the backend takes."""
     backend, op = registry.backend(report.op, report.name), definition(report.op)
 
     def some(wanted: list[Any], dtype: str, count: int, large: bool = False) -> list[Any]:
@@ -225,7 +225,7 @@ def accepted(report: Report, case: Case) -> bool:
 
 
 def wrong_reason(reason: object) -> str:
-    """What is wrong with a refusal: it has to be a sentence that names the number."""
+    """The error of a refusal, if any: it has to be a sentence that names the number."""
     if not isinstance(reason, str):
         return f"supports() must return None or a reason, got {reason!r}"
     if len(reason.split()) < 2 or not any(letter.isdigit() for letter in reason):

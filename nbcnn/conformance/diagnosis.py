@@ -42,7 +42,7 @@ def unwritten(rig: KernelRunner, inputs: Arrays, name: str, missing: Array, want
 
 
 def _dependence(rig: KernelRunner, inputs: Arrays, name: str, got: Array, wanted: Array, bound: Any) -> Iterator[str]:
-    """Inputs that must not change results, and do."""
+    """A clause on something that must not change the result, and does."""
     yield from _starting_from_zero(rig, inputs, name, wanted, bound)
     again = _run(rig, inputs, name)
     if again is not None and again.tobytes() != np.ascontiguousarray(got).tobytes():

@@ -36,7 +36,7 @@ FORMULAS = {
     "dw": "(4): dw[o, c, a, k] = sum over images, i, j of dy[o, i, j] · x[c, i + a - top, j + k - left]",
     "db": "(5): db[o] = sum over images, i, j of dy[o, i, j]",
 }
-"""By output, with the number that the equation has in docs/math.md."""
+"""The formula of each output, with the equation's number in docs/math.md."""
 OUTPUTS = {"forward": ("y",), "grad_input": ("dx",), "grad_weight": ("dw", "db")}
 
 
@@ -100,7 +100,7 @@ def lesson(op: str, name: str, seconds: float | None = None) -> Lesson:
 
 
 def work(pairs: list[Pair], task: Line, say: Say) -> None:
-    """What the process does."""
+    """The work of the child process."""
     for pair in pairs:
         activity.tell(pair=pair, check="contract")
         for kernel in OUTPUTS:
@@ -113,7 +113,7 @@ def work(pairs: list[Pair], task: Line, say: Say) -> None:
 
 
 def _tried(pair: Pair, kernel: str, number: int) -> list[str]:
-    """What is wrong with a kernel on a case: a sentence, then lines that explain it; nothing where it is right."""
+    """The error of a kernel on a case: a sentence, then lines that explain it; nothing where it is right."""
     task = TASKS[number]
     inputs = _inputs(task.problem, number)
     backend = registry.backend(*pair)

@@ -15,7 +15,7 @@ FEWEST = 3
 
 
 def features(case: Case) -> dict[str, str]:
-    """What may make a difference about a problem, each as words that go after "there is"."""
+    """Features of a problem that may explain a failure, each as words that go after "there is"."""
     p = case.problem
     found: dict[str, Any] = {"dtype": p.dtype}
     if isinstance(p, Conv2dProblem | Pool2dProblem):

@@ -129,7 +129,7 @@ class _Process:
         self.printed, self._head = 0, b""
 
     def lines(self) -> Iterator[Line]:
-        """What it says, until it ends or is late."""
+        """Its result lines, until it ends or is late."""
         with selectors.DefaultSelector() as selector:
             for file in (self._out, self._err, self._results):
                 os.set_blocking(file, False)
@@ -177,7 +177,7 @@ class _Process:
         return next((printable(line.strip()) for line in reversed(lines) if line.strip()), "it says nothing")
 
     def failure(self) -> Line:
-        """What became of the call that was under way."""
+        """The failure of the call that was under way, as a clause."""
         now, recursion = self.state.get("now") or "a kernel", self.state.get("recursion")
         if self._late:
             why = f"{recursion}: has that an end?" if recursion else "is there a loop that never ends?"

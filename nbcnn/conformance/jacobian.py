@@ -158,7 +158,7 @@ def _numbers(*shape: int, seed: int = 0) -> Array:
 
 
 def _hint(analytic: Array, numeric: Array) -> str:
-    """What simple relation there is between the two."""
+    """A simple relation between the two Jacobians, such as a factor."""
     largest = np.unravel_index(np.abs(numeric).argmax(), numeric.shape)
     factor = float(analytic[largest] / numeric[largest]) if numeric[largest] else 0.0
     if not analytic.any():

@@ -31,7 +31,7 @@ HINT = (
     "each of which has one of its own"
 )
 NUMBER = float(np.float32(0.8444816))
-"""What a single accumulator of float32 is worst at: 8,192 of it are off by 1,962 roundings, of 1,032 allowed."""
+"""The worst number for a single accumulator of float32: 8,192 of it are off by 1,962 roundings, of 1,032 allowed."""
 
 
 def check_long_sums(backend: Backend, problems: list[Any], report: Report) -> None:

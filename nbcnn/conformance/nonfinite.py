@@ -92,7 +92,7 @@ def _reach(problem: Any, inputs: Arrays, source: str, spot: tuple[int, ...]) -> 
 def _wrong(
     problem: Any, got: Array, wanted: Array, reach: Array, between: tuple[str, str], value: float, exact: bool
 ) -> tuple[str, str]:
-    """What is wrong with an output and what it may come from; empty words where nothing is."""
+    """The error of an output and its likely cause; empty where there is none."""
     source, name = between
     if np.isnan(value):
         lost = reach & ~np.isnan(got)

@@ -24,7 +24,7 @@ IMAGES = (0, LANES - 1)
 
 
 def of(backend: Backend, problem: Any) -> OneImage | None:
-    """What a backend offers for a problem, or None; raises BrokenError where that breaks the contract."""
+    """A backend's kernel for one image, or None; raises BrokenError where that breaks the contract."""
     try:
         return contract_check.one_image(backend, problem)
     except KernelError as error:

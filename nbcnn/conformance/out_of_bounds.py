@@ -75,7 +75,7 @@ def _failed(report: Report) -> bool:
 
 
 def work(pairs: list[Pair], task: Line, say: Say) -> None:
-    """What the process does."""
+    """The work of the child process."""
     for pair in pairs:
         _run(pair, task["seed"], say)
 

@@ -45,7 +45,7 @@ def _note(report: Report, line: Line) -> None:
 
 
 def work(pairs: list[Pair], task: Line, say: Say) -> None:
-    """What the process does."""
+    """The work of the child process."""
     last = 0.0
 
     def tell(phase: str, done: int, of: int) -> None:

@@ -142,7 +142,7 @@ class Report:
         return {**asdict(self), "seen": seen}
 
     def take(self, told: dict[str, Any]) -> None:
-        """What a report of the same backend has found in another process, in other kinds of checks."""
+        """Add the results of another process on the same backend, in other kinds of checks."""
         self.problems, self.left_out, self.tolerance = told["problems"], told["left_out"], told["tolerance"]
         self.tallies |= {check: Tally(**tally) for check, tally in told["tallies"].items()}
         self.failures += [Failure(**failure) for failure in told["failures"]]

@@ -128,7 +128,7 @@ def _called(what: str, function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def _sentence(error: BaseException) -> str:
-    """What an error says, in one line: of Numba's pages the most useful sentences."""
+    """An error's message in one line: of Numba's pages the most useful sentences."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     useful = [
         line for line in lines if not line.startswith(("Failed in nopython", "During:", "^", ">>>", "This error"))
@@ -139,7 +139,7 @@ def _sentence(error: BaseException) -> str:
 
 
 def _named(thing: object) -> str:
-    """What something is, for a person."""
+    """The kind of an object, for a message."""
     if isinstance(thing, np.ndarray):
         return f"an array of shape {thing.shape}"
     if isinstance(thing, tuple):

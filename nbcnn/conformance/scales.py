@@ -49,7 +49,7 @@ def check_scales(backend: Backend, problem: Any, tolerance: float, report: Repor
 
 
 def _scaled(problem: Any) -> Iterator[tuple[str, Arrays]]:
-    """What is scaled, in words, and the inputs."""
+    """The name of the scaled part, and the inputs."""
     plain = rounded(problem, 11)
 
     def times(**factors: tuple[Array, int]) -> Arrays:

@@ -24,7 +24,7 @@ def check_backend(op: str, name: str, options: Options | None = None, progress: 
 def check_backends(
     which: Iterable[tuple[str, str]], options: Options | None = None, progress: Progress | None = None
 ) -> list[Report]:
-    """The same for several, as pairs of op and name; ``progress(op, done, of)`` is called as cases are done."""
+    """Check several backends, as pairs of op and name; ``progress(op, done, of)`` is called as cases are done."""
     options, tell = options or Options(), progress or (lambda what, done, of: None)
     reports = [report_of(op, name) for op, name in which]
     inside = reports

@@ -67,7 +67,7 @@ def check_case(rig: KernelRunner, case: Case, made: list[Sample], tolerance: flo
 def _contract(
     rig: KernelRunner, case: Case, inputs: Arrays, ran: Ran, values: Arrays, limits: dict[str, Any], report: Report
 ) -> None:
-    """What a run left unwritten, and what it wrote elsewhere."""
+    """Elements that a run left unwritten, and writes elsewhere."""
     missing = ran.unwritten()
     for sentence in (*ran.breaches, *ran.notes):
         report.fail("contract", sentence, described(case), array=sentence)
@@ -108,7 +108,7 @@ def _values(
 
 
 def _repeats(rig: KernelRunner, case: Case, inputs: Arrays, ran: Ran, report: Report) -> None:
-    """The same bits backwards, in scratch and outputs that hold other numbers than the first time."""
+    """Check of equal bits in a second run: kernels in reverse order, other numbers in scratch and outputs before."""
     again, strange = rig.run(inputs, backwards=True, fill=_garbage), ran.unwritten()
     for name, first in ran.out.items():
         second = again.out[name]

@@ -12,7 +12,7 @@ from nbcnn.kernels.conv2d.problem import Conv2dProblem
 
 
 def terms(p: Conv2dProblem, inputs: Arrays, name: str, place: tuple[int, ...], image: int | None) -> list[str]:
-    """Of the number at ``place`` of y or dx in an image, or of dw or db; without stride, dilation and groups."""
+    """The products of the number at ``place`` of y or dx in an image, or of dw or db; no stride, dilation or groups."""
     (_, OH, OW), (KH, KW), (top, _, left, _) = p.y_shape, p.kernel_size, p.padding
     x, w, dy = inputs["x"], inputs["w"], inputs["dy"]
     found: list[tuple[Any, ...]] = []

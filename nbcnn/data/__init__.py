@@ -64,7 +64,7 @@ class DataSettings(Protocol):
 
     @property
     def white_level(self) -> int | None:
-        """What becomes white in a folder's images of more than 8 bits; None for what their numbers say."""
+        """The level that becomes white in a folder's images of more than 8 bits; None: by their largest number."""
 
     @property
     def data_dir(self) -> str | os.PathLike[str] | None:
@@ -77,7 +77,7 @@ def dataset_names() -> list[str]:
 
 
 def data_source(name: str) -> DataSource:
-    """What is known about a named data set; raises DataError, with the nearest name, for an unknown one."""
+    """The source of a named data set; raises DataError, with the nearest name, for an unknown one."""
     if name not in DATASETS:
         raise DataError(f"unknown data set {name!r}: {remedy(name, DATASETS)}")
     return DATASETS.get(name)(name)

@@ -9,11 +9,11 @@ from nbcnn.errors import DataError
 from nbcnn.util.rng import stream
 
 BITS = 53
-"""Of a draw that is held against a probability: what a float64 has, so that p is taken exactly."""
+"""Bits of a draw that is compared with a probability: those of a float64, so that p is taken exactly."""
 
 
 def epoch_moves(count: int, seed: int, epoch: int, *, padding: int = 0, p: float = 0.0) -> NDArray[np.int64] | None:
-    """Of images 0..count-1, in their own order: rows dy, dx, flip (count, 3); None where nothing can move.
+    """The moves of images 0..count-1, in this order: rows dy, dx, flip (count, 3); None where nothing can move.
 
     Pixel (i, j) of the new image is pixel (i + dy, j + dx) of the old one, black outside; then, if ``flip`` is 1, left
     and right are exchanged. dy and dx are -padding..padding, each alike likely, as torchvision's RandomCrop has it;

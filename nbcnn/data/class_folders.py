@@ -44,13 +44,13 @@ def class_images(root: Path, folder: Path) -> Classes:
 
 
 def looks(folder: Path) -> Literal["folders", "files", "empty"]:
-    """What a folder holds; with both, folders."""
+    """The kind of a folder's content; with both, folders."""
     paths = visible(folder)
     return "folders" if any(path.is_dir() for path in paths) else "files" if paths else "empty"
 
 
 def visible(folder: Path) -> list[Path]:
-    """What is in a folder, in the order of names, but for hidden files and what systems leave behind."""
+    """The content of a folder in the order of names, without hidden files and what systems leave behind."""
     try:
         paths = sorted(folder.iterdir(), key=lambda path: path.name)
     except OSError as error:

@@ -13,7 +13,7 @@ from nbcnn.data.dataset import Dataset, Split, counted
 from nbcnn.errors import DataError
 
 OTHER = "(other)"
-"""What guesses are called that are no class: of outputs beyond those that have a name."""
+"""The name of predictions that are no class: of outputs beyond those that have a name."""
 
 NAMED = 8  # so many classes are named, the others counted
 
@@ -24,7 +24,7 @@ def composed(name: str) -> str:
 
 
 def alike(name: str) -> str:
-    """What two names share that differ in capital letters, spaces, hyphens or underlines alone."""
+    """A key that is equal for names that differ in capital letters, spaces, hyphens or underlines alone."""
     return "".join(letter for letter in composed(name).casefold() if not letter.isspace() and letter not in "-_")
 
 

@@ -26,7 +26,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Duplicates:
-    """What ``find_duplicates`` finds: images that are the same pixel by pixel.
+    """The result of ``find_duplicates``: images that are the same pixel by pixel.
 
     ``shared`` has, for pairs of splits such as ("test", "training"), how many images of the first are in the second
     too; ``copies`` is how many images of all splits are the same as an earlier one; ``two_labels`` is how many are
@@ -40,7 +40,7 @@ class Duplicates:
 
     @property
     def sentences(self) -> list[str]:
-        """What makes a test accuracy worth less, a sentence each."""
+        """Sentences on duplicates that distort the test accuracy."""
         said = []
         for pair, count in self.shared.items():
             if count:

@@ -82,7 +82,7 @@ def deep(decoded: Decoded, name: object) -> Deep | None:
 
 
 def white_level(largest: float, floats: bool) -> int | None:
-    """What is white in pictures whose largest number is ``largest``: 1 for floats up to 1, else 8, 10, … 16 bits full.
+    """The white level of pictures with numbers up to ``largest``: 1 for floats up to 1, else 8, 10, … 16 bits full.
 
     None for more than 16 bits.
     """

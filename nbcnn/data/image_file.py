@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
-"""What is opened. An allow-list: Pillow knows formats too that start another program (EPS)."""
+"""The formats that are opened. An allow-list: Pillow knows formats too that start another program (EPS)."""
 
 MAX_PIXELS = 64_000_000
 """A file of a few bytes may declare a picture of gigabytes; none beyond this is decoded."""
 
 MAX_SECONDS = 10.0
-"""Of this thread's own time for one file: a small one may hold a million empty blocks, comments or tiles."""
+"""Seconds of this thread's own time for one file: a small one may hold a million empty blocks, comments or tiles."""
 
 MAX_SCANS = 100
-"""Of a JPEG: each goes over the whole picture, and a hundred bytes suffice for one. Programs write some ten."""
+"""Scans of a JPEG: each goes over the whole picture, and a hundred bytes suffice for one. Usual are some ten."""
 
 _SCAN = b"\xff\xda"
 _GREYS = {"L;2": 85, "L;4": 17}
-"""What Pillow multiplies greys of 2 and 4 bits by; it leaves the grey that is transparent as it is in the file."""
+"""The factors of Pillow for greys of 2 and 4 bits; it leaves the grey that is transparent as it is in the file."""
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 FEW_LEVELS = 16
-"""Of 255: a picture whose lightest pixel is below is nearly black."""
+"""A picture whose lightest pixel is below this level, of 255, is nearly black."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def prepare(
 def read(
     path: str | Path, channels: int, size: tuple[int, int] | None = None, white_level: int | None = None
 ) -> np.ndarray:
-    """What ``prepare`` makes of a picture without inverting it: uint8 (``channels``, H, W), ``channels`` 1 or 3.
+    """As ``prepare``, without inversion: uint8 (``channels``, H, W), ``channels`` 1 or 3.
 
     ``size`` is (H, W), or None for the picture's own. Raises DataError as ``prepare`` does.
     """
@@ -98,7 +98,7 @@ def read(
 
 
 def refit(image: np.ndarray, channels: int, size: tuple[int, int] | None = None) -> np.ndarray:
-    """The same for a picture in memory, uint8 (1 or 3, H, W): made grey or colour, and fitted to ``size`` if given."""
+    """As ``read`` for a picture in memory, uint8 (1 or 3, H, W): made grey or colour, fitted to ``size`` if given."""
     import numpy as np
     from PIL import Image
 
@@ -179,7 +179,7 @@ def _to_eight_bits(found: Deep, white_level: int | None, steps: list[Step], name
 
 
 def _of_lost_bits(pixels: np.ndarray) -> list[Step]:
-    """Of kinds of which Pillow gives the higher eight bits alone, these; said aloud where they hold next to nothing."""
+    """The higher eight bits of pictures of which Pillow gives no others, with a warning where these hold little."""
     found = [Step("16 bits to 8")]
     if pixels.max() < FEW_LEVELS:
         text = "of its 16 bits the higher eight alone are read, and nearly nothing is in them; save it as PNG"

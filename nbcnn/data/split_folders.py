@@ -33,7 +33,7 @@ class Parts(NamedTuple):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What becomes of folders that are not simply called train and test."""
+        """Sentences on the use of folders that are not simply called train and test."""
         said = []
         if self.validation:
             name = self.validation.name

@@ -1,4 +1,4 @@
-"""A data set from the user's own arrays, for training from Python."""
+"""A data set from the user's own arrays, for training from Python, and its IDX files in the run folder."""
 
 from __future__ import annotations
 

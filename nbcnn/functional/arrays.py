@@ -109,7 +109,7 @@ def check_largest(name: str, numbers: Sequence[int]) -> None:
 
 
 def _items(value: Any) -> tuple[Any, ...]:
-    """What a sequence holds; one value alone, an array without axes too, is the only item."""
+    """The items of a sequence; one value alone, an array without axes too, is the only item."""
     axes = getattr(value, "ndim", 1)
     return tuple(value) if isinstance(value, (tuple, list, np.ndarray)) and axes > 0 else (value,)
 

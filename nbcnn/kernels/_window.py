@@ -37,7 +37,7 @@ def polyphase_of(problem: Any) -> tuple[tuple[Any, ...], int]:
 
 @kernel
 def next_row(d, phase, window):
-    """From one row of taps to the next: step d of its numbers in a plane, and which phase it is in.
+    """The offset d and the phase of the next row of taps, from those of one row.
 
     Without a division, for it would be in the way of every load.
     """

@@ -30,7 +30,7 @@ def gather(images, order, place, scaling, x):
 
 @kernel
 def gather_moved(images, order, place, scaling, moves, x):
-    """The same with each image moved: row ``moves[n]`` (N, 3) of image n is dy, dx, flip.
+    """As ``gather``, with each image moved: row ``moves[n]`` (N, 3) of image n is dy, dx, flip.
 
     Pixel (i, j) is pixel (i + dy, j + dx) of the image, black where that is outside of it; then, where flip is not 0,
     left and right are exchanged.
@@ -57,7 +57,7 @@ def gather_moved(images, order, place, scaling, moves, x):
 
 @kernel
 def take_one(image, scaling, x):
-    """The same for one image (1, C, H, W) alone, to x of that shape."""
+    """As ``gather`` for one image (1, C, H, W), to x of that shape."""
     for c in range(x.shape[1]):
         factor, offset = scaling[0, c], scaling[1, c]
         for i in range(x.shape[2]):

@@ -105,7 +105,7 @@ def backend_names(op: str) -> list[str]:
 
 
 def choices(op: str) -> list[str]:
-    """What a config may say for an op: its backends and ``auto``, sorted; raises KernelError for an unknown op."""
+    """The values of a config for an op: its backends and ``auto``, sorted; raises KernelError for an unknown op."""
     return sorted([*backend_names(op), AUTO])
 
 
@@ -130,7 +130,7 @@ def describe(op: str, name: str) -> str:
 
 
 def cost(problem: Any, name: str = DEFAULT) -> Cost:
-    """What a backend really does for a problem that it takes."""
+    """The multiplications and bytes of a backend on a problem that it takes."""
     chosen = backend(problem.op, name)
     found: Cost = getattr(chosen, "cost", formula_cost)(problem)
     return found

@@ -10,7 +10,7 @@ from numba.extending import intrinsic
 from nbcnn.lanes.vector_type import FLOAT, LANES_OF, WIDTH, LanesType, address, broadcast, is_pack
 
 COLUMNS = 4
-"""What load_columns gives at once: as many float32 as 128 bits hold, within which shuffles are cheap."""
+"""The number of columns of load_columns: as many float32 as 128 bits hold, within which shuffles are cheap."""
 
 
 @intrinsic

@@ -85,7 +85,7 @@ def replacing(ops: Iterable[str]) -> Iterator[None]:
 
 
 def backend_flaws(loc: Loc, op: str, name: str) -> list[Flaw]:
-    """What is wrong with the name of an op's backend, if anything is and it matters."""
+    """Errors in the name of an op's backend, unless it will be replaced."""
     if op in _replaced.get() or name in choices(op):
         return []
     return [Flaw(loc, f"unknown backend {name!r} for {op}; {remedy(name, choices(op))}", name, about="alike")]
@@ -203,7 +203,7 @@ def _below(prefix: Loc, model: type[BaseModel], error: ValidationError) -> list[
 
 
 def complaint_of(found: Mapping[str, Any], model: type[BaseModel]) -> Complaint:
-    """What is wrong, from one of pydantic's error dictionaries; ``model`` is the one that was validated."""
+    """A Complaint from one of pydantic's error dictionaries; ``model`` is the one that was validated."""
     context = found.get("ctx", {})
     if isinstance(inner := context.get("complaint"), Complaint):
         return inner

@@ -26,7 +26,7 @@ def one_level_deeper(kind: str, value: Mapping[Any, Any]) -> str:
 
 
 def unknown_entry(registry: Registry[Any], name: str) -> str:
-    """What to do about an unknown name: text that YAML joined, an argument without its layer, another spelling."""
+    """The hint for an unknown name: text that YAML joined, an argument without its layer, another spelling."""
     if registry.kind == "layer" and name.lower() in _SOFTMAX:
         return "the loss contains softmax already; end with linear"
     if registry.kind == "layer" and name.lower() == "activation":

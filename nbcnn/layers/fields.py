@@ -40,4 +40,4 @@ _Sides = tuple[Natural, Natural] | tuple[Natural, Natural, Natural, Natural]
 PaddingSides = Annotated[_Sides, BeforeValidator(_pair), _sides()]
 """Rows, columns, or top, bottom, left, right; at least 0."""
 PaddingSidesOrWord = Annotated[_Sides | Literal["same", "valid"], BeforeValidator(_pair), _sides(", or same or valid")]
-"""The same, or a word: ``same`` for ceil(size / stride) pixels, ``valid`` for none."""
+"""Padding as above, or a word: ``same`` for ceil(size / stride) pixels, ``valid`` for none."""

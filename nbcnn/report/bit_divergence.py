@@ -156,7 +156,7 @@ def largest_difference(a: np.ndarray, b: np.ndarray) -> float:
 def first_difference(
     step: int, ours: Tensors, theirs: Tensors, our_gradient: Tensors, their_gradient: Tensors
 ) -> FirstDifference | None:
-    """What there is to say of the weights ``ours`` beside the reference's after ``step``; None where all bits agree.
+    """The difference of the weights ``ours`` from the reference's after ``step``; None where all bits agree.
 
     The mappings have the same names and shapes.
     """

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 LUCK = 0.01
-"""A share of right guesses that luck alone gives less often than this is more than guessing."""
+"""An accuracy that chance alone reaches with less than this probability is better than guessing."""
 
 FEW = 100
-"""Of fewer test images than this, luck gives so much that an accuracy above the guess is not called one."""
+"""With fewer test images than this, any accuracy above the guess counts as better: chance varies too much to judge."""
 
 
 class Guess(NamedTuple):

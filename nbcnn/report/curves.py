@@ -86,7 +86,7 @@ def _draw(axes: Axes, records: Records, what: str, scale: float, form: Callable[
 
 
 def _scale_losses(axes: Axes) -> None:
-    """From zero up, or on a logarithmic axis where that would hide all losses but the largest."""
+    """The axis of the losses: from zero up, or logarithmic where that would hide all losses but the largest."""
     import numpy as np
     from matplotlib.ticker import NullFormatter
 

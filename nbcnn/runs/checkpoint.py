@@ -24,7 +24,7 @@ Tensors = dict[str, "np.ndarray"]
 Shapes = Mapping[str, tuple[int, ...]]
 
 FLOATS = ("float32", "float64", "float16")
-"""What weights may be in a file; they are float32 in the engine."""
+"""The dtypes of weights in a file; they are float32 in the engine."""
 
 _KINDS = {"F64": "float64", "F32": "float32", "F16": "float16", "BOOL": "bool", "C64": "complex64"} | {
     f"{letter}{bits}": f"{word}{bits}" for letter, word in (("I", "int"), ("U", "uint")) for bits in (8, 16, 32, 64)
@@ -124,13 +124,13 @@ def match_tensors(found: Mapping[str, np.ndarray], expected: Shapes, source: str
 
 
 def _no_bias(name: str, found: Iterable[str]) -> str:
-    """What else to do where a layer has a weight and no bias."""
+    """A hint for a file whose layer has a weight and no bias."""
     alone = name.endswith(".bias") and name.removesuffix("bias") + "weight" in found
     return ", or set bias: false for this layer, should it have none there" if alone else ""
 
 
 def _normalised(found: Iterable[str]) -> str:
-    """What to do with the tensors of a batch norm, which nbcnn has no layer for."""
+    """A hint for the tensors of a batch norm, which nbcnn has no layer for."""
     if any(name.endswith(("running_mean", "num_batches_tracked")) for name in found):
         return "it is of a batch norm, which nbcnn has no layer for: fold it into the convolution before it"
     return ""

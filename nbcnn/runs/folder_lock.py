@@ -60,7 +60,7 @@ class FolderLock:
             return
 
     def own(self, path: Path) -> None:
-        """From now on this file's content is known as it is now; where there is no such file, none is."""
+        """Remember this file's present content, or that there is no such file."""
         try:
             self._own[path] = _mark(path)
         except OSError:

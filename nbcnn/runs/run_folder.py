@@ -40,7 +40,7 @@ COLUMNS = (
     "epoch", "step", "train_loss", "train_accuracy", "test_loss", "test_accuracy",
     "seconds", "images_per_second", "val_loss", "val_accuracy",
 )  # fmt: skip
-"""What is known of an epoch. Accuracies are shares (0 to 1); ``seconds`` is the time of the epoch's training. Those of
+"""The columns of an epoch's record. Accuracies are shares (0 to 1); ``seconds`` is the time of the epoch's training. Those of
 validation images are null where the data have none."""
 
 LARGEST_LOG = 1 << 28
@@ -196,7 +196,7 @@ class Run:
             raise self.gone() from None
 
     def gone(self) -> CheckpointError:
-        """What to raise where somebody has taken the folder away."""
+        """The error for a folder that was removed."""
         return CheckpointError(
             f"{self.folder} is gone: it was removed or renamed while it was trained in; nothing more can be saved"
         )
@@ -240,7 +240,7 @@ def _others(folder: Path) -> str:
 
 
 def _jsonable(value: Any) -> Any:
-    """What json.dumps can't write itself: NumPy's numbers and arrays as they are, paths and the rest as text."""
+    """Conversion of values that json.dumps can't write: NumPy's numbers and arrays as they are, paths and the rest as text."""
     return value.tolist() if hasattr(value, "tolist") else str(value)
 
 

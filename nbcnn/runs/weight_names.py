@@ -48,7 +48,7 @@ def advice(found: Shapes, expected: Shapes, file: str | None) -> str | None:
 
 
 def _prefixes(found: Shapes, expected: Shapes) -> list[str]:
-    """What stands before all of the network's names, each time that it has them."""
+    """Prefixes under which all of the network's names are found."""
     if not expected or all(name in found for name in expected):
         return []
     first = next(iter(expected))

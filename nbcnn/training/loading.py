@@ -161,7 +161,7 @@ def with_data_found(config: Config, info: Mapping[str, Any], overrides: Override
 
 
 def trained_on(info: Mapping[str, Any]) -> dict[str, Any]:
-    """What run.json says of the data: name, source, counts of images, digest; {} where it says nothing."""
+    """The entry of run.json about the data: name, source, counts of images, digest; {} where it says nothing."""
     found = info.get("data")
     return found if isinstance(found, dict) else {}
 

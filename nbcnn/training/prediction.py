@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 AT_ONCE = 64
-"""So many pictures are read and predicted before the next are read."""
+"""Pictures that are read and predicted together."""
 
 LISTED = 10
-"""So many pictures that can't be read are named."""
+"""Unreadable pictures that an error names."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +50,7 @@ class Prediction:
 
     @property
     def probability(self) -> float:
-        """That of the likeliest class."""
+        """The probability of the likeliest class."""
         return float(self.probabilities[0])
 
 
@@ -63,7 +63,7 @@ def predict(
     which: Kind = "best",
     invert: bool | None = None,
 ) -> list[Prediction]:
-    """What a run folder's network (or a Model, or with ``weights`` any model) sees in pictures, one result for each.
+    """Classify pictures with a run folder's network (or a Model, or with ``weights`` any model), one result for each.
 
     ``pictures`` is one or several: paths of files, or pictures of Pillow's, which become pixels as on the command line
     (nbcnn.data.picture.prepare); or an array of images (N, C, H, W), or one (C, H, W), of the network's own shape:

@@ -74,7 +74,7 @@ def resumed(
 
 
 def _data(network: Network, data: Dataset) -> dict[str, Any]:
-    """What the images were: their digest says later whether they still are these."""
+    """The images of the run, with a digest that shows later whether they have changed."""
     return {
         "name": data.name,
         "source": data.source,

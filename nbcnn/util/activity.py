@@ -49,7 +49,7 @@ def patience() -> float:
 
 
 def watched_through(file: int) -> None:
-    """From now on write to this file descriptor; on Linux, end when the watcher does."""
+    """Write all later activity to this file descriptor; on Linux, end when the watcher does."""
     _here.file = file
     _here.state = {}
     if sys.platform == "linux":
@@ -87,7 +87,7 @@ class Watcher:
         self._since = self._looked = time.monotonic()
 
     def fileno(self) -> int:
-        """Of the file, to be handed to the process."""
+        """The file descriptor, to be handed to the process."""
         return self._file
 
     def close(self) -> None:
@@ -104,7 +104,7 @@ class Watcher:
         return state if isinstance(state, dict) else {}
 
     def overdue(self) -> State | None:
-        """What has been under way for too long, if anything is. To be asked about twice a second."""
+        """The activity that has lasted too long, or nothing. To be called about twice a second."""
         state, now = self.read(), time.monotonic()
         if now - self._looked > 5:  # this process was stopped; so, likely, was the other
             self._since += now - self._looked
@@ -123,7 +123,7 @@ def ending(code: int) -> str:
 
 
 def why(code: int, state: State) -> str:
-    """What may have ended a process in which a kernel was at work, as a clause."""
+    """The likely reason why a process ended in a kernel, as a clause."""
     name = ending(code)
     if name in ("SIGSEGV", "SIGBUS") and state.get("recursion"):
         return f"{state['recursion']} without an end, and the stack overflowed"

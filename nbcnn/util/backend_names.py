@@ -25,7 +25,7 @@ def unfit(op: str, name: str, ops: Sequence[str]) -> str | None:
 
 
 def without_op(thing: object) -> str:
-    """What to say where a backend's decorator got the class itself, or something else that is no op."""
+    """The error sentence for a backend's decorator that got the class itself, or something else that is no op."""
     frame = sys._getframe(2)
     while frame.f_back is not None and frame.f_globals.get("__name__") == "nbcnn.plugin.register":
         frame = frame.f_back

@@ -38,7 +38,7 @@ def _groups(root: Path) -> Iterator[Path]:
 
 
 def _kind(line: str) -> str:
-    """Of a line of /proc/self/cgroup, the file system of its hierarchy where that may limit processors."""
+    """The file system of a hierarchy in /proc/self/cgroup, where that hierarchy may limit processors."""
     number, controllers = line.split(":", 2)[:2]
     if not controllers:
         return "cgroup2" if number == "0" else "other"

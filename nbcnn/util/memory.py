@@ -88,7 +88,7 @@ def _machine() -> Memory:
 
 
 def _containers() -> Iterator[Memory]:
-    """What Linux's control groups allow, this process's own and those above it, version 2 and version 1."""
+    """The bytes that Linux's control groups allow, this process's own and those above it, version 2 and version 1."""
     try:
         lines = _OWN.read_text(encoding="utf-8").splitlines()
     except OSError:

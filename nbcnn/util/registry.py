@@ -1,4 +1,4 @@
-"""Registries by name: of layers, optimizers, data sets. A package's files are the only list.
+"""Registries by name of layers, optimizers and data sets, filled by the modules of a package and by plugins.
 
 A registry imports every module of its package once, when it is first asked; each module registers what it
 defines. A plugin makes the same calls. A name that is taken already is an error that names both files.
@@ -115,7 +115,7 @@ class Registry(Generic[T]):
             importlib.import_module(f"{self.package}.{module.name}")
 
     def _refusal(self, thing: T) -> str | None:
-        """What a thing lacks to be of this kind, or None."""
+        """The reason why a thing is not of this kind, or None."""
         if self._expected is None:
             return None
         base, attributes = self._expected
@@ -135,7 +135,7 @@ class Registry(Generic[T]):
 
 
 def _without_parentheses(kind: str, thing: Any) -> str:
-    """What to say where a decorator got the class itself."""
+    """The error sentence for a decorator without parentheses, which got the class itself."""
     word = _WORDS.get(kind, kind)
     if not hasattr(thing, "__name__"):
         return f'a {kind}\'s name is a text, got {thing!r}: @register.{word}() or @register.{word}("name")'

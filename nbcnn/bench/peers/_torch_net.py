@@ -89,7 +89,7 @@ def main() -> None:
 
 
 def status() -> str:
-    """What Linux knows of this process, its peak memory among other things."""
+    """Linux's status file of this process, with its peak memory."""
     try:
         with open("/proc/self/status", encoding="ascii", errors="replace") as file:
             return file.read()

@@ -63,7 +63,7 @@ class Peer(ABC):
     """One library. Each method returns contenders by the library's variants; {}: it has none."""
 
     modules: ClassVar[tuple[str, ...]]
-    """What must be importable."""
+    """The module that must be importable."""
     install: ClassVar[str]
     """The command that makes it so."""
 
@@ -80,7 +80,7 @@ class Peer(ABC):
         return {}
 
     def layer(self, arrays: Any, threads: int) -> dict[str, dict[str, Callable[[], Any]]]:
-        """Of one convolution (batch.Arrays): way → direction → a call that gives the result as NCHW arrays."""
+        """One convolution (batch.Arrays): variant → direction → a call that returns the result as NCHW arrays."""
         return {}
 
     def child(self, task: Task, images: int) -> Child | None:

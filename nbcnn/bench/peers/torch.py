@@ -131,7 +131,7 @@ class Torch(Peer):
 
 
 def _laid(tensor: Any, way: str) -> Any:
-    """In the layout that the way is called after."""
+    """The tensor in the memory layout of the variant."""
     import torch
 
     if way == "channels_last" and tensor.dim() == 4:

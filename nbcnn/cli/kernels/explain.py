@@ -68,7 +68,7 @@ def _show(layer: Explained) -> None:
 
 
 def _rows(candidate: Candidate, layer: Explained) -> list[str]:
-    """What was measured, and below it what was predicted and from what; or why there is nothing."""
+    """A row of measured times, below it the predicted ones and their counts; or the reason why there are none."""
     marks = ("*" if candidate.fastest else " ") + (">" if candidate.configured else " ")
     if candidate.reason is not None:
         reason = wrap(f"can't do it: {candidate.reason}", WIDEST - 16)

@@ -1,4 +1,4 @@
-"""Checks of a new plugin's name: it must not hide a Python module, a library or another plugin."""
+"""Checks of a new plugin's name: it must not be that of a Python module, a library or something registered."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _other(name: str) -> str:
 
 
 def _taken(name: str, kind: str) -> str | None:
-    """Who has a name already."""
+    """The reason why a name is taken, or None."""
     if reason := unfit_name(name):
         return reason
     if name in _registered(kind):

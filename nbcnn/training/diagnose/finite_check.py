@@ -21,7 +21,7 @@ and every so many steps, for whatever else an optimizer may keep."""
 
 
 def wrong_before(loss: float, gradient: np.ndarray) -> str:
-    """What is no number before the parameters are touched: ``the loss became nan``; empty where all is well.
+    """The check before the optimizer's step, of loss and gradient: ``the loss became nan``; empty where all is finite.
 
     ``gradient`` is float32 (size,).
     """
@@ -32,7 +32,7 @@ def wrong_before(loss: float, gradient: np.ndarray) -> str:
 
 
 def wrong_after(parameters: np.ndarray, gradient: np.ndarray, state: Mapping[str, np.ndarray], step: int) -> str:
-    """What is no number after a step of the optimizer: a parameter, or one of the optimizer's ``state``.
+    """The check after the optimizer's step, of the parameters and the optimizer's ``state``.
 
     Adam divides by a mean of squares: where that became infinite, a parameter would never move again. ``parameters``
     and ``gradient`` are float32 (size,).

@@ -77,7 +77,7 @@ class Scene(NamedTuple):
 
 
 def told(scene: Scene, call: Call, array: np.ndarray) -> Finding:
-    """What is said of the first array with wrong numbers, which ``call`` has just written."""
+    """The message about the first array with wrong numbers, which ``call`` has just written."""
     if call.direction == "add":
         tensor = spoilt_tensor(scene.network, array)
         return Finding((f"it began in the sum of the packs' gradients, with that of {scene.pack}, in {tensor}",))
@@ -134,7 +134,7 @@ def spoilt_tensor(network: Network, flat: np.ndarray) -> str:
 
 
 def _suspect(layer: Layer | None, call: Call, given: Mapping[str, tuple[int, float]]) -> str:
-    """What to do where no kernel that is right makes a wrong number; ``given`` has arrays' sizes and largest numbers.
+    """The hint where no correct kernel can make a wrong number; ``given`` has arrays' sizes and largest numbers.
 
     No sum of products is larger than what the sums of both arrays' magnitudes make, whichever way it is reckoned.
     """
