@@ -138,9 +138,8 @@ class Engine:
     def _run(self, mode: Mode, task: BatchInputs, order: np.ndarray, weight: float = 0) -> Outcome:
         self._begin(mode, task, order, weight)
         batch = self._batch
-        self.thread_pool.run(
-            min(self.thread_pool.size, batch.packs), lambda worker, _: self._share(worker, mode), batch.fail
-        )
+        workers = min(self.thread_pool.size, batch.packs)
+        self.thread_pool.run(workers, lambda worker: self._share(worker, mode), batch.fail)
         if mode == "train":
             batch.finish()
         return Outcome(batch.losses[: order.size].copy(), batch.guesses[: order.size].copy())
