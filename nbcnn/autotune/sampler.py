@@ -142,12 +142,12 @@ def together(pool: ThreadPool, players: Sequence[Run], count: int) -> float:
     """
     spent, worked, interrupted = [0.0] * len(players), [0.0] * len(players), [0] * len(players)
 
-    def work(worker: int, piece: int) -> None:
+    def work(worker: int) -> None:
         before, since, used = _interruptions(), time.perf_counter(), time.thread_time()
         for _ in range(count):
-            players[piece]()
-        spent[piece], worked[piece] = time.perf_counter() - since, time.thread_time() - used
-        interrupted[piece] = _interruptions() - before
+            players[worker]()
+        spent[worker], worked[worker] = time.perf_counter() - since, time.thread_time() - used
+        interrupted[worker] = _interruptions() - before
 
     pool.run(len(players), work, at_once=True)
     return max(worked if any(interrupted) and all(worked) else spent)

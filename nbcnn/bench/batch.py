@@ -146,7 +146,7 @@ class Packs:
         for total in self._totals:
             total[:] = 0
         with one_blas_thread():
-            pool.run(len(tapes), lambda worker, piece: tapes[piece]())
+            pool.run(len(tapes), lambda worker: tapes[worker]())
         if direction == "grad_weight":
             return np.sum(self._totals, axis=0).reshape(self._w_shape)
         return _Later(self._ys if direction == "forward" else self._dxs, self._count)

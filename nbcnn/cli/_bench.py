@@ -10,7 +10,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING
 
 from nbcnn.cli._output import say
-from nbcnn.cli._tables import WIDEST, show
+from nbcnn.cli._tables import WIDEST, plain_table, show
 from nbcnn.util.formatting import counted
 
 if TYPE_CHECKING:
@@ -63,19 +63,13 @@ def folded(line: str, indent: str = "  ") -> str:
 
 def layers_table(name: str, raced: Sequence[Raced], threads: int, rounds: int) -> None:
     """One block a problem: contenders of each direction, the quickest first."""
-    from rich.table import Table
-
     from nbcnn.bench.layers import describe
 
     figures = "medians" if any(each.contest.samples for each in raced) else "lower quartiles"
     say(f"{name}: {counted(threads, 'thread')}, {figures} of {counted(rounds, 'round')} in turn")
     for layers, contest in raced:
         say(f"\nlayer {', '.join(layers)}: {describe(contest.problem)}")
-        table = Table(box=None, pad_edge=False)
-        for title in ("direction", "", "backend"):
-            table.add_column(title)
-        for title in ("µs/pack", "µs/image", "GFLOP/s", "× best"):
-            table.add_column(title, justify="right")
+        table = plain_table(("direction", "", "backend"), ("µs/pack", "µs/image", "GFLOP/s", "× best"))
         for direction in contest.directions:
             ranking = contest.ranking(direction)
             for place, (contender, seconds) in enumerate(ranking):
@@ -99,18 +93,11 @@ def layers_table(name: str, raced: Sequence[Raced], threads: int, rounds: int) -
 
 def whole_table(name: str, rows: Sequence[Row], peers: Sequence[str], threads: int, rounds: int) -> None:
     """A line for each measure: nbcnn, then each peer's best way and how far nbcnn is ahead of it."""
-    from rich.table import Table
-
     from nbcnn.bench.rows import OWN
 
     say(f"{name}: {counted(threads, 'thread')}, medians of {counted(rounds, 'round')} in turn\n")
-    table = Table(box=None, pad_edge=False, collapse_padding=len(peers) > 1)  # two peers in WIDEST columns
-    table.add_column("")
-    table.add_column("unit")
-    table.add_column(OWN, justify="right")
-    for peer in peers:
-        table.add_column(peer, justify="right")
-        table.add_column("ratio", justify="right")
+    numbers = [OWN, *(title for peer in peers for title in (peer, "ratio"))]
+    table = plain_table(("", "unit"), numbers, collapse_padding=len(peers) > 1)  # two peers in WIDEST columns
     for row in rows:
         table.add_row(row.what, row.unit, figure(row.median(OWN)), *peer_cells(row, peers))
     show(table)

@@ -7,9 +7,10 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from nbcnn.cli._display import Display, loss_text, with_plugins
-from nbcnn.cli._tables import NO_BREAK, show, wrapped
+from nbcnn.cli._tables import NO_BREAK, plain_table, show, wrapped
 from nbcnn.report.verdict import verdicts
 from nbcnn.training.comparison import Reporter
+from nbcnn.util.formatting import counted
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -98,14 +99,9 @@ class CompareProgress(Display, Reporter):
 
 
 def _table(comparison: Comparison) -> Table:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    table.add_column("\nvariant")
-    for name in ("parts\nat step", "weights\ndiffering", "|Δw|\nthen", "|Δw|\nat end"):
-        table.add_column(name, justify="right")
-    for name in ("train\nloss", "test\nloss", "test\naccuracy", "images\n/s", "\nspeed"):
-        table.add_column(name, justify="right")
+    weights = ("parts\nat step", "weights\ndiffering", "|Δw|\nthen", "|Δw|\nat end")
+    outcome = ("train\nloss", "test\nloss", "test\naccuracy", "images\n/s", "\nspeed")
+    table = plain_table(["\nvariant"], weights + outcome)
     for variant in comparison.variants:
         last, parted = variant.last, variant.parted
         if parted:
@@ -132,5 +128,5 @@ def _outcome(variant: Variant, number: str) -> str:
 
 def _length(comparison: Comparison) -> str:
     if comparison.steps_asked:
-        return f"{comparison.steps_asked:,} step{'s' if comparison.steps_asked > 1 else ''}"
+        return counted(comparison.steps_asked, "step")
     return f"{comparison.epochs} epoch{'s' if comparison.epochs > 1 else ''}"

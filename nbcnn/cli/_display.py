@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Self
 
 import click
 from rich.cells import cell_len
+from rich.console import Console
 from rich.markup import escape
 
 from nbcnn.cli._compiling import choosing, compiling, compiling_now, kept
-from nbcnn.cli._console import ProgressConsole
 from nbcnn.cli._options import PLUGINS
+from nbcnn.cli._output import say
 from nbcnn.cli._progress_bar import Bar
 from nbcnn.cli._tables import wrapped
 from nbcnn.errors import printable
@@ -28,6 +29,30 @@ if TYPE_CHECKING:
     from nbcnn.autotune.choice import Choice
     from nbcnn.config import TrainConfig
     from nbcnn.data import Dataset
+
+
+class ProgressConsole(Console):
+    """rich's console; once its output can't be written (the reader has gone, the disk is full) it says so and is still.
+
+    ``work`` is what goes on then, for the sentence.
+    """
+
+    def __init__(self, stderr: bool = False, work: str = "the work") -> None:
+        super().__init__(highlight=False, stderr=stderr)
+        self._work = work
+
+    def on_broken_pipe(self) -> None:
+        """Called by rich, which would leave the program."""
+        self.lost("its reader has gone")
+
+    def lost(self, why: str) -> None:
+        """Print nothing from now on."""
+        if not self.quiet:
+            self.quiet = True
+            say(
+                f"warning: the output can't be written any more ({why}); {self._work} goes on, Ctrl-C stops it",
+                err=True,
+            )
 
 
 class Display:

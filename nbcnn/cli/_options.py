@@ -16,25 +16,39 @@ F = TypeVar("F", bound=Callable[..., Any])
 PLUGINS = "nbcnn.plugins"
 """Where click's context keeps what was typed after --plugin, for commands that are suggested."""
 
-_SET = (
-    click.option(
-        "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Override any key, as in train.batch_size=128"
-    ),
+
+def _options(*options: Callable[[F], F]) -> Callable[[F], F]:
+    """A decorator that gives a command these options, in this order."""
+
+    def give(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return give
+
+
+# --set alone is for commands whose --backend is something else.
+set_option = click.option(
+    "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Override any key, as in train.batch_size=128"
 )
-_CONFIG = (
-    *_SET,
+config_options = _options(
+    set_option,
     click.option("--backend", "backends", multiple=True, metavar="OP=NAME", help="Kernel backend of an op: conv2d=fft"),
 )
-_DATA = (
+data_options = _options(
     click.option(
         "--data", metavar="NAME|FOLDER", help="Data set by name, or a folder of IDX files or of class folders."
     ),
     click.option("--data-dir", metavar="FOLDER", help="Where named data sets are looked for first, and fetched to."),
 )
-_TRAIN = (
+train_options = _options(
     click.option("--epochs", type=click.IntRange(min=1), help="Passes over the training images."),
     click.option("--batch-size", type=click.IntRange(min=1), help="Images between two steps of the optimizer."),
     click.option("--seed", type=click.IntRange(min=0), help="Seed of initialisation and shuffling."),
+)
+threads_option = click.option(
+    "--threads", type=click.IntRange(min=1), help="Threads; results are the same bits for any."
 )
 
 
@@ -51,49 +65,16 @@ def _load_plugins(context: click.Context, parameter: click.Parameter, plugins: t
             load_plugin(plugin)
 
 
-_PLUGINS = (
-    click.option(
-        "--plugin",
-        "plugins",
-        multiple=True,
-        metavar="FILE|NAME",
-        is_eager=True,  # what it registers may be named by the other options
-        expose_value=False,
-        callback=_load_plugins,
-        help="Load a plugin first: a Python file, or the name of an installed one. [also: NBCNN_PLUGINS]",
-    ),
+plugin_option = click.option(
+    "--plugin",
+    "plugins",
+    multiple=True,
+    metavar="FILE|NAME",
+    is_eager=True,  # what it registers may be named by the other options
+    expose_value=False,
+    callback=_load_plugins,
+    help="Load a plugin first: a Python file, or the name of an installed one. [also: NBCNN_PLUGINS]",
 )
-_THREADS = (click.option("--threads", type=click.IntRange(min=1), help="Threads; results are the same bits for any."),)
-
-
-def config_options(function: F) -> F:
-    """--set, --backend"""
-    return _all(function, _CONFIG)
-
-
-def set_option(function: F) -> F:
-    """--set alone, for commands whose --backend is something else."""
-    return _all(function, _SET)
-
-
-def data_options(function: F) -> F:
-    """--data, --data-dir"""
-    return _all(function, _DATA)
-
-
-def train_options(function: F) -> F:
-    """--epochs, --batch-size, --seed"""
-    return _all(function, _TRAIN)
-
-
-def threads_option(function: F) -> F:
-    """--threads"""
-    return _all(function, _THREADS)
-
-
-def plugin_option(function: F) -> F:
-    """--plugin; the plugins are loaded before the command begins."""
-    return _all(function, _PLUGINS)
 
 
 def overrides(**options: Any) -> Overrides:
@@ -103,9 +84,3 @@ def overrides(**options: Any) -> Overrides:
     for many in ("sets", "backends"):
         options[many] = tuple(options.get(many) or ())
     return Overrides(**options)
-
-
-def _all(function: F, options: tuple[Callable[[F], F], ...]) -> F:
-    for option in reversed(options):
-        function = option(function)
-    return function

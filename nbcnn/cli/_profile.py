@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from nbcnn.cli._bench import folded
 from nbcnn.cli._output import say
-from nbcnn.cli._tables import show
+from nbcnn.cli._tables import plain_table, show
 from nbcnn.util.formatting import counted
 
 if TYPE_CHECKING:
@@ -15,17 +15,11 @@ if TYPE_CHECKING:
 
 def profile_table(found: Profile, rounds: int) -> None:
     """A line a call, in the order of the step, then what is no call, and the total."""
-    from rich.table import Table
-
     say(
         f"{found.name}: {counted(found.threads, 'thread')}, batches of {found.batch_size} ({found.packs} packs of 16), "
         f"the middle half of {found.steps} steps in {counted(rounds, 'round')}\n"
     )
-    table = Table(box=None, pad_edge=False)
-    for title in ("#", "layer", "direction"):
-        table.add_column(title)
-    for title in ("µs/pack", "share", "GFLOP/s", "of peak"):
-        table.add_column(title, justify="right")
+    table = plain_table(("#", "layer", "direction"), ("µs/pack", "share", "GFLOP/s", "of peak"))
     for row in found.rows:
         speed = ("", "") if row.gflops is None or row.of_peak is None else (f"{row.gflops:.1f}", f"{row.of_peak:.0%}")
         table.add_row(row.layer, row.what, row.direction, f"{row.seconds * 1e6:.2f}", f"{row.share:.1%}", *speed)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nbcnn.cli._bench import figure, folded, peer_cells
 from nbcnn.cli._output import say
-from nbcnn.cli._tables import show
+from nbcnn.cli._tables import plain_table, show
 from nbcnn.util.formatting import counted
 
 if TYPE_CHECKING:
@@ -48,15 +48,12 @@ def growth_tables(growths: Sequence[Growth], rounds: int) -> None:
 
 def _table(growth: Growth, measure: str) -> None:
     """A line for each point: µs an image, each peer's faster variant and how far nbcnn is ahead of it."""
-    from rich.table import Table
-
     from nbcnn.bench.rows import OWN
 
     rows = growth.rows(measure)
     peers = [peer for peer in growth.peers if any(row.ratio(peer) for _, row in rows)]
     noted = any(point.note for point in growth.points)
-    table = Table(box=None, pad_edge=False)
-    table.add_column(growth.axis.name, justify="right")
+    table = plain_table((), [growth.axis.name])
     if noted:
         table.add_column("")
     for title in (OWN, *(title for peer in peers for title in (peer, "ratio"))):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbcnn.cli._bench import figure, folded
 from nbcnn.cli._output import say
-from nbcnn.cli._tables import WIDEST, show
+from nbcnn.cli._tables import WIDEST, plain_table, show
 from nbcnn.util.formatting import counted
 
 if TYPE_CHECKING:
@@ -41,13 +41,10 @@ def _directions(sweep: Sweep) -> list[str]:
 
 def _rows(sweep: Sweep, directions: Sequence[str]) -> None:
     """A line for each direction at each point: the fastest, how many times slower the second is, all times."""
-    from rich.table import Table
-
     from nbcnn.bench.crossover import winner
 
     names = sorted({name for point in sweep.points for name in point.contest.seconds})
-    table = Table(box=None, pad_edge=False)
-    table.add_column(sweep.axis.name, justify="right")
+    table = plain_table((), [sweep.axis.name])
     table.add_column("direction")
     table.add_column("winner")
     for title in ("by", *names):

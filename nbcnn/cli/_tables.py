@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import textwrap
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from nbcnn.cli._output import echo
 
@@ -27,6 +28,18 @@ def wrapped(line: str) -> str:
     bound = re.sub(r" (?=→|[\d.,]+ ms\b|ms\b)|(?<=→) ", NO_BREAK, line)
     text = textwrap.fill(bound, WIDEST, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False)
     return text.replace(NO_BREAK, " ")
+
+
+def plain_table(names: Iterable[str], numbers: Iterable[str] = (), **options: Any) -> Table:
+    """A table without lines: columns of words, then of numbers, which stand on the right."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, **options)
+    for title in names:
+        table.add_column(title)
+    for title in numbers:
+        table.add_column(title, justify="right")
+    return table
 
 
 def show(table: Table) -> None:

@@ -13,6 +13,7 @@ import click
 
 from nbcnn.cli._options import plugin_option
 from nbcnn.cli._output import say
+from nbcnn.util.formatting import counted
 from nbcnn.util.user_folders import expanded
 
 if TYPE_CHECKING:
@@ -113,7 +114,6 @@ def _show(dataset: Dataset, source: DataSource | None) -> None:
     import numpy as np
 
     from nbcnn.data import find_duplicates
-    from nbcnn.data.dataset import counted
 
     facts = [("name", dataset.name)]
     if source:

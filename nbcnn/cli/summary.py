@@ -38,18 +38,12 @@ def command(model: str, as_json: bool, **options: Any) -> None:
         say(json.dumps({"name": config.name, "layers": [asdict(row) for row in rows], **totals}))
         return
 
-    from rich.table import Table
-
-    from nbcnn.cli._tables import show
+    from nbcnn.cli._tables import plain_table, show
 
     say(f"{config.name}: input {_shape(config.input.shape)}")
     if config.train.augment:
         say(f"training images augmented: {config.train.augment}")
-    table = Table(box=None, pad_edge=False)
-    for name in ("#", "layer", "output", "window"):
-        table.add_column(name)
-    for name in ("parameters", "MACs", "memory", "field"):
-        table.add_column(name, justify="right")
+    table = plain_table(("#", "layer", "output", "window"), ("parameters", "MACs", "memory", "field"))
     table.add_column("backend")
     for row in rows:
         field = "all" if row.field is None else _shape(row.field.size)

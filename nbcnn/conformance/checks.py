@@ -163,16 +163,8 @@ def _check_more(report: Report, taken: list[Any], options: Options) -> None:
 def _left_out(op: Op, name: str, backend: Any) -> str:
     one = [ONE_IMAGE] if hasattr(backend, "single") else []
     weighted, scales = ["adjoint"] * (op.problem.kernels is WeightedKernels), [SCALES] * has_sums(op)
-    later = [
-        "repeats",
-        *one,
-        *weighted,
-        "jacobian",
-        *scales,
-        "not a number",
-        "threads",
-        *(["network"] if op.layers(name) else []),
-    ]
+    trained = ["network"] * bool(op.layers(name))
+    later = ["repeats", *one, *weighted, "jacobian", *scales, "not a number", "threads", *trained]
     return f"left out until `contract` passes: {', '.join(later[:-1])} and {later[-1]}; they would blame other causes"
 
 

@@ -6,21 +6,19 @@ of few numbers. The kernels run in a process of their own, where every index is 
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from nbcnn.compiler.kernel_cache import cache_folder
 from nbcnn.conformance.diagnosis import cause
 from nbcnn.conformance.error_bounds import compare
 from nbcnn.conformance.formatting import figure
 from nbcnn.conformance.inputs import cast
 from nbcnn.conformance.isolation import Line, Pair, Say, apart
 from nbcnn.conformance.oracle import expect
+from nbcnn.conformance.out_of_bounds import indices_checked
 from nbcnn.conformance.report import Report
 from nbcnn.conformance.runner import BrokenError, KernelRunner
 from nbcnn.conformance.signatures import Array, Arrays
@@ -85,9 +83,8 @@ def is_exercise(op: str, name: str) -> bool:
 
 def lesson(op: str, name: str, seconds: float | None = None) -> Lesson:
     """How far the exercise is. ``seconds`` is how long a call may take; None for NBCNN_PATIENCE, or 100."""
-    report, found, kept = Report(op, name, ""), Lesson(), cache_folder()
-    with tempfile.TemporaryDirectory(prefix="nbcnn-boundscheck-") as folder:
-        own = {"NUMBA_BOUNDSCHECK": "1", "NBCNN_CACHE_DIR": str(kept.parent / "boundscheck" if kept else Path(folder))}
+    report, found = Report(op, name, ""), Lesson()
+    with indices_checked() as own:
         for line in apart(__name__, [report], {}, own, seconds or activity.patience()):
             if "right" in line:
                 found.right.append(line["right"])

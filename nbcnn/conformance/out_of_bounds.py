@@ -10,19 +10,20 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from nbcnn.compiler.kernel_cache import cache_folder
 from nbcnn.conformance import one_image
+from nbcnn.conformance.checks import takes
 from nbcnn.conformance.formatting import described
 from nbcnn.conformance.grid import grid, of_dtype
 from nbcnn.conformance.inputs import cast, rounded
 from nbcnn.conformance.isolation import Line, Pair, Say, apart, plugins_of
 from nbcnn.conformance.report import Report
 from nbcnn.conformance.runner import BrokenError, KernelRunner
-from nbcnn.errors import NbcnnError
-from nbcnn.kernels import contract_check, registry
+from nbcnn.kernels import registry
 from nbcnn.util import activity
 
 CHECK = "out of bounds"
@@ -35,14 +36,20 @@ def check_bounds(reports: Sequence[Report], seed: int, seconds: float) -> list[R
 
     ``seconds`` is how long one call may take.
     """
-    kept = cache_folder()
-    with tempfile.TemporaryDirectory(prefix="nbcnn-boundscheck-") as folder:
-        nbcnn = kept.parent / "boundscheck" if kept else Path(folder)
-        own = {"NUMBA_BOUNDSCHECK": "1", "NBCNN_CACHE_DIR": str(nbcnn), "NUMBA_CACHE_DIR": folder}
+    with indices_checked() as own:
         for line in apart(__name__, _of_files(reports), {"seed": seed}, own, seconds):
             if "pair" in line:
                 _note(next(r for r in reports if (r.op, r.name) == line["pair"]), line)
     return [report for report in reports if not _failed(report)]
+
+
+@contextmanager
+def indices_checked() -> Iterator[dict[str, str]]:
+    """The environment of a process whose kernels check every index."""
+    kept = cache_folder()
+    with tempfile.TemporaryDirectory(prefix="nbcnn-boundscheck-") as folder:
+        nbcnn = kept.parent / "boundscheck" if kept else folder
+        yield {"NUMBA_BOUNDSCHECK": "1", "NBCNN_CACHE_DIR": str(nbcnn), "NUMBA_CACHE_DIR": folder}
 
 
 def _of_files(reports: Sequence[Report]) -> list[Report]:
@@ -84,7 +91,7 @@ def _run(pair: Pair, seed: int, say: Say) -> None:
     since, passed = time.perf_counter(), 0
     activity.tell(pair=pair, now="supports", problem="", recursion="")
     backend = registry.backend(*pair)
-    accepted = [case for case in grid(pair[0]).cases if _takes(backend, case.problem)]
+    accepted = [case for case in grid(pair[0]).cases if takes(backend, case.problem)]
     part = accepted[:: max(1, min(EVERY, len(accepted) // 8))]
     for number, case in enumerate(of_dtype(case, "float32") for case in part):
         try:
@@ -97,10 +104,3 @@ def _run(pair: Pair, seed: int, say: Say) -> None:
             say(pair=pair, failure=str(error), problem=described(case))
     activity.tell(now="")
     say(pair=pair, done=True, passed=passed, seconds=time.perf_counter() - since)
-
-
-def _takes(backend: object, problem: object) -> bool:
-    try:
-        return contract_check.refusal(backend, problem) is None
-    except NbcnnError:
-        return False  # reported where the grid is checked

@@ -11,6 +11,7 @@ from nbcnn.conformance.isolation import Line, Pair, Say, apart, plugins_of
 from nbcnn.conformance.options import Options
 from nbcnn.conformance.report import Report
 from nbcnn.util import activity
+from nbcnn.util.formatting import counted
 
 EVERY = 0.2
 """Seconds between two reports of progress."""
@@ -35,7 +36,7 @@ def _note(report: Report, line: Line) -> None:
         report.fail(line["check"], line["failure"], line["problem"], hint=line.get("hint", ""))
         report.notes.append("what it passed before, and all checks after that, were left out: the process was lost")
     elif "printed" in line:
-        many = f"{line['printed']:,} line{'s' if line['printed'] > 1 else ''}"
+        many = counted(line["printed"], "line")
         report.notes.append(
             f"it prints: {many} while it was checked, the first: {line['first']}; take that out before a training, "
             "where it prints at every step"

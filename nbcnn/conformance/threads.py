@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import numpy as np
@@ -114,24 +114,20 @@ def check_threads(backend: Backend, problem: Any, threads: int, report: Report) 
 def _run(rig: KernelRunner, threads: int) -> tuple[dict[str, int], int]:
     packs = [_Pack(rig, seed) for seed in range(threads)]
     times = min(MOST, max(LEAST, round(SECONDS / packs[0].seconds)))
-    crew = ThreadPool(threads)
     wrong: dict[str, int] = dict.fromkeys(packs[0].out, 0)
-    try:
-        with _switching_often():
-            for turn in range(ROUNDS * len(phases(rig.problem))):
-                phase = turn % len(phases(rig.problem))
-                found: list[dict[str, int]] = [{} for _ in packs]
+    with closing(ThreadPool(threads)) as pool, _switching_often():
+        for turn in range(ROUNDS * len(phases(rig.problem))):
+            phase = turn % len(phases(rig.problem))
+            found: list[dict[str, int]] = [{} for _ in packs]
 
-                def work(worker: int, piece: int, phase: int = phase, found: Any = found) -> None:
-                    found[piece] = packs[piece].play(phase, times)
+            def work(worker: int, phase: int = phase, found: Any = found) -> None:
+                found[worker] = packs[worker].play(phase, times)
 
-                crew.run(threads, work, at_once=True)
-                for name in found[0]:
-                    wrong[name] = max(wrong[name], *(one[name] for one in found))
-                if turn + 1 >= len(phases(rig.problem)) and any(wrong.values()):
-                    break
-    finally:
-        crew.close()
+            pool.run(threads, work, at_once=True)
+            for name in found[0]:
+                wrong[name] = max(wrong[name], *(one[name] for one in found))
+            if turn + 1 >= len(phases(rig.problem)) and any(wrong.values()):
+                break
     return wrong, times
 
 

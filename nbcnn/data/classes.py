@@ -9,8 +9,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nbcnn.data.dataset import Dataset, Split, counted
+from nbcnn.data.dataset import Dataset, Split
 from nbcnn.errors import DataError
+from nbcnn.util.formatting import counted
 
 OTHER = "(other)"
 """The name of predictions that are no class: of outputs beyond those that have a name."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbcnn.errors import DataError, is_printable
+from nbcnn.util.formatting import counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,11 +159,6 @@ def _remedy(images: np.ndarray) -> str:
     if images.dtype == np.uint8:
         return "; use np.ascontiguousarray(images)" if images.ndim == 4 else ""
     return "; they are bytes from 0 to 255, scaled by the network's own data: mean and std"
-
-
-def counted(count: int, one: str, more: str = "") -> str:
-    """``1 image`` or ``2 images``."""
-    return f"{count:,} {one if count == 1 else more or one + 's'}"
 
 
 def _times(split: Split) -> str:

@@ -10,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nbcnn.data.dataset import Dataset, counted
+from nbcnn.data.dataset import Dataset
 from nbcnn.errors import printable
+from nbcnn.util.formatting import counted
 
 EXAMPLES = 3
 

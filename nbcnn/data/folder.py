@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from nbcnn.data.class_folders import Classes, class_images, stays_inside, visible
 from nbcnn.data.classes import alike, listed
-from nbcnn.data.dataset import Dataset, Split, counted
+from nbcnn.data.dataset import Dataset, Split
 from nbcnn.data.file_kinds import not_a_folder
 from nbcnn.data.idx_files import NAMES, IdxFiles, find_below, find_file, find_files, read_splits
 from nbcnn.data.images import read_images, refit, refuse_strays
 from nbcnn.data.split_folders import Parts, find_parts, inner
 from nbcnn.data.train_test_split import FIFTH, HOW, held_out
 from nbcnn.errors import DataError, printable
+from nbcnn.util.formatting import counted
 
 LOOKED_FOR = (
     f"the four IDX files ({', '.join(NAMES)}, plain or .gz), or folders train and test with a folder of images for "

@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbcnn.data import image_file, picture
-from nbcnn.data.dataset import Dataset, Split, counted
+from nbcnn.data.dataset import Dataset, Split
 from nbcnn.data.image_depth import FULL
 from nbcnn.data.image_depth import white_level as white_of
 from nbcnn.data.picture_changes import Done
 from nbcnn.errors import DataError, printable
+from nbcnn.util.formatting import counted
 from nbcnn.util.memory import gigabytes, memory
 
 NAMED = 5  # so many stray files are named, the others counted

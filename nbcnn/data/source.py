@@ -64,6 +64,11 @@ _FACTS = {"title": str, "description": str, "licence": str, "classes": tuple, "c
 DATASETS: Registry[type[DataSource]] = Registry("data set", "nbcnn.data.sets", DataError, (DataSource, _FACTS))
 
 
+def gz_files(*published: tuple[int, str]) -> tuple[Download, ...]:
+    """The four IDX files, compressed, as they are published under their usual names: length and SHA-256 of each."""
+    return tuple(Download(f"{name}.gz", *known) for name, known in zip(NAMES, published, strict=True))
+
+
 class IdxSource(DataSource):
     """A data set of four IDX files, verified by SHA-256, with mirrors to download from if there are any."""
 

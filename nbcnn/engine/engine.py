@@ -135,9 +135,8 @@ class Engine:
         self.last = LastBatch(mode, inputs, order)
         self._begin(mode, inputs, order, weight)
         batch = self._batch
-        self.thread_pool.run(
-            min(self.thread_pool.size, batch.packs), lambda worker, _: self._share(worker, mode), batch.fail
-        )
+        workers = min(self.thread_pool.size, batch.packs)
+        self.thread_pool.run(workers, lambda worker: self._share(worker, mode), batch.fail)
         if mode == "train":
             batch.finish()
         return batch.result(order.size)

@@ -1,4 +1,4 @@
-"""Threads that share out numbered pieces of work."""
+"""Threads that do the same work side by side, each its own part."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import time
 import weakref
 from collections.abc import Callable
 from functools import partial
-from itertools import count
 from queue import SimpleQueue
 
 import numpy as np
@@ -29,7 +28,7 @@ def available_threads() -> int:
     return min(there, cpu_quota() or there)
 
 
-_crews: weakref.WeakSet[ThreadPool] = weakref.WeakSet()
+_pools: weakref.WeakSet[ThreadPool] = weakref.WeakSet()
 
 
 class AbandonedError(Exception):
@@ -47,9 +46,9 @@ class ThreadPool:
         """``linger`` is called by a helper after each job, and may wait for the next one to be near."""
         self.size, self._linger = size, linger
         self.lock = threading.Lock()
-        """For those who share a crew and what it works on."""
+        """For those who share a pool and what it works on."""
         self._start()
-        _crews.add(self)
+        _pools.add(self)
 
     def _start(self) -> None:
         self._unended: _Run | None = None
@@ -72,20 +71,18 @@ class ThreadPool:
         self._end.detach()
         self.lock, self._forked, self._unended = threading.Lock(), True, None
 
-    def run(
-        self, pieces: int, work: Callable[[int, int], None], failed: Job | None = None, at_once: bool = False
-    ) -> None:
-        """Call ``work(worker, piece)`` for every piece, each worker one piece at a time, in order of number.
+    def run(self, workers: int, work: Callable[[int], None], failed: Job | None = None, at_once: bool = False) -> None:
+        """Call ``work(worker)`` in each of the first ``workers`` threads, the caller's as number 0.
 
         The first error of any thread is raised here, after all have stopped; ``failed`` is called at once, perhaps more
-        than once, so that those who wait for that piece can stop: by AbandonedError. ``at_once``: nobody begins before
+        than once, so that those who wait for that thread can stop: by AbandonedError. ``at_once``: nobody begins before
         all are there.
         """
         self.settle()
         if self._forked:
             self._start()
-        helpers = min(self.size, pieces) - 1
-        run = _Run(pieces, work, failed, helpers + 1 if at_once else 0)
+        helpers = workers - 1
+        run = _Run(work, failed, workers if at_once else 0)
         failures: list[BaseException] = []
         try:
             self._unended = run
@@ -136,25 +133,23 @@ class ThreadPool:
         return run.done.get()
 
     def close(self) -> None:
-        """Let the threads end; so they do when nobody has the crew any more."""
+        """Let the threads end; so they do when nobody has the pool any more."""
         if self._unended is not None:
             self._unended.fail()
         self._end()
 
 
 class _Run:
-    """One call of ThreadPool.run: which pieces are left, and what the helpers say, in ``done``, when they have ended.
+    """One call of ThreadPool.run; ``done`` is what the helpers say when they have ended: an error or None.
 
     ``together`` is how many begin at once, 0 where nobody waits. There are no locks: one that an interrupt leaves taken
     would never be free again.
     """
 
-    def __init__(self, pieces: int, work: Callable[[int, int], None], failed: Job | None, together: int) -> None:
+    def __init__(self, work: Callable[[int], None], failed: Job | None, together: int) -> None:
         self.done: SimpleQueue[BaseException | None] = SimpleQueue()
-        self._numbers, self._pieces, self._work = count(), pieces, work
-        self._failed, self._over = failed, False
-        self._together = together
-        self._here: list[int] = []
+        self._work, self._failed, self._together = work, failed, together
+        self._over, self._here = False, list[int]()
 
     def help(self, worker: int) -> None:
         """A helper's job."""
@@ -166,17 +161,17 @@ class _Run:
             self.done.put(None)
 
     def serve(self, worker: int) -> None:
-        """Take pieces while there are any and nobody has failed."""
+        """Work, unless somebody has failed."""
         try:
             self._meet(worker)
-            while not self._over and (piece := next(self._numbers)) < self._pieces:
-                self._work(worker, piece)
+            if not self._over:
+                self._work(worker)
         except BaseException:
             self.fail()
             raise
 
     def fail(self) -> None:
-        """Nobody takes another piece, and those who wait for one stop."""
+        """Nobody begins any more, and those who wait for another stop."""
         self._over = True
         if self._failed is not None:
             self._failed()
@@ -190,7 +185,7 @@ class _Run:
 
 
 def _serve(jobs: SimpleQueue[Job | None], linger: Job | None) -> None:
-    """A helper's life. It knows nothing of its crew, which could not be forgotten otherwise."""
+    """A helper's life. It knows nothing of its pool, which could not be forgotten otherwise."""
     while (job := jobs.get()) is not None:
         job()
         del job
@@ -199,8 +194,8 @@ def _serve(jobs: SimpleQueue[Job | None], linger: Job | None) -> None:
 
 
 def _forked() -> None:
-    for crew in list(_crews):
-        crew.forked()
+    for pool in list(_pools):
+        pool.forked()
 
 
 if hasattr(os, "register_at_fork"):

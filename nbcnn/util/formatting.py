@@ -38,9 +38,9 @@ def window(problem: Any) -> str:
     return text + " ceil" * getattr(problem, "ceil_mode", False)
 
 
-def counted(count: int, noun: str) -> str:
-    """``1 thread``, ``4 threads``."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def counted(count: int, one: str, more: str = "") -> str:
+    """``1 image`` or ``2 images``."""
+    return f"{count:,} {one if count == 1 else more or one + 's'}"
 
 
 def milliseconds(seconds: float) -> str:

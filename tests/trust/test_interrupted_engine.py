@@ -181,16 +181,16 @@ def _one_pack(run: Callable[..., None]) -> Callable[..., None]:
     return slowly
 
 
-@pytest.mark.parametrize("pieces", [1, 2, 7])
-def test_a_crew_does_each_piece_of_a_run_once_whatever_struck_the_run_before(pieces: int) -> None:
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_each_thread_of_a_pool_works_once_in_a_run_whatever_struck_the_run_before(workers: int) -> None:
     def strike_all() -> int:
         crew, number = ThreadPool(3), 0
         try:
-            while struck(lambda: crew.run(pieces, lambda worker, piece: time.sleep(0.0002)), number + 1):
+            while struck(lambda: crew.run(workers, lambda worker: time.sleep(0.0002)), number + 1):
                 number += 1
                 done: list[int] = []
-                crew.run(5, lambda worker, piece, done=done: done.append(piece))  # type: ignore[misc]
-                assert sorted(done) == [0, 1, 2, 3, 4], number
+                crew.run(3, done.append)
+                assert sorted(done) == [0, 1, 2], number
         finally:
             crew.close()
         return number
@@ -212,29 +212,28 @@ def test_threads_that_begin_at_once_never_wait_for_one_that_was_struck() -> None
 
 
 def test_of_threads_that_begin_at_once_the_error_of_the_one_that_failed_is_raised() -> None:
-    def fail(worker: int, piece: int) -> None:
+    def fail(worker: int) -> None:
         raise ZeroDivisionError(worker)
 
     crew, begun = ThreadPool(3), threading.Barrier(3)
     for _ in range(20):
         with pytest.raises(ZeroDivisionError):
             soon(lambda: crew.run(3, fail, at_once=True))
-    soon(lambda: crew.run(3, lambda worker, piece: begun.wait(60) and None, at_once=True))
+    soon(lambda: crew.run(3, lambda worker: begun.wait(60) and None, at_once=True))
     crew.close()
 
 
-def test_after_an_error_nobody_takes_another_piece() -> None:
-    crew, taken = ThreadPool(2), []
+def test_after_an_error_nobody_begins_who_comes_late() -> None:
+    crew, begun, busy = ThreadPool(2), [], threading.Event()
 
-    def work(worker: int, piece: int) -> None:
-        taken.append(piece)
-        if piece == 0:
-            raise ZeroDivisionError
-        time.sleep(0.01)
+    def work(worker: int) -> None:
+        begun.append(worker)
+        raise ZeroDivisionError
 
+    crew._jobs[0].put(lambda: busy.wait(60) and None)  # the helper has something else to do first
     with pytest.raises(ZeroDivisionError):
-        crew.run(1000, work)
-    assert len(taken) < 10
+        crew.run(2, work, failed=busy.set)
+    assert begun == [0]
     crew.close()
 
 

@@ -12,7 +12,7 @@ import click
 
 from nbcnn.cli._options import plugin_option
 from nbcnn.cli._output import say
-from nbcnn.cli._tables import WIDEST
+from nbcnn.cli._tables import WIDEST, plain_table, show
 
 if TYPE_CHECKING:
     from nbcnn.conformance import Report
@@ -87,9 +87,7 @@ def command(
 
 def _show(report: Report) -> None:
     """One backend: its table, what it refused, what failed."""
-    from rich.table import Table
 
-    from nbcnn.cli._tables import show
     from nbcnn.conformance.failure_patterns import patterns
     from nbcnn.conformance.report import CHECKS
 
@@ -97,10 +95,7 @@ def _show(report: Report) -> None:
     if not report.problems:
         exact = "refuses all of them" if report.refused else "the grid was left out"
     say(f"{report.op}={report.name}: {report.problems:,} problems, {exact}")
-    table = Table(box=None, pad_edge=False)
-    table.add_column("  check")
-    for name in ("passed", "failed", "worst error", "seconds"):
-        table.add_column(name, justify="right")
+    table = plain_table(["  check"], ("passed", "failed", "worst error", "seconds"))
     for check in CHECKS:
         tally = report.tallies.get(check)
         if tally and tally.passed + tally.failed:
