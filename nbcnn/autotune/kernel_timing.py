@@ -23,7 +23,7 @@ from nbcnn.engine.call_list import CallList, expect_calls
 from nbcnn.engine.thread_pool import ThreadPool
 from nbcnn.kernels.contract import array_type
 from nbcnn.kernels.cross_entropy.op import LossKernels
-from nbcnn.kernels.registry import backend, prepare
+from nbcnn.kernels.registry import prepare, refusals
 from nbcnn.util import activity
 from nbcnn.util.aligned import zeros
 from nbcnn.util.blas import one_blas_thread
@@ -41,7 +41,8 @@ MOST_PACKS = 64
 
 def eligible(problem: Any, names: Iterable[str]) -> list[str]:
     """Those of the named backends that can do the problem."""
-    return [name for name in names if backend(problem.op, name).supports(problem) is None]
+    refused = refusals(problem, names := list(names))
+    return [name for name in names if name not in refused]
 
 
 def time_kernels(

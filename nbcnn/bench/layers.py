@@ -9,11 +9,11 @@ from nbcnn.autotune.kernel_timing import time_kernels
 from nbcnn.bench.batch import arrays_of, batch_contest
 from nbcnn.bench.interleaved import Samples, take_rounds
 from nbcnn.bench.peers.base import Peer
-from nbcnn.bench.results import Contest, Seconds, Tell, contenders, hold, refusals, silent
+from nbcnn.bench.results import Contest, Seconds, Tell, contenders, hold, silent
 from nbcnn.config import Config
 from nbcnn.engine.network import layers_of, leaves
 from nbcnn.errors import KernelError, PeerError
-from nbcnn.kernels.registry import backend_names, op_names
+from nbcnn.kernels.registry import backend_names, op_names, refusals
 from nbcnn.layers import Layer
 from nbcnn.util.suggestions import nearest
 

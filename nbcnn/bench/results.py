@@ -12,7 +12,7 @@ from typing import Any
 
 from nbcnn.errors import KernelError
 from nbcnn.kernels.contract import LANES
-from nbcnn.kernels.registry import backend, backend_names, op_names
+from nbcnn.kernels.registry import backend_names, op_names, refusals
 from nbcnn.util.suggestions import nearest
 
 Seconds = dict[str, dict[str, float]]
@@ -134,12 +134,6 @@ def contenders(op: str, wanted: Iterable[str] = ()) -> list[str]:
             )
         chosen += [name] if known == op else []
     return list(dict.fromkeys(chosen)) or backend_names(op)
-
-
-def refusals(problem: Any, names: Sequence[str]) -> dict[str, str]:
-    """Those of the backends that can't do the problem, and why."""
-    reasons = {name: backend(problem.op, name).supports(problem) for name in names}
-    return {name: reason for name, reason in reasons.items() if reason is not None}
 
 
 def left_behind(look: Mapping[str, Mapping[str, float]], patience: float = 0.0) -> dict[str, str]:

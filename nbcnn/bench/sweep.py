@@ -12,10 +12,11 @@ from nbcnn.autotune.kernel_timing import take_turns, time_kernels
 from nbcnn.bench.batch import arrays_of, batch_contest, batch_race
 from nbcnn.bench.interleaved import Samples, take_rounds
 from nbcnn.bench.peers.base import Peer
-from nbcnn.bench.results import Contest, Seconds, Tell, contenders, hold, left_behind, refusals, silent
+from nbcnn.bench.results import Contest, Seconds, Tell, contenders, hold, left_behind, silent
 from nbcnn.errors import KernelError
 from nbcnn.kernels.contract import LANES
 from nbcnn.kernels.conv2d.problem import Conv2dProblem
+from nbcnn.kernels.registry import refusals
 from nbcnn.util.suggestions import nearest
 
 PATIENCE = 0.005

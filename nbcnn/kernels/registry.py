@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -140,6 +140,12 @@ def tolerance(problem: Any, name: str = DEFAULT) -> float:
     return float(stated(problem)) if stated else 0.0
 
 
+def refusals(problem: Any, names: Iterable[str]) -> dict[str, str]:
+    """Those of the backends that can't do the problem, and why."""
+    reasons = {name: contract_check.refusal(backend(problem.op, name), problem) for name in names}
+    return {name: reason for name, reason in reasons.items() if reason is not None}
+
+
 class Prepared(NamedTuple):
     """A backend's kernels for one problem, and the scratch that they need."""
 
@@ -160,7 +166,8 @@ def prepare(problem: Any, name: str = DEFAULT) -> Prepared:
     reason = contract_check.refusal(chosen, problem)
     if reason is not None:
         names = [other for other in backend_names(problem.op) if other != name]
-        others = [other for other in names if contract_check.refusal(backend(problem.op, other), problem) is None]
+        refused = refusals(problem, names)
+        others = [other for other in names if other not in refused]
         hint = f"; these can: {', '.join(others)}" if others else "; no known backend can"
         raise KernelError(f"backend {name} can't do this {problem.op}: {reason}{hint}")
     return Prepared(contract_check.kernels(chosen, problem), contract_check.scratch(chosen, problem))
