@@ -28,6 +28,7 @@ LANGUAGE = (
     "lanes/partial_intrinsics.py",
     "lanes/block_intrinsics.py",
     "lanes/math.py",
+    "util/lane_width.py",
 )
 """The files that define the functions of ``lanes``: part of every fingerprint."""
 

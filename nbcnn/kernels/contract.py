@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
+from nbcnn.util.lane_width import LANES as LANES
+
 Kernel = Callable[..., object]
-LANES = 16
-"""Images of a pack. The vector type of nbcnn.lanes is as wide."""
 
 
 class KernelWithAttributes:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, ClassVar, NamedTuple
 
-from nbcnn.kernels.contract import ParameterFreeKernels
+from nbcnn.kernels.contract import LANES, ParameterFreeKernels
 from nbcnn.kernels.op import Arrays, AtInfinity, Case, Op, more_roundings
 
 FEATURES = (1, 2, 3, 7, 10, 16, 17, 37, 130)
@@ -78,7 +78,7 @@ class ElementwiseOp(Op):
         return f"{problem.features} numbers ({problem.dtype})"
 
 
-class Activation(ElementwiseOp):
+class ActivationOp(ElementwiseOp):
     """An op that has a layer and takes number by number; ``bounds`` suits those whose derivative comes from y.
 
     A built-in one needs its folder only: nbcnn makes the layer of its name.
@@ -134,6 +134,6 @@ def equal_exponentials(classes: int, number: float) -> Any:
     """Scores (K, 16) whose exponentials are all equal to a number, but for the largest, which is 0."""
     import numpy as np
 
-    x = np.full((classes, 16), np.log(number))
+    x = np.full((classes, LANES), np.log(number))
     x[0] = 0
     return x.astype(np.float32).astype(np.float64)

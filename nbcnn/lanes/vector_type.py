@@ -7,7 +7,9 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import models, register_model
 
-WIDTH = 16
+from nbcnn.util.lane_width import LANES
+
+WIDTH = LANES
 FLAGS = ("contract",)
 
 

@@ -53,8 +53,7 @@ from __future__ import annotations
 
 from numba import config
 
-LANES = 16
-"""Images in a pack: what one 512-bit register holds of float32. Narrower machines use several registers."""
+from nbcnn.util.lane_width import LANES as LANES
 
 if config.DISABLE_JIT:
     from nbcnn.lanes.plain import (

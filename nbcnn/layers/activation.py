@@ -5,8 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
-from nbcnn.kernels.elementwise import Activation as ActivationOp
-from nbcnn.kernels.elementwise import ElementwiseProblem
+from nbcnn.kernels.elementwise import ActivationOp, ElementwiseProblem
 from nbcnn.kernels.ops import built_in, op
 from nbcnn.layers.base import LAYERS, Bound, BufferProvider, Layer, LayerConfig, Shape, for_one_image
 from nbcnn.layers.parameter_free import bind_plain

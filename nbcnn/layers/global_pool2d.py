@@ -21,7 +21,7 @@ class GlobalPool2d(Pool2d):
 
     Config = GlobalPool2dConfig
     op: ClassVar[str]
-    config: GlobalPool2dConfig
+    config: GlobalPool2dConfig  # type: ignore[assignment]
 
     @property
     def problem(self) -> Pool2dProblem:

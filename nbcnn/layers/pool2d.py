@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import model_validator
 
 from nbcnn.errors import ShapeError
 from nbcnn.kernels.pooling import Pool2dProblem
-from nbcnn.kernels.shapes import LARGEST, Pair, first_blind, four_sides, pooling_padding_flaw
+from nbcnn.kernels.shapes import LARGEST, first_blind, four_sides, pooling_padding_flaw
 from nbcnn.layers.base import LAYERS, Bound, BufferProvider, Layer, LayerConfig, Shape, for_one_image
 from nbcnn.layers.fields import PaddingSides, PositivePair
 from nbcnn.layers.images import image_shape, output_shape
@@ -60,6 +60,17 @@ class AvgPool2dConfig(Pool2dConfig):
 class Pool2d(Layer):
     """(C, H, W) to (C, OH, OW)."""
 
+    op: ClassVar[str]
+    config: Pool2dConfig
+
+    @property
+    def problem(self) -> Pool2dProblem:
+        c, (channels, height, width) = self.config, image_shape(self.where, self.in_shape)
+        stride = c.stride or c.kernel_size
+        sides = four_sides(c.padding, (height, width), c.kernel_size, stride)
+        own = c.model_dump(exclude={"kernel_size", "stride", "padding", "backend"})
+        return Pool2dProblem(self.op, channels, height, width, c.kernel_size, stride, sides, **own)
+
     def infer(self) -> Shape:
         return output_shape(self.where, "window", self.problem)
 
@@ -92,22 +103,6 @@ class MaxPool2d(Pool2d):
                 )
         return shape
 
-    @property
-    def problem(self) -> Pool2dProblem:
-        c, (channels, height, width) = self.config, image_shape(self.where, self.in_shape)
-        size, stride, sides = _window(c, (height, width))
-        return Pool2dProblem(
-            "max_pool2d",
-            channels,
-            height,
-            width,
-            size,
-            stride,
-            sides,
-            dilation=c.dilation,
-            ceil_mode=c.ceil_mode,
-        )
-
 
 @LAYERS.register("avg_pool2d")
 class AvgPool2d(Pool2d):
@@ -116,26 +111,3 @@ class AvgPool2d(Pool2d):
     Config = AvgPool2dConfig
     op = "avg_pool2d"
     config: AvgPool2dConfig
-
-    @property
-    def problem(self) -> Pool2dProblem:
-        c, (channels, height, width) = self.config, image_shape(self.where, self.in_shape)
-        size, stride, sides = _window(c, (height, width))
-        return Pool2dProblem(
-            "avg_pool2d",
-            channels,
-            height,
-            width,
-            size,
-            stride,
-            sides,
-            c.count_include_pad,
-            ceil_mode=c.ceil_mode,
-            divisor_override=c.divisor_override,
-        )
-
-
-def _window(config: Pool2dConfig, size: Pair) -> tuple[Pair, Pair, tuple[int, int, int, int]]:
-    """Kernel size, stride and padding on four sides."""
-    stride = config.stride or config.kernel_size
-    return config.kernel_size, stride, four_sides(config.padding, size, config.kernel_size, stride)

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from nbcnn.kernels.conv2d.problem import Conv2dProblem
     from nbcnn.kernels.cost import Cost, Work
     from nbcnn.kernels.cross_entropy.op import LossKernels, LossProblem
-    from nbcnn.kernels.elementwise import ElementwiseProblem
+    from nbcnn.kernels.elementwise import ActivationOp, ElementwiseProblem
+    from nbcnn.kernels.elementwise_kernels import ElementwiseBackend, elementwise_kernels
     from nbcnn.kernels.linear.op import LinearProblem
     from nbcnn.kernels.op import Case, Op
     from nbcnn.kernels.pooling import Pool2dProblem
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
         where,
     )
     from nbcnn.lanes.block_sums import block_at, block_count, block_sizes
+    from nbcnn.layers.activation import Activation
     from nbcnn.layers.base import (
         LAYERS,
         Bound,
@@ -92,7 +94,9 @@ _NAMES = {
     ),
     "nbcnn.kernels.conv2d.problem": ("Conv2dProblem",),
     "nbcnn.kernels.cross_entropy.op": ("LossKernels", "LossProblem"),
-    "nbcnn.kernels.elementwise": ("ElementwiseProblem",),
+    "nbcnn.kernels.elementwise": ("ActivationOp", "ElementwiseProblem"),
+    "nbcnn.kernels.elementwise_kernels": ("ElementwiseBackend", "elementwise_kernels"),
+    "nbcnn.layers.activation": ("Activation",),
     "nbcnn.kernels.linear.op": ("LinearProblem",),
     "nbcnn.kernels.op": ("Case", "Op"),
     "nbcnn.kernels.pooling": ("Pool2dProblem",),
@@ -120,6 +124,8 @@ _LANES = "nbcnn.lanes"  # where all others are
 __all__ = [
     "LANES",
     "LAYERS",
+    "Activation",
+    "ActivationOp",
     "ArrayType",
     "Backend",
     "Bound",
@@ -131,6 +137,7 @@ __all__ = [
     "DataError",
     "DataSource",
     "Dataset",
+    "ElementwiseBackend",
     "ElementwiseProblem",
     "KernelError",
     "KernelWithAttributes",
@@ -159,6 +166,7 @@ __all__ = [
     "block_count",
     "block_sizes",
     "deinterleave",
+    "elementwise_kernels",
     "exp",
     "expm1",
     "for_one_image",

@@ -26,7 +26,7 @@ import numpy as np
 from nbcnn import register
 from nbcnn.compiler.jit import kernel
 from nbcnn.kernels.contract import ParameterFreeKernels, SimpleBackend
-from nbcnn.kernels.elementwise import Activation as ActivationOp
+from nbcnn.kernels.elementwise import ActivationOp
 from nbcnn.lanes import load, maximum, store, where
 from nbcnn.layers.activation import Activation
 

@@ -11,6 +11,7 @@ from nbcnn.compiler.jit import kernel
 from nbcnn.kernels.contract import LANES, OneImage, ParameterFreeKernels, SimpleBackend
 from nbcnn.kernels.elementwise import ElementwiseProblem
 from nbcnn.kernels.registry import register
+from nbcnn.kernels.scores import largest_and_total
 from nbcnn.lanes import exp, lane, load, maximum, splat, store
 from nbcnn.lanes.block_sums import block_length
 
@@ -18,21 +19,12 @@ from nbcnn.lanes.block_sums import block_length
 @kernel
 def forward(x, y, scratch):
     """scores x (K,) -> logarithms y (K,) of their probabilities"""
-    K = x.shape[0]
-    length, zero = block_length(K), splat(x.dtype.type(0))
-    largest = load(x, (0,))
-    for k in range(1, K):
-        largest = maximum(largest, load(x, (k,)))
-    s = total = zero
-    for first in range(0, K, length):
-        for k in range(first, min(first + length, K)):
-            s += exp(load(x, (k,)) - largest)
-        s, total = zero, total + s
+    largest, total = largest_and_total(x)
     store(y, (0,), total)
     for l in range(LANES):
         y[0, l] = log(y[0, l])
     log_total = load(y, (0,))
-    for k in range(K):
+    for k in range(x.shape[0]):
         store(y, (k,), (load(x, (k,)) - largest) - log_total)  # equation (28)
 
 

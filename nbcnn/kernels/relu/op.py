@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from nbcnn.kernels.elementwise import Activation, ElementwiseProblem
+from nbcnn.kernels.elementwise import ActivationOp, ElementwiseProblem
 from nbcnn.kernels.op import Arrays
 from nbcnn.kernels.ops import OPS
 
 
 @OPS.register("relu")
-class ReLU(Activation):
+class ReLU(ActivationOp):
     """max(v, 0)"""
 
     torch, onnx = "ReLU", "Relu"

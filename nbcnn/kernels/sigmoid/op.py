@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from nbcnn.kernels.elementwise import Activation
+from nbcnn.kernels.elementwise import ActivationOp
 from nbcnn.kernels.ops import OPS
 
 
 @OPS.register("sigmoid")
-class Sigmoid(Activation):
+class Sigmoid(ActivationOp):
     """1 / (1 + e**-v)"""
 
     torch = onnx = "Sigmoid"

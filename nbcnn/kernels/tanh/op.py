@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from nbcnn.kernels.elementwise import Activation
+from nbcnn.kernels.elementwise import ActivationOp
 from nbcnn.kernels.ops import OPS
 
 
 @OPS.register("tanh")
-class Tanh(Activation):
+class Tanh(ActivationOp):
     """(e**v - e**-v) / (e**v + e**-v)"""
 
     torch = onnx = "Tanh"
