@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from optim import oracle as optimizers
 
 from kernels import reference_ops as ops
 from kernels.cases import CONV2D, DILATED_POOL2D, POOL2D, pool2d
@@ -154,16 +155,16 @@ def test_the_rest_by_hand() -> None:
 
 def test_steps_by_hand() -> None:
     p, g, v = np.array([1.0]), np.array([4.0]), np.array([2.0])
-    assert ops.sgd_step(p, g, v, 0.5) == (-1, 4)
-    assert ops.sgd_step(p, g, v, 0.5, weight_decay=2) == (-2, 6)
-    assert ops.sgd_step(p, g, v, 0.5, 0.5) == (-1.5, 5)
-    assert ops.sgd_step(p, g, v, 0.5, 0.5, nesterov=True) == (-2.25, 5)
+    assert optimizers.sgd_step(p, g, v, 0.5) == (-1, 4)
+    assert optimizers.sgd_step(p, g, v, 0.5, weight_decay=2) == (-2, 6)
+    assert optimizers.sgd_step(p, g, v, 0.5, 0.5) == (-1.5, 5)
+    assert optimizers.sgd_step(p, g, v, 0.5, 0.5, nesterov=True) == (-2.25, 5)
     moments = np.zeros((2, 1))
-    step, moments = ops.adam_step(p, g, moments, 1, 0.5, (0.5, 0.75), 0)
+    step, moments = optimizers.adam_step(p, g, moments, 1, 0.5, (0.5, 0.75), 0)
     assert (step, moments.tolist()) == (0.5, [[2], [4]])
-    step, moments = ops.adam_step(p, np.array([2.0]), moments, 2, 0.5, (0.5, 0.75), 0)
+    step, moments = optimizers.adam_step(p, np.array([2.0]), moments, 2, 0.5, (0.5, 0.75), 0)
     np.testing.assert_allclose(step, 1 - 0.5 * (2 / 0.75) / np.sqrt(4 / (7 / 16)))
-    step, _ = ops.adam_step(p, g, np.zeros((2, 1)), 1, 0.5, (0.5, 0.75), 0, weight_decay=0.5, decoupled=True)
+    step, _ = optimizers.adam_step(p, g, np.zeros((2, 1)), 1, 0.5, (0.5, 0.75), 0, weight_decay=0.5, decoupled=True)
     assert step == 0.75 - 0.5
-    step, moments = ops.adam_step(p, g, np.zeros((2, 1)), 1, 0.5, (0.5, 0.75), 0, weight_decay=2)
+    step, moments = optimizers.adam_step(p, g, np.zeros((2, 1)), 1, 0.5, (0.5, 0.75), 0, weight_decay=2)
     assert (step, moments.tolist()) == (0.5, [[3], [9]])
