@@ -92,7 +92,7 @@ def explain(
     """Time every backend of every layer that has more than one, as training would use it, and predict the same.
 
     Where the config says ``auto`` it is asked first, and its choice is shown as the configured one. ``timer`` is called
-    as ``race``, ``peak_of`` as ``measured_peak``, which they are where they are not given.
+    as ``time_kernels``, ``peak_of`` as ``measured_peak``, which they are where they are not given.
     """
     timer, peak_of = timer or time_kernels, peak_of or measured_peak
     network = Network(config)
