@@ -34,7 +34,7 @@ NEAR = 1.15
 _NOTES = ("choices", "choices of backends")
 
 Timer = Callable[..., Seconds]
-"""Called as ``race``."""
+"""Called as ``time_kernels``."""
 Stepper = Callable[[Network, bool, int, Sequence[Names]], Sequence[float]]
 """Called as ``step_seconds``."""
 

@@ -72,7 +72,7 @@ class ThreadPool:
         self.lock, self._forked, self._unended = threading.Lock(), True, None
 
     def run(self, workers: int, work: Callable[[int], None], failed: Job | None = None, at_once: bool = False) -> None:
-        """Call ``work(worker)`` in each of the first ``workers`` threads, the caller's as number 0.
+        """Call ``work(worker)`` in each of the first ``workers`` threads; number 0 is the caller's, which always works.
 
         The first error of any thread is raised here, after all have stopped; ``failed`` is called at once, perhaps more
         than once, so that those who wait for that thread can stop: by AbandonedError. ``at_once``: nobody begins before

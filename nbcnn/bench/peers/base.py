@@ -80,7 +80,7 @@ class Peer(ABC):
         return {}
 
     def layer(self, arrays: Any, threads: int) -> dict[str, dict[str, Callable[[], Any]]]:
-        """One convolution (batch.Arrays): variant → direction → a call that returns the result as NCHW arrays."""
+        """Of one convolution (batch.Arrays): way → direction → a call that gives the result as NCHW arrays."""
         return {}
 
     def child(self, task: Task, images: int) -> Child | None:
