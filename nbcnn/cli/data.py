@@ -1,4 +1,4 @@
-"""``nbcnn data``: a list of the data sets, a description of one, its download."""
+"""Data sets: which there are, what is in one, fetching one."""
 
 from __future__ import annotations
 

@@ -45,4 +45,5 @@ def _layer_of(definition: ActivationOp) -> type[Activation]:
 
 for _name in built_in():
     if isinstance(_definition := op(_name), ActivationOp):
-        LAYERS.register(_name)(_layer_of(_definition))
+        _layer = _layer_of(_definition)
+        globals()[_layer.__name__] = LAYERS.register(_name)(_layer)  # so that pickle finds the class

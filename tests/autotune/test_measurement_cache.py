@@ -209,7 +209,7 @@ def test_the_question_holds_all_that_an_answer_depends_on(monkeypatch: pytest.Mo
 
 def test_a_plugin_that_is_loaded_or_edited_asks_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from nbcnn.kernels import registry
-    from nbcnn.plugins import load_plugin
+    from nbcnn.plugins import load_plugin, unload_plugin
 
     monkeypatch.setattr(registry, "_registered", dict(registry._registered))
     file = tmp_path / "other_linear.py"
@@ -220,7 +220,7 @@ def test_a_plugin_that_is_loaded_or_edited_asks_anew(tmp_path: Path, monkeypatch
     )
     before = asked(problem=LinearProblem(2, 3))
     chosen("naive")
-    load_plugin(file)
+    plugin = load_plugin(file)
     assert "other_linear" in " ".join(backend_names("linear"))
     loaded = asked(problem=LinearProblem(2, 3))
     assert len(loaded["candidates"]) == len(before["candidates"]) + 1
@@ -228,8 +228,7 @@ def test_a_plugin_that_is_loaded_or_edited_asks_anew(tmp_path: Path, monkeypatch
     file.write_text(file.read_text() + "\n# edited\n")
     choices._file_digest.cache_clear()
     assert asked(problem=LinearProblem(2, 3)) != loaded
-    backend.cache_clear()
-    registry.prepare.cache_clear()
+    unload_plugin(plugin)
 
 
 def test_nothing_is_warned_of_when_all_is_well() -> None:

@@ -187,7 +187,7 @@ def test_layers_optimizers_data_sets_and_options_say_it_too(folder: Path, capsys
         KernelError,
         match=r"unknown backend 'x' for relu: .*; one of a plugin's is known once that is loaded: nbcnn\.load_plugin\(.FILE.\)$",
     ):
-        prepare(package.kernels.contract.ElementwiseProblem("relu", 3), "x")
+        prepare(package.kernels.elementwise.ElementwiseProblem("relu", 3), "x")
 
 
 def run_folder(info: object) -> Path:

@@ -156,7 +156,7 @@ def test_a_network_with_it_is_timed(plugin, tmp_path: Path) -> None:
 
 
 def test_its_onnx_model_has_the_name_that_it_gives(plugin) -> None:
-    onnx = pytest.importorskip("onnx")
+    import onnx
     from onnx.reference import ReferenceEvaluator
 
     net = nbcnn.load(SMALL)
@@ -170,11 +170,15 @@ def test_its_onnx_model_has_the_name_that_it_gives(plugin) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ('@register.backend("absolute", "direct")', '@register.backend("relu", "mine")', "op absolute has no backend direct; register one beside it"),
+        (
+            '@register.backend("absolute", "direct")',
+            '@register.backend("relu", "mine")',
+            "op absolute has no backend direct; register one beside it",
+        ),
         ("class AbsoluteOp(ActivationOp)", "class AbsoluteOp", "expected a subclass of Op"),
         ('@register.op("absolute")', '@register.op("relu")', "op relu is defined twice"),
     ],
-)  # fmt: skip
+)
 def test_an_op_that_lacks_something_is_refused(tmp_path: Path, old: str, new: str, words: str) -> None:
     file = tmp_path / "lacking.py"
     file.write_text(ABSOLUTE.replace(old, new).replace("@register.layer", "@register.layer"), encoding="utf-8")

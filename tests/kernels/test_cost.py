@@ -25,7 +25,7 @@ import json, sys
 import numpy as np
 from nbcnn.kernels.conv2d import _blocks, naive, pointwise
 from nbcnn.kernels.registry import backend
-from nbcnn.kernels.contract import Conv2dProblem
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from tests.kernels.cases import CONV2D
 from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from kernels.cases import CONV2D

@@ -10,7 +10,7 @@ import pytest
 import nbcnn
 import nbcnn.functional as F  # noqa: N812
 from nbcnn.config import load_config
-from nbcnn.engine.worker import Worker
+from nbcnn.engine.pack_buffers import PackBuffers
 from nbcnn.errors import ConfigError, KernelError, NbcnnError, ShapeError
 from nbcnn.introspect.summary import Row, summarize
 from nbcnn.training.model import Model
@@ -300,7 +300,7 @@ def test_a_layer_is_not_bound_to_a_copy(kind: str) -> None:
     """Where memory with gaps can't be seen in another shape, nobody would fill the copy, and zeros would come out."""
     network = build(kind)
     (layer,), whole = network.root.children, np.zeros((4, 9, 16, 16), np.float32)
-    buffers = Worker(network, training=True)
+    buffers = PackBuffers(network, training=True)
     for x, dx in ((whole[:, :, :8], whole[:, :, :8].copy()), (whole[:, :, :8].copy(), whole[:, :, :8])):
         with pytest.raises(
             KernelError, match=rf"{kind}.*: it is bound to a part of an array with gaps .*; bind it to a"

@@ -119,9 +119,9 @@ MISTAKES = {
     "`x[first + c, r, q] * …`": ("load(x, (first + c, r, q)) * w", "x[first + c, r, q] * w"),
     "`0.5 * load(x, …)`": ("load(x, (first + c, r, q)) * w", "0.5 * load(x, (first + c, r, q)) * w"),
     "`y[o, i, j, 0] = s`": ("store(y, (o, i, j), s)", "y[o, i, j, 0] = s"),
-    "`def forward(x, w, y, work, numbers)`": (
-        "def forward(x, w, b, y, work, numbers)",
-        "def forward(x, w, y, work, numbers)",
+    "`def forward(x, w, y, scratch, attributes)`": (
+        "def forward(x, w, b, y, scratch, attributes)",
+        "def forward(x, w, y, scratch, attributes)",
     ),
     "a function without `@kernel` is called": (
         "@kernel\ndef forward",
@@ -130,9 +130,9 @@ MISTAKES = {
         "helper(load(x, (first + c, r, q))) * w",
     ),
     "a global that is counted up": ("    stride, padding", "    global calls; calls += 1; stride, padding"),
-    "`def forward(x, w, b, y, work, numbers=None)`": (
-        "def forward(x, w, b, y, work, numbers)",
-        "def forward(x, w, b, y, work, numbers=None)",
+    "`def forward(x, w, b, y, scratch, attributes=None)`": (
+        "def forward(x, w, b, y, scratch, attributes)",
+        "def forward(x, w, b, y, scratch, attributes=None)",
     ),
     "`workspace` without `return`": ("        return 0\n", ""),
     "the file is called `direct.py`": ("", ""),

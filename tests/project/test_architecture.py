@@ -131,6 +131,7 @@ OF_NO_ONE_FILE = {
     "compiler/test_machine_code.py": "what all of the compiler comes to",
     "functional/test_onnx_nodes.py": "ONNX's tests of its operators, on the functions",
     "functional/test_pytorch_samples.py": "PyTorch's samples, on the functions",
+    "kernels/test_added_op.py": "an op that a plugin adds",
     "kernels/test_activations.py": "relu, sigmoid, tanh and softmax, which are alike",
     "kernels/test_gradients.py": "every op's gradient against differences",
     "kernels/test_long_sums.py": "what holds for the sums of every op",

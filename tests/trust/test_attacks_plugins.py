@@ -14,6 +14,7 @@ from plugin_files import BACKEND, empty_folder, nbcnn, write  # noqa: F401 (a fi
 import nbcnn as package
 from nbcnn.errors import ConfigError, NbcnnError
 from nbcnn.plugins import installed_plugins
+from nbcnn.runs.run_folder import Run
 from trust import seeds
 from trust.targets import TINY, refused
 from trust.watch import watched
@@ -170,7 +171,7 @@ def test_a_plugin_that_fails_in_training_leaves_the_epochs_before(
     (folder / "x.yaml").write_text(yaml)
     with pytest.raises(NbcnnError, match=rf"mine\.py:{line}: .*{re.escape(words)}"):
         package.train(folder / "x.yaml", epochs=20, threads=1, out=folder / "run")
-    run = package.runs.Run.open(folder / "run")
+    run = Run.open(folder / "run")
     assert [record["epoch"] for record in run.metrics()] == [1, 2, 3]
     network = package.load(folder / "run", which="last")
     assert network.parameters.any()

@@ -92,7 +92,7 @@ def give_away(kernels: Path) -> None:
         kernels.symlink_to("/usr")
 
 
-ANEW = r"compiling nbcnn\.kernels\.\S+ anew, its cached code is damaged: \S+\.nbk: "
+ANEW = r"compiling nbcnn\.\S+ anew, its cached code is damaged: \S+\.nbk: "
 SILENT = "; what else is damaged there is compiled anew without a word"
 NOT_KEPT = r"compiled kernels are not kept: \S+: "
 OWN = r"\. Set NBCNN_CACHE_DIR to a folder of your own\."
