@@ -1,4 +1,4 @@
-"""``backend: auto``: the fastest backend of each layer, found by timing and remembered for the next run.
+"""Resolution of ``backend: auto``: the fastest backend of each layer, by timing, cached for the next run.
 
 The question is a layer's problem together with what the run asks of it: forward alone, or with gradients, on how many
 threads. Candidates race on it (kernel_timing.py). Where the best are near one another, whole steps of the network

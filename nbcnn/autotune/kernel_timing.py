@@ -1,4 +1,4 @@
-"""Backends side by side on one problem: each kernel timed in turn, as a run would call it.
+"""Interleaved timing of backends on one problem, with all threads busy, as in a training step.
 
 Every thread has packs and buffers of its own and all call at once, from a tape where they can (engine/call_list.py): so
 caches, Python's lock and the machine's clock are those of a run. Contenders take turns (autotune/sampler.py).

@@ -1,4 +1,4 @@
-"""A network bound to buffers with its backends still open: what a run asks of each layer, and how long its steps take.
+"""Timing of whole steps of a network with several choices of backends.
 
 Layers bind themselves here exactly as in an engine, so the directions that are asked for (the first layer's input has
 no gradient) and the order of calls are those of the run.

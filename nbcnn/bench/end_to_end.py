@@ -1,4 +1,4 @@
-"""A whole network beside peers: training, inference, the latency of one image, the start of a process, its memory."""
+"""A whole network against peers: training, inference, one-image latency, startup, memory."""
 
 from __future__ import annotations
 

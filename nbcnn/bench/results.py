@@ -1,4 +1,4 @@
-"""What races give: for one problem, who took how long in each direction, and who could not take part.
+"""Timing results of one problem: seconds by contender and direction, and reasons of those left out.
 
 The same record for all: races over a network's layers, points of a sweep, comparisons with other libraries.
 """

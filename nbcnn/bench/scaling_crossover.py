@@ -1,4 +1,4 @@
-"""Where a peer overtakes nbcnn as a network grows, and nbcnn a peer: crossings, and sentences that say them."""
+"""Crossovers between nbcnn and a peer along an axis, and the sentences about them."""
 
 from __future__ import annotations
 

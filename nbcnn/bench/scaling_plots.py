@@ -1,4 +1,4 @@
-"""Pictures of a growing network: above the time for one image, below how many times as long a peer takes."""
+"""Plots of a network at growing sizes: time per image above, ratio of each peer to nbcnn below."""
 
 from __future__ import annotations
 

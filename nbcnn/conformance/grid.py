@@ -1,4 +1,4 @@
-"""The problems that every backend is held against: the grid of its op, on small images, and its edge cases."""
+"""The grid of test problems: for each op all combinations of its arguments, on small images."""
 
 from __future__ import annotations
 

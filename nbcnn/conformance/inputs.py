@@ -1,4 +1,4 @@
-"""Numbers to check with: small whole ones, whose sums are exact, and ones whose every sum is rounded."""
+"""Test inputs: small whole numbers, whose sums are exact, and real numbers, whose sums are rounded."""
 
 from __future__ import annotations
 

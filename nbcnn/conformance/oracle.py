@@ -1,4 +1,4 @@
-"""What is right, in float64, and by how much a result may differ from it: the oracle of its op beside error bounds.
+"""Expected results in float64 and their error bounds, from the oracles of the ops.
 
 A sum of n products, in any order, fused or not, is off by at most gamma(n) = n u / (1 - n u) times the sum of the
 absolute products, where u is half of eps (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1). A sum

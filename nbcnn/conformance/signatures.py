@@ -1,4 +1,4 @@
-"""Which arrays the kernels of a problem take and write (kernels/contract.py), as the checks ask for them."""
+"""Signatures of the kernels: the arrays that each kernel reads and writes."""
 
 from __future__ import annotations
 

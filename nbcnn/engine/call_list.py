@@ -1,4 +1,4 @@
-"""A tape: many kernel calls, made one after the other in native code.
+"""A list of kernel calls that native code makes in a row, without returning to Python.
 
 Between two kernels that Python calls, a thread must take Python's lock, and with several threads each waits for the
 others at every layer. So an engine writes its calls on a tape once, arguments and all, and plays it without the lock

@@ -1,4 +1,4 @@
-"""The engine: runs a network on several threads, a pack of 16 images at a time, to the bits of the serial executor.
+"""The multithreaded executor of a network: packs divided among threads, gradients summed in a fixed order.
 
 A batch is cut into packs of 16 images. A worker (worker.py) takes the next pack, runs it forward and backward in
 buffers of its own, and adds its gradient to the total when all packs before it have done so. So the total is the same

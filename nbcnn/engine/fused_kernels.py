@@ -1,4 +1,4 @@
-"""An activation and the pooling after it in one pass, with the bits of both: each pixel is read once, not three times.
+"""Kernels of an activation and the pooling after it in one pass, with the bits of both.
 
 It takes pooling whose windows tile the image, for there each pixel has one window. Where the activation's output is
 wanted again, by a backward pass, it is kept.

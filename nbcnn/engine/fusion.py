@@ -1,4 +1,4 @@
-"""Calls that become one: an activation and the pooling that reads it, where both are ``direct``. No bit changes.
+"""Fusion of an activation with the pooling that reads it, where both are ``direct``. No bit changes.
 
 Calls are matched on what they compute and on the arrays that they read and write, never on the order of layers: in a
 layer with branches the next call may read something else, and a third one may read the activation too.

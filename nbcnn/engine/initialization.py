@@ -1,4 +1,4 @@
-"""Initial parameters, as PyTorch draws them (other random numbers, the same distributions)."""
+"""Initialization of parameters: PyTorch's distributions, with other random numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a network's buffers take in memory, worked out from shapes before any of them is made."""
+"""Memory use of a network's buffers, computed from shapes before any is allocated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Threads that take pieces and add to one total, each when its turn comes: the words for that which a kernel can say.
+"""Kernels by which threads take packs and add to one total in the order of the packs.
 
 Turns are a number in memory: that of the piece whose turn it is; so is the next piece that nobody has. Plain reads and
 writes will not do, for a compiler may keep a number in a register, and a processor may let others see writes in another

@@ -1,4 +1,4 @@
-"""One image through a network: 16 of its neighbours in the lanes, where a pack has 16 images.
+"""The executor for one image: 16 neighbouring outputs in the lanes, where a pack has 16 images.
 
 A pack that holds one image does 15 images' work for nothing. So backends may have a second forward kernel, for one
 image alone, which sums in the same order: outputs are the same bits as in a pack, and the engine may take either.

@@ -1,4 +1,4 @@
-"""A tape that looks at a clock after every call: where a step's time goes, measured in the step itself.
+"""A call list that reads a clock after every call: the time of each call inside real steps.
 
 The clock is the system's ``clock_gettime``, called from native code by its address: 25 ns a look, where one that Python
 calls takes 100 and a way out of the tape and back. Processors' own counters are quicker, but stand still, drift or may

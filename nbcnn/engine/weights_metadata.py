@@ -1,4 +1,4 @@
-"""What belongs to trained weights besides the numbers: classes, scaling of pixels, how pictures were read.
+"""Metadata of trained weights: classes, scaling of pixels, reading of pictures.
 
 It is in the metadata of the safetensors file, as JSON under one key of its own: other programs ignore it, and the
 metadata of other programs are ignored here.

@@ -1,4 +1,4 @@
-"""A backend held to the contract: each of its functions is asked, and what it answers is looked at.
+"""Checks of a backend against the contract: each function is called, and its result checked.
 
 Every breach is a KernelError that begins with file, line and function, whoever called.
 """

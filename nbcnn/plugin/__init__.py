@@ -1,4 +1,4 @@
-"""What a plugin imports: ``from nbcnn.plugin import register, kernel, load, store, …``, whatever it adds.
+"""The interface for plugins: everything that a plugin imports from nbcnn.
 
 Each name is that of the module where it stands, which is imported when it is asked for. docs/add-a-kernel.md has a
 table of them all.

@@ -1,4 +1,4 @@
-"""How a plugin makes itself known: ``from nbcnn.plugin import register``, then a decorator above each of its classes.
+"""Decorators with which plugins register backends, ops, layers, optimizers and data sets.
 
 Built-in backends, layers, optimizers and data sets are registered by the very same calls, under the names that the
 registries give them. A name that is not given is the name of the file.

@@ -1,4 +1,4 @@
-"""What to say of a name that is not known: it may be a plugin's that is not loaded. Nothing is loaded here."""
+"""Hints for unknown names that a plugin not yet loaded may define. Nothing is loaded here."""
 
 from __future__ import annotations
 

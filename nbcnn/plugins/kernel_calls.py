@@ -1,4 +1,4 @@
-"""What a kernel calls, found in its bytecode without running it: whether it calls itself, and whether it prints."""
+"""Calls inside a kernel's bytecode: recursion and prints, found without running it."""
 
 from __future__ import annotations
 

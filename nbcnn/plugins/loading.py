@@ -1,4 +1,4 @@
-"""Loads plugins: finds out what one registers, holds it against the contract, and takes all of it back if it fails."""
+"""Loading of plugins: registration, checks against the contract, and removal after a failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs a plugin's file as a module under a name of its own, and turns what goes wrong into one sentence.
+"""Import of a plugin's file as a module of its own name, with errors as one sentence.
 
 The name is stable, so that kernels which one process compiled can be loaded by the next; it contains a digest of the
 folder, so that files of one name in two folders are two modules. No bytecode is kept: Python's own takes a file that

@@ -1,4 +1,4 @@
-"""An exception out of a plugin's own code, while a network is trained or used, in one sentence: file, line, what."""
+"""Exceptions raised by a plugin's code as one sentence: file, line, message."""
 
 from __future__ import annotations
 

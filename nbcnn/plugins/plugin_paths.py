@@ -1,4 +1,4 @@
-"""What ``--plugin FILE|NAME`` stands for. Nothing is imported here, and no file is run."""
+"""Resolution of ``--plugin FILE|NAME`` to a file or an installed plugin. Nothing is imported here."""
 
 from __future__ import annotations
 

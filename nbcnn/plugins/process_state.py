@@ -1,4 +1,4 @@
-"""What a plugin must leave as it is while it is loaded: the current folder, signals, settings, input and output.
+"""Protection of process state while a plugin loads: current folder, signals, settings, input, output.
 
 Whatever it changes would change commands, bits or run folders far from it, and nothing would say so.
 """

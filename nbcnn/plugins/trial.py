@@ -1,4 +1,4 @@
-"""What a plugin registered, tried before anyone counts on it; a backend builds and compiles kernels."""
+"""Trial of a plugin's registrations; for a backend, its kernels are built and compiled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as wishes: training ends at the next good moment, with everything saved."""
+"""Ctrl-C and SIGTERM as stop requests: training ends after the current step, with everything saved."""
 
 from __future__ import annotations
 

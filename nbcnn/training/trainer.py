@@ -1,4 +1,4 @@
-"""A network in training: its steps, the sums of an epoch, records and checkpoints. What train and compare share."""
+"""The training of one network: steps, sums of an epoch, records, checkpoints; shared by train and compare."""
 
 from __future__ import annotations
 

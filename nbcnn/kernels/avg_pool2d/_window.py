@@ -1,4 +1,4 @@
-"""The window of average pooling: what its sum is divided by."""
+"""The divisor of an average-pooling window."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Average pooling."""
+"""Average pooling of a pack, forward and gradient: equation (7) of docs/math.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sums of a convolution by the block: some output channels x some pixels (or weights), held in registers.
+"""Register blocks of a convolution: sums for several output channels and pixels (or weights) at once.
 
 One accumulator waits for its last addition to finish; a dozen at once keep the multipliers busy, and each loaded pixel
 serves all channels of the block, each weight all its pixels. Each sum still adds the formula's products in the

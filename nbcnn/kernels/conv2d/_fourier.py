@@ -1,4 +1,4 @@
-"""A radix-2 fast Fourier transform of real frames whose sides are powers of two, with butterflies that run on lanes.
+"""A radix-2 fast Fourier transform of real frames with power-of-two sides, on lanes.
 
 A frame goes through it alone, at half the cost of a complex one, so that no frame adds to the rounding of another. It
 leaves frequencies in bit-reversed order, which products do not mind and the inverse undoes.

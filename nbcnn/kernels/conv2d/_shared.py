@@ -1,4 +1,4 @@
-"""What several convolution backends do alike: a frame of zeros around an image, and the bias gradient."""
+"""Zero padding and bias gradient, shared by convolution backends."""
 
 from __future__ import annotations
 

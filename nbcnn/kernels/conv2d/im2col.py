@@ -1,4 +1,4 @@
-"""Unroll every window of x into a column, then multiply matrices: equation (1) as y = W · columns.
+"""Convolution as a matrix product over unrolled windows: equation (1) as y = W · columns.
 
 Each group of channels has a product of its own. The matrix product is NumPy's, that is BLAS; the engine pins BLAS to
 one thread, since the packs are what is spread over threads. Costs KH·KW times the memory of x.

@@ -1,4 +1,4 @@
-"""The formula itself: read this page first. Every other backend is held against it.
+"""Convolution as the formula, loop for loop. Read this page first; other backends are compared with it.
 
 C / G input channels make a group, and so do O / G output channels, which see no others. CG and OG are these numbers.
 

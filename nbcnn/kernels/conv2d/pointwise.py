@@ -1,4 +1,4 @@
-"""1×1 kernels alone: at every pixel a matrix product over channels, equation (27); nothing is padded.
+"""Convolution with 1×1 kernels: at every pixel a matrix product over channels, equation (27).
 
 With the sums and bits of ``naive``. Here memory is what takes the time, for a number of x meets but O weights: a pack
 of 64 channels of 28×28 is 3 MB, and direct's blocks, which wait for each line, run at half of a core's speed. So the

@@ -1,4 +1,4 @@
-"""The forward pass of one image: each sum in the order of its features, as in a pack, with 16 outputs in the lanes.
+"""The fully connected layer on one image, forward, with 16 outputs in the lanes.
 
 The weights of one output lie side by side, so 16 outputs' weights for one feature have to be brought together first:
 shuffles in registers, in every call, since weights may have changed. That still beats sums of single numbers.

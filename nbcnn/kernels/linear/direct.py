@@ -1,4 +1,4 @@
-"""The formula's sums in the formula's order, eight at once in registers: the same bits as ``naive``, faster.
+"""The fully connected layer with eight sums in registers: the bits of ``naive``, faster.
 
 Long sums are taken in blocks (lanes/block_sums.py). Sizes that are no multiple of eight repeat their last row, which
 writes the same number twice. For the weight's gradient the sum runs over images, so there the lanes hold 16

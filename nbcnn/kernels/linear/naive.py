@@ -1,4 +1,4 @@
-"""The formula itself, loop for loop; sums of more than some thousand terms in blocks, as block_sums.py cuts them."""
+"""The fully connected layer as the formula, loop for loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Max pooling. Padding never wins: only taps that meet the image are looked at. NaN wins, so that a diverged run shows.
+"""Max pooling of a pack, forward and gradient. Padding never wins; NaN does, so that it can't hide.
 
 A window none of whose taps meets the image, which dilation makes possible, has the maximum of no numbers: -inf, and no
 gradient, as in PyTorch.
