@@ -1,7 +1,8 @@
 """Interleaved timing of backends on one problem, with all threads busy, as in a training step.
 
-Every thread has packs and buffers of its own and all call at once, from a tape where they can (engine/call_list.py): so
-caches, Python's lock and the machine's clock are those of a run. Contenders take turns (autotune/sampler.py).
+Every thread has packs and buffers of its own and all call at once, from a call list where they can
+(engine/call_list.py): so caches, Python's lock and the machine's clock are those of a run. Contenders take turns
+(autotune/sampler.py).
 
 A kernel that is called again and again on the same pack finds it in the cache, where a step's own kernels would not:
 other layers' packs have passed through meanwhile. So a race may be told how many bytes a step touches, and each turn
@@ -63,13 +64,13 @@ def time_kernels(
     for name in names:  # compiled here, in one thread, before the clock
         for direction in dict.fromkeys(["forward", *wanted]):  # its output is what gradients of pooling read
             activity.tell(now=f"{direction} of {problem.op}={name}, which is timed,", may_last=True)
-            _tape(problem, name, direction, packs[0][:1])()
+            _call_list(problem, name, direction, packs[0][:1])()
     activity.tell(now="")
     with closing(ThreadPool(threads)) as pool, one_blas_thread():
         looks = _looks(pool, problem, names, wanted, packs, slowest)
         stay = {name for name in names if (name, wanted[-1]) in looks}
         players = {
-            (name, direction): [_tape(problem, name, direction, own) for own in packs]
+            (name, direction): [_call_list(problem, name, direction, own) for own in packs]
             for name, direction in looks
             if name in stay
         }
@@ -90,10 +91,10 @@ def _looks(
     for name in names:
         total = 0.0
         for direction in wanted:
-            tapes, plays = [_tape(problem, name, direction, own[:1]) for own in packs], [inf]
+            call_lists, plays = [_call_list(problem, name, direction, own[:1]) for own in packs], [inf]
             # Of a short kernel three looks: one may have been disturbed, for longer than the kernel takes.
             while len(plays) < 4 and sum(plays[1:]) < 0.02:
-                plays.append(together(pool, tapes, 1))
+                plays.append(together(pool, call_lists, 1))
             total += min(plays)
             if total > slowest * best:
                 break
@@ -105,7 +106,7 @@ def _looks(
     return looks
 
 
-def _tape(problem: Any, name: str, direction: str, packs: Packs) -> CallList:
+def _call_list(problem: Any, name: str, direction: str, packs: Packs) -> CallList:
     kernel = getattr(prepare(problem, name).kernels, direction)
     return CallList([(kernel, pack[direction]) for pack in packs])
 

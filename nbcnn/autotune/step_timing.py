@@ -68,7 +68,7 @@ class StepPlan:
         """What a run asks of a layer, in its order."""
         return tuple(call.direction for call in self.calls if call.layer == path)
 
-    def tape(self, names: Names) -> CallList:
+    def call_list(self, names: Names) -> CallList:
         """All calls of a step, with these backends."""
         floats = max(backend(p.op, names[path]).workspace(p) for path, p in self.problems.items())
         scratch = zeros((floats,), self.dtype)
@@ -86,10 +86,10 @@ def step_seconds(
 ) -> list[float]:
     """Seconds that a pack's whole step takes with the backends of each contender, on ``threads`` threads at once."""
     rooms = [StepPlan(network, training, seed) for seed in range(threads)]
-    players = {number: [room.tape(names) for room in rooms] for number, names in enumerate(contenders)}
+    players = {number: [room.call_list(names) for room in rooms] for number, names in enumerate(contenders)}
     with closing(ThreadPool(threads)) as pool, one_blas_thread():
-        for tapes in players.values():
-            tapes[0]()
+        for call_lists in players.values():
+            call_lists[0]()
         return list(take_turns(pool, players, rounds, seconds).values())
 
 

@@ -99,11 +99,11 @@ def batch_race(
     """Backends only, on the same batch, timed as autotune/kernel_timing.py does it."""
     found: Seconds = {name: {} for name in names}
     own = {name: Packs(arrays, name, threads) for name in names}
-    players = {(name, d): own[name].tapes[d] for name in names for d in WeightedKernels._fields}
+    players = {(name, d): own[name].call_lists[d] for name in names for d in WeightedKernels._fields}
     with closing(ThreadPool(threads)) as pool, one_blas_thread():
-        for tapes in players.values():
-            for tape in tapes:  # compiled here, in one thread, before the clock
-                tape()
+        for call_lists in players.values():
+            for call_list in call_lists:  # compiled here, in one thread, before the clock
+                call_list()
         times = turns(pool, players, rounds, seconds)
     for (name, direction), value in times.items():
         found[name][direction] = value * LANES * threads / len(arrays.x)
@@ -123,7 +123,7 @@ class Packs:
         self._count, self._w_shape = len(arrays.x), w.shape
         shares = min(threads, len(xs))
         self._totals = [np.zeros(w.size, w.dtype) for _ in range(shares)]
-        self.tapes: dict[str, list[CallList]] = {direction: [] for direction in WeightedKernels._fields}
+        self.call_lists: dict[str, list[CallList]] = {direction: [] for direction in WeightedKernels._fields}
         for share, total in enumerate(self._totals):
             scratch, dw, db = zeros((floats,), w.dtype), np.zeros_like(w), np.zeros_like(arrays.b)
             shared = {"w": w, "b": arrays.b, "dw": dw, "db": db, "scratch": scratch}
@@ -135,18 +135,18 @@ class Packs:
                     made.append((getattr(kernels, signature.kernel), given))
                     if "dw" in signature.writes:
                         made.append((packs.add, (total, dw.reshape(-1))))
-                self.tapes[signature.kernel].append(CallList(made))
+                self.call_lists[signature.kernel].append(CallList(made))
 
     def calls(self, pool: ThreadPool) -> Calls:
         """Each direction for the whole batch, with a result that becomes NCHW when somebody looks at it."""
-        return {direction: partial(self._run, pool, direction) for direction in self.tapes}
+        return {direction: partial(self._run, pool, direction) for direction in self.call_lists}
 
     def _run(self, pool: ThreadPool, direction: str) -> Any:
-        tapes = self.tapes[direction]
+        call_lists = self.call_lists[direction]
         for total in self._totals:
             total[:] = 0
         with one_blas_thread():
-            pool.run(len(tapes), lambda worker: tapes[worker]())
+            pool.run(len(call_lists), lambda worker: call_lists[worker]())
         if direction == "grad_weight":
             return np.sum(self._totals, axis=0).reshape(self._w_shape)
         return _Later(self._ys if direction == "forward" else self._dxs, self._count)

@@ -138,8 +138,8 @@ class _Steps:
         """The next batch."""
         order, network = self._task.batches[self._number % len(self._task.batches)], self._engine.network
         self._number += 1
-        for tape in self._timed:
-            tape.reset()
+        for call_list in self._timed:
+            call_list.reset()
         begun = time.perf_counter_ns()
         self._engine.train_step(self._task.images, self._task.labels, order)
         learnt = time.perf_counter_ns()
@@ -147,14 +147,18 @@ class _Steps:
         ended = time.perf_counter_ns()
         threads = len(self._timed)
         waiting = self._waiting(begun, learnt) + (threads - 1) * (ended - learnt) if self._timing else 0
-        spent = np.sum([tape.spent for tape in self._timed], axis=0)
+        spent = np.sum([call_list.spent for call_list in self._timed], axis=0)
         return _Step(ended - begun, ended - learnt, spent, waiting)
 
     def _waiting(self, begun: int, learnt: int) -> int:
         """Before an ordered addition, and after a thread's last pack until the last of all is done."""
-        tapes = self._timed
-        done = learnt if any(tape.ended_late for tape in tapes) else max(tape.last for tape in tapes)
-        return sum(tape.late + done - (tape.last or begun) for tape in tapes)
+        call_lists = self._timed
+        done = (
+            learnt
+            if any(call_list.ended_late for call_list in call_lists)
+            else max(call_list.last for call_list in call_lists)
+        )
+        return sum(call_list.late + done - (call_list.last or begun) for call_list in call_lists)
 
 
 def _apart(calls: list[Call]) -> list[Call]:

@@ -47,12 +47,12 @@ class _Pack:
         self.inputs = cast(self.problem, rounded(self.problem, (11, seed)))
         self.work = guarded((int(rig.workspace),), self.problem.dtype)
         self.right, self.out = self._outputs(), self._outputs()
-        tape = self._tape(self.right, calls(self.problem))
-        tape()
+        call_list = self._call_list(self.right, calls(self.problem))
+        call_list()
         since = time.perf_counter()
-        tape()
+        call_list()
         self.seconds = time.perf_counter() - since
-        self.tapes = [self._tape(self.out, phase) for phase in phases(self.problem)]
+        self.call_lists = [self._call_list(self.out, phase) for phase in phases(self.problem)]
 
     def play(self, phase: int, times: int) -> dict[str, int]:
         """For each array of a phase, in how many repeats its bits were not those of the serial run."""
@@ -60,7 +60,7 @@ class _Pack:
         wrong = dict.fromkeys(names, 0)
         with np.errstate(all="ignore"):
             for _ in range(times):
-                self.tapes[phase]()
+                self.call_lists[phase]()
                 for name in names:
                     wrong[name] += not np.array_equal(_bits(self.out[name]), _bits(self.right[name]))
         return wrong
@@ -72,7 +72,7 @@ class _Pack:
             for name in call.writes
         }
 
-    def _tape(self, out: Arrays, phase: Sequence[Signature]) -> CallList:
+    def _call_list(self, out: Arrays, phase: Sequence[Signature]) -> CallList:
         made = []
         for call in phase:
             read = [self.inputs[name] if name in self.inputs else self.right[name] for name in call.reads]

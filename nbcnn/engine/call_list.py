@@ -1,9 +1,9 @@
 """A list of kernel calls that native code makes in a row, without returning to Python.
 
 Between two kernels that Python calls, a thread must take Python's lock, and with several threads each waits for the
-others at every layer. So an engine writes its calls on a tape once, arguments and all, and plays it without the lock
-from the first to the last. LeNet's training step on 2 threads: 60,000 images/s call by call, 73,000 from tape
-(tests/benchmarks/tape.py).
+others at every layer. So an engine stores its calls once, arguments and all, and native code makes them without the
+lock from the first to the last. LeNet's training step on 2 threads: 60,000 images/s call by call, 73,000 from the list
+(tests/benchmarks/call_list.py).
 """
 
 from __future__ import annotations
@@ -204,13 +204,13 @@ def expect_calls(calls, pieces=False) -> None:
     if not listened_to():
         return
     made = [unfolded(*call) for call in calls]
-    tape = (np.zeros(0, np.int64), np.zeros((0, WORDS), np.int64))
+    no_calls = (np.zeros(0, np.int64), np.zeros((0, WORDS), np.int64))
     if pieces and all(is_kernel(function) for function, _ in made):
-        made.append((replay_pieces, (*tape, (tape[0],) * 3, 0)))
+        made.append((replay_pieces, (*no_calls, (no_calls[0],) * 3, 0)))
     else:
-        made.append((replay, tape))
+        made.append((replay, no_calls))
     if not native_calls_hold.cache_info().currsize:  # the self-test is still to come
-        made += [(replay, tape), *native_self_test.self_test_calls()]
+        made += [(replay, no_calls), *native_self_test.self_test_calls()]
     for function, arguments in made:
         if is_kernel(function):
             signature = tuple(typeof(argument) for argument in arguments)

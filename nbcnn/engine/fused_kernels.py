@@ -110,7 +110,7 @@ def fused(activation: str, pooling: str) -> ParameterFreeKernels:
 
 
 LONGEST = 32
-"""Rows and columns of a window together: more would not fit into a tape's row of words, nor soon be compiled. So no sum
+"""Rows and columns of a window together: more would not fit into a call's row of words, nor soon be compiled. So no sum
 here is cut into blocks (lanes/block_sums.py)."""
 
 

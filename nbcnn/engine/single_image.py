@@ -68,7 +68,7 @@ class SingleImageExecutor:
         return self._scratch
 
     @cached_property
-    def _tape(self) -> CallList:
+    def _call_list(self) -> CallList:
         return CallList([(call.kernel, call.arrays) for call in self._bound.forward])
 
     def predict(self, images: np.ndarray, scaling: np.ndarray) -> np.ndarray:
@@ -83,11 +83,11 @@ class SingleImageExecutor:
             np.add(image, self._zero, self._x)  # gather's pixel · 1 + 0, in 0.4 µs; the kernel takes 1.5 from Python
         else:
             packs.take_one(image, scaling, self._x)
-        if self._tape.native:
-            self._tape()
+        if self._call_list.native:
+            self._call_list()
         else:
             with one_blas_thread():
-                self._tape()
+                self._call_list()
         return self._y.copy()
 
 

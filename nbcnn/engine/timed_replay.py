@@ -1,8 +1,8 @@
 """A call list that reads a clock after every call: the time of each call inside real steps.
 
 The clock is the system's ``clock_gettime``, called from native code by its address: 25 ns a look, where one that Python
-calls takes 100 and a way out of the tape and back. Processors' own counters are quicker, but stand still, drift or may
-not be read on some.
+calls takes 100 and a way out of native code and back. Processors' own counters are quicker, but stand still, drift or
+may not be read on some.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def _look(typingctx, clock, number, stamp):
 
 @kernel
 def replay_timed(addresses, rows, clock, stamp, spent):
-    """As tape.play; adds to spent (calls,) the nanoseconds that each call took, from the end of the one before.
+    """As ``replay``; adds to spent (calls,) the nanoseconds that each call took, from the end of the one before.
 
     clock (2,): the address of clock_gettime, and which clock; stamp (2,) is scratch.
     """
@@ -54,7 +54,7 @@ def replay_timed(addresses, rows, clock, stamp, spent):
 
 @kernel
 def replay_pieces_timed(addresses, rows, where, pieces, clock):
-    """As tape.play_pieces, with the clock's ``clock``, ``stamp`` and ``spent`` of play_timed."""
+    """As ``replay_pieces``, with the clock's ``clock``, ``stamp`` and ``spent`` of replay_timed."""
     place, late, following = where
     look, stamp, spent = clock
     piece = take_next(following)
@@ -78,15 +78,15 @@ class TimedCallList:
 
     def __init__(self, calls, is_late) -> None:
         calls = list(calls)
-        self._tape, self._is_late = CallList(calls), is_late
+        self._call_list, self._is_late = CallList(calls), is_late
         self._clock, self._stamp = np.array(_clock(), np.int64), np.zeros(2, np.int64)
         self.spent = np.zeros(len(calls), np.int64)
         self.reset()
 
     @property
     def native(self) -> bool:
-        """As of a tape."""
-        return self._tape.native
+        """As of a call list."""
+        return self._call_list.native
 
     def reset(self) -> None:
         """Everything from 0."""
@@ -98,7 +98,7 @@ class TimedCallList:
         """Play it; what Python calls is timed by Python."""
         self._begin()
         place = 0
-        for part in self._tape.parts:
+        for part in self._call_list.parts:
             if isinstance(part, _NativeCalls):
                 here = self.spent[place : place + len(part)]
                 part.play(replay_timed, self._clock, self._stamp, here)
@@ -111,10 +111,10 @@ class TimedCallList:
         self._end()
 
     def play_pieces(self, where, pieces) -> bool:
-        """As a tape's."""
+        """As a call list's."""
         self._begin()
         clock = (self._clock, self._stamp, self.spent)
-        done = self._tape.play_pieces(where, pieces, replay_pieces_timed, clock)
+        done = self._call_list.play_pieces(where, pieces, replay_pieces_timed, clock)
         self._end()
         return done
 

@@ -1,4 +1,4 @@
-"""Where a step's time goes: the clock on the tape, the sums that are made of it, and what is printed."""
+"""Where a step's time goes: the clock on the call list, the sums that are made of it, and what is printed."""
 
 from __future__ import annotations
 
@@ -77,41 +77,41 @@ def test_calls_have_their_own_times() -> None:
         slept.append(float(x[0]))
 
     one = (_count, (x, 1))
-    tape = TimedCallList([one, (_count, (x, 5_000_000)), one, (sleeps, (x,)), one], np.zeros(1))
-    tape()
+    call_list = TimedCallList([one, (_count, (x, 5_000_000)), one, (sleeps, (x,)), one], np.zeros(1))
+    call_list()
     assert slept == [pytest.approx(2)]
-    few, many, after, python, last = tape.spent
+    few, many, after, python, last = call_list.spent
     assert (
         many > 1_000_000 > max(few, after, last) and min(few, after, last) > 0
     )  # 5 million dependent sums take more than a millisecond
     assert 20_000_000 <= python
-    tape()
-    assert tape.spent[3] >= 40_000_000
-    tape.reset()
-    assert not tape.spent.any() and (tape.last, tape.late, tape.ended_late) == (0, 0, False)
+    call_list()
+    assert call_list.spent[3] >= 40_000_000
+    call_list.reset()
+    assert not call_list.spent.any() and (call_list.last, call_list.late, call_list.ended_late) == (0, 0, False)
 
 
 def test_what_fails_says_so_as_without_a_clock() -> None:
     x = np.zeros(1)
-    tape = TimedCallList([(_fails, (x,))], np.zeros(1))
-    tape()
+    call_list = TimedCallList([(_fails, (x,))], np.zeros(1))
+    call_list()
     x[0] = -1
     with pytest.raises(ValueError, match="below 0"):
-        tape()
+        call_list()
 
 
 def test_time_between_packs_is_waiting_where_the_turn_had_not_come() -> None:
     late = np.ones(1, np.int64)
-    tape = TimedCallList([(_count, (np.zeros(1), 1))], late)
-    tape()
+    call_list = TimedCallList([(_count, (np.zeros(1), 1))], late)
+    call_list()
     time.sleep(0.01)
     late[0] = 0
-    tape()
-    assert tape.late >= 10_000_000 and not tape.ended_late
-    before = tape.late
+    call_list()
+    assert call_list.late >= 10_000_000 and not call_list.ended_late
+    before = call_list.late
     time.sleep(0.01)
-    tape()
-    assert tape.late == before
+    call_list()
+    assert call_list.late == before
 
 
 def test_a_system_without_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:

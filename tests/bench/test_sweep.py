@@ -136,11 +136,11 @@ def test_a_sweep_that_nobody_can_do_is_refused() -> None:
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_batch_is_what_the_formula_says(images: int, threads: int) -> None:
     problem = Conv2dProblem(2, 3, 5, 6, (3, 3), padding=(1, 1, 1, 1))
-    arrays, crew = arrays_of(problem, images), ThreadPool(threads)
-    calls = Packs(arrays, "direct", threads).calls(crew)
+    arrays, pool = arrays_of(problem, images), ThreadPool(threads)
+    calls = Packs(arrays, "direct", threads).calls(pool)
     for _ in range(2):  # gradients do not pile up
         results = {direction: np.asarray(call()) for direction, call in calls.items()}
-    crew.close()
+    pool.close()
     np.testing.assert_allclose(results["forward"], correlated(arrays), rtol=1e-4, atol=1e-4)
     x, w, dy = (a.astype(np.float64) for a in (arrays.x, arrays.w, arrays.dy))
     np.testing.assert_allclose(
@@ -153,7 +153,7 @@ def test_a_batch_is_what_the_formula_says(images: int, threads: int) -> None:
 
 def test_a_batch_is_shared_out_over_threads() -> None:
     arrays = arrays_of(Conv2dProblem(1, 1, 3, 3, (1, 1)), 40)  # 3 packs
-    assert [len(Packs(arrays, "direct", threads).tapes["forward"]) for threads in (1, 2, 5)] == [1, 2, 3]
+    assert [len(Packs(arrays, "direct", threads).call_lists["forward"]) for threads in (1, 2, 5)] == [1, 2, 3]
     found = batch_race(arrays, ["direct", "naive"], {}, 2, 1)
     assert set(found.seconds["naive"]) == {"forward", "grad_input", "grad_weight"}
 

@@ -52,7 +52,7 @@ class Told:
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     np_zeros = np.zeros(1)
-    CallList([(kernel(_double), (np_zeros,))])()  # the tape's own kernel is none of these tests' business
+    CallList([(kernel(_double), (np_zeros,))])()  # the call list's own kernel is none of these tests' business
     monkeypatch.setenv("NBCNN_CACHE_DIR", str(tmp_path))
     yield tmp_path
     assert cache_folder() == tmp_path / "kernels"

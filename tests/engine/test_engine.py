@@ -217,8 +217,8 @@ def test_an_error_in_a_thread_reaches_the_caller_and_the_engine_goes_on(broken: 
             kept.append((worker.call_list("train")[0], number, (calls[number].kernel, calls[number].arrays)))
         with pytest.raises(ZeroDivisionError, match="on purpose"):
             engine.train_step(x, labels, np.arange(160))
-        for tape, number, call in kept:
-            tape.replace(number, call)
+        for call_list, number, call in kept:
+            call_list.replace(number, call)
         assert engine.train_step(x, labels, np.arange(160)).losses.tobytes() == wanted.tobytes()
 
 

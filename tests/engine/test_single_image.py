@@ -274,7 +274,7 @@ def test_threads_that_call_at_once_get_their_own_results() -> None:
 @pytest.mark.jit
 @pytest.mark.parametrize("which", MODELS)
 def test_one_image_runs_without_python_between_its_kernels(which: str) -> None:
-    assert SingleImageExecutor(network(which))._tape.native
+    assert SingleImageExecutor(network(which))._call_list.native
 
 
 def test_no_images_give_no_results() -> None:

@@ -63,14 +63,14 @@ def jolted() -> Iterator[Jolts]:
         return number
 
     def run_late(worker, wanted):  # type: ignore[no-untyped-def]
-        tape, (batch, _) = worker._lists[wanted], worker._given[wanted]
-        native, worker.buffers.place[0] = tape.native, -1
+        call_list, (batch, _) = worker._lists[wanted], worker._given[wanted]
+        native, worker.buffers.place[0] = call_list.native, -1
         jolts.pause()
-        tape.native = native and not getattr(batch, "slow", False)
+        call_list.native = native and not getattr(batch, "slow", False)
         try:
             run(worker, wanted)
         finally:
-            tape.native = native
+            call_list.native = native
         if worker.buffers.place[0] >= 0 and jolts.workers:
             number, packs = jolts.workers[-1]
             jolts.workers[-1] = number + 1, packs

@@ -106,19 +106,19 @@ def test_struck_again_while_it_waits_for_its_helpers(second: str, wanted: str, m
     assert used(engine, wanted, x, labels) == right
     settle, result, strikes = ThreadPool.settle, ThreadPool._result, [0]
 
-    def struck_result(crew: ThreadPool, run: Any) -> Any:
+    def struck_result(pool: ThreadPool, run: Any) -> Any:
         if strikes[0] == 1:
             strikes[0] = 2
             raise Strike
-        return result(crew, run)
+        return result(pool, run)
 
-    def struck_settle(crew: ThreadPool) -> None:
+    def struck_settle(pool: ThreadPool) -> None:
         if strikes[0] == 2:
             strikes[0] = 3
-            if second == "while it waits" and crew._unended:
-                crew._unended.fail()
+            if second == "while it waits" and pool._unended:
+                pool._unended.fail()
             raise Strike
-        settle(crew)
+        settle(pool)
 
     monkeypatch.setattr(ThreadPool, "_result", struck_result)
     monkeypatch.setattr(ThreadPool, "settle", struck_settle)
@@ -184,15 +184,15 @@ def _one_pack(run: Callable[..., None]) -> Callable[..., None]:
 @pytest.mark.parametrize("workers", [1, 2, 3])
 def test_each_thread_of_a_pool_works_once_in_a_run_whatever_struck_the_run_before(workers: int) -> None:
     def strike_all() -> int:
-        crew, number = ThreadPool(3), 0
+        pool, number = ThreadPool(3), 0
         try:
-            while struck(lambda: crew.run(workers, lambda worker: time.sleep(0.0002)), number + 1):
+            while struck(lambda: pool.run(workers, lambda worker: time.sleep(0.0002)), number + 1):
                 number += 1
                 done: list[int] = []
-                crew.run(3, done.append)
+                pool.run(3, done.append)
                 assert sorted(done) == [0, 1, 2], number
         finally:
-            crew.close()
+            pool.close()
         return number
 
     assert soon(strike_all) > 10
@@ -200,12 +200,12 @@ def test_each_thread_of_a_pool_works_once_in_a_run_whatever_struck_the_run_befor
 
 def test_threads_that_begin_at_once_never_wait_for_one_that_was_struck() -> None:
     def strike_all() -> int:
-        crew, number = ThreadPool(3), 0
+        pool, number = ThreadPool(3), 0
         player = lambda: time.sleep(0.0001)  # noqa: E731
-        while struck(lambda: together(crew, [player] * 3, 2), number + 1):
+        while struck(lambda: together(pool, [player] * 3, 2), number + 1):
             number += 1
-        assert together(crew, [player] * 3, 2) > 0
-        crew.close()
+        assert together(pool, [player] * 3, 2) > 0
+        pool.close()
         return number
 
     assert soon(strike_all) > 30
@@ -215,26 +215,26 @@ def test_of_threads_that_begin_at_once_the_error_of_the_one_that_failed_is_raise
     def fail(worker: int) -> None:
         raise ZeroDivisionError(worker)
 
-    crew, begun = ThreadPool(3), threading.Barrier(3)
+    pool, begun = ThreadPool(3), threading.Barrier(3)
     for _ in range(20):
         with pytest.raises(ZeroDivisionError):
-            soon(lambda: crew.run(3, fail, at_once=True))
-    soon(lambda: crew.run(3, lambda worker: begun.wait(60) and None, at_once=True))
-    crew.close()
+            soon(lambda: pool.run(3, fail, at_once=True))
+    soon(lambda: pool.run(3, lambda worker: begun.wait(60) and None, at_once=True))
+    pool.close()
 
 
 def test_after_an_error_nobody_begins_who_comes_late() -> None:
-    crew, begun, busy = ThreadPool(2), [], threading.Event()
+    pool, begun, busy = ThreadPool(2), [], threading.Event()
 
     def work(worker: int) -> None:
         begun.append(worker)
         raise ZeroDivisionError
 
-    crew._jobs[0].put(lambda: busy.wait(60) and None)  # the helper has something else to do first
+    pool._jobs[0].put(lambda: busy.wait(60) and None)  # the helper has something else to do first
     with pytest.raises(ZeroDivisionError):
-        crew.run(2, work, failed=busy.set)
+        pool.run(2, work, failed=busy.set)
     assert begun == [0]
-    crew.close()
+    pool.close()
 
 
 def test_nobody_waits_for_the_turn_of_a_pack_that_failed_though_another_passed_its_own_on() -> None:

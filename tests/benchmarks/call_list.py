@@ -1,6 +1,6 @@
-"""A training step of LeNet on 256 images and 2 threads: from tape, and with every kernel called from Python.
+"""A training step of LeNet on 256 images and 2 threads: from a call list, and with every kernel called from Python.
 
-    python tests/benchmarks/tape.py [--rounds 21]
+    python tests/benchmarks/call_list.py [--rounds 21]
 
 Both take turns; figures are medians of the rounds. All else is measured by ``nbcnn bench``.
 """
@@ -21,7 +21,7 @@ from nbcnn.training.model import Model
 
 
 class OneByOne:
-    """In a tape's place: Python makes every call, and chooses every pack."""
+    """In a call list's place: Python makes every call, and chooses every pack."""
 
     native = False
 
@@ -38,14 +38,14 @@ def steps() -> dict[str, Callable[[], object]]:
     """Both ways, on the same images."""
     rng = np.random.default_rng(0)
     images, labels = rng.integers(0, 256, (256, 1, 28, 28), dtype=np.uint8), rng.integers(0, 10, 256)
-    tape, calls = (Engine(Model(load_config("lenet-d2l")), threads=2) for _ in range(2))
+    call_list, calls = (Engine(Model(load_config("lenet-d2l")), threads=2) for _ in range(2))
     order = np.arange(256)
     calls.train_step(images, labels, order)
     for worker in calls.workers:
         made = [(call.kernel, call.arrays) for call in worker.call_list("train")[1]]
         worker.use("train", OneByOne(made))
     return {
-        "from tape": lambda: tape.train_step(images, labels, order),
+        "from a call list": lambda: call_list.train_step(images, labels, order),
         "call by call": lambda: calls.train_step(images, labels, order),
     }
 
