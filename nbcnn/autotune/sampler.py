@@ -1,4 +1,4 @@
-"""The one sampler: contenders take turns in one process, in rounds. Kernels, whole steps, batches and networks use it.
+"""Timing of contenders in turns, round by round, in one process; and why short ones get the lower quartile.
 
 What the rounds say. A turn of nbcnn's own kernels is short (5 ms), and their figure is the lower quartile of the
 rounds: whatever else a machine does only ever adds to a time. On two processors that several programs wanted, a kernel

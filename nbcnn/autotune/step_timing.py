@@ -1,4 +1,4 @@
-"""Timing of whole steps of a network with several choices of backends.
+"""Timing of whole training steps of a network with several choices of backends.
 
 Layers bind themselves here exactly as in an engine, so the directions that are asked for (the first layer's input has
 no gradient) and the order of calls are those of the run.

@@ -1,4 +1,4 @@
-"""One convolution on a whole batch: its packs divided among threads, and the same batch for peers.
+"""Benchmark of one convolution on a whole batch, its packs divided among threads, beside other libraries.
 
 autotune/kernel_timing.py times packs as they lie in a step. Here the unit is a batch, so that other libraries can take
 part, and so that batches smaller or larger than a pack can be compared.

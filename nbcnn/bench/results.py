@@ -1,4 +1,4 @@
-"""Timing results of one problem: seconds by contender and direction, and reasons of those left out.
+"""Timing results of one problem: seconds by contender and direction, and the reasons of those left out.
 
 The same record for all: races over a network's layers, points of a sweep, comparisons with other libraries.
 """

@@ -1,4 +1,4 @@
-"""Rows of what was measured beside other libraries, and what may be said of them: medians, and ratios within rounds."""
+"""Rows of benchmark tables: the samples of all contenders, their medians and ratios."""
 
 from __future__ import annotations
 

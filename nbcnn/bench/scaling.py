@@ -1,4 +1,4 @@
-"""A whole network against peers at growing batch size, image size, channels and threads.
+"""Benchmark of a whole network at growing batch size, image size, channels and threads, beside other libraries.
 
 Each point is measured as end_to_end.py measures a network; here it is decided which points there are and where an axis
 ends.

@@ -1,4 +1,4 @@
-"""Crossovers between nbcnn and a peer along an axis, and the sentences about them."""
+"""Crossovers of nbcnn and another library as a network's size grows, and the sentences that report them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plots of a network at growing sizes: time per image above, ratio of each peer to nbcnn below."""
+"""Plots of a network at growing sizes: time per image above, ratio of each library to nbcnn below."""
 
 from __future__ import annotations
 

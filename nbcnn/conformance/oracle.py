@@ -1,4 +1,4 @@
-"""Expected results in float64 and their error bounds, from the oracles of the ops.
+"""Expected results in float64, from the oracles of the ops, and the error bounds of kernels.
 
 A sum of n products, in any order, fused or not, is off by at most gamma(n) = n u / (1 - n u) times the sum of the
 absolute products, where u is half of eps (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1). A sum

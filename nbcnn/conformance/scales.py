@@ -1,4 +1,4 @@
-"""Check with large and small numbers side by side: sums kept apart by the formula must not round together.
+"""Check that small numbers keep their precision beside ones a million times as large, where no sum joins them.
 
 What a backend computes together, two images, two groups or two output channels for instance, may round together: then
 an error that is small beside one is large beside the other. What the formula keeps apart has to stay apart.

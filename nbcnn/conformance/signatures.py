@@ -1,4 +1,4 @@
-"""Signatures of the kernels: the arrays that each kernel reads and writes."""
+"""Signatures of a problem's kernels, with the packs and the weights among their arrays."""
 
 from __future__ import annotations
 

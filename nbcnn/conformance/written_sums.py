@@ -1,4 +1,4 @@
-"""The products behind one number of a convolution or its gradients, written out: ``1·1``, ``2·2``, ``4·3``."""
+"""Text of a sum's products, ``1·1 + 2·2``, for messages about a wrong number."""
 
 from __future__ import annotations
 

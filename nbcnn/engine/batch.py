@@ -1,4 +1,4 @@
-"""A batch on its way through an executor: where its images come from, and the arrays that hold its results."""
+"""Inputs, shared arrays and results of a batch in an executor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The executor for one image: 16 neighbouring outputs in the lanes, where a pack has 16 images.
+"""Executor for one image, with 16 neighbouring outputs in the lanes in place of 16 images.
 
 A pack that holds one image does 15 images' work for nothing. So backends may have a second forward kernel, for one
 image alone, which sums in the same order: outputs are the same bits as in a pack, and the engine may take either.

@@ -1,4 +1,4 @@
-"""Threads that do the same work side by side, each its own part."""
+"""A thread pool: each thread does its own part of a job."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A memory layout of one image in which each window tap is at a constant offset from its output pixel.
+"""Polyphase layout of one image, with which 16 neighbouring windows are loaded as one vector.
 
 In a pack the lanes are 16 images. One image (C, H, W) fills them with 16 neighbours of the output instead, row after
 row, so that rows need not be multiples of 16. For that each tap column k gets a copy of the image, with the columns

@@ -1,4 +1,4 @@
-"""What a backend owes: the signatures of kernels, and what is asked of the class that gives them.
+"""The contract of backends: signatures of kernels, and the methods of a backend's class.
 
 Letters: C, O input and output channels; H, W input size; OH, OW output size; KH, KW kernel size; F features. All
 arrays that kernels see are packs (..., 16), images innermost, float32 or float64, C-contiguous; weights are as PyTorch

@@ -1,4 +1,4 @@
-"""Ops that take number by number, or all numbers of an image alike: the problem of all of them, and their base."""
+"""Elementwise ops: their problem, and the base class of their definitions."""
 
 from __future__ import annotations
 

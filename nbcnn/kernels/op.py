@@ -1,4 +1,4 @@
-"""The base of op definitions: all that is said of an op beside its kernels."""
+"""Base class of op definitions: problem, oracle, test cases, and names in other libraries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the oracles of all ops share: float64, the way from packs to images, and walks over pooling's windows.
+"""Array helpers of the oracles: packs to images, and float64.
 
 An oracle is an op's plain definition on images (N, C, H, W), in NumPy and float64. It shares no code with kernels and
 takes other ways to the same numbers: windows are views or slices, sums are einsums, gradients are scattered. Numbers of

@@ -1,4 +1,4 @@
-"""Ops of pooling: the problem of both, and their base."""
+"""Pooling ops, max and average: their problem, and the base class of their definitions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the kernels on class scores share: the largest score, and the sum of the exponentials."""
+"""Largest score and sum of exponentials of each image, for the kernels of softmax and the loss."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reporter: the callbacks of a training, for whoever shows how it goes."""
+"""Callbacks of a training, for displays of its progress."""
 
 from __future__ import annotations
 

@@ -307,7 +307,7 @@ FAULTS: dict[str, tuple[Spoil, str, str]] = {
     "bias gradient forgotten": (_bias_gradient_forgotten, "contract", "db is not written at all"),
     "last column unwritten": (_last_column_unwritten, "contract", "y is not written .*lies in the last column"),
     "adds instead of writing": (_adds_instead_of_writing, "contract", "dx is not written.*adds to its output instead"),
-    "writes behind its scratch": (_writes_behind_its_scratch, "contract", "something was written after work"),
+    "writes behind its scratch": (_writes_behind_its_scratch, "contract", "something was written after scratch"),
     "writes before its output": (_writes_before_its_output, "contract", "something was written before dx"),
     "uses its input as scratch": (_uses_its_input_as_scratch, "contract", "the input dy was changed"),
     "reads behind its input": (

@@ -60,7 +60,7 @@ WORDS = {
     ],
     "recursion": [
         "FAILED out of bounds: conv2d=recursion: its process ended with SIGSEGV in grad_input: halves calls itself "
-        r"\(\S*recursion.py:14\) without an end, and the stack overflowed, for 1×1 stride 1 padding 0",
+        r"\(\S*recursion.py:15\) without an end, and the stack overflowed, for 1×1 stride 1 padding 0",
     ],
     "crash": [
         "FAILED out of bounds: conv2d=crash: its process ended with SIGABRT in forward: it writes out of its arrays, or aborts",

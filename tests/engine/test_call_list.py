@@ -265,9 +265,7 @@ def test_where_native_calls_do_not_hold_python_makes_them_to_the_same_bits(name,
             engine = Engine(network, threads=2)
             losses = engine.train_step(x, labels, np.arange(40)).losses
             results = losses, engine.gradient, engine.predict(x), engine.predict(x[:1])
-            assert [worker.native("train") for worker in engine.workers if "train" in worker._call_lists] == [
-                not faulty
-            ] * 2
+            assert [worker.native("train") for worker in engine.workers if "train" in worker._lists] == [not faulty] * 2
             engine.close()
         found.append([result.tobytes() for result in results])
         assert len(told) == faulty

@@ -103,6 +103,7 @@ def test_the_page_can_be_followed(folder: Path, site: Path) -> None:
     assert {path.name for path in folder.glob("*.py")} == {
         "my_conv.py",
         "my_loops.py",
+        "bounded.py",
         "factor.py",
         "sign.py",
         "squares.py",

@@ -1,4 +1,4 @@
-"""Convolutions out of the ordinary, by a name: every number that has an end of its own at that end."""
+"""Edge-case convolutions for the checks, by name: sizes, strides and paddings at their limits."""
 
 from __future__ import annotations
 

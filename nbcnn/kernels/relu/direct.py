@@ -1,4 +1,4 @@
-"""The rectifier, max(v, 0); NaN stays NaN."""
+"""ReLU on packs and on one image: value and gradient; NaN stays NaN."""
 
 from __future__ import annotations
 

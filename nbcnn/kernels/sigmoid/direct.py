@@ -1,4 +1,4 @@
-"""The logistic sigmoid, 1 / (1 + e**-v)."""
+"""The logistic sigmoid on packs and on one image: value and gradient."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A layer: v where v > 0, else negative_slope · v. Make it yours; the file's name is its name in YAML.
+"""A layer, LeakyReLU: v where v > 0, else negative_slope · v.
 
 In a network file it stands as `- NAME`, or with arguments as `- NAME: {negative_slope: 0.2}`.
 """
