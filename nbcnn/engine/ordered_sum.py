@@ -1,4 +1,4 @@
-"""Sum of the packs' gradients in the order of the packs, from several threads: atomic reads and writes, and the addition.
+"""Sum of the packs' gradients in the order of the packs, by several threads; atomic reads and writes for it.
 
 Turns are a number in memory: that of the piece whose turn it is; so is the next piece that nobody has. Plain reads and
 writes will not do, for a compiler may keep a number in a register, and a processor may let others see writes in another
