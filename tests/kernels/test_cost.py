@@ -24,7 +24,7 @@ import numpy as np
 from nbcnn.kernels.conv2d import _blocks, naive, pointwise
 from nbcnn.kernels.registry import backend
 from nbcnn.kernels.contract import Conv2dProblem
-from kernels.cases import CONV2D
+from nbcnn.conformance.edge_cases import CONV2D
 
 CONV2D["uneven 1x1"] = Conv2dProblem(9, 11, 3, 5, (1, 1))
 loads, load, add_products = [0], naive.load, _blocks.add_products

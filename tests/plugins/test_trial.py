@@ -310,7 +310,7 @@ def test_a_built_in_backend_is_named_though_it_has_not_been_imported(folder: Pat
             rf"{name}\.py; rename the latter",
             told,
         )
-    assert failure(BACKEND, "auto").endswith(": autotune/auto.py: no backend may be called auto; choose another name")
+    assert failure(BACKEND, "auto").endswith(": auto.py: no backend may be called auto; choose another name")
 
 
 def test_two_plugins_with_one_name_are_both_named(folder: Path) -> None:
