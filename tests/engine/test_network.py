@@ -201,7 +201,8 @@ def test_numbers_that_float32_lacks_are_refused():
     with pytest.raises(ShapeError, match=r"^x holds numbers that float32 can't, beyond 3\.4e38; scale pixels as in"):
         net(x)
     x[1, 0, 3, 4] = np.inf  # that float32 can
-    assert net(x).shape == (2, 10)
+    with np.errstate(over="ignore"):  # kernels as plain Python warn
+        assert net(x).shape == (2, 10)
 
 
 def test_a_masked_array_is_refused():
