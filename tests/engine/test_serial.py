@@ -18,6 +18,8 @@ from nbcnn.kernels.registry import backend_names
 from nbcnn.runs.checkpoint import load_tensors
 from nbcnn.training.model import Model
 
+pytestmark = pytest.mark.jit  # LeNet as plain Python takes minutes
+
 
 def model(name: str, backend: str = "direct") -> Model:
     return Model(load_config(name, Overrides(backends=(f"conv2d={backend}",))))
