@@ -34,7 +34,8 @@ def native_call(function, arguments):
     if not isinstance(function, Dispatcher) or not words or len(words) + 2 > WORDS:
         return None
     signature = tuple(typeof(argument) for argument in arguments)
-    function.compile(signature)
+    if signature not in function.overloads:  # else Numba's lock need not be taken, which an interrupt could leave held
+        function.compile(signature)
     compiled = function.overloads[signature]
     if compiled.signature.return_type != types.none:
         return None
