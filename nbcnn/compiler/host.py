@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from functools import cache
 
 import llvmlite
 import numba
@@ -70,15 +71,24 @@ def _shown(value: object) -> str:
     return str(value)
 
 
+@cache
 def fuses() -> bool:
     """Whether a product and a sum may become one instruction (FMA), which rounds once and not twice; by asking LLVM."""
     machine = cpu_target.target_context.codegen()._tm
     return "fma" in machine.emit_assembly(binding.parse_assembly(_MULTIPLY_ADD))
 
 
+@cache
+def _host_cpu() -> tuple[str, frozenset[str]]:
+    """Asked once: llvmlite takes a lock for it, and a thread that an interrupt ends there would leave it held."""
+    features = binding.get_host_cpu_features()
+    return binding.get_host_cpu_name(), frozenset(name for name, there in features.items() if there)
+
+
 def target() -> tuple[str, list[str]]:
     """LLVM's name of this CPU, and its instruction sets."""
-    return binding.get_host_cpu_name(), sorted(name for name, there in binding.get_host_cpu_features().items() if there)
+    name, features = _host_cpu()
+    return name, sorted(features)
 
 
 def vector_registers() -> tuple[int, int]:
@@ -86,7 +96,7 @@ def vector_registers() -> tuple[int, int]:
     if platform.machine() in ("aarch64", "arm64"):
         return 32, 128
     if numba.config.CPU_FEATURES is None:
-        there = {name for name, has in binding.get_host_cpu_features().items() if has}
+        there = {*_host_cpu()[1]}
     else:
         there = {name[1:] for name in numba.config.CPU_FEATURES.split(",") if name.startswith("+")}
     return (32, 512) if "avx512f" in there else (16, 256) if "avx" in there else (16, 128)

@@ -10,6 +10,7 @@ a Python call, which divides the call list in two.
 from __future__ import annotations
 
 import struct
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from llvmlite import ir
@@ -23,6 +24,11 @@ ARRAY = ("meminfo", "parent", "nitems", "itemsize", "data", "shape", "strides")
 """What of an array is handed over, in Numba's names and order."""
 
 
+_ADDRESSES: WeakKeyDictionary = WeakKeyDictionary()
+"""By kernel and types, each asked for once: Numba and llvmlite take locks for it, and an exception that ends a thread
+between taking a lock and the code that releases it would leave the lock held for all other threads."""
+
+
 def native_call(function, arguments):
     """Dispatcher, arguments and native address of a call that native code can make, or None.
 
@@ -34,12 +40,19 @@ def native_call(function, arguments):
     if not isinstance(function, Dispatcher) or not words or len(words) + 2 > WORDS:
         return None
     signature = tuple(typeof(argument) for argument in arguments)
-    if signature not in function.overloads:  # else Numba's lock need not be taken, which an interrupt could leave held
-        function.compile(signature)
+    known = _ADDRESSES.setdefault(function, {})
+    if signature not in known:
+        known[signature] = _address(function, signature)
+    return None if known[signature] is None else (function, arguments, known[signature])
+
+
+def _address(function, signature) -> int | None:
+    """The address of a kernel compiled for these types; None for one that gives something back."""
+    function.compile(signature)
     compiled = function.overloads[signature]
     if compiled.signature.return_type != types.none:
         return None
-    return function, arguments, compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
 
 
 def words_of(value) -> list[int]:

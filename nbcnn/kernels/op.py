@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from math import isqrt, prod
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -20,7 +21,7 @@ class Case(NamedTuple):
     bias: bool = True
 
 
-class Op:
+class Op(ABC):
     """An op: what it computes, by how much kernels may differ from that, and the problems that they are tried on.
 
     Its shapes, the signatures of its kernels and its multiply-accumulate steps are those of ``problem``, a frozen
@@ -43,9 +44,9 @@ class Op:
     at_infinity: ClassVar[AtInfinity] = "formula"
     """What kernels owe where an input is infinite: the formula's value in exact backends, its limit, or no number."""
 
+    @abstractmethod
     def oracle(self, problem: Any, inputs: Arrays) -> Arrays:
         """Every array that the kernels write, in float64, from the arrays that they are given, packs (…, 16)."""
-        raise NotImplementedError
 
     def terms(self, problem: Any) -> dict[str, int] | None:
         """How many roundings a term of each array's sums may meet (``roundings``), where the op is sums; else None."""
@@ -60,9 +61,9 @@ class Op:
         size = max(1.0, *(float(np.abs(array).max()) for array in inputs.values()))
         return {name: 8 * eps * np.abs(array) + 16 * eps * size for name, array in values.items()}
 
+    @abstractmethod
     def cases(self) -> Iterator[Case]:
         """The grid of small problems that every backend is held against, in float32."""
-        raise NotImplementedError
 
     def edge_cases(self) -> dict[str, Any]:
         """Problems beside the grid, by a name: every number that has an end of its own at that end."""

@@ -1,66 +1,7 @@
 """``lanes``, a vector type of 16 numbers, one for each image of a pack, and the functions kernels use on it."""
 
 from nbcnn.compiler.remedies import LANE_FUNCTIONS
-from nbcnn.lanes.words import (
-    LANES,
-    add_products,
-    add_sums,
-    deinterleave,
-    exp,
-    expm1,
-    lane,
-    lane_sum,
-    load,
-    load_columns,
-    load_each,
-    load_masked,
-    maximum,
-    power_of_two,
-    prefetch,
-    repeated,
-    rint,
-    scalars,
-    sigmoid,
-    splat,
-    start_sums,
-    store,
-    store_each,
-    store_masked,
-    store_sums,
-    store_sums_masked,
-    strided,
-    where,
-)
-
-__all__ = [
-    "LANES",
-    "add_products",
-    "add_sums",
-    "deinterleave",
-    "exp",
-    "expm1",
-    "lane",
-    "lane_sum",
-    "load",
-    "load_columns",
-    "load_each",
-    "load_masked",
-    "maximum",
-    "power_of_two",
-    "prefetch",
-    "repeated",
-    "rint",
-    "scalars",
-    "sigmoid",
-    "splat",
-    "start_sums",
-    "store",
-    "store_each",
-    "store_masked",
-    "store_sums",
-    "store_sums_masked",
-    "strided",
-    "where",
-]
+from nbcnn.lanes.words import *  # noqa: F403
+from nbcnn.lanes.words import __all__ as __all__
 
 LANE_FUNCTIONS[:] = __all__  # so that a message about a misspelt one can name it

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 
+from nbcnn.compiler import host
 from nbcnn.compiler import native_call as native_calls
 from nbcnn.compiler.jit import kernel
 from nbcnn.compiler.native_call import native_call, words_of
@@ -286,3 +287,23 @@ def test_the_self_test_has_arguments_of_every_kind():
     assert {type(argument) for argument in given} == {np.ndarray, int, tuple}
     lengths = [len(words_of(arguments)) + 2 for _, arguments in native_self_test.self_test_calls()]
     assert max(lengths) >= 72 and min(lengths) < 10
+
+
+@pytest.mark.jit
+def test_a_kernel_that_is_known_takes_no_lock_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception between taking Numba's lock and releasing it would leave it held for all other threads."""
+
+    def locked(*_: object) -> None:
+        raise AssertionError("compiled again")
+
+    x = np.ones(3)
+    first = native_call(*unfolded(KernelWithAttributes(scale, (3, 1)), (x, x)))
+    monkeypatch.setattr(scale, "compile", locked)
+    assert native_call(*unfolded(KernelWithAttributes(scale, (3, 1)), (x, x)))[2] == first[2]
+
+
+@pytest.mark.jit
+def test_the_cpu_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, fused, registers = host.target(), host.fuses(), host.vector_registers()
+    monkeypatch.setattr(host, "binding", None)  # llvmlite, which takes a lock for each call
+    assert (host.target(), host.fuses(), host.vector_registers()) == (before, fused, registers)

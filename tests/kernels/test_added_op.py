@@ -23,12 +23,8 @@ ABSOLUTE = '''\
 
 import numpy as np
 
-from nbcnn import register
-from nbcnn.compiler.jit import kernel
-from nbcnn.kernels.contract import ParameterFreeKernels, SimpleBackend
-from nbcnn.kernels.elementwise import ActivationOp
-from nbcnn.lanes import load, maximum, store, where
-from nbcnn.layers.activation import Activation
+from nbcnn.plugin import Activation, ActivationOp, ParameterFreeKernels, SimpleBackend, register
+from nbcnn.plugin import kernel, load, maximum, store, where
 
 
 @register.op("absolute")
@@ -152,7 +148,8 @@ def test_a_network_with_it_is_timed(plugin, tmp_path: Path) -> None:
     text = command(
         "bench", model(tmp_path), "--op", "absolute", "--rounds", "2", "--plugin", str(plugin.file), "--json"
     )
-    assert json.loads(text[text.index("{") :])
+    timed = json.loads(text[text.index("{") :])
+    assert "absolute" in json.dumps(timed) and "relu" not in json.dumps(timed)
 
 
 def test_its_onnx_model_has_the_name_that_it_gives(plugin) -> None:
@@ -176,12 +173,17 @@ def test_its_onnx_model_has_the_name_that_it_gives(plugin) -> None:
             "op absolute has no backend direct; register one beside it",
         ),
         ("class AbsoluteOp(ActivationOp)", "class AbsoluteOp", "expected a subclass of Op"),
+        (
+            '@register.op("absolute")\nclass AbsoluteOp(ActivationOp)',
+            'from nbcnn.plugin import Op\n\n\n@register.op("absolute")\nclass AbsoluteOp(Op)',
+            "class AbsoluteOp has no cases, oracle",
+        ),
         ('@register.op("absolute")', '@register.op("relu")', "op relu is defined twice"),
     ],
 )
 def test_an_op_that_lacks_something_is_refused(tmp_path: Path, old: str, new: str, words: str) -> None:
     file = tmp_path / "lacking.py"
-    file.write_text(ABSOLUTE.replace(old, new).replace("@register.layer", "@register.layer"), encoding="utf-8")
+    file.write_text(ABSOLUTE.replace(old, new), encoding="utf-8")
     with pytest.raises(PluginError, match=words):
         nbcnn.load_plugin(file)
     assert "absolute" not in OPS
