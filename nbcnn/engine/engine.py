@@ -22,9 +22,7 @@ from nbcnn.engine.memory_use import threads_that_fit
 from nbcnn.engine.network import Network
 from nbcnn.engine.thread_pool import ThreadPool, available_threads
 from nbcnn.engine.worker import Worker
-from nbcnn.errors import KernelError
 from nbcnn.kernels.contract import LANES
-from nbcnn.kernels.registry import AUTO
 from nbcnn.util.blas import one_blas_thread
 from nbcnn.util.memory import no_memory_error
 
@@ -51,9 +49,6 @@ class Engine:
 
     def __init__(self, network: Network, training: bool = True, threads: int | None = None) -> None:
         self.network = network
-        for layer in network.layers():
-            if layer.backend == AUTO:
-                raise KernelError(f"{layer.where}: backend auto is not resolved yet; call resolve_auto(network) first")
         threads = threads_that_fit(network, training, threads)
         # Where each thread has a processor, a helper waits for the next batch awake: to wake it up took 50 µs and more.
         self._next = Next()

@@ -1,7 +1,7 @@
 """A self-test of native calls: whether a kernel does the same for native code, by its address, as for Python.
 
-How arguments are handed over is Numba's and the processor's affair, and is stated nowhere for good. So before the first
-call list is made, kernels with arguments of every kind are called both ways (call_list.py), once in a process.
+Numba and the processor's calling convention decide how arguments are passed, and neither promises to stay as it is. So
+before the first call list of a process, kernels with arguments of every kind are called both ways (call_list.py).
 """
 
 from __future__ import annotations

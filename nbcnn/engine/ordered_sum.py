@@ -1,8 +1,8 @@
 """Sum of the packs' gradients in the order of the packs, by several threads; atomic reads and writes for it.
 
-Turns are a number in memory: that of the piece whose turn it is; so is the next piece that nobody has. Plain reads and
-writes will not do, for a compiler may keep a number in a register, and a processor may let others see writes in another
-order.
+Two numbers in memory are shared by the threads: the pack whose gradient is added next, and the next pack that no thread
+has taken. They are read and written atomically, because a compiler may keep a plain number in a register, and a
+processor may let other threads see plain writes in another order.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from nbcnn.errors import KernelError
 from nbcnn.kernels import packs
 from nbcnn.kernels.contract import LANES
 from nbcnn.kernels.cross_entropy.op import LossProblem
-from nbcnn.kernels.registry import Prepared, prepare
+from nbcnn.kernels.registry import AUTO, Prepared, prepare
 from nbcnn.layers import Layer
 from nbcnn.layers.base import Call
 from nbcnn.util.aligned import zeros
@@ -98,6 +98,8 @@ class PackBuffers:
 
 def prepare_layer(layer: Layer, problem: Any) -> Prepared:
     """The kernels that a layer's backend has for its problem; a refusal names the layer and its place in the file."""
+    if layer.backend == AUTO:
+        raise KernelError(f"{layer.where}: backend auto is not resolved yet; call resolve_auto(network) first")
     try:
         return prepare(problem, layer.backend or "")
     except KernelError as error:

@@ -14,20 +14,27 @@ from math import prod
 import numpy as np
 
 from nbcnn.engine.batch import Batch, BatchInputs, BatchResult, LastBatch, Mode, scalings
+from nbcnn.engine.memory_use import threads_that_fit
 from nbcnn.engine.network import Network
 from nbcnn.engine.pack_buffers import PackBuffers
 from nbcnn.kernels.contract import LANES
 from nbcnn.layers.base import Call
 from nbcnn.util.blas import one_blas_thread
+from nbcnn.util.memory import no_memory_error
 
 
 class SerialExecutor:
-    """Runs a network in one thread. ``gradient`` (P,) is that of the last ``train_step``, as the optimizer wants it."""
+    """Runs a network in one thread. ``gradient`` (P,) is that of the last ``train_step``, as the optimizer wants it.
+
+    Raises KernelError for a layer with ``backend: auto`` or a refused problem, ShapeError where memory is too small.
+    """
 
     def __init__(self, network: Network, training: bool = True) -> None:
         self.network, self.threads = network, 1
-        self.gradient = np.zeros(network.parameters.size if training else 0, network.dtype)
-        self.pack = PackBuffers(network, training)
+        threads_that_fit(network, training, 1)
+        with no_memory_error(f"the buffers of {network.config.name}", "use smaller images"):
+            self.gradient = np.zeros(network.parameters.size if training else 0, network.dtype)
+            self.pack = PackBuffers(network, training)
         self._of_bytes, self._of_floats = scalings(network)
         self.last: LastBatch | None = None
 
@@ -57,7 +64,8 @@ class SerialExecutor:
 
     def new_batch(self, order: np.ndarray) -> Batch:
         """The arrays of a batch of the images that ``order`` picks, each with the same weight in the mean loss."""
-        batch = Batch(order.size, prod(self.network.out_shape), self.gradient)
+        with no_memory_error(f"the outputs of {order.size:,} images", "use smaller batches, or give fewer at a time"):
+            batch = Batch(order.size, prod(self.network.out_shape), self.gradient)
         batch.begin(order, 1 / max(order.size, 1))
         self.pack.place[1] = order.size
         return batch

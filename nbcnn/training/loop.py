@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nbcnn.autotune.auto import Listener, told
+from nbcnn.autotune.auto import told
 from nbcnn.compiler.compile_log import COMPILE_LOG, announced
 from nbcnn.config import Config, DataConfig, Overrides
 from nbcnn.data import Dataset, load_dataset
@@ -21,7 +21,7 @@ from nbcnn.training.checkpoint_schedule import CheckpointSchedule
 from nbcnn.training.loading import config_of, with_options
 from nbcnn.training.pictures import draw_run
 from nbcnn.training.reporter import Reporter
-from nbcnn.training.signals import StopRequest
+from nbcnn.training.signals import StopBetweenChoices, StopRequest
 from nbcnn.training.trainer import Trainer, check_compatible, compile_kernels
 from nbcnn.util.blas import first_use
 
@@ -53,7 +53,7 @@ def run_training(network: Network, data: Dataset, begin: Callable[[Trainer], Run
     check_compatible(network, data)
     first_use()
     before = len(COMPILE_LOG)
-    with StopRequest() as stopping, announced(stopping.check), told(_Checks(stopping)):
+    with StopRequest() as stopping, announced(stopping.check), told(StopBetweenChoices(stopping)):
         with announced(reporter.compiling), told(reporter):
             trainer = Trainer(network, data)
         try:
@@ -69,17 +69,6 @@ def run_training(network: Network, data: Dataset, begin: Callable[[Trainer], Run
         finally:
             trainer.close()
     return run
-
-
-class _Checks(Listener):
-    """Ends a training between two choices of backends where Ctrl-C was pressed; ``announced`` does between kernels."""
-
-    def __init__(self, stopping: StopRequest) -> None:
-        self._stopping = stopping
-
-    def choosing(self, problem: str) -> None:
-        """Candidates are about to be timed, which takes a while."""
-        self._stopping.check()
 
 
 @blamed()

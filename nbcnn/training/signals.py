@@ -7,6 +7,8 @@ import threading
 from types import FrameType
 from typing import Any, Self
 
+from nbcnn.autotune.auto import Listener
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -58,3 +60,14 @@ class StopRequest:
         if again:
             signal.signal(number, signal.SIG_DFL)
             raise StoppedError(number)
+
+
+class StopBetweenChoices(Listener):
+    """Ends a training between two choices of backends where Ctrl-C was pressed; ``announced`` does between kernels."""
+
+    def __init__(self, stopping: StopRequest) -> None:
+        self._stopping = stopping
+
+    def choosing(self, problem: str) -> None:
+        """Candidates are about to be timed, which takes a while."""
+        self._stopping.check()

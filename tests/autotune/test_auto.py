@@ -21,6 +21,7 @@ from nbcnn.compiler import kernel_cache
 from nbcnn.config import Overrides, load_config
 from nbcnn.data import write_idx
 from nbcnn.engine.engine import Engine
+from nbcnn.engine.serial import SerialExecutor
 from nbcnn.errors import ConfigError, KernelError
 from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.kernels.registry import MOST_ERROR, backend, backend_names
@@ -320,6 +321,8 @@ def test_an_engine_takes_no_network_with_auto() -> None:
     net = network("linear=auto", "conv2d=direct")
     with pytest.raises(KernelError, match=r"linear: backend auto is not resolved yet; call resolve_auto"):
         Engine(net, training=True, threads=1)
+    with pytest.raises(KernelError, match=r"linear: backend auto is not resolved yet; call resolve_auto"):
+        SerialExecutor(net)
     choices = resolve_auto(net, training=True, threads=1)
     Engine(net, training=True, threads=1).close()
     assert [choice.problem.op for choice in choices] == ["linear"]

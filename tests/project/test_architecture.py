@@ -99,7 +99,7 @@ def circle(found: Mapping[str, set[str]]) -> list[str]:
 
 
 def test_no_imports_run_in_a_circle() -> None:
-    """Not even lazy ones, or those for types: the house can be read from the ground floor up."""
+    """Not even lazy ones, or those for types: the package can be read from the bottom up."""
     assert circle(arrows(modules())) == []
 
 
@@ -113,7 +113,7 @@ def test_a_circle_is_found(tmp_path: Path) -> None:
 ROOMS = [path.name for path in sorted((ROOT / "nbcnn").iterdir()) if path.is_dir() and path.name != "__pycache__"]
 
 
-def test_the_house_has_few_rooms() -> None:
+def test_the_package_has_few_rooms() -> None:
     entries = [path.name for path in (ROOT / "nbcnn").iterdir() if path.name != "__pycache__"]
     assert len(entries) <= 24, sorted(entries)
 

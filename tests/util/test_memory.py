@@ -15,6 +15,7 @@ from nbcnn.cli import main
 from nbcnn.config import Overrides, load_config
 from nbcnn.engine import memory_use, single_image
 from nbcnn.engine.engine import Engine
+from nbcnn.engine.serial import SerialExecutor
 from nbcnn.errors import ConfigError, DataError, ShapeError
 from nbcnn.kernels.registry import backend
 from nbcnn.training.model import Model
@@ -134,6 +135,14 @@ def test_training_asks_for_gradients_too(monkeypatch: pytest.MonkeyPatch) -> Non
         ShapeError, match=r"layers\[0\].conv2d: its outputs and their gradients \(2×6×8 for each of 16 im"
     ):
         Engine(network, training=True, threads=1)
+
+
+def test_the_serial_executor_asks_for_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = Model(load_config(NET, Overrides(backends=("conv2d=naive",))))
+    having(monkeypatch, 1.2 * sum(part.bytes for part in memory_use._parts(network, False)))
+    SerialExecutor(network, training=False)
+    with pytest.raises(ShapeError, match=r"layers\[0\].conv2d: its outputs and their gradients \(2×6×8 for each of 16"):
+        SerialExecutor(network)
 
 
 def test_there_are_no_more_threads_than_fit_unless_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
