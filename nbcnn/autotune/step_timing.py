@@ -38,9 +38,10 @@ class StepPlan:
         self.problems: dict[str, Any] = {}
         self.footprint = network.parameters.nbytes * (2 if training else 1)
         self._network, self._scratch = network, np.zeros(0, self.dtype)
+        self.place, self.step = np.array([0, LANES]), np.zeros(2, np.int64)
         x = self.pack(network.in_shape)
         bound = network.root.bind(self, x, None, training)
-        self.calls = [*bound.forward, *bound.backward]
+        self.calls = [call for call in (*bound.forward, *bound.backward) if not call.in_turn]  # no backend's part
         random = np.random.default_rng(seed).standard_normal(1 << 14).astype(self.dtype)
         for array in (x, bound.dy):
             if array is not None:
@@ -50,6 +51,15 @@ class StepPlan:
         pack = zeros((*shape, LANES), self.dtype)
         self.footprint += pack.nbytes
         return pack
+
+    def array(self, shape: tuple[int, ...]) -> np.ndarray:
+        return zeros(shape, self.dtype)
+
+    def shared(self, shape: tuple[int, ...]) -> np.ndarray:
+        return zeros(shape, self.dtype)
+
+    def image_numbers(self) -> np.ndarray:
+        return np.arange(LANES)
 
     def parameter(self, name: str) -> np.ndarray:
         return self._network.tensors[name]
@@ -74,7 +84,9 @@ class StepPlan:
         scratch = zeros((floats,), self.dtype)
         return CallList(
             (
-                getattr(prepare(self.problems[call.layer], names[call.layer]).kernels, call.direction),
+                call.kernel
+                if call.problem is None
+                else getattr(prepare(self.problems[call.layer], names[call.layer]).kernels, call.direction),
                 tuple(scratch if array is self._scratch else array for array in call.arrays),
             )
             for call in self.calls

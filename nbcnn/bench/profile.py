@@ -22,6 +22,7 @@ from nbcnn.bench.results import Tell, silent
 from nbcnn.engine import ordered_sum
 from nbcnn.engine.engine import Engine
 from nbcnn.engine.timed_replay import TimedCallList
+from nbcnn.engine.worker import StageCalls
 from nbcnn.kernels.contract import LANES
 from nbcnn.layers import Layer
 from nbcnn.layers.base import Call
@@ -123,23 +124,25 @@ class _Steps:
     def __init__(self, engine: Engine, task: Task, update: Callable[[np.ndarray, np.ndarray], None]) -> None:
         self._engine, self._task, self._update, self._number, self._timing = engine, task, update, 0, False
         engine.train_step(task.images, task.labels, task.batches[0])
-        self._plain = [worker.call_list("train")[0] for worker in engine.workers]
-        calls = [_apart(worker.call_list("train")[1]) for worker in engine.workers]
-        self.calls = calls[0]
-        self._timed = [TimedCallList([(call.kernel, call.arrays) for call in own], own[-1].arrays[-1]) for own in calls]
+        stages = [worker.stages("train") for worker in engine.workers]
+        self._plain = [[stage.list for stage in own] for own in stages]
+        self.calls = [call for stage in stages[0] for call in _apart(stage.calls)]
+        self._timed = [[_timed(stage) for stage in own] for own in stages]
 
     def play(self, timing: bool) -> None:
         """Switch the clock of the following steps on or off."""
         self._timing = timing
-        for worker, plain, timed in zip(self._engine.workers, self._plain, self._timed, strict=True):
-            worker.use("train", timed if timing else plain)
+        for worker, lists in zip(self._engine.workers, self._timed if timing else self._plain, strict=True):
+            for stage, own in zip(worker.stages("train"), lists, strict=True):
+                stage.list = own
 
     def step(self) -> _Step:
         """The next batch."""
         order, network = self._task.batches[self._number % len(self._task.batches)], self._engine.network
         self._number += 1
-        for call_list in self._timed:
-            call_list.reset()
+        for own in self._timed:
+            for call_list in own:
+                call_list.reset()
         begun = time.perf_counter_ns()
         self._engine.train_step(self._task.images, self._task.labels, order)
         learnt = time.perf_counter_ns()
@@ -147,25 +150,34 @@ class _Steps:
         ended = time.perf_counter_ns()
         threads = len(self._timed)
         waiting = self._waiting(begun, learnt) + (threads - 1) * (ended - learnt) if self._timing else 0
-        spent = np.sum([call_list.spent for call_list in self._timed], axis=0)
+        spent = np.sum([np.concatenate([call_list.spent for call_list in own]) for own in self._timed], axis=0)
         return _Step(ended - begun, ended - learnt, spent, waiting)
 
     def _waiting(self, begun: int, learnt: int) -> int:
-        """Before an ordered addition, and after a thread's last pack until the last of all is done."""
-        call_lists = self._timed
-        done = (
-            learnt
-            if any(call_list.ended_late for call_list in call_lists)
-            else max(call_list.last for call_list in call_lists)
-        )
-        return sum(call_list.late + done - (call_list.last or begun) for call_list in call_lists)
+        """Before a call in turn, and after a thread's last pack of a stage until the last of all is done."""
+        waited, since, stages = 0, begun, list(zip(*self._timed, strict=True))
+        for number, call_lists in enumerate(stages):
+            late = number == len(stages) - 1 and any(call_list.ended_late for call_list in call_lists)
+            done = learnt if late else max(call_list.last for call_list in call_lists)
+            waited += sum(call_list.late + done - (call_list.last or since) for call_list in call_lists)
+            since = done
+        return waited
+
+
+def _timed(stage: StageCalls) -> TimedCallList:
+    calls = [(call.kernel, call.arrays) for call in _apart(stage.calls)]
+    return TimedCallList(calls, stage.late, stage.rows)
 
 
 def _apart(calls: list[Call]) -> list[Call]:
-    """The wait before an ordered addition as a call of its own, so that it is timed apart."""
-    add = calls[-1]
-    *_, piece, turn, _ = add.arrays
-    return [*calls[:-1], Call("batch", "wait", ordered_sum.wait_in_turn, (piece, turn)), add]
+    """The wait before a call in turn as a call of its own, so that it is timed apart."""
+    made = []
+    for call in calls:
+        if call.in_turn:
+            place, turn, _ = call.arrays[-1]
+            made.append(Call("batch", "wait", ordered_sum.wait_in_turn, (place, turn)))
+        made.append(call)
+    return made
 
 
 def _profile(task: Task, calls: list[Call], found: list[_Step], without: list[_Step], peak: float) -> Profile:

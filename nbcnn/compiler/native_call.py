@@ -65,6 +65,17 @@ def words_of(value) -> list[int]:
     return [value] if isinstance(value, int) and not isinstance(value, bool) else []
 
 
+def addresses_in(value, first) -> list[int]:
+    """The places of arrays' addresses among the words of an argument, which begin at place ``first``."""
+    if isinstance(value, np.ndarray):
+        return [first + ARRAY.index("data")]
+    places = []
+    for item in value if isinstance(value, tuple) else ():
+        places += addresses_in(item, first)
+        first += len(words_of(item))
+    return places
+
+
 def word_flaw(function, arguments) -> str:
     """What Numba hands over otherwise than words_of has it, or "": seen before a kernel is called with wrong words."""
     signature = tuple(typeof(argument) for argument in arguments)

@@ -17,6 +17,7 @@ from nbcnn.conformance.guarded_arrays import guarded
 from nbcnn.conformance.report import Report
 from nbcnn.conformance.runner import BrokenError, KernelRunner
 from nbcnn.conformance.signatures import Array, calls, dtype, shape
+from nbcnn.kernels.batch_norm.op import BatchNormKernels
 from nbcnn.kernels.contract import LANES, Backend, WeightedKernels
 from nbcnn.kernels.cross_entropy.op import LossKernels
 
@@ -53,6 +54,8 @@ def jacobians(rig: KernelRunner) -> Iterator[tuple[str, Array, Array]]:
         yield from _weighted(rig)
     elif rig.problem.kernels is LossKernels:
         yield from _loss(rig)
+    elif rig.problem.kernels is BatchNormKernels:
+        yield from _batch_norm(rig)
     else:
         yield from _plain(rig)
 
@@ -137,6 +140,34 @@ def _loss(rig: KernelRunner) -> Iterator[tuple[str, Array, Array]]:
         analytic.append(run("grad_input", spread(x), labels, scale)[0][:, 0])
         numeric.append(differences(lambda moved, labels=labels: 3 * run("forward", moved, labels)[0], x)[0])  # type: ignore[misc]
     yield "dx", np.stack(analytic), np.stack(numeric)
+
+
+def _batch_norm(rig: KernelRunner) -> Iterator[tuple[str, Array, Array]]:
+    """Of all images at once, for each number moves the statistics; dw and db, which dx is made of, are held in turn."""
+    p, run = rig.problem, _Runs(rig)
+    x, w, b = _numbers(*p.x_shape, LANES), 1 + _numbers(p.channels, seed=1), _numbers(p.channels, seed=2)
+
+    def statistics(x: Array, w: Array) -> Array:
+        mean, var = x.mean((1, 2)), x.var((1, 2))
+        return np.stack([mean, 1 / np.sqrt(var), w / np.sqrt(var), var])
+
+    def moved(array: Array, forward: Callable[[Array], Array]) -> Array:
+        columns = []
+        for number in range(array.size):
+            ys = [forward(array + step * np.eye(1, array.size, number).reshape(array.shape)) for step in (EPS, -EPS)]
+            columns.append((ys[0] - ys[1]).reshape(-1) / (2 * EPS))
+        return np.stack(columns, 1)
+
+    given, analytic = statistics(x, w), {"dw": list[Array](), "db": list[Array](), "dx": list[Array]()}
+    for number in range(x.size):
+        dy = np.eye(1, x.size, number).reshape(x.shape)
+        dw, db = run("grad_weight", x, dy, given)
+        means = np.stack([dw, db]) * p.channels / x.size
+        for name, array in (("dw", dw), ("db", db), ("dx", run("grad_input", x, dy, given, means)[0])):
+            analytic[name].append(array.reshape(-1))
+    yield "dw", np.stack(analytic["dw"]), moved(w, lambda w: run("forward", x, statistics(x, w), b)[0])
+    yield "db", np.stack(analytic["db"]), moved(b, lambda b: run("forward", x, given, b)[0])
+    yield "dx", np.stack(analytic["dx"]), moved(x, lambda x: run("forward", x, statistics(x, w), b)[0])
 
 
 class _Runs:

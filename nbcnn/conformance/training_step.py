@@ -55,7 +55,7 @@ def _gradient(config: Config, words: str, report: Report) -> None:
         kept, losses = network.parameters[index], []
         for step in (EPS, -EPS):
             network.parameters[index] = kept + step
-            losses.append(engine.evaluate(x, labels, np.arange(5)).losses.mean())
+            losses.append(engine.train_step(x, labels, np.arange(5)).losses.mean())
         network.parameters[index] = kept
         wanted[index] = (losses[0] - losses[1]) / (2 * EPS)
     engine.close()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import count
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from nbcnn.engine.network import Network
+from nbcnn.engine.progress import Progress
 from nbcnn.kernels.contract import LANES
 from nbcnn.lanes.block_sums import BLOCK
 
@@ -46,9 +46,9 @@ class Batch:
     """The arrays that all threads share of a batch of at most N images.
 
     ``order`` (N,), the images to take, and the ``weight`` of each in the mean loss; the results ``outputs`` (N, F),
-    ``losses`` and ``guesses`` (N,); ``total``, the sum of gradients, with ``done``, what of it is added at the end;
-    ``now_serving``, the pack whose gradient is added next. Arrays stay from batch to batch, for calls are bound to
-    them.
+    ``losses`` and ``guesses`` (N,); ``total``, the sum of gradients, with ``done``, what of it is added at the end.
+    ``stage(k)`` is the progress of a stage, ``turn(k)`` (1,) the pack that makes the call in turn of number k next.
+    Arrays stay from batch to batch, for calls are bound to them.
     """
 
     def __init__(self, size: int, features: int, total: np.ndarray) -> None:
@@ -56,19 +56,39 @@ class Batch:
         self.outputs, self.losses = np.zeros((size, features), total.dtype), np.zeros(size, total.dtype)
         self.weight, self.total = np.zeros(1, total.dtype), total
         self.done = np.zeros(total.size if size > BLOCK * LANES else 0, total.dtype)
-        self.now_serving, self.next_pack = np.zeros(1, np.int64), np.zeros(1, np.int64)
         self.packs, self.failed = 0, False
+        self._stages, self._turns = [Progress(-(-size // LANES))], [np.zeros(1, np.int64)]
 
     def begin(self, order: np.ndarray, weight: float) -> None:
         """Take the next batch: ``order`` is no longer than N."""
         self.order[: order.size] = order
-        self.weight[0], self.now_serving[0], self.next_pack[0], self.failed = weight, 0, 0, False
+        self.weight[0], self.failed = weight, False
+        for turn in self._turns:
+            turn[0] = 0
+        for stage in self._stages:
+            stage.reset()
         self.packs = -(-order.size // LANES)
-        self._numbers = count()
 
-    def take(self) -> int:
-        """In Python, the next pack that no thread has taken; compiled code takes ``next_pack``."""
-        return next(self._numbers)
+    def stage(self, number: int) -> Progress:
+        """The progress of a stage."""
+        while len(self._stages) <= number:
+            self._stages.append(Progress(self._stages[0].finished.size))
+        return self._stages[number]
+
+    def take(self, stage: int) -> int:
+        """In Python, the next pack that no thread has taken in a stage; compiled code takes ``next_pack``."""
+        return self.stage(stage).take()
+
+    @property
+    def most_packs(self) -> int:
+        """Those of N images."""
+        return -(-self.order.size // LANES)
+
+    def turn(self, number: int) -> np.ndarray:
+        """Of a call in turn: the pack that makes it next."""
+        while len(self._turns) <= number:
+            self._turns.append(np.zeros(1, np.int64))
+        return self._turns[number]
 
     def finish(self) -> None:
         """Add the blocks before the last to the total, where there were more packs than a block has."""
@@ -76,8 +96,10 @@ class Batch:
             self.total += self.done
 
     def fail(self) -> None:
-        """Let no thread take another pack: some gradients will never come. ``now_serving`` stays as it is."""
-        self.failed, self.next_pack[0], self._numbers = True, self.packs, count(self.packs)
+        """Let no thread take another pack: some gradients will never come. Turns stay as they are."""
+        self.failed = True
+        for stage in self._stages:
+            stage.end(self.packs)
 
     def result(self, size: int) -> BatchResult:
         """Copies of the losses and predicted classes of the first ``size`` images."""

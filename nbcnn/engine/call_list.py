@@ -12,71 +12,29 @@ import warnings
 from functools import cache
 
 import numpy as np
-from llvmlite import ir
-from numba import config, typeof, types
-from numba.extending import intrinsic
+from numba import config, typeof
 
 from nbcnn.compiler.compile_log import expect, listened_to
-from nbcnn.compiler.jit import is_kernel, kernel, missing
-from nbcnn.compiler.native_call import WORDS, native_call, words_of
+from nbcnn.compiler.jit import is_kernel, missing
+from nbcnn.compiler.native_call import WORDS, addresses_in, native_call, words_of
 from nbcnn.engine import native_self_test
-from nbcnn.engine.ordered_sum import take_next
+from nbcnn.engine.replay import DONE, replay, replay_pieces
 from nbcnn.kernels.contract import unfolded
+from nbcnn.util.spans import in_row
 
-
-@intrinsic
-def _call(typingctx, address, row):
-    """Call the native function at ``address`` with the words at address ``row``; gives its status, 0 for done."""
-
-    def codegen(context, builder, sig, args):
-        word = ir.IntType(64)
-        function = ir.FunctionType(ir.IntType(32), [word] * WORDS).as_pointer()
-        words = builder.inttoptr(args[1], word.as_pointer())
-        row = [builder.load(builder.gep(words, [word(k)])) for k in range(WORDS)]
-        return builder.call(builder.inttoptr(args[0], function), row)
-
-    return types.int32(types.int64, types.int64), codegen
-
-
-@kernel
-def replay(addresses, rows):
-    """Make the calls in order; gives the number of the first that failed, or -1."""
-    for k in range(addresses.size):
-        if _call(addresses[k], rows.ctypes.data + k * rows.shape[1] * 8) != 0:
-            return k
-    return -1
-
-
-DONE, LATE = -1, -2
-
-
-@kernel
-def replay_pieces(addresses, rows, where, pieces):
-    """Take pieces while there are any, and make all calls for each: its number is then in place[0].
-
-    ``where`` is place, late and following, (1,) or longer. Gives DONE; LATE as soon as a call says so in late[0]; or
-    the number of a call that failed.
-    """
-    place, late, following = where
-    piece = take_next(following)
-    while piece < pieces:
-        place[0] = piece
-        failed = replay(addresses, rows)
-        if failed >= 0:
-            return failed
-        if late[0] != 0:
-            return LATE
-        piece = take_next(following)
-    return DONE
+NO_ROWS = np.zeros((1, 0), np.uint8)
+"""Memory of which pieces have nothing."""
 
 
 class CallList:
     """Calls as pairs (kernel, arrays). Compiles what is not compiled yet; keeps all arrays alive.
 
-    ``pieces``: it will be played for these, where no call is Python's.
+    ``pieces``: it will be played for these, where no call is Python's. ``rows`` (pieces, n) is memory of which each
+    piece has a row: arrays that lie in row 0 are those of piece 0.
     """
 
-    def __init__(self, calls, pieces=False) -> None:
+    def __init__(self, calls, pieces=False, rows=NO_ROWS) -> None:
+        self.rows = rows
         self._parts: list = []
         self._places: list = []  # of each call: its part, and its place there
         calls = list(calls)
@@ -101,7 +59,7 @@ class CallList:
         Whether all are taken: False where a call was late.
         """
         (stretch,) = self._parts
-        return stretch.play(player, where, pieces, *arguments) == DONE
+        return stretch.play(player, where, pieces, stretch.moves(self.rows), *arguments) == DONE
 
     def replace(self, number, call) -> None:
         """Put a call in the place of one that, like it, is compiled or Python's: the same on other arrays, say."""
@@ -116,13 +74,14 @@ class CallList:
         """Stretches of compiled calls, and pairs of a Python function and its arguments, in order."""
         return self._parts
 
-    def __call__(self) -> None:
-        """Play it."""
+    def __call__(self, piece=0) -> None:
+        """Play it, for one of its pieces."""
         for part in self._parts:
             if isinstance(part, _NativeCalls):
+                part.move(self.rows, piece)
                 part.play()
             else:
-                part[0](*part[1])
+                part[0](*in_row(part[1], self.rows, piece))
 
 
 class _NativeCalls:
@@ -132,6 +91,7 @@ class _NativeCalls:
         self._calls: list[tuple] = []
         self._addresses = np.zeros(0, np.int64)
         self._rows, self._scratch = np.zeros((0, WORDS), np.int64), np.zeros(WORDS, np.int64)
+        self._moves: tuple | None = None
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -150,6 +110,10 @@ class _NativeCalls:
 
     def replace(self, place, function, arrays) -> None:
         """An array of the same type as before keeps the compiled code: 4 µs, where Numba takes 60 to find it again."""
+        if self._moves is not None:
+            words, addresses, _ = self._moves
+            self._rows[words[:, 0], words[:, 1]] = addresses
+            self._moves = None
         dispatcher, held = self._calls[place]
         first = 2  # after the outcome's
         same = function is dispatcher and all(
@@ -164,6 +128,25 @@ class _NativeCalls:
                 self._rows[place, first : first + words] = words_of(new)
             first += words
         self._calls[place] = (dispatcher, arrays)
+
+    def moves(self, memory):
+        """The words that are addresses in row 0 of ``memory`` (pieces, n), as replay_pieces takes them."""
+        if self._moves is None:
+            start, step = memory.ctypes.data, memory.strides[0] if memory.size else 0
+            found = [
+                (row, place)
+                for row, (_, arguments) in enumerate(self._calls if step else ())
+                for place in addresses_in(arguments, 2)  # after the outcome's
+                if start <= self._rows[row, place] < start + step
+            ]
+            words = np.array(found, np.int64).reshape(-1, 2)
+            self._moves = words, self._rows[words[:, 0], words[:, 1]], np.array([step], np.int64)
+        return self._moves
+
+    def move(self, memory, piece) -> None:
+        """Have the calls those addresses that are of a piece."""
+        words, first, step = self.moves(memory)
+        self._rows[words[:, 0], words[:, 1]] = first + piece * step
 
     def play(self, player=replay, *arguments) -> int:
         """Have ``player`` make the calls; raises what is wrong where one failed, else gives what it gave."""
@@ -206,7 +189,8 @@ def expect_calls(calls, pieces=False) -> None:
     made = [unfolded(*call) for call in calls]
     no_calls = (np.zeros(0, np.int64), np.zeros((0, WORDS), np.int64))
     if pieces and all(is_kernel(function) for function, _ in made):
-        made.append((replay_pieces, (*no_calls, (no_calls[0],) * 3, 0)))
+        number = no_calls[0]
+        made.append((replay_pieces, (*no_calls, (number,) * 4, 0, (np.zeros((0, 2), np.int64), number, number))))
     else:
         made.append((replay, no_calls))
     if not native_calls_hold.cache_info().currsize:  # the self-test is still to come

@@ -17,9 +17,10 @@ import numpy as np
 
 from nbcnn.engine import ordered_sum, single_image
 from nbcnn.engine.batch import Batch, BatchInputs, BatchResult, LastBatch, Mode, scalings
-from nbcnn.engine.call_list import expect_calls
+from nbcnn.engine.call_list import CallList, expect_calls
+from nbcnn.engine.common_memory import Rows, SharedArrays
 from nbcnn.engine.memory_use import threads_that_fit
-from nbcnn.engine.network import Network
+from nbcnn.engine.network import Network, unchanged
 from nbcnn.engine.thread_pool import ThreadPool, available_threads
 from nbcnn.engine.worker import Worker
 from nbcnn.kernels.contract import LANES
@@ -38,7 +39,7 @@ class Next:
     def linger(self) -> None:
         """Wait for it, for a while."""
         if self.batch is not None:
-            ordered_sum.wait_for_batch(self.batch.next_pack, self.batch.packs, SPINS)
+            ordered_sum.wait_for_batch(self.batch.stage(0).next_pack, self.batch.packs, SPINS)
 
 
 class Engine:
@@ -54,7 +55,8 @@ class Engine:
         self._next = Next()
         self.thread_pool = ThreadPool(threads, self._next.linger if threads <= available_threads() else None)
         with no_memory_error(f"the buffers of {network.config.name}", "use smaller images, or fewer threads"):
-            self.workers = [Worker(network, training) for _ in range(self.thread_pool.size)]
+            shared, rows = SharedArrays(), Rows()
+            self.workers = [Worker(network, training, shared, rows) for _ in range(self.thread_pool.size)]
         self.gradient = np.zeros(network.parameters.size if training else 0, network.dtype)
         self._of_bytes, self._of_floats = scalings(network)
         self._batch, self._inputs = self._new_batch(LANES), BatchInputs(self._of_floats, self._of_floats)
@@ -95,15 +97,16 @@ class Engine:
 
     def warm(self, images: np.ndarray, labels: np.ndarray, moves: np.ndarray | None = None) -> None:
         """Run one pack on every worker in this thread, so that all kernels are compiled; no parameter is changed."""
-        order, before = np.arange(min(LANES, len(images))), self.gradient.copy()
-        self._begin("train", self._labelled(images, labels, moves), order)
-        with one_blas_thread():
-            for worker in self.workers:
-                self._batch.begin(order, 0)
-                worker.run("train")
-        wait, arguments = self._waiting()
-        wait(*arguments)
-        self.gradient[:] = before
+        order = np.arange(min(LANES, len(images)))
+        with unchanged(self.network, self.gradient):
+            self._begin("train", self._labelled(images, labels, moves), order)
+            with one_blas_thread():
+                for worker in self.workers:
+                    self._batch.begin(order, 0)
+                    worker.run("train")
+            self._after()
+            wait, arguments = self._waiting()
+            wait(*arguments)
 
     def expect(self, images: np.ndarray, labels: np.ndarray | None, moves: np.ndarray | None = None) -> None:
         """Have the kernels counted that training (without labels: prediction) on such images has yet to compile."""
@@ -111,11 +114,13 @@ class Engine:
         for mode in ("train", "predict") if labels is not None else ("predict",):
             moved = inputs._replace(moves=moves if mode == "train" else None)
             calls = self.workers[0].calls(mode, self._batch, moved)
+            if mode == "train":
+                calls += self.workers[0].buffers.after
             expect_calls([*((call.kernel, call.arrays) for call in calls), self._waiting()], pieces=True)
 
     def _waiting(self) -> tuple[Callable[..., None], tuple[Any, ...]]:
         """How threads wait for one another: a call that not every batch of two packs or more makes."""
-        return ordered_sum.wait_for_batch, (self._batch.next_pack, 0, 0)
+        return ordered_sum.wait_for_batch, (self._batch.stage(0).next_pack, 0, 0)
 
     @property
     def threads(self) -> int:
@@ -134,7 +139,13 @@ class Engine:
         self.thread_pool.run(workers, lambda worker: self._share(worker, mode), batch.fail)
         if mode == "train":
             batch.finish()
+            self._after()
         return batch.result(order.size)
+
+    @cached_property
+    def _after(self) -> CallList:
+        """What is done once for a step, when all packs are through: running statistics."""
+        return CallList([(call.kernel, call.arrays) for call in self.workers[0].buffers.after])
 
     def _share(self, worker: int, mode: Mode) -> None:
         """A worker's packs, in its own thread."""

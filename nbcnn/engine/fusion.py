@@ -7,9 +7,8 @@ layer with branches the next call may read something else, and a third one may r
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import combinations, starmap
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from nbcnn.engine.fused_kernels import ACTIVATIONS, POOLING, fused, numbers, til
 from nbcnn.kernels.contract import KernelWithAttributes, unfolded
 from nbcnn.kernels.registry import DEFAULT, prepare
 from nbcnn.layers.base import Call
+from nbcnn.util.spans import arrays_in, span
 
 
 def fuse(calls: Sequence[Call]) -> list[Call]:
@@ -78,32 +78,17 @@ class _Uses:
     """How often the memory of an array is in use by calls: what is no kernel of an op may read and write all it has."""
 
     def __init__(self, calls: Iterable[Call]) -> None:
-        found = [_span(array) for call in calls for array in _arrays_in(unfolded(call.kernel, call.arrays)[1])]
+        found = [span(array) for call in calls for array in arrays_in(unfolded(call.kernel, call.arrays)[1])]
         self._starts, self._ends = sorted(start for start, _ in found), sorted(end for _, end in found)
 
     def count(self, array: np.ndarray) -> int:
-        start, end = _span(array)
+        start, end = span(array)
         return bisect_left(self._starts, end) - bisect_right(self._ends, start)
-
-
-def _arrays_in(value: Any) -> Iterator[np.ndarray]:
-    if isinstance(value, np.ndarray) and value.size:
-        yield value
-    elif isinstance(value, (tuple, list)):
-        for item in value:
-            yield from _arrays_in(item)
-
-
-def _span(array: np.ndarray) -> tuple[int, int]:
-    """The addresses of an array's first byte and of the one after its last."""
-    reach = [(length - 1) * stride for length, stride in zip(array.shape, array.strides, strict=True)]
-    first = array.__array_interface__["data"][0]
-    return first + sum(min(r, 0) for r in reach), first + sum(max(r, 0) for r in reach) + array.itemsize
 
 
 def _same(a: np.ndarray, b: np.ndarray) -> bool:
     """Whether two arrays are the same memory, perhaps in two shapes."""
-    return _span(a) == _span(b)
+    return span(a) == span(b)
 
 
 def _overlap(a: np.ndarray, b: np.ndarray) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from math import prod
 from typing import Any
 
@@ -14,8 +15,8 @@ from nbcnn.engine.initialization import initial
 from nbcnn.errors import ShapeError
 from nbcnn.kernels.registry import AUTO
 from nbcnn.layers import Layer
-from nbcnn.layers.base import LayerConfig
-from nbcnn.layers.composite import Sequential, SequentialConfig, all_parameters
+from nbcnn.layers.base import Buffer, LayerConfig, Parameter
+from nbcnn.layers.composite import Sequential, SequentialConfig, all_tensors
 from nbcnn.runs.checkpoint import convert_weights
 from nbcnn.runs.state_dict import as_arrays
 from nbcnn.util.memory import gigabytes, memory
@@ -24,21 +25,30 @@ from nbcnn.util.memory import gigabytes, memory
 class Network:
     """Layers and initialised parameters as a config describes them; ``Model`` (training/model.py) adds the engine.
 
-    ``parameters`` is the flat buffer that optimizers step over; ``tensors`` are views into it, under the names that a
-    PyTorch ``nn.Sequential`` of the same layers gives. Raises ShapeError where layers do not fit.
+    ``parameters`` is the flat buffer that optimizers step over, ``shapes`` are those of the tensors in it. ``tensors``
+    are views into it and, beside it, the tensors that layers keep (PyTorch's buffers, such as a running mean), under
+    the names and in the order that a PyTorch ``nn.Sequential`` of the same layers gives. Raises ShapeError where layers
+    do not fit.
     """
 
     def __init__(self, config: Config, dtype: str = "float32") -> None:
         self.config = config
         self.dtype = np.dtype(dtype)
         self.root = layers_of(config)
-        parameters = all_parameters(self.root)
+        tensors = all_tensors(self.root)
+        parameters = {name: tensor for name, tensor in tensors.items() if isinstance(tensor, Parameter)}
+        self._order = tuple(tensors)
         self.shapes = {name: parameter.shape for name, parameter in parameters.items()}
         if sum(prod(shape) for shape in self.shapes.values()) * self.dtype.itemsize > memory().bytes:
             raise ShapeError(_too_large(self.root, self.shapes))  # some systems promise more than they have
         try:
             self.parameters = np.zeros(sum(prod(shape) for shape in self.shapes.values()), self.dtype)
-            self.tensors = views(self.parameters, self.shapes)
+            self.buffers = {
+                name: np.full(tensor.shape, tensor.start, tensor.dtype or dtype)
+                for name, tensor in tensors.items()
+                if isinstance(tensor, Buffer)
+            }
+            self.tensors = self._all_tensors()
             for name, numbers in initial(parameters, config.train.init, config.train.seed).items():
                 self.tensors[name][...] = numbers
         except (MemoryError, ValueError):
@@ -76,18 +86,23 @@ class Network:
         name, size = f"{type(self).__name__} {self.config.name}", f"{self.parameters.size:,} parameters"
         return f"<{name}: {self.in_shape} to {self.out_shape}, {size}>"
 
+    def _all_tensors(self) -> dict[str, np.ndarray]:
+        found = views(self.parameters, self.shapes) | self.buffers
+        return {name: found[name] for name in self._order}
+
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Copies of all parameters by name."""
+        """Copies of all tensors by name: parameters, and what layers keep beside them."""
         return {name: tensor.copy() for name, tensor in self.tensors.items()}
 
     def load_state_dict(self, tensors: Mapping[str, Any], source: str | None = None) -> None:
-        """Take all parameters from a mapping of names to arrays, or to what becomes one: PyTorch's tensors, lists.
+        """Take all tensors from a mapping of names to arrays, or to what becomes one: PyTorch's tensors, lists.
 
         All or, where one does not fit, none. Raises CheckpointError naming the first that differs, and both shapes, or
         that holds a number too large for a parameter. ``source`` is the file that they are of.
         """
         arrays = as_arrays(tensors, source or "state dict")
-        found = convert_weights(arrays, self.shapes, source or "state dict", self.dtype.name, in_python=source is None)
+        expected = {name: tensor.shape for name, tensor in self.tensors.items()}
+        found = convert_weights(arrays, expected, source or "state dict", self.dtype.name, in_python=source is None)
         for name, view in self.tensors.items():
             view[...] = found[name]
 
@@ -97,7 +112,7 @@ class Network:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        self.tensors = views(self.parameters, self.shapes)
+        self.tensors = self._all_tensors()
 
     def class_name(self, index: int) -> str:
         """The name of a class, or its number where names are not known."""
@@ -118,9 +133,19 @@ def layers_of(config: Config) -> Sequential:
     return Sequential("sequential", SequentialConfig(layers=config.layers), config.input.shape, "")
 
 
+@contextmanager
+def unchanged(network: Network, gradient: np.ndarray) -> Iterator[None]:
+    """Put a gradient and all that layers keep back to what they were before."""
+    arrays = [gradient, *network.buffers.values()]
+    before = [array.copy() for array in arrays]
+    yield
+    for array, kept in zip(arrays, before, strict=True):
+        array[...] = kept
+
+
 def shapes_of(config: Config) -> dict[str, tuple[int, ...]]:
-    """The parameters' names and shapes, without any numbers; raises ShapeError."""
-    return {name: parameter.shape for name, parameter in all_parameters(layers_of(config)).items()}
+    """The names and shapes of all tensors in a file of weights, without any numbers; raises ShapeError."""
+    return {name: tensor.shape for name, tensor in all_tensors(layers_of(config)).items()}
 
 
 def with_backends(config: Config, root: Sequential, names: Mapping[str, str]) -> Config:

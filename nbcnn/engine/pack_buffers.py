@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from nbcnn.engine.batch import Batch, BatchInputs
+from nbcnn.engine.batch import Batch, BatchInputs, Mode
+from nbcnn.engine.common_memory import SharedArrays
 from nbcnn.engine.network import Network, views
-from nbcnn.engine.ordered_sum import add_in_turn
 from nbcnn.errors import KernelError
 from nbcnn.kernels import packs
 from nbcnn.kernels.contract import LANES
@@ -22,25 +22,54 @@ from nbcnn.util.aligned import zeros
 class PackBuffers:
     """A BufferProvider (layers/base.py) for packs (C, H, W, 16), and the kernel calls that a pack needs.
 
-    ``forward`` and ``backward`` are the calls of the layers, in order; ``x`` is the input pack; ``flat_gradient``
-    (P,) that of this pack alone; ``place`` (2,) the number of the pack and of the batch's images.
+    ``forward`` and ``backward`` are the calls of the layers, in order, ``after`` those of a whole step; ``x`` is the
+    input pack; ``flat_gradient`` (P,) that of this pack alone; ``place`` (2,) the number of the pack and of the batch's
+    images. ``blocks`` are all arrays that hold something of a pack, each memory of its own, which a plan may replace
+    (memory_plan.py). ``shared`` are arrays of all workers, ``like`` other buffers of this one.
     """
 
-    def __init__(self, network: Network, training: bool) -> None:
+    def __init__(
+        self, network: Network, training: bool, shared: SharedArrays | None = None, like: PackBuffers | None = None
+    ) -> None:
         self.dtype = network.dtype
         self._tensors = network.tensors
         self.flat_gradient = np.zeros(network.parameters.size if training else 0, self.dtype)
         self._gradients = views(self.flat_gradient, network.shapes) if training else {}
-        self.work = zeros((_largest_workspace(network),), self.dtype)
+        self.work: np.ndarray = like.work if like else zeros((_largest_workspace(network),), self.dtype)
+        self.place: np.ndarray = like.place if like else np.zeros(2, np.int64)
+        self.step: np.ndarray = like.step if like else np.zeros(2, np.int64)
+        self.blocks: list[np.ndarray] = []
+        self._shared = shared or SharedArrays()
+        self.shared_arrays: list[np.ndarray] = []
+        self._numbers: np.ndarray | None = None
         self.x = self.pack(network.in_shape)
         bound = network.root.bind(self, self.x, None, training)
         self.y, self._dy, self.forward, self.backward = bound.y, bound.dy, bound.forward, bound.backward
-        self.place, self.late = np.zeros(2, np.int64), np.zeros(1, np.int64)
-        self._labels, self._guesses = np.zeros(LANES, np.int64), np.zeros(LANES, np.int64)
-        self._losses, self._scale = np.zeros(LANES, self.dtype), np.zeros(LANES, self.dtype)
+        self.after = bound.after
+        self._labels, self._guesses = self._lanes(np.dtype(np.int64)), self._lanes(np.dtype(np.int64))
+        self._losses, self._scale = self._lanes(self.dtype), self._lanes(self.dtype)
 
     def pack(self, shape: tuple[int, ...]) -> np.ndarray:
-        return zeros((*shape, LANES), self.dtype)
+        return self._block((*shape, LANES), self.dtype)
+
+    def array(self, shape: tuple[int, ...]) -> np.ndarray:
+        return self._block(shape, self.dtype)
+
+    def _lanes(self, dtype: np.dtype[Any]) -> np.ndarray:
+        return self._block((LANES,), dtype)
+
+    def _block(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
+        self.blocks.append(zeros(shape, dtype))
+        return self.blocks[-1]
+
+    def image_numbers(self) -> np.ndarray:
+        if self._numbers is None:
+            self._numbers = self._lanes(np.dtype(np.int64))
+        return self._numbers
+
+    def shared(self, shape: tuple[int, ...]) -> np.ndarray:
+        self.shared_arrays.append(self._shared.get(len(self.shared_arrays), shape, self.dtype))
+        return self.shared_arrays[-1]
 
     def parameter(self, name: str) -> np.ndarray:
         return self._tensors[name]
@@ -60,10 +89,13 @@ class PackBuffers:
         gather = Call("batch", "gather", packs.gather, (*arrays, self.x))
         if inputs.moves is not None:
             gather = Call("batch", "gather", packs.gather_moved, (*arrays, inputs.moves, self.x))
+        calls = [gather]
+        if self._numbers is not None:
+            calls.append(Call("batch", "numbers", packs.gather_numbers, (batch.order, self.place, self._numbers)))
         if inputs.labels is None:
-            return [gather]
+            return calls
         labels = (inputs.labels, batch.order, self.place, batch.weight, self._labels, self._scale)
-        return [gather, Call("batch", "labels", packs.gather_labels, labels)]
+        return [*calls, Call("batch", "labels", packs.gather_labels, labels)]
 
     def outputs(self, batch: Batch) -> list[Call]:
         """Write the last layer's output where the batch has it."""
@@ -83,13 +115,13 @@ class PackBuffers:
         arrays = (self.y, self._labels, self._scale, self._dy, self.work)
         return [Call("loss", "grad_input", self._loss.grad_input, arrays)]
 
-    def add_gradient(self, batch: Batch) -> list[Call]:
-        """Add this pack's gradient to the batch's total, after those of all packs before it."""
-        return [Call("batch", "add", add_in_turn, self.sum_arrays(batch))]
-
-    def sum_arrays(self, batch: Batch) -> tuple[np.ndarray, ...]:
-        """The arrays of ``add_in_turn``."""
-        return (batch.total, batch.done, self.flat_gradient, self.place, batch.now_serving, self.late)
+    def calls(self, mode: Mode, batch: Batch, inputs: BatchInputs) -> list[Call]:
+        """All kernel calls for a pack, in order, but those that add its gradient to the batch's (stages.py)."""
+        made = [*self.gather(batch, inputs), *self.forward]
+        if mode == "predict":
+            return [*made, *self.outputs(batch)]
+        made += self.loss(batch)
+        return [*made, *self.loss_gradient(), *self.backward] if mode == "train" else made
 
     @property
     def _loss(self) -> Any:

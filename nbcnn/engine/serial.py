@@ -14,9 +14,11 @@ from math import prod
 import numpy as np
 
 from nbcnn.engine.batch import Batch, BatchInputs, BatchResult, LastBatch, Mode, scalings
+from nbcnn.engine.common_memory import SharedArrays
 from nbcnn.engine.memory_use import threads_that_fit
-from nbcnn.engine.network import Network
+from nbcnn.engine.network import Network, unchanged
 from nbcnn.engine.pack_buffers import PackBuffers
+from nbcnn.engine.stages import in_turn, stages_of, with_sums
 from nbcnn.kernels.contract import LANES
 from nbcnn.layers.base import Call
 from nbcnn.util.blas import one_blas_thread
@@ -31,10 +33,12 @@ class SerialExecutor:
 
     def __init__(self, network: Network, training: bool = True) -> None:
         self.network, self.threads = network, 1
+        self._shared, self._more = SharedArrays(), list[PackBuffers]()
         threads_that_fit(network, training, 1)
         with no_memory_error(f"the buffers of {network.config.name}", "use smaller images"):
             self.gradient = np.zeros(network.parameters.size if training else 0, network.dtype)
-            self.pack = PackBuffers(network, training)
+            self.pack = PackBuffers(network, training, self._shared)
+            self._inference = PackBuffers(network, False, like=self.pack) if training else self.pack
         self._of_bytes, self._of_floats = scalings(network)
         self.last: LastBatch | None = None
 
@@ -71,20 +75,41 @@ class SerialExecutor:
         return batch
 
     def steps(self, mode: Mode, inputs: BatchInputs, batch: Batch) -> Iterator[Call]:
-        """Make every call for every pack of 16 images, and give each one when it is made."""
+        """Make every call for every pack of 16 images, and give each one when it is made.
+
+        A network has one stage, unless a layer such as batch norm needs the whole batch: then all packs go through what
+        comes before it, then all go on, each in arrays of its own.
+        """
+        stages = [self.stages(mode, inputs, batch, pack) for pack in self._packs(mode, batch.packs)]
         with one_blas_thread():
-            for number in range(batch.packs):
-                self.pack.place[0] = number
-                for _, calls in self.layers(mode, batch, inputs):
-                    for call in calls:
+            for stage in range(len(stages[0])):
+                for number in range(batch.packs):
+                    self.pack.place[0] = number
+                    for call in stages[number % len(stages)][stage]:
                         call.kernel(*call.arrays)
                         yield call
         if mode == "train":
             batch.finish()
+            for call in self.pack.after:
+                call.kernel(*call.arrays)
 
-    def layers(self, mode: Mode, batch: Batch, inputs: BatchInputs) -> Iterator[tuple[str, list[Call]]]:
-        """What a pack goes through, as the path of a layer and its calls: forward, loss, backward, sum of gradients."""
-        pack = self.pack
+    def stages(self, mode: Mode, inputs: BatchInputs, batch: Batch, pack: PackBuffers) -> list[list[Call]]:
+        """The calls of a pack in each stage, at whose end the pack's gradient is added, in the order of packs."""
+        stages = stages_of([call for _, own in self.layers(mode, batch, inputs, pack) for call in own])
+        if mode == "train":
+            stages = with_sums(stages, pack.flat_gradient, batch.total, batch.done)
+        made: list[list[Call]] = []
+        turns = 0
+        for stage in stages:
+            calls, late = in_turn(stage, batch.turn, turns, pack.place)
+            made.append(calls)
+            turns += late.size
+        return made
+
+    def layers(
+        self, mode: Mode, batch: Batch, inputs: BatchInputs, pack: PackBuffers
+    ) -> Iterator[tuple[str, list[Call]]]:
+        """What a pack goes through, as the path of a layer and its calls: forward, loss, backward."""
         yield "batch", pack.gather(batch, inputs)  # 16 images, scaled: (C, H, W, 16)
         yield from by_layer(pack.forward)  # x -> y, from the first layer to the last
         if mode == "predict":
@@ -94,16 +119,25 @@ class SerialExecutor:
         if mode == "train":
             yield "loss", pack.loss_gradient()
             yield from by_layer(pack.backward)  # dy -> dw, db and dx, from the last layer to the first
-            yield "batch", pack.add_gradient(batch)  # gradient += that of this pack, in the order of packs
+
+    def _packs(self, mode: Mode, count: int) -> list[PackBuffers]:
+        """The buffers that ``count`` packs take: the same for all, or each its own where there are several stages."""
+        if mode != "train":
+            return [self._inference]
+        if not any(call.ends_stage for call in (*self.pack.forward, *self.pack.backward)):
+            return [self.pack]
+        while len(self._more) < count - 1:
+            with no_memory_error(f"the activations of {count * LANES} images", "use smaller batches"):
+                self._more.append(PackBuffers(self.network, True, self._shared, like=self.pack))
+        return [self.pack, *self._more[: count - 1]]
 
     def expect(self, images: np.ndarray, labels: np.ndarray | None, moves: np.ndarray | None = None) -> None:
         """Nothing is counted beforehand: a kernel is compiled at its first call."""
 
     def warm(self, images: np.ndarray, labels: np.ndarray, moves: np.ndarray | None = None) -> None:
         """Run one pack, so that all kernels are compiled; the gradient stays what it was."""
-        before = self.gradient.copy()
-        self.train_step(images, labels, np.arange(min(LANES, len(images))), moves)
-        self.gradient[:] = before
+        with unchanged(self.network, self.gradient):
+            self.train_step(images, labels, np.arange(min(LANES, len(images))), moves)
 
     def close(self) -> None:
         """There are no threads to end."""

@@ -41,6 +41,7 @@ class SingleImageExecutor:
 
     def __init__(self, network: Network) -> None:
         self.dtype = network.dtype
+        self.place, self.step = np.array([0, 1]), np.zeros(2, np.int64)
         self._network = network
         floats = [found.workspace for layer in network.layers() if layer.op and (found := _prepared(network, layer))]
         self._scratch = zeros((max(floats, default=0),), self.dtype)
@@ -51,6 +52,16 @@ class SingleImageExecutor:
     def pack(self, shape: tuple[int, ...]) -> np.ndarray:
         """An array of one image: no last axis of 16."""
         return zeros(shape, self.dtype)
+
+    def array(self, shape: tuple[int, ...]) -> np.ndarray:
+        return zeros(shape, self.dtype)
+
+    def shared(self, shape: tuple[int, ...]) -> np.ndarray:
+        """There is one worker."""
+        return zeros(shape, self.dtype)
+
+    def image_numbers(self) -> np.ndarray:
+        raise KernelError("one image alone is only predicted; numbers of images are for training")
 
     def parameter(self, name: str) -> np.ndarray:
         return self._network.tensors[name]

@@ -16,9 +16,12 @@ from numba import types
 from numba.extending import intrinsic
 
 from nbcnn.compiler.jit import kernel
-from nbcnn.engine.call_list import DONE, LATE, CallList, _call, _NativeCalls
-from nbcnn.engine.ordered_sum import take_next
+from nbcnn.engine.call_list import NO_ROWS, CallList, _NativeCalls
+from nbcnn.engine.ordered_sum import mark_finished
+from nbcnn.engine.replay import DONE, LATE, call_at
 from nbcnn.errors import KernelError
+from nbcnn.kernels.turns import take_next
+from nbcnn.util.spans import in_row
 
 
 @intrinsic
@@ -43,7 +46,7 @@ def replay_timed(addresses, rows, clock, stamp, spent):
     _look(clock[0], clock[1], stamp.ctypes.data)
     before = stamp[0] * 1_000_000_000 + stamp[1]
     for k in range(addresses.size):
-        if _call(addresses[k], rows.ctypes.data + k * rows.shape[1] * 8) != 0:
+        if call_at(addresses[k], rows.ctypes.data + k * rows.shape[1] * 8) != 0:
             return k
         _look(clock[0], clock[1], stamp.ctypes.data)
         now = stamp[0] * 1_000_000_000 + stamp[1]
@@ -53,18 +56,23 @@ def replay_timed(addresses, rows, clock, stamp, spent):
 
 
 @kernel
-def replay_pieces_timed(addresses, rows, where, pieces, clock):
+def replay_pieces_timed(addresses, rows, where, pieces, moves, clock):
     """As ``replay_pieces``, with the clock's ``clock``, ``stamp`` and ``spent`` of replay_timed."""
-    place, late, following = where
+    place, late, following, finished = where
+    words, first, step = moves
     look, stamp, spent = clock
     piece = take_next(following)
     while piece < pieces:
         place[0] = piece
+        for k in range(first.size):
+            rows[words[k, 0], words[k, 1]] = first[k] + piece * step[0]
         failed = replay_timed(addresses, rows, look, stamp, spent)
         if failed >= 0:
             return failed
-        if late[0] != 0:
-            return LATE
+        for k in range(late.size):
+            if late[k] != 0:
+                return LATE
+        mark_finished(finished, piece)
         piece = take_next(following)
     return DONE
 
@@ -76,9 +84,9 @@ class TimedCallList:
     are the nanoseconds between playings in which the thread waited: after those that left 1 in ``is_late`` (1,).
     """
 
-    def __init__(self, calls, is_late) -> None:
+    def __init__(self, calls, is_late, rows=NO_ROWS) -> None:
         calls = list(calls)
-        self._call_list, self._is_late = CallList(calls), is_late
+        self._call_list, self._is_late = CallList(calls, rows=rows), is_late
         self._clock, self._stamp = np.array(_clock(), np.int64), np.zeros(2, np.int64)
         self.spent = np.zeros(len(calls), np.int64)
         self.reset()
@@ -94,18 +102,19 @@ class TimedCallList:
         self.last = self.late = 0
         self.ended_late = False
 
-    def __call__(self) -> None:
-        """Play it; what Python calls is timed by Python."""
+    def __call__(self, piece=0) -> None:
+        """Play it, for one of its pieces; what Python calls is timed by Python."""
         self._begin()
         place = 0
         for part in self._call_list.parts:
             if isinstance(part, _NativeCalls):
+                part.move(self._call_list.rows, piece)
                 here = self.spent[place : place + len(part)]
                 part.play(replay_timed, self._clock, self._stamp, here)
                 place += len(part)
             else:
                 before = time.perf_counter_ns()
-                part[0](*part[1])
+                part[0](*in_row(part[1], self._call_list.rows, piece))
                 self.spent[place] += time.perf_counter_ns() - before
                 place += 1
         self._end()
@@ -123,7 +132,7 @@ class TimedCallList:
             self.late += time.perf_counter_ns() - self.last
 
     def _end(self) -> None:
-        self.ended_late = bool(self._is_late[0])  # something is left undone, for which its thread waits
+        self.ended_late = bool(self._is_late.any())  # something is left undone, for which its thread waits
         self.last = time.perf_counter_ns()
 
 

@@ -1,87 +1,155 @@
-"""A thread of the engine: buffers for one pack, and a call list for each mode that is replayed pack by pack."""
+"""A thread of the engine: memory for one pack, and a call list for each stage of each mode, replayed pack by pack."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 from nbcnn.engine import ordered_sum
 from nbcnn.engine.batch import Batch, BatchInputs, Mode
 from nbcnn.engine.call_list import CallList
+from nbcnn.engine.common_memory import BYTES, Rows, SharedArrays
 from nbcnn.engine.fusion import fuse
+from nbcnn.engine.memory_plan import Blocks, Memory, MemoryPlan, plan, refuse_unplanned, relocate
 from nbcnn.engine.network import Network
 from nbcnn.engine.pack_buffers import PackBuffers
+from nbcnn.engine.progress import Progress
+from nbcnn.engine.stages import in_turn, stages_of, with_sums
 from nbcnn.engine.thread_pool import AbandonedError
 from nbcnn.layers.base import Call
+from nbcnn.util.aligned import zeros
 
 SLEEP = 50e-6
-"""Seconds between two looks at whose gradient is added next, where that thread can't be running."""
+"""Seconds between two looks at what another thread is to do first, where that thread can't be running."""
+
+
+class StageCalls:
+    """The calls of a pack in one stage, and the list they are replayed from; ``late`` (n,) is of its calls in turn."""
+
+    def __init__(self, calls: list[Call], late: np.ndarray, rows: np.ndarray, progress: Progress) -> None:
+        self.calls, self.late, self.rows, self.progress = calls, late, rows, progress
+        self.turns = [call for call in calls if call.in_turn]
+        self.list: Any = CallList(((call.kernel, call.arrays) for call in calls), pieces=True, rows=rows)
+
+    def replace(self, number: int, call: Call) -> None:
+        """Put a call in the place of one like it."""
+        self.calls[number] = call
+        self.list.replace(number, (call.kernel, call.arrays))
 
 
 class Worker:
-    """The packs that one thread takes of a batch."""
+    """The packs that one thread takes of a batch. ``shared`` and ``rows`` are those of all workers of an engine."""
 
-    def __init__(self, network: Network, training: bool) -> None:
-        self.buffers = PackBuffers(network, training)
+    def __init__(
+        self, network: Network, training: bool, shared: SharedArrays | None = None, rows: Rows | None = None
+    ) -> None:
+        self.buffers = PackBuffers(network, training, shared)
+        self._inference = PackBuffers(network, False, like=self.buffers) if training else self.buffers
+        self._parameters, self._rows, self._own = network.parameters, rows or Rows(), zeros((0,), BYTES)
         self._given: dict[Mode, tuple[Batch, BatchInputs]] = {}
-        self._lists: dict[Mode, Any] = {}
+        self._stages: dict[Mode, list[StageCalls]] = {}
+        self._moves: dict[Mode, tuple[Blocks, MemoryPlan, Memory]] = {}
 
     def calls(self, mode: Mode, batch: Batch, inputs: BatchInputs) -> list[Call]:
         """All kernel calls for a pack, in order; those of an activation and the pooling that reads it are one."""
-        pack = self.buffers
-        made = [*pack.gather(batch, inputs), *pack.forward]
-        if mode == "predict":
-            return fuse([*made, *pack.outputs(batch)])
-        made += pack.loss(batch)
+        return [call for calls, _ in self._planned(mode, batch, inputs) for call in calls]
+
+    def _planned(self, mode: Mode, batch: Batch, inputs: BatchInputs) -> list[tuple[list[Call], np.ndarray]]:
+        """The calls of each stage on planned memory, and what its calls in turn say when they are late."""
+        pack = self._of(mode)
+        stages = stages_of(fuse(pack.calls(mode, batch, inputs)))
         if mode == "train":
-            made += [*pack.loss_gradient(), *pack.backward, *pack.add_gradient(batch)]
-        return fuse(made)
+            stages = with_sums(stages, pack.flat_gradient, batch.total, batch.done)
+        blocks = Blocks(pack.blocks)
+        if len(stages) > 1:
+            known = (self._parameters, pack.flat_gradient, pack.work, pack.place, pack.step, batch.total, batch.done)
+            refuse_unplanned(stages, blocks, [*known, *pack.shared_arrays])
+        found = plan(stages, blocks)
+        if self._own.size < found.own:
+            self._own = zeros((found.own,), BYTES)
+        memory = Memory(self._own, self._rows.of(batch.most_packs, found.row) if found.row else zeros((1, 0), BYTES))
+        self._moves[mode] = blocks, found, memory
+        made, turns = [], 0
+        for stage in stages:
+            calls, late = in_turn(relocate(stage, blocks, found, memory), batch.turn, turns, pack.place)
+            made.append((calls, late))
+            turns += late.size
+        return made
+
+    def _of(self, mode: Mode) -> PackBuffers:
+        return self.buffers if mode == "train" else self._inference
 
     def begin(self, mode: Mode, batch: Batch, inputs: BatchInputs, images: int) -> None:
         """Get ready for packs of a batch of so many images."""
-        self.buffers.place[1], self.buffers.late[0] = images, 0
+        self.buffers.place[1] = images
         known, given = self._given.pop(mode, (None, None))  # who is interrupted here leaves no half-changed call list
         if known is not batch:
-            calls = self.calls(mode, batch, inputs)
-            self._lists[mode] = CallList(((call.kernel, call.arrays) for call in calls), pieces=True)
+            planned, rows = self._planned(mode, batch, inputs), self._moves[mode][2].rows
+            self._stages[mode] = [
+                StageCalls(calls, late, rows, batch.stage(number)) for number, (calls, late) in enumerate(planned)
+            ]
         elif given is not inputs:
-            for number, call in enumerate(self.buffers.gather(batch, inputs)):
-                self._lists[mode].replace(number, (call.kernel, call.arrays))
+            gather = relocate(self._of(mode).gather(batch, inputs), *self._moves[mode])
+            for number, call in enumerate(gather):
+                self._stages[mode][0].replace(number, call)
+        for stage in self._stages[mode]:
+            stage.late[:] = 0
         self._given[mode] = batch, inputs
 
-    def use(self, mode: Mode, call_list: Callable[[], None]) -> None:
-        """Replay another call list in this mode, one with a clock (timed_replay.py), until the batch is another."""
-        self._lists[mode] = call_list
+    def stages(self, mode: Mode) -> list[StageCalls]:
+        """What is replayed since the last ``begin``.
 
-    def call_list(self, mode: Mode) -> tuple[Callable[[], None], list[Call]]:
-        """What is replayed since the last ``begin``, and its calls."""
-        return self._lists[mode], self.calls(mode, *self._given[mode])
+        Another ``list`` may be put in each, one with a clock (timed_replay.py), until the batch is another.
+        """
+        return self._stages[mode]
 
     def native(self, mode: Mode) -> bool:
         """Whether no call of this mode is made in Python, where BLAS may be called."""
-        native: bool = self._lists[mode].native
-        return native
+        return all(stage.list.native for stage in self._stages[mode])
 
     def run(self, mode: Mode) -> None:
-        """Take packs while there are any, and make all calls for each.
+        """In each stage take packs while there are any, and make all calls for each.
 
-        Without Python between packs, where two threads that want its lock would wait for each other: that cost 7 % of a
-        prediction's time. Raises AbandonedError where the gradient of a pack before will never come.
+        Raises AbandonedError where the gradient of a pack before, or its part of a stage, will never come.
         """
-        calls, (batch, _), pack = self._lists[mode], self._given[mode], self.buffers
-        if calls.native:
-            while not calls.play_pieces((pack.place, pack.late, batch.next_pack), batch.packs):
-                self._wait(batch)
-            return
-        while (number := batch.take()) < batch.packs:
-            pack.place[0] = number
-            calls()
-            self._wait(batch)
+        batch, stages = self._given[mode][0], self._stages[mode]
+        for number, stage in enumerate(stages):
+            self._run(batch, number, stage)
+            if number + 1 < len(stages):
+                self._meet(batch, stage.progress)
 
-    def _wait(self, batch: Batch) -> None:
-        while self.buffers.late[0]:
+    def _run(self, batch: Batch, number: int, stage: StageCalls) -> None:
+        """Without Python between packs, where two threads that want its lock would wait for each other: that cost 7 %
+        of a prediction's time.
+        """
+        place, progress = self.buffers.place, stage.progress
+        if stage.list.native:
+            where = (place, stage.late, progress.next_pack, progress.finished)
+            while not stage.list.play_pieces(where, batch.packs):
+                self._wait(batch, stage)
+                ordered_sum.mark_finished(progress.finished, int(place[0]))
+            return
+        while (piece := batch.take(number)) < batch.packs:
+            place[0] = piece
+            stage.list(piece)
+            self._wait(batch, stage)
+            ordered_sum.mark_finished(progress.finished, piece)
+
+    def _wait(self, batch: Batch, stage: StageCalls) -> None:
+        """Make the calls that came before their turn."""
+        while stage.late.any():
             if batch.failed:
                 raise AbandonedError
             time.sleep(SLEEP)
-            ordered_sum.add_in_turn(*self.buffers.sum_arrays(batch))
+            for number in np.flatnonzero(stage.late):
+                call = stage.turns[number]
+                call.kernel(*call.arrays)
+
+    def _meet(self, batch: Batch, progress: Progress) -> None:
+        """Wait until all packs have made the calls of a stage."""
+        while not ordered_sum.all_finished(progress.finished, batch.packs):
+            if batch.failed:
+                raise AbandonedError
+            time.sleep(SLEEP)

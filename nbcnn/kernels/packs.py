@@ -78,6 +78,14 @@ def gather_labels(labels, order, place, weight, pack_labels, scale):
 
 
 @kernel
+def gather_numbers(order, place, numbers):
+    """Which image each lane holds, to numbers (16,); -1 in blank lanes."""
+    first = place[0] * LANES
+    for l in range(LANES):
+        numbers[l] = order[first + l] if first + l < place[1] else -1
+
+
+@kernel
 def scatter(y, place, out):
     """A pack y (F, 16) to its rows of out (N, F)."""
     first = place[0] * LANES

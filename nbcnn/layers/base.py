@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from nbcnn.errors import ConfigError, KernelError
+from nbcnn.layers.calls import Bound as Bound
+from nbcnn.layers.calls import Call as Call
 from nbcnn.util.registry import Registry
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from nbcnn.kernels.contract import Kernel
     from nbcnn.kernels.registry import Prepared
 
 Shape = tuple[int, ...]
@@ -47,23 +47,54 @@ class LayerConfig(BaseModel):
 
 
 class Parameter(NamedTuple):
-    """One parameter tensor: its shape as PyTorch has it, and the fans that initialisation needs."""
+    """One parameter tensor: its shape as PyTorch has it, and the fans that initialisation needs.
+
+    ``start`` is the number that all of it begins with, where it is not drawn.
+    """
 
     shape: Shape
-    fan_in: int
-    fan_out: int
+    fan_in: int = 1
+    fan_out: int = 1
+    start: float | None = None
+
+
+class Buffer(NamedTuple):
+    """A tensor that a layer keeps and no optimizer changes, such as a running mean: PyTorch's buffers.
+
+    It is saved and loaded with the parameters; ``dtype`` is theirs where none is given.
+    """
+
+    shape: Shape
+    start: float = 0
+    dtype: str | None = None
 
 
 class BufferProvider(Protocol):
     """The source of a layer's arrays when it is bound; each worker of an engine is one."""
 
     dtype: np.dtype[Any]
+    place: np.ndarray
+    """(2,) int64: the number of the pack in its batch, and how many images the batch has. Lanes beyond are blank."""
+    step: np.ndarray
+    """(2,) int64: the number of the training step, and the seed of the run."""
 
     def pack(self, shape: Shape) -> np.ndarray:
-        """A zeroed pack (*shape, 16)."""
+        """A pack (*shape, 16). It holds anything until a call writes it: others may use its memory before and after.
+
+        It keeps its numbers from the first call that has it among its arrays to the last, the backward ones included.
+        """
+
+    def image_numbers(self) -> np.ndarray:
+        """(16,) int64: which image of the data set each lane holds; -1 in blank lanes."""
+
+    def array(self, shape: Shape) -> np.ndarray:
+        """An array of no images, with this shape as it is; else like ``pack``."""
+
+    def shared(self, shape: Shape) -> np.ndarray:
+        """Zeros that all workers have in common: only calls that are ``in_turn`` may write them."""
 
     def parameter(self, name: str) -> np.ndarray:
-        """The view of a parameter, shared by all workers."""
+        """The view of a parameter or of another tensor that the network keeps, shared by all workers."""
 
     def gradient(self, name: str) -> np.ndarray:
         """The view of this worker's gradient of a parameter."""
@@ -73,30 +104,6 @@ class BufferProvider(Protocol):
 
     def scratch(self, floats: int) -> np.ndarray:
         """Scratch of at least so many numbers, shared by all layers of this worker."""
-
-
-class Call(NamedTuple):
-    """One kernel call with its arrays: ``direction`` is forward, grad_input or grad_weight.
-
-    ``arrays`` are all that it reads and writes. ``problem`` is given where the kernel is a backend's for it, called
-    with the arrays of the contract (kernels/contract.py): so their table says which are read and which are written.
-    """
-
-    layer: str
-    direction: str
-    kernel: Kernel
-    arrays: tuple[np.ndarray, ...]
-    problem: Any = None
-
-
-@dataclass
-class Bound:
-    """A layer bound to buffers: output ``y``, its gradient ``dy`` (None in inference), the calls."""
-
-    y: np.ndarray
-    dy: np.ndarray | None
-    forward: list[Call]
-    backward: list[Call] = field(default_factory=list)
 
 
 F = TypeVar("F", bound=Callable[..., Bound])
@@ -144,6 +151,11 @@ class Layer(ABC):
         return (getattr(self.config, "backend", None) or "direct") if self.op else None
 
     @property
+    def least_images(self) -> int:
+        """How many images a batch must have to train this layer."""
+        return 1
+
+    @property
     def children(self) -> tuple[Layer, ...]:
         """The layers inside a composite layer."""
         return ()
@@ -159,6 +171,10 @@ class Layer(ABC):
 
     def parameters(self) -> dict[str, Parameter]:
         """The layer's own parameters by name (``weight``, ``bias``), in PyTorch's order."""
+        return {}
+
+    def buffers(self) -> dict[str, Buffer]:
+        """The layer's own tensors that are no parameters (``running_mean``), in PyTorch's order."""
         return {}
 
     @abstractmethod

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from nbcnn.layers.base import LAYERS, Bound, BufferProvider, Call, Layer, LayerConfig, Parameter, Shape, for_one_image
+from nbcnn.layers.base import (
+    LAYERS,
+    Bound,
+    Buffer,
+    BufferProvider,
+    Call,
+    Layer,
+    LayerConfig,
+    Parameter,
+    Shape,
+    for_one_image,
+)
 from nbcnn.layers.entries import LayerList, kind_of
 from nbcnn.util.memory import no_memory_error
 
@@ -45,20 +56,28 @@ class Sequential(Layer):
     def bind(self, buffers: BufferProvider, x: np.ndarray, dx: np.ndarray | None, training: bool) -> Bound:
         forward: list[Call] = []
         backward: list[Call] = []
+        after: list[Call] = []
         learned = dx is not None
         for layer in self._children:
             with no_memory_error(layer.where, "use less padding, fewer channels or smaller images"):
                 bound = layer.bind(buffers, x, dx, training)
             forward += bound.forward
             backward = bound.backward + backward
+            after += bound.after
             learned = learned or bool(all_parameters(layer))
             x, dx = bound.y, bound.dy if learned else None
-        return Bound(x, dx, forward, backward)
+        return Bound(x, dx, forward, backward, after)
 
 
 def all_parameters(layer: Layer) -> dict[str, Parameter]:
     """Parameters of a layer and of the layers in it, by full name."""
-    own = {f"{layer.path}.{name}": parameter for name, parameter in layer.parameters().items()}
+    return {name: tensor for name, tensor in all_tensors(layer).items() if isinstance(tensor, Parameter)}
+
+
+def all_tensors(layer: Layer) -> dict[str, Parameter | Buffer]:
+    """Parameters and buffers of a layer and of the layers in it, by full name, in PyTorch's order."""
+    own: dict[str, Parameter | Buffer] = {**layer.parameters(), **layer.buffers()}
+    found = {f"{layer.path}.{name}": tensor for name, tensor in own.items()}
     for child in layer.children:
-        own |= all_parameters(child)
-    return own
+        found |= all_tensors(child)
+    return found

@@ -31,6 +31,8 @@ def unknown_entry(registry: Registry[Any], name: str) -> str:
         return "the loss contains softmax already; end with linear"
     if registry.kind == "layer" and name.lower() == "activation":
         return "write the function itself as a layer: - relu, - sigmoid or - tanh"
+    if registry.kind == "layer" and name == "Dense":
+        return "did you mean linear? (dense is the block of a DenseNet)"
     if words := _entries_in_one(name):
         return words
     base, colon, rest = name.partition(":")

@@ -112,7 +112,7 @@ def match_tensors(found: Mapping[str, np.ndarray], expected: Shapes, source: str
                 f"{wrong}: {name} is {value.shape} in the {place} and {tuple(shape)} in the network; "
                 f"use the config that the {place} was trained with"
             )
-        if value.dtype.name not in FLOATS:
+        if value.dtype.name not in FLOATS and not (_is_count(name) and value.dtype.kind in "iu"):
             kinds = " or ".join(FLOATS)
             raise CheckpointError(f"{wrong}: {name} is {value.dtype} in the {place}; weights are {kinds}")
     for name, value in found.items():
@@ -130,10 +130,15 @@ def _no_bias(name: str, found: Iterable[str]) -> str:
 
 
 def _normalised(found: Iterable[str]) -> str:
-    """A hint for the tensors of a batch norm, which nbcnn has no layer for."""
+    """A hint for the tensors of a batch norm that the network does not have."""
     if any(name.endswith(("running_mean", "num_batches_tracked")) for name in found):
-        return "it is of a batch norm, which nbcnn has no layer for: fold it into the convolution before it"
+        return "it is of a batch norm: add batch_norm2d to the layers, or fold it into the convolution before it"
     return ""
+
+
+def _is_count(name: str) -> bool:
+    """Whether a tensor counts batches, in whole numbers."""
+    return name.rpartition(".")[2] == "num_batches_tracked"
 
 
 def load_weights(path: str | Path, expected: Shapes) -> tuple[Tensors, dict[str, str]]:
@@ -154,6 +159,9 @@ def convert_weights(
     match_tensors(found, expected, source, in_python)
     weights: Tensors = {}
     for name in expected:
+        if _is_count(name):
+            weights[name] = found[name].astype(np.int64)
+            continue
         with np.errstate(over="ignore"):
             weights[name] = found[name].astype(dtype, copy=False)
         if found[name].dtype.itemsize <= weights[name].dtype.itemsize:

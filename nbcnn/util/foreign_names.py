@@ -26,6 +26,10 @@ _LAYERS = {
     "sigmoid": ("logistic", "sigm"),
     "tanh": ("hyperbolictangent", "tangens"),
     "sequential": ("block", "container", "stack"),
+    "batch_norm2d": ("batchnorm", "batchnormalization", "bn", "spatialbatchnorm"),
+    "residual": ("skip", "shortcut", "skipconnection", "resblock", "residualblock"),
+    "parallel": ("branches", "concat", "concatenate", "inception", "fork", "split"),
+    "dense": ("denseblock",),
 }  # fmt: skip
 _KEYS = {
     "out_features": ("units", "neurons", "outputs", "outputdim", "outdim", "outputsize", "numoutput", "nout", "size"),
@@ -68,7 +72,7 @@ _KEYS = {
 # Spelled like a name of nbcnn's, and something else.
 _ELSEWHERE = {
     "gelu", "elu", "selu", "celu", "prelu", "leakyrelu", "rrelu", "silu", "mish", "swish", "hardswish", "softplus",
-    "nadam", "adamax", "radam", "adagrad", "adadelta", "rmsprop", "resnet", "residual", "groupnorm", "scheduler",
+    "nadam", "adamax", "radam", "adagrad", "adadelta", "rmsprop", "resnet", "groupnorm", "scheduler",
 }  # fmt: skip
 
 

@@ -180,7 +180,7 @@ def test_idle_helpers_wait_until_the_last_pack_is_done() -> None:
     engine = Engine(network(2), threads=2)
     steps = _Steps(engine, task, lambda parameters, gradient: None)
     engine.close()
-    first, second = steps._timed
+    (first,), (second,) = steps._timed
     first.last, first.late, second.last = 700, 30, 900
     assert steps._waiting(100, 1000) == 30 + 200
     second.ended_late = True  # and so waited after its last pack

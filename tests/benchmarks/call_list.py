@@ -42,7 +42,7 @@ def steps() -> dict[str, Callable[[], object]]:
     order = np.arange(256)
     calls.train_step(images, labels, order)
     for worker in calls.workers:
-        made = [(call.kernel, call.arrays) for call in worker.call_list("train")[1]]
+        made = [(call.kernel, call.arrays) for call in worker.stages("train")[0].calls]
         worker.use("train", OneByOne(made))
     return {
         "from a call list": lambda: call_list.train_step(images, labels, order),

@@ -14,8 +14,9 @@ from nbcnn.compiler.native_call import native_call, words_of
 from nbcnn.config import load_config
 from nbcnn.engine import call_list, native_self_test
 from nbcnn.engine.batch import Batch, BatchInputs
-from nbcnn.engine.call_list import CallList, replay
+from nbcnn.engine.call_list import CallList
 from nbcnn.engine.engine import Engine
+from nbcnn.engine.replay import replay
 from nbcnn.engine.worker import Worker
 from nbcnn.kernels.contract import KernelWithAttributes, unfolded
 from nbcnn.training.model import Model
@@ -180,7 +181,7 @@ def test_a_training_step_from_tape_gives_the_bits_of_the_calls(backend):
 def test_all_of_lenet_is_one_stretch():
     engine, images = Engine(Model(load_config("lenet")), threads=1), np.zeros((16, 1, 28, 28), np.uint8)
     engine.train_step(images, np.zeros(16, np.int64), np.arange(16))
-    assert len(engine.workers[0].call_list("train")[0]._parts) == 1
+    assert len(engine.workers[0].stages("train")[0].list._parts) == 1
 
 
 @kernel
@@ -266,7 +267,9 @@ def test_where_native_calls_do_not_hold_python_makes_them_to_the_same_bits(name,
             engine = Engine(network, threads=2)
             losses = engine.train_step(x, labels, np.arange(40)).losses
             results = losses, engine.gradient, engine.predict(x), engine.predict(x[:1])
-            assert [worker.native("train") for worker in engine.workers if "train" in worker._lists] == [not faulty] * 2
+            assert [worker.native("train") for worker in engine.workers if "train" in worker._stages] == [
+                not faulty
+            ] * 2
             engine.close()
         found.append([result.tobytes() for result in results])
         assert len(told) == faulty

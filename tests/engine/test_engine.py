@@ -209,12 +209,12 @@ def test_an_error_in_a_thread_reaches_the_caller_and_the_engine_goes_on(broken: 
         kept = []
         for worker in engine.workers:
             assert worker.native("train") == (native and not config.DISABLE_JIT)
-            calls = worker.call_list("train")[1]
+            calls = worker.stages("train")[0].calls
             (number,) = (k for k, call in enumerate(calls) if call.direction == "report")
             *arrays, guesses = calls[number].arrays
             marked = np.append(guesses, broken)  # the last number says which pack is to fail
-            worker.call_list("train")[0].replace(number, (broken_report, (*arrays, marked)))
-            kept.append((worker.call_list("train")[0], number, (calls[number].kernel, calls[number].arrays)))
+            worker.stages("train")[0].list.replace(number, (broken_report, (*arrays, marked)))
+            kept.append((worker.stages("train")[0].list, number, (calls[number].kernel, calls[number].arrays)))
         with pytest.raises(ZeroDivisionError, match="on purpose"):
             engine.train_step(x, labels, np.arange(160))
         for call_list, number, call in kept:

@@ -78,7 +78,7 @@ def fused_layers(net: Model) -> list[str]:
     engine, x = Engine(net, threads=1), np.zeros((1, 2, 12, 8), np.float32)
     engine.train_step(x, np.zeros(1, np.int64), np.arange(1))
     own = engine.workers[0]
-    calls = own.call_list("train")[1]
+    calls = own.stages("train")[0].calls
     return [f"{call.layer} {call.direction}" for call in calls if "+" in call.layer]
 
 

@@ -11,7 +11,8 @@ from numba import config
 
 from nbcnn.compiler.jit import kernel
 from nbcnn.conformance.guarded_arrays import GuardedArrays
-from nbcnn.engine.ordered_sum import add_in_turn, read_atomic, take_next, wait_for_batch, write_atomic
+from nbcnn.engine.ordered_sum import add_in_turn, wait_for_batch
+from nbcnn.kernels.turns import read_atomic, take_next, write_atomic
 
 
 def test_it_adds_in_its_turn_and_passes_it_on(dtype: str) -> None:
@@ -20,7 +21,7 @@ def test_it_adds_in_its_turn_and_passes_it_on(dtype: str) -> None:
     turn, late = np.zeros(1, np.int64), np.ones(1, np.int64)
     total[:] = np.nan  # of the batch before
     for piece in range(3):
-        add_in_turn(total, total[:0], part, np.array([piece, 99]), turn, late)
+        add_in_turn(total, total[:0], part, (np.array([piece, 99]), turn, late))
         assert (turn[0], late[0]) == (piece + 1, 0)
         np.testing.assert_array_equal(total, (piece + 1) * np.arange(37))
     fence.check()
@@ -29,7 +30,7 @@ def test_it_adds_in_its_turn_and_passes_it_on(dtype: str) -> None:
 @pytest.mark.parametrize("turn_of", [-1, 0, 3])
 def test_out_of_turn_nothing_is_added_and_the_turn_stays(turn_of: int) -> None:
     total, turn, late = np.ones(5), np.array([turn_of]), np.zeros(1, np.int64)
-    add_in_turn(total, total[:0], np.ones(5), np.array([2, 9]), turn, late)
+    add_in_turn(total, total[:0], np.ones(5), (np.array([2, 9]), turn, late))
     assert (turn[0], late[0]) == (turn_of, 1)
     assert total.tolist() == [1] * 5
 

@@ -63,9 +63,11 @@ def test_a_pack_goes_through_every_layer_and_back() -> None:
     serial, images, labels = SerialExecutor(network), np.zeros((1, 1, 28, 28), np.uint8), np.zeros(1, np.int64)
     serial.train_step(images, labels, np.arange(1))
     assert serial.last is not None
-    paths = [layer for layer, _ in serial.layers("train", serial.new_batch(np.arange(1)), serial.last.inputs)]
+    paths = [
+        layer for layer, _ in serial.layers("train", serial.new_batch(np.arange(1)), serial.last.inputs, serial.pack)
+    ]
     layers = [layer.path for layer in network.layers() if layer.op]
-    assert paths == ["batch", *layers, "loss", "loss", *reversed(layers), "batch"]
+    assert paths == ["batch", *layers, "loss", "loss", *reversed(layers)]
 
 
 def test_a_training_with_it_gives_the_same_weights(stripes: Path, tmp_path: Path) -> None:

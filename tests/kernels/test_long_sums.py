@@ -255,7 +255,7 @@ def test_packs_are_summed_in_blocks() -> None:
     total, done, part = np.full(2, np.nan, np.float32), np.full(2, np.nan, np.float32), np.full(2, NUMBER, np.float32)
     turn, late = np.zeros(1, np.int64), np.zeros(1, np.int64)
     for piece in range(2 * BLOCK + 7):
-        add_in_turn(total, done, part, np.array([piece, 0]), turn, late)
+        add_in_turn(total, done, part, (np.array([piece, 0]), turn, late))
     assert np.all(total == plain(np.stack([part] * 7)))
     assert np.all(done == 2 * plain(np.stack([part] * BLOCK)))
 

@@ -92,7 +92,7 @@ def test_equations_are_numbered_and_cited() -> None:
     numbers = [
         int(n) for name in NUMBERED for h in headings(ROOT / "docs" / name) for n in re.findall(r"^\((\d+)\) ", h)
     ]
-    assert numbers == list(range(1, len(numbers) + 1))
+    assert sorted(numbers) == list(range(1, len(numbers) + 1))
     assert len(numbers) >= 26
     pages = [page for page in PAGES if page.name not in NUMBERED]
     citing = {path: cited(path.read_text(encoding="utf-8")) for path in [*SOURCES, *PAGES]}
@@ -113,7 +113,10 @@ def resolved() -> dict[str, Any]:
     layers: list[Any] = []
     needed = {"conv2d": {"out_channels": 1, "kernel_size": 1}, "linear": {"out_features": 1}}
     needed |= {name: {"kernel_size": 1} for name in ("max_pool2d", "avg_pool2d")}
-    for name in [*sorted(set(LAYERS.names()) - {"flatten", "linear", "sequential"}), "flatten", "linear"]:
+    needed |= {"residual": {"body": ["relu"]}, "dense": {"layers": ["relu"]}}
+    needed |= {"parallel": {"branches": [["relu"], ["identity"]], "merge": "add"}}
+    vectors = ["flatten", "batch_norm1d", "linear"]
+    for name in [*sorted(set(LAYERS.names()) - {*vectors, "sequential"}), *vectors]:
         layers.append({name: needed.get(name, {})})
     layers.append({"sequential": {"layers": ["relu"]}})
     data = {"name": "bare", "input": {"channels": 1, "height": 8, "width": 8}, "layers": layers}

@@ -166,7 +166,7 @@ def test_a_bias_that_is_not_there_and_a_batch_norm_that_is() -> None:
     del found["3.bias"]
     assert told(found, None).endswith(", or set bias: false for this layer, should it have none there")
     found = weights() | {"1.running_mean": np.zeros(4, np.float32), "1.num_batches_tracked": np.zeros((), np.int64)}
-    assert "it is of a batch norm, which nbcnn has no layer for: fold it into the convolution" in told(found, None)
+    assert "it is of a batch norm: add batch_norm2d to the layers, or fold it into the convolution" in told(found, None)
 
 
 def test_so_many_tensors_get_no_line() -> None:

@@ -53,8 +53,8 @@ def jolted() -> Iterator[Jolts]:
         batch.who_has_one = set()
         jolts.workers.append((0, batch.packs))
 
-    def take_late(batch):  # type: ignore[no-untyped-def]
-        number = take(batch)
+    def take_late(batch, stage):  # type: ignore[no-untyped-def]
+        number = take(batch, stage)
         if getattr(batch, "slow", False):
             if threading.get_ident() not in batch.who_has_one:
                 batch.who_has_one.add(threading.get_ident())
@@ -63,14 +63,16 @@ def jolted() -> Iterator[Jolts]:
         return number
 
     def run_late(worker, wanted):  # type: ignore[no-untyped-def]
-        call_list, (batch, _) = worker._lists[wanted], worker._given[wanted]
-        native, worker.buffers.place[0] = call_list.native, -1
+        lists, (batch, _) = [stage.list for stage in worker.stages(wanted)], worker._given[wanted]
+        native, worker.buffers.place[0] = [call_list.native for call_list in lists], -1
         jolts.pause()
-        call_list.native = native and not getattr(batch, "slow", False)
+        for call_list in lists:
+            call_list.native = call_list.native and not getattr(batch, "slow", False)
         try:
             run(worker, wanted)
         finally:
-            call_list.native = native
+            for call_list, was in zip(lists, native, strict=True):
+                call_list.native = was
         if worker.buffers.place[0] >= 0 and jolts.workers:
             number, packs = jolts.workers[-1]
             jolts.workers[-1] = number + 1, packs

@@ -246,9 +246,9 @@ def test_nobody_waits_for_the_turn_of_a_pack_that_failed_though_another_passed_i
     batch = Batch(48, network.out_shape[0], np.zeros(network.parameters.size, np.float32))
     batch.begin(np.arange(48), 1 / 48)
     worker.begin("train", batch, BatchInputs(x, scaling, labels), 48)
-    batch.next_pack[0] = 2  # the third pack, whose turn comes after the second's
+    batch.stage(0).next_pack[0] = 2  # the third pack, whose turn comes after the second's
     batch.fail()
-    batch.next_pack[0], batch.now_serving[0] = 2, 1
+    batch.stage(0).next_pack[0], batch.turn(0)[0] = 2, 1
     with pytest.raises(AbandonedError):
         soon(lambda: worker.run("train"))
 
@@ -261,7 +261,7 @@ def test_a_thread_that_was_left_waiting_for_its_turn_does_not_wait_in_an_evaluat
     used(engine, "train", x, labels)
     gradient = engine.gradient.tobytes()
     for worker in engine.workers:
-        worker.buffers.late[0] = 1  # as a training leaves it whose batch failed
+        worker.stages("train")[0].late[0] = 1  # as a training leaves it whose batch failed
     assert soon(lambda: used(engine, "eval", x, labels)) == right
     assert engine.gradient.tobytes() == gradient  # it has added nothing, either
     engine.close()

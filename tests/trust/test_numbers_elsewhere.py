@@ -59,7 +59,7 @@ def test_layers_that_run_as_one_are_told_apart(tmp_path: Path, count: Callable[.
     layers = "  - conv2d: {out_channels: 1, kernel_size: 1}\n  - relu\n  - avg_pool2d: {kernel_size: 2}\n"
     made = trainer(wrong_numbers.config(tmp_path, layers + "  - flatten\n  - linear: {out_features: 4}\n"))
     made.step(order(1))
-    assert "1+2" in [call.layer for call in made.executor.workers[0].call_list("train")[1]]
+    assert "1+2" in [call.layer for call in made.executor.workers[0].stages("train")[0].calls]
     made.network.tensors["0.weight"][:] = 3e38
     made.network.tensors["0.bias"][:] = 0
     lines = failure(made, 2, done=1)

@@ -34,7 +34,7 @@ def examine(executor: Executor) -> Finding:
     if spoilt := spoilt_tensor(network, network.parameters):
         return Finding((f"it began before the step, in {spoilt}",), "load other weights, or train anew")
     # Some other array may be infinite from the beginning: a layer of a plugin may want it so.
-    calls = [call for _, own in serial.layers(last.mode, batch, last.inputs) for call in own]
+    calls = [call for stage in serial.stages(last.mode, last.inputs, batch, pack) for call in stage]
     strange = {id(array) for call in calls for array in _results(network, pack, call) if not _finite(array)}
     with np.errstate(all="ignore"):
         for call in serial.steps(last.mode, last.inputs, batch):
