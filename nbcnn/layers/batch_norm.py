@@ -1,4 +1,4 @@
-"""Batch normalisation layers: equations (40) to (45) of docs/math.md (Ioffe and Szegedy 2015, arXiv 1502.03167).
+"""Batch normalisation layers: equations (41) to (46) of docs/math.md (Ioffe and Szegedy 2015, arXiv 1502.03167).
 
 As PyTorch has them: in training a channel is normalised by the biased variance of the batch, and the running variance
 takes the unbiased one; ``momentum`` is the share of the new batch in the running statistics. In evaluation and
