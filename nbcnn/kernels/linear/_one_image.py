@@ -70,7 +70,7 @@ def few_features(x, w, b, y):
 def add_features(block, x, w, os, features):
     """A block of two sums, of 16 outputs from os[0] and from os[1] on, with the products of some features added.
 
-    One sum after the other, not both at once (``add_products``): registers of AVX2 don't hold the columns of both, which
+    One sum after the other, not both at once (``add_products``): AVX2's registers don't hold the columns of both, which
     took a tenth longer; and a function for four columns took up to twice as long there.
     """
     ((s, t),), (u, v), (first, stop) = block, os, features
