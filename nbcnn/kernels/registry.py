@@ -33,6 +33,9 @@ MOST_ERROR = 0.01
 """The largest error bound that a backend may state (``tolerance``): more would let mistakes through, not rounding. What
 it is held against: a plain float32 sum of n products has n·2⁻²⁴, 0.001 for the weights' gradient of a 32×32 image."""
 
+BACKEND_OF = "backend of "
+"""The kind of a registration as its registry has it: ``backend of conv2d``."""
+
 T = TypeVar("T", bound=type)
 
 
@@ -44,7 +47,7 @@ class Backends(Registry[type[Backend]]):
     def __init__(self, op: str) -> None:
         folder = f"{__package__}.{op}"
         modules = {name: f"{folder}.{name}" for name in built_in().get(op, ())}
-        super().__init__(f"backend of {op}", folder, KernelError, modules=modules)
+        super().__init__(f"{BACKEND_OF}{op}", folder, KernelError, modules=modules)
         self.op = op
         self.by_op[op] = self
 

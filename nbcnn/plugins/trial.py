@@ -24,8 +24,8 @@ def small_problems(op: str) -> list[Any]:
 
 def try_thing(kind: str, name: str) -> None:
     """Hold one registration against its contract; raises KernelError or PluginError."""
-    if kind.startswith("backend of "):
-        try_backend(kind.removeprefix("backend of "), name)
+    if kind.startswith(registry.BACKEND_OF):
+        try_backend(kind.removeprefix(registry.BACKEND_OF), name)
         return
     if kind == "op":
         _try_definition(name)
@@ -63,7 +63,7 @@ def check_ops(backends: Iterable[tuple[str, str]]) -> None:
     """
     known = {*OPS}
     for kind, name in backends:
-        op = kind.removeprefix("backend of ")
+        op = kind.removeprefix(registry.BACKEND_OF)
         if op not in known and op not in _ops_of_layers():
             file, near = shown(str(registry.file_of(op, name))), closest(op, known)
             meant = f"did you mean {near}?" if near else f"known: {', '.join(sorted(known))}"
