@@ -29,6 +29,7 @@ from nbcnn.kernels.registry import prepare, scratch
 from nbcnn.kernels.shapes import LARGEST, four_sides, groups_flaw, padded, pooling_padding_flaw, window_flaw
 from nbcnn.util.aligned import zeros
 from nbcnn.util.blas import one_blas_thread
+from nbcnn.util.formatting import counted
 from nbcnn.util.memory import claim
 
 
@@ -45,7 +46,7 @@ def prepared_kernels(problem: Any, backend: str, images: int) -> tuple[Any, np.n
     if not isinstance(problem, LossProblem):
         numbers = packs * LANES * (prod(problem.x_shape) + prod(problem.y_shape))
         claim(
-            f"{problem.op} of {images:,} image{'s' * (images != 1)}",
+            f"{problem.op} of {counted(images, 'image')}",
             numbers * size,
             "use smaller arrays, or fewer images at a time",
         )
