@@ -22,7 +22,7 @@ from nbcnn.autotune.measurement_cache import MeasurementCache
 from nbcnn.autotune.sampler import together
 from nbcnn.compiler.host import compiler, target
 from nbcnn.engine.thread_pool import ThreadPool
-from nbcnn.kernels.contract import LANES
+from nbcnn.kernels.contract import LANES, KernelWithAttributes
 from nbcnn.util.aligned import zeros
 
 _SIZES = tuple(1 << k for k in range(15, 26, 2))
@@ -79,9 +79,10 @@ def _measure(threads: int, dtype: str) -> Peak:
     """The best of many bursts: what disturbs a burst only makes it slower."""
     with closing(ThreadPool(threads)) as pool:
         rates, count = [], 50_000
-        for chains, kernel in zip(peak.CHAINS, (peak.multiply_add_4, peak.multiply_add_8), strict=True):
+        for chains in peak.CHAINS:
+            kernel = KernelWithAttributes(peak.multiply_add, tuple(range(chains)))
             starts = np.linspace(0.25, 0.75, 2 + chains)[:, None].repeat(LANES, 1).astype(dtype)
-            arrays = [(starts.copy(), np.zeros((1, LANES), dtype)) for _ in range(threads)]
+            arrays = [(starts.copy(), np.zeros((chains, LANES), dtype)) for _ in range(threads)]
             rates.append(2 * chains * LANES * count / _best(pool, kernel, arrays, count))
         copied = []
         for size in _SIZES:

@@ -33,7 +33,7 @@ class CompareProgress(Display, Reporter):
     def start(self, comparison: Comparison, network: Network, data: Dataset) -> None:
         """Print the network, the variants, the data and the folder."""
         self._comparison, settings = comparison, network.config.train
-        threads = f"{comparison.threads} thread{'s' if comparison.threads > 1 else ''}"
+        threads = counted(comparison.threads, "thread")
         line = (
             f"{comparison.model}: {comparison.parameters:,} parameters, {threads}, {len(comparison.variants)} variants "
             f"side by side: {' '.join(variant.name for variant in comparison.variants)}"

@@ -22,6 +22,7 @@ from nbcnn.cli._output import say
 from nbcnn.cli._progress_bar import Bar
 from nbcnn.cli._tables import wrapped
 from nbcnn.errors import printable
+from nbcnn.util.formatting import counted
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -113,8 +114,9 @@ class Display:
         """Called once after compiling."""
         if self._compiling is not None:
             self._bar.remove_task(self._compiling)
-        many = "kernel" if kernels == 1 else "kernels"
-        self._print(f"compiled {kernels} {many} in {seconds:.1f} s ({kept('first run only, later runs load them')})")
+        self._print(
+            f"compiled {counted(kernels, 'kernel')} in {seconds:.1f} s ({kept('first run only, later runs load them')})"
+        )
 
     def _data(self, data: Dataset) -> None:
         self._print(f"{data.name}: {data.in_words}")

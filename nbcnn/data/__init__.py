@@ -126,7 +126,7 @@ def load(
     if source in DATASETS:
         if size is not None or grayscale:
             raise DataError(f"size and grayscale are for a folder of pictures; the data set {source} has its own")
-        dataset = data_source(str(source)).load(expanded(data_dir) if data_dir is not None else None)
+        dataset = _named(str(source), data_dir)
     elif (folder := expanded(source)).is_dir():
         dataset = load_folder(folder, size, grayscale)
     else:
@@ -156,8 +156,11 @@ def read_dataset(config: DataSettings) -> Dataset:
         )
     if config.name is None:
         raise DataError("no data set is named: set data.name, such as fashion-mnist-mini, or data.folder")
-    data_dir = expanded(config.data_dir) if config.data_dir is not None else None
-    data = data_source(config.name).load(data_dir)
+    return _named(config.name, config.data_dir)
+
+
+def _named(name: str, data_dir: str | os.PathLike[str] | None) -> Dataset:
+    data = data_source(name).load(expanded(data_dir) if data_dir is not None else None)
     if not isinstance(data, Dataset):
-        raise DataError(f"the data set {config.name} gives a {type(data).__name__}, expected an nbcnn.data.Dataset")
+        raise DataError(f"the data set {name} gives a {type(data).__name__}, expected an nbcnn.data.Dataset")
     return data

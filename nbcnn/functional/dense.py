@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from nbcnn.errors import ShapeError
-from nbcnn.functional.arrays import check_alike, check_shape, empty_packs, float_array, from_packs, to_packs
-from nbcnn.functional.problem_arguments import prepared_kernels
+from nbcnn.functional.arrays import check_alike, check_shape, float_array
+from nbcnn.functional.problem_arguments import prepared_kernels, run_packs
 from nbcnn.kernels.contract import LANES
 from nbcnn.kernels.elementwise import ElementwiseProblem
 from nbcnn.kernels.linear.op import LinearProblem
-from nbcnn.util.blas import one_blas_thread
 from nbcnn.util.memory import within_memory
 
 
@@ -23,12 +22,7 @@ def linear(x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None, *, backend
     if x.shape[1] != w.shape[1]:
         raise ShapeError(f"linear: x {x.shape} has {x.shape[1]} features and w {w.shape} takes {w.shape[1]}")
     check_shape("linear: b", b.shape, w.shape[:1])
-    kernels, scratch = prepared_kernels(LinearProblem(x.shape[1], len(w), x.dtype.name), backend, len(x))
-    y = empty_packs(len(x), (len(w),), x.dtype)
-    with one_blas_thread():
-        for pack, result in zip(to_packs(x), y, strict=True):
-            kernels.forward(pack, w, b, result, scratch)
-    return from_packs(y, len(x))
+    return run_packs(LinearProblem(x.shape[1], len(w), x.dtype.name), backend, x, w, b)
 
 
 @within_memory

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from nbcnn.functional.arrays import Ints, empty_packs, from_packs, images, to_packs
-from nbcnn.functional.problem_arguments import pool2d_problem, prepared_kernels
-from nbcnn.kernels.pooling import Pool2dProblem
+from nbcnn.functional.arrays import Ints, images
+from nbcnn.functional.problem_arguments import pool2d_problem, run_packs
 from nbcnn.util.memory import within_memory
 
 
@@ -34,7 +33,7 @@ def max_pool2d(
     problem = pool2d_problem(
         "max_pool2d", batch.shape, kernel_size, stride, padding, batch.dtype, dilation=dilation, ceil_mode=ceil_mode
     )
-    return _pool(problem, batch, backend).reshape(*x.shape[:-3], *problem.y_shape)
+    return run_packs(problem, backend, batch).reshape(*x.shape[:-3], *problem.y_shape)
 
 
 @within_memory
@@ -66,7 +65,7 @@ def avg_pool2d(
         count_include_pad=count_include_pad,
         divisor_override=divisor_override,
     )
-    return _pool(problem, batch, backend).reshape(*x.shape[:-3], *problem.y_shape)
+    return run_packs(problem, backend, batch).reshape(*x.shape[:-3], *problem.y_shape)
 
 
 @within_memory
@@ -83,11 +82,3 @@ def global_avg_pool2d(x: np.ndarray, *, backend: str = "direct") -> np.ndarray:
     nbcnn doesn't have; so this one has the name that ONNX has for it, and no argument that could ask for them.
     """
     return avg_pool2d(x, images("x", x).shape[2:], backend=backend)
-
-
-def _pool(problem: Pool2dProblem, batch: np.ndarray, backend: str) -> np.ndarray:
-    kernels, scratch = prepared_kernels(problem, backend, len(batch))
-    y = empty_packs(len(batch), problem.y_shape, batch.dtype)
-    for pack, result in zip(to_packs(batch), y, strict=True):
-        kernels.forward(pack, result, scratch)
-    return from_packs(y, len(batch))

@@ -9,7 +9,18 @@ from typing import Any
 import numpy as np
 
 from nbcnn.errors import KernelError, ShapeError
-from nbcnn.functional.arrays import Ints, check_largest, in_short, is_count, padding_of, pair, truth
+from nbcnn.functional.arrays import (
+    Ints,
+    check_largest,
+    empty_packs,
+    from_packs,
+    in_short,
+    is_count,
+    padding_of,
+    pair,
+    to_packs,
+    truth,
+)
 from nbcnn.kernels.contract import LANES
 from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.kernels.cross_entropy.op import LossProblem
@@ -17,6 +28,8 @@ from nbcnn.kernels.pooling import Pool2dProblem
 from nbcnn.kernels.registry import prepare, scratch
 from nbcnn.kernels.shapes import LARGEST, four_sides, groups_flaw, padded, pooling_padding_flaw, window_flaw
 from nbcnn.util.aligned import zeros
+from nbcnn.util.blas import one_blas_thread
+from nbcnn.util.formatting import counted
 from nbcnn.util.memory import claim
 
 
@@ -33,13 +46,23 @@ def prepared_kernels(problem: Any, backend: str, images: int) -> tuple[Any, np.n
     if not isinstance(problem, LossProblem):
         numbers = packs * LANES * (prod(problem.x_shape) + prod(problem.y_shape))
         claim(
-            f"{problem.op} of {images:,} image{'s' * (images != 1)}",
+            f"{problem.op} of {counted(images, 'image')}",
             numbers * size,
             "use smaller arrays, or fewer images at a time",
         )
     claim(f"{problem.op}: the scratch of backend {backend}", floats * size, "use smaller arrays, or another backend")
     kernels, floats = prepare(problem, backend)
     return kernels, zeros((floats,), np.dtype(problem.dtype))
+
+
+def run_packs(problem: Any, backend: str, batch: np.ndarray, *parameters: np.ndarray) -> np.ndarray:
+    """The forward kernel of a backend on every pack of a batch (N, …), given a layer's parameters if it has any."""
+    kernels, scratch = prepared_kernels(problem, backend, len(batch))
+    y = empty_packs(len(batch), problem.y_shape, batch.dtype)
+    with one_blas_thread():
+        for pack, result in zip(to_packs(batch), y, strict=True):
+            kernels.forward(pack, *parameters, result, scratch)
+    return from_packs(y, len(batch))
 
 
 def conv2d_problem(

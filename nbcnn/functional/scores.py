@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from nbcnn.errors import ShapeError
-from nbcnn.functional.arrays import empty_packs, float_array, from_packs, in_short, is_count, to_packs
-from nbcnn.functional.problem_arguments import prepared_kernels
+from nbcnn.functional.arrays import float_array, in_short, is_count, to_packs
+from nbcnn.functional.problem_arguments import prepared_kernels, run_packs
 from nbcnn.kernels.contract import LANES
 from nbcnn.kernels.cross_entropy.op import LossProblem
 from nbcnn.kernels.elementwise import ElementwiseProblem
@@ -69,8 +69,5 @@ def _along(op: str, x: np.ndarray, dim: int, backend: str) -> np.ndarray:
         return x.copy()
     moved = np.moveaxis(x, dim, -1)
     rows = np.ascontiguousarray(moved.reshape(-1, moved.shape[-1]))
-    kernels, scratch = prepared_kernels(ElementwiseProblem(op, rows.shape[1], x.dtype.name), backend, len(rows))
-    y = empty_packs(len(rows), rows.shape[1:], x.dtype)
-    for pack, result in zip(to_packs(rows), y, strict=True):
-        kernels.forward(pack, result, scratch)
-    return np.ascontiguousarray(np.moveaxis(from_packs(y, len(rows)).reshape(moved.shape), -1, dim))
+    y = run_packs(ElementwiseProblem(op, rows.shape[1], x.dtype.name), backend, rows)
+    return np.ascontiguousarray(np.moveaxis(y.reshape(moved.shape), -1, dim))

@@ -6,7 +6,6 @@ Every breach is a KernelError that begins with file, line and function, whoever 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
 from math import isfinite
 from typing import Any
 
@@ -14,6 +13,7 @@ from nbcnn.compiler.remedies import remedy_by_words
 from nbcnn.errors import KernelError, NbcnnError, shown
 from nbcnn.kernels.contract import KernelWithAttributes, OneImage
 from nbcnn.kernels.cost import Cost
+from nbcnn.util.tracebacks import frames
 
 MOST_SCRATCH = 2**33
 """Numbers of scratch, for one pack of 16 images; more is a mistake, and no machine's memory."""
@@ -120,21 +120,12 @@ def _ask(function: Any, name: str, backend: Any, *arguments: Any) -> Any:
 def failure(backend: Any, name: str, error: BaseException) -> KernelError:
     """An exception out of a backend's function: the innermost line of the backend's own file, and what it says."""
     kind = backend if inspect.isclass(backend) else type(backend)
-    line = next((n for f, n in _lines(error) if f == _file(kind)), None)
+    line = next((n for f, n in reversed(frames(error)) if f == _file(kind)), None)
     place = where(getattr(kind, name, kind), kind) if line is None else f"{shown(_file(kind))}:{line}"
     said = f": {error}" if str(error) else ""
     if what := remedy_by_words(str(error)):  # of a kernel that runs as Python, under NUMBA_DISABLE_JIT=1
         said += f"; {what}"
     return KernelError(f"{place}: {kind.__name__}: {name} failed: {type(error).__name__}{said}")
-
-
-def _lines(error: BaseException) -> Iterator[tuple[str, int]]:
-    """Files and lines of an error's traceback, innermost first."""
-    places, trace = [], error.__traceback__
-    while trace is not None:
-        places.append((trace.tb_frame.f_code.co_filename, trace.tb_lineno))
-        trace = trace.tb_next
-    return reversed(places)
 
 
 def _file(kind: type) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import pkgutil
 from functools import cache
 from pathlib import Path
@@ -30,17 +29,10 @@ def built_in() -> dict[str, tuple[str, ...]]:
     }
 
 
-class _Ops(Registry[type[Op]]):
-    """Reads the definition in each folder, which imports neither NumPy nor kernels."""
-
-    def _discover(self) -> None:
-        if not self._discovered:
-            self._discovered = True
-            for name in built_in():
-                importlib.import_module(f"{self.package}.{name}.op")
-
-
-OPS = _Ops("op", "nbcnn.kernels", KernelError, (Op, {"problem": object}))
+OPS: Registry[type[Op]] = Registry(
+    "op", __package__, KernelError, (Op, {"problem": object}), {op: f"{__package__}.{op}.op" for op in built_in()}
+)
+"""A definition imports neither NumPy nor kernels."""
 
 
 def op(name: str) -> Op:

@@ -8,7 +8,6 @@ size, KH, KW kernel size, G groups, F features, K classes. Arrays come in any ki
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,35 +47,24 @@ class Window(NamedTuple):
     padded: int
 
 
-def count_of(window: Window, count_include_pad: bool, divisor_override: int | None) -> int:
-    """D of equation (7)."""
-    rows, columns = window.rows, window.columns
-    pixels = (rows.stop - rows.start) * (columns.stop - columns.start)
-    return divisor_override or (window.padded if count_include_pad else max(pixels, 1))
-
-
-def starts_of(
+def windows_of(
     size: tuple[int, ...], kernel_size: Pair, stride: Pair, padding: Sides, dilation: Pair, ceil_mode: bool
-) -> tuple[list[int], list[int]]:
-    """The rows and the columns of x at which windows begin, the first ones in the padding."""
-    found: list[list[int]] = []
+) -> tuple[Pair, list[Window]]:
+    """How many rows and columns of windows there are, and all of them."""
+    starts: list[list[int]] = []  # the rows and the columns of x at which windows begin, the first ones in the padding
     for axis, (before, after) in enumerate((padding[:2], padding[2:])):
         span, step, end = dilation[axis] * (kernel_size[axis] - 1) + 1, stride[axis], size[axis] + after
         if ceil_mode:  # as long as the window before did not reach the end; but none begins behind the image
-            found.append([p for p in range(-before, size[axis], step) if p - step + span < end])
+            starts.append([p for p in range(-before, size[axis], step) if p - step + span < end])
         else:  # as long as the window fits
-            found.append(list(range(-before, end - span + 1, step)))
-    return found[0], found[1]
-
-
-def windows_of(
-    size: tuple[int, ...], starts: tuple[list[int], list[int]], kernel_size: Pair, padding: Sides, dilation: Pair
-) -> Iterator[Window]:
+            starts.append(list(range(-before, end - span + 1, step)))
+    found = []
     for i, r in enumerate(starts[0]):
         for j, q in enumerate(starts[1]):
             down, across = (range(p, p + d * k, d) for p, d, k in zip((r, q), dilation, kernel_size, strict=True))
             padded = sum(a < size[0] + padding[1] for a in down) * sum(k < size[1] + padding[3] for k in across)
-            yield Window(i, j, _within(down, size[0]), _within(across, size[1]), padded)
+            found.append(Window(i, j, _within(down, size[0]), _within(across, size[1]), padded))
+    return (len(starts[0]), len(starts[1])), found
 
 
 def _within(taps: range, size: int) -> slice:

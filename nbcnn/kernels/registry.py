@@ -1,4 +1,4 @@
-"""The registry of ops and backends: discovery, checks, choice.
+"""The backends of each op: a registry by name, checks, choice.
 
 A folder beside this file is an op, a file in it is a backend; plugins add to both.
 
@@ -7,13 +7,12 @@ Names are known without importing anything; a backend's module, and Numba with i
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import sys
 from collections.abc import Callable, Iterable
 from functools import cache
-from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from types import FrameType
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from nbcnn.errors import KernelError, shown
 from nbcnn.kernels import contract_check
@@ -21,6 +20,7 @@ from nbcnn.kernels.contract import Backend
 from nbcnn.kernels.cost import Cost, formula_cost
 from nbcnn.kernels.ops import OPS, built_in
 from nbcnn.util.backend_names import unfit, without_op
+from nbcnn.util.registry import Registry, name_of
 from nbcnn.util.suggestions import nearest
 
 DEFAULT = "direct"
@@ -33,14 +33,51 @@ MOST_ERROR = 0.01
 """The largest error bound that a backend may state (``tolerance``): more would let mistakes through, not rounding. What
 it is held against: a plain float32 sum of n products has n·2⁻²⁴, 0.001 for the weights' gradient of a 32×32 image."""
 
-T = TypeVar("T")
+BACKEND_OF = "backend of "
+"""The kind of a registration as its registry has it: ``backend of conv2d``."""
 
-_registered: dict[tuple[str, str], type[Backend]] = {}
-_files: dict[tuple[str, str], str] = {}
-"""Where each is registered."""
+T = TypeVar("T", bound=type)
 
 
-def register(op: str, name: str | None = None) -> Callable[[type[T]], type[T]]:
+class Backends(Registry[type[Backend]]):
+    """The backends of one op."""
+
+    by_op: ClassVar[dict[str, Backends]] = {}
+
+    def __init__(self, op: str) -> None:
+        folder = f"{__package__}.{op}"
+        modules = {name: f"{folder}.{name}" for name in built_in().get(op, ())}
+        super().__init__(f"{BACKEND_OF}{op}", folder, KernelError, modules=modules)
+        self.op = op
+        self.by_op[op] = self
+
+    def add(self, thing: type[Backend], name: str | None, caller: FrameType) -> type[Backend]:
+        if name_of(caller, name) == AUTO:
+            raise KernelError(
+                f"{shown(caller.f_code.co_filename)}: no backend may be called {AUTO}; choose another name"
+            )
+        return super().add(thing, name, caller)
+
+    def unfit(self, name: str) -> str | None:
+        return unfit(self.op, name, op_names())
+
+    def title(self, name: str) -> str:
+        return f"backend {name} of {self.op}"
+
+    def forget(self, name: str) -> None:
+        """Take back a registration; networks that are built keep their kernels."""
+        super().forget(name)
+        backend.cache_clear()
+        prepare.cache_clear()
+        prepare_single.cache_clear()
+
+
+def backends(op: str) -> Backends:
+    """The registry of an op's backends, which is empty where there is no such op."""
+    return Backends.by_op[op] if op in Backends.by_op else Backends(op)
+
+
+def register(op: str, name: str | None = None) -> Callable[[T], T]:
     """Decorate a backend class for ``op``; its name is its file's name unless one is given.
 
     Raises KernelError for a name that is taken, and says which files have it; for a name that nobody could type; and
@@ -48,60 +85,24 @@ def register(op: str, name: str | None = None) -> Callable[[type[T]], type[T]]:
     """
     if not hasattr(op, "isidentifier"):  # the class, where the parentheses are missing
         raise KernelError(without_op(op))
-
-    def keep(backend: type[T]) -> type[T]:
-        caller = sys._getframe(1)
-        module, file = str(caller.f_globals.get("__name__")), caller.f_code.co_filename
-        called = name or module.rpartition(".")[2]
-        if called == AUTO:
-            raise KernelError(f"{shown(file)}: no backend may be called {AUTO}; choose another name")
-        if reason := unfit(op, called, op_names()):
-            raise KernelError(f"{shown(file)}:{caller.f_lineno}: {reason}")
-        own = called in built_in().get(op, ())  # it may not have been imported yet
-        if (op, called) in _registered or (own and module != f"{__package__}.{op}.{called}"):
-            first = Path(__file__).parent / op / f"{called}.py" if own else _files[op, called]
-            raise KernelError(
-                f"backend {called} of {op} is defined twice: in {shown(first)} and in {shown(file)}; rename the latter"
-            )
-        _registered[op, called], _files[op, called] = backend, file  # type: ignore[assignment]
-        return backend
-
-    return keep
-
-
-def built_in_ops() -> list[str]:
-    """The ops that come with nbcnn."""
-    return list(built_in())
-
-
-def added() -> dict[tuple[str, str], type[Backend]]:
-    """The backends that are not built in, by (op, name)."""
-    return {key: kind for key, kind in _registered.items() if key[1] not in built_in().get(key[0], ())}
+    return lambda kind: backends(op).add(kind, name, sys._getframe(1))  # type: ignore[return-value]
 
 
 def file_of(op: str, name: str) -> str | None:
     """The file of a backend that is not built in; None for those that are."""
-    return _files.get((op, name)) if (op, name) in added() else None
-
-
-def forget(op: str, name: str) -> None:
-    """Take back a registration; networks that are built keep their kernels."""
-    del _registered[op, name]
-    backend.cache_clear()
-    prepare.cache_clear()
-    prepare_single.cache_clear()
+    return backends(op).added().get(name)
 
 
 def op_names() -> list[str]:
     """All ops, sorted."""
-    return sorted({*built_in(), *(op for op, _ in _registered), *OPS.added()})
+    return sorted({*OPS, *(op for op, known in Backends.by_op.items() if known.names())})
 
 
 def backend_names(op: str) -> list[str]:
     """The backends of an op, sorted; raises KernelError for an unknown op."""
     if op not in op_names():
         raise KernelError(f"unknown op {op!r}: {nearest(op, op_names())}")
-    return sorted({*built_in().get(op, ()), *(name for known, name in _registered if known == op)})
+    return backends(op).names()
 
 
 def choices(op: str) -> list[str]:
@@ -117,11 +118,9 @@ def backend(op: str, name: str = DEFAULT) -> Backend:
             f"unknown backend {name!r} for {op}: {nearest(name, backend_names(op))}; "
             'one of a plugin\'s is known once that is loaded: nbcnn.load_plugin("FILE")'
         )
-    if (op, name) not in _registered:
-        importlib.import_module(f"{__package__}.{op}.{name}")
-    if not inspect.isclass(_registered[op, name]):
-        contract_check.check_class(_registered[op, name])
-    return _registered[op, name]()
+    if not inspect.isclass(backends(op).get(name)):
+        contract_check.check_class(backends(op).get(name))
+    return backends(op).get(name)()
 
 
 def describe(op: str, name: str) -> str:

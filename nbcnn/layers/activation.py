@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING
 
 from nbcnn.kernels.elementwise import ActivationOp, ElementwiseProblem
 from nbcnn.kernels.ops import built_in, op
-from nbcnn.layers.base import LAYERS, Bound, BufferProvider, Layer, LayerConfig, Shape, for_one_image
-from nbcnn.layers.parameter_free import bind_plain
-
-if TYPE_CHECKING:
-    import numpy as np
+from nbcnn.layers.base import LAYERS, LayerConfig, Shape
+from nbcnn.layers.parameter_free import ParameterFreeLayer
 
 
 class ActivationConfig(LayerConfig):
@@ -20,7 +16,7 @@ class ActivationConfig(LayerConfig):
     backend: str | None = None
 
 
-class Activation(Layer):
+class Activation(ParameterFreeLayer):
     """Any shape to the same shape."""
 
     Config = ActivationConfig
@@ -31,10 +27,6 @@ class Activation(Layer):
     @property
     def problem(self) -> ElementwiseProblem:
         return ElementwiseProblem(self.kind, prod(self.in_shape))
-
-    @for_one_image
-    def bind(self, buffers: BufferProvider, x: np.ndarray, dx: np.ndarray | None, training: bool) -> Bound:
-        return bind_plain(self, buffers, x, dx, training)
 
 
 def _layer_of(definition: ActivationOp) -> type[Activation]:

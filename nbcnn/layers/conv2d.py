@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from math import prod
-from typing import TYPE_CHECKING
-
 from nbcnn.errors import ShapeError
 from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.kernels.shapes import four_sides, groups_flaw
-from nbcnn.layers.base import LAYERS, Bound, BufferProvider, Layer, LayerConfig, Parameter, Shape, for_one_image
+from nbcnn.layers.base import LAYERS, LayerConfig, Shape
 from nbcnn.layers.fields import PaddingSidesOrWord, Positive, PositivePair
 from nbcnn.layers.images import image_shape, output_shape
-from nbcnn.layers.weighted import bind_weighted
-
-if TYPE_CHECKING:
-    import numpy as np
+from nbcnn.layers.weighted import WeightedLayer
 
 
 class Conv2dConfig(LayerConfig):
@@ -31,7 +25,7 @@ class Conv2dConfig(LayerConfig):
 
 
 @LAYERS.register("conv2d")
-class Conv2d(Layer):
+class Conv2d(WeightedLayer):
     """(C, H, W) to (O, OH, OW)."""
 
     Config = Conv2dConfig
@@ -50,13 +44,3 @@ class Conv2d(Layer):
         sides = four_sides(c.padding, (height, width), c.kernel_size, c.stride, c.dilation)
         window = (c.kernel_size, c.stride, sides, c.dilation)
         return Conv2dProblem(channels, c.out_channels, height, width, *window, c.groups)
-
-    def parameters(self) -> dict[str, Parameter]:
-        shape = self.problem.w_shape
-        fan_in, fan_out = prod(shape[1:]), shape[0] * prod(shape[2:])
-        weight = Parameter(shape, fan_in, fan_out)
-        return {"weight": weight} | ({"bias": Parameter(shape[:1], fan_in, fan_out)} if self.config.bias else {})
-
-    @for_one_image
-    def bind(self, buffers: BufferProvider, x: np.ndarray, dx: np.ndarray | None, training: bool) -> Bound:
-        return bind_weighted(self, buffers, x, dx, training, self.config.bias)

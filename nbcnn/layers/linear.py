@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from nbcnn.errors import ShapeError
 from nbcnn.kernels.linear.op import LinearProblem
-from nbcnn.layers.base import LAYERS, Bound, BufferProvider, Layer, LayerConfig, Parameter, Shape, for_one_image
+from nbcnn.layers.base import LAYERS, LayerConfig, Shape
 from nbcnn.layers.fields import Positive
-from nbcnn.layers.weighted import bind_weighted
-
-if TYPE_CHECKING:
-    import numpy as np
+from nbcnn.layers.weighted import WeightedLayer
 
 
 class LinearConfig(LayerConfig):
@@ -23,7 +18,7 @@ class LinearConfig(LayerConfig):
 
 
 @LAYERS.register("linear")
-class Linear(Layer):
+class Linear(WeightedLayer):
     """(F,) to (O,)."""
 
     Config = LinearConfig
@@ -42,12 +37,3 @@ class Linear(Layer):
     @property
     def problem(self) -> LinearProblem:
         return LinearProblem(self.in_shape[0], self.config.out_features)
-
-    def parameters(self) -> dict[str, Parameter]:
-        fans = (self.in_shape[0], self.config.out_features)
-        weight = Parameter(self.problem.w_shape, *fans)
-        return {"weight": weight} | ({"bias": Parameter(self.problem.y_shape, *fans)} if self.config.bias else {})
-
-    @for_one_image
-    def bind(self, buffers: BufferProvider, x: np.ndarray, dx: np.ndarray | None, training: bool) -> Bound:
-        return bind_weighted(self, buffers, x, dx, training, self.config.bias)

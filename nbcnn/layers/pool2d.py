@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from pydantic import model_validator
 
 from nbcnn.errors import ShapeError
 from nbcnn.kernels.pooling import Pool2dProblem
 from nbcnn.kernels.shapes import LARGEST, first_blind, four_sides, pooling_padding_flaw
-from nbcnn.layers.base import LAYERS, Bound, BufferProvider, Layer, LayerConfig, Shape, for_one_image
+from nbcnn.layers.base import LAYERS, LayerConfig, Shape
 from nbcnn.layers.fields import PaddingSides, PositivePair
 from nbcnn.layers.images import image_shape, output_shape
-from nbcnn.layers.parameter_free import bind_plain
-
-if TYPE_CHECKING:
-    import numpy as np
+from nbcnn.layers.parameter_free import ParameterFreeLayer
 
 
 class Pool2dConfig(LayerConfig):
@@ -57,7 +54,7 @@ class AvgPool2dConfig(Pool2dConfig):
         return self
 
 
-class Pool2d(Layer):
+class Pool2d(ParameterFreeLayer):
     """(C, H, W) to (C, OH, OW)."""
 
     op: ClassVar[str]
@@ -73,10 +70,6 @@ class Pool2d(Layer):
 
     def infer(self) -> Shape:
         return output_shape(self.where, "window", self.problem)
-
-    @for_one_image
-    def bind(self, buffers: BufferProvider, x: np.ndarray, dx: np.ndarray | None, training: bool) -> Bound:
-        return bind_plain(self, buffers, x, dx, training)
 
 
 @LAYERS.register("max_pool2d")

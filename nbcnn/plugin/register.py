@@ -16,7 +16,7 @@ def backend(op: str, name: str | None = None) -> Callable[[T], T]:
     """A backend of an op, such as ``"conv2d"``: a class as nbcnn.plugin.Backend describes it."""
     from nbcnn.kernels.registry import register
 
-    return register(op, name)  # type: ignore[return-value]
+    return register(op, name)
 
 
 def op(name: str) -> Callable[[T], T]:

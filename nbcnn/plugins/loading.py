@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from nbcnn.compiler.sources import file_digest, texts
 from nbcnn.errors import NbcnnError, PluginError, shown
-from nbcnn.kernels import registry as kernels
+from nbcnn.kernels.registry import BACKEND_OF
 from nbcnn.plugins.modules import forget_modules, module_name, run_file, run_module
 from nbcnn.plugins.plugin_paths import Installed, find_plugin
 from nbcnn.plugins.process_state import undisturbed
@@ -39,7 +39,7 @@ class Plugin(NamedTuple):
     @property
     def backends(self) -> list[tuple[str, str]]:
         """The backends that it registered, as (op, name)."""
-        return [(kind.removeprefix(_BACKEND), name) for kind, name in self.things if kind.startswith(_BACKEND)]
+        return [(kind.removeprefix(BACKEND_OF), name) for kind, name in self.things if kind.startswith(BACKEND_OF)]
 
     def record(self) -> dict[str, object]:
         """What a run folder keeps of it."""
@@ -54,7 +54,6 @@ class Plugin(NamedTuple):
         return {**record, "registers": things}
 
 
-_BACKEND = "backend of "
 _loaded: dict[Path | Installed, Plugin] = {}
 _under_way: list[Path | Installed] = []
 _environment = ""
@@ -168,10 +167,10 @@ def _all_or_nothing(place: str, drop_modules: Callable[[], object]) -> Iterator[
                     f"{place}: it registers nothing; put a decorator above its class, such as "
                     '@register.backend("conv2d") (from nbcnn.plugin import register)'
                 )
-            check_ops(thing for thing in things if thing[0].startswith(_BACKEND))
-            for thing in things:
+            check_ops(thing for thing in things if thing[0].startswith(BACKEND_OF))
+            for thing in sorted(things, key=lambda thing: thing[0] != "op"):  # backends are tried on an op's problems
                 try_thing(*thing)
-        files = state.get("files", []) + [place] * any(kind.startswith(_BACKEND) for kind, _ in things)
+        files = state.get("files", []) + [place] * any(kind.startswith(BACKEND_OF) for kind, _ in things)
         activity.tell(now=state.get("now", ""), files=files)
     except BaseException as error:
         _take_back(_new(before))
@@ -183,10 +182,9 @@ def _all_or_nothing(place: str, drop_modules: Callable[[], object]) -> Iterator[
 
 
 def _registered() -> dict[Thing, str]:
-    """All that is not built in, and the file of each."""
-    backends = {(f"{_BACKEND}{op}", name): kernels.file_of(op, name) or "" for op, name in kernels.added()}
-    others = {(one.kind, name): file for one in Registry.everyone for name, file in one.added().items()}
-    return backends | others
+    """All that is not built in, and the file of each; backends come first."""
+    kinds = sorted(Registry.by_kind, key=lambda kind: not kind.startswith(BACKEND_OF))
+    return {(kind, name): file for kind in kinds for name, file in Registry.by_kind[kind].added().items()}
 
 
 def _new(before: set[Thing]) -> list[Thing]:
@@ -197,8 +195,5 @@ def _new(before: set[Thing]) -> list[Thing]:
 
 def _take_back(things: Iterable[Thing]) -> None:
     for kind, name in things:
-        if kind.startswith(_BACKEND):
-            kernels.forget(kind.removeprefix(_BACKEND), name)
-        for one in Registry.everyone:
-            if one.kind == kind and name in one.added():
-                one.forget(name)
+        if name in Registry.by_kind[kind].added():
+            Registry.by_kind[kind].forget(name)

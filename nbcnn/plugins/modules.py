@@ -17,6 +17,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 from nbcnn.errors import NbcnnError, PluginError, shown
+from nbcnn.util.tracebacks import frames
 
 PREFIX = "nbcnn_plugin_"
 
@@ -88,7 +89,7 @@ def _why(error: BaseException, place: str, files: list[str]) -> str:
         return f"{place}:{error.lineno}:{error.offset}: {error.msg}"
     if isinstance(error, SyntaxError) and error.filename:
         return f"{place}: {shown(error.filename)}:{error.lineno}:{error.offset}: {error.msg}"
-    lines = [(shown(file), line) for file, line in _frames(error) if file in files]
+    lines = [(shown(file), line) for file, line in frames(error) if file in files]
     if lines:
         place = f"{lines[-1][0]}:{lines[-1][1]}"
     if isinstance(error, NbcnnError):  # one of ours says where it is, mostly in this very file
@@ -104,14 +105,6 @@ def _why(error: BaseException, place: str, files: list[str]) -> str:
     return f"{place}: {type(error).__name__}{said}"
 
 
-def _frames(error: BaseException) -> list[tuple[str, int]]:
-    frames, trace = [], error.__traceback__
-    while trace is not None:
-        frames.append((trace.tb_frame.f_code.co_filename, trace.tb_lineno))
-        trace = trace.tb_next
-    return frames
-
-
 def _files(error: BaseException) -> list[str]:
     more = [error.filename] if isinstance(error, SyntaxError) and error.filename else []
-    return [*(file for file, _ in _frames(error)), *more]
+    return [*(file for file, _ in frames(error)), *more]

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from nbcnn.errors import NbcnnError, PluginError, shown
 from nbcnn.plugins.loading import loaded_plugins
+from nbcnn.util.tracebacks import frames
 
 
 @contextmanager
@@ -18,14 +19,10 @@ def blamed() -> Iterator[None]:
     try:
         yield
     except (Exception, SystemExit) as error:
-        frames, trace = [], error.__traceback__
-        while trace is not None:
-            frames.append((trace.tb_frame.f_code.co_filename, trace.tb_lineno))
-            trace = trace.tb_next
-        files = {str(plugin.file) for plugin in loaded_plugins()}
-        inside = [place for place in frames if place[0] in files]
+        files, places = {str(plugin.file) for plugin in loaded_plugins()}, frames(error)
+        inside = [place for place in places if place[0] in files]
         ours = isinstance(error, (NbcnnError, SystemExit))
-        if not inside or (ours and inside[-1] != frames[-1]):
+        if not inside or (ours and inside[-1] != places[-1]):
             raise
         file, line = inside[-1]
         what = "" if isinstance(error, NbcnnError) else type(error).__name__

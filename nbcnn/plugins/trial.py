@@ -24,33 +24,31 @@ def small_problems(op: str) -> list[Any]:
 
 def try_thing(kind: str, name: str) -> None:
     """Hold one registration against its contract; raises KernelError or PluginError."""
-    if kind.startswith("backend of "):
-        try_backend(kind.removeprefix("backend of "), name)
+    if kind.startswith(registry.BACKEND_OF):
+        try_backend(kind.removeprefix(registry.BACKEND_OF), name)
         return
     if kind == "op":
         _try_definition(name)
         return
-    for one in Registry.everyone:
-        if one.kind == kind:
-            op = getattr(one.get(name), "op", None)
-            if op is not None and op not in registry.op_names():
-                file = shown(one.added()[name])
-                raise PluginError(
-                    f"{file}: {kind} {name} is computed by the op {op!r}, of which there is no backend; register one "
-                    f"called direct beside it, or use one of {', '.join(registry.op_names())}"
-                )
+    one = Registry.by_kind[kind]
+    op = getattr(one.get(name), "op", None)
+    if op is not None and op not in registry.op_names():
+        raise PluginError(
+            f"{shown(one.added()[name])}: {kind} {name} is computed by the op {op!r}, of which there is no backend; "
+            f"register one called direct beside it, or use one of {', '.join(registry.op_names())}"
+        )
 
 
 def _try_definition(name: str) -> None:
     """That an op has a backend, and that its definition gives problems and right values of them."""
-    op, file = definition(name), shown(OPS.added()[name])
+    file = shown(OPS.added()[name])
     if registry.DEFAULT not in registry.backend_names(name):
         raise PluginError(
             f"{file}: op {name} has no backend {registry.DEFAULT}; register one beside it: "
             f'@register.backend("{name}", "{registry.DEFAULT}")'
         )
     try:
-        problems = op.small()
+        problems = list(definition(name).small())
     except Exception as error:
         raise PluginError(f"{file}: op {name}: its problems can't be made: {type(error).__name__}: {error}") from error
     for problem in problems:
@@ -63,9 +61,9 @@ def check_ops(backends: Iterable[tuple[str, str]]) -> None:
 
     A plugin may add an op, together with the layer that it is for: then nobody can have meant another one.
     """
-    known = {*registry.built_in_ops(), *OPS.added()}
+    known = {*OPS}
     for kind, name in backends:
-        op = kind.removeprefix("backend of ")
+        op = kind.removeprefix(registry.BACKEND_OF)
         if op not in known and op not in _ops_of_layers():
             file, near = shown(str(registry.file_of(op, name))), closest(op, known)
             meant = f"did you mean {near}?" if near else f"known: {', '.join(sorted(known))}"
@@ -75,21 +73,19 @@ def check_ops(backends: Iterable[tuple[str, str]]) -> None:
             )
 
 
-def _ops_of_layers() -> set[str]:
-    return {
-        getattr(one.get(name), "op", None) or "" for one in Registry.everyone if one.kind == "layer" for name in one
-    }
+def _ops_of_layers() -> set[str | None]:
+    layers = Registry.by_kind.get("layer")
+    return {getattr(layers.get(name), "op", None) for name in layers} if layers else set()
 
 
 def try_backend(op: str, name: str) -> None:
     """Ask a backend about small problems; build and compile the kernels of the first one that it takes."""
-    kind = registry.added()[op, name]
 
     def begin(what: str) -> None:
         activity.tell(now=f"{shown(str(registry.file_of(op, name)))}: {what} of {op}={name}")
 
     begin("the class")
-    contract_check.check_class(kind)
+    contract_check.check_class(registry.backends(op).get(name))
     backend, taken = registry.backend(op, name), False
     for problem in small_problems(op):
         begin("supports")

@@ -1,7 +1,8 @@
-"""Registries by name of layers, optimizers and data sets, filled by the modules of a package and by plugins.
+"""The registry: things of one kind by name, such as layers or backends of an op, from a package and from plugins.
 
 A registry imports every module of its package once, when it is first asked; each module registers what it
-defines. A plugin makes the same calls. A name that is taken already is an error that names both files.
+defines. Where names are those of modules, a module is imported when its thing is used. A plugin makes the same calls. A
+name that is taken already is an error that names both files.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import inspect
 import pkgutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from types import FrameType
 from typing import Any, ClassVar, Generic, TypeVar
 
 from nbcnn.errors import NbcnnError, shown, unfit_name
@@ -30,21 +32,27 @@ class Registry(Generic[T]):
 
     ``package`` is the dotted name of the package whose modules register themselves; ``error`` is raised for an
     unknown or doubled name, and for a thing that is not what ``expected`` says: a base class, and the attributes that
-    its subclasses must set, with their types (of a class: its base).
+    its subclasses must set, with their types (of a class: its base). ``modules`` has the module of each name, where
+    that is known without an import.
     """
 
-    everyone: ClassVar[list[Registry[Any]]] = []
+    by_kind: ClassVar[dict[str, Registry[Any]]] = {}
     """All registries that there are, so that what a plugin registered can be found, and taken back if it fails."""
 
     def __init__(
-        self, kind: str, package: str, error: type[NbcnnError], expected: tuple[type, Mapping[str, type]] | None = None
+        self,
+        kind: str,
+        package: str,
+        error: type[NbcnnError],
+        expected: tuple[type, Mapping[str, type]] | None = None,
+        modules: Mapping[str, str] | None = None,
     ) -> None:
         self.kind, self.package, self.error, self._expected = kind, package, error, expected
+        self._modules, self._discovered = modules or {}, modules is not None
         self._things: dict[str, T] = {}
         self._files: dict[str, str] = {}
         self._added: set[str] = set()
-        self._discovered = False
-        self.everyone.append(self)
+        self.by_kind[kind] = self
 
     def register(self, name: str | None = None) -> Callable[[T], T]:
         """Decorate a class (or call on an object) to make it known: under ``name``, or its file's name.
@@ -53,51 +61,55 @@ class Registry(Generic[T]):
         """
         if not (name is None or isinstance(name, str)):
             raise self.error(_without_parentheses(self.kind, name))
+        return lambda thing: self.add(thing, name, sys._getframe(1))
 
-        def keep(thing: T) -> T:
-            caller = sys._getframe(1)
-            module, file = str(caller.f_globals.get("__name__")), caller.f_code.co_filename
-            called = name or module.rpartition(".")[2]
-            outside = not module.startswith(f"{self.package}.")
-            if outside:
-                self._discover()  # built-in things come first: it is not they that have to be renamed
-            if reason := unfit_name(called):
-                raise self.error(
-                    f"{shown(file)}:{caller.f_lineno}: {called!r} can't be the name of a {self.kind}: {reason}"
-                )
-            if called in self._things:
-                first, second = shown(self._files[called]), shown(file)
-                raise self.error(
-                    f"{self.kind} {called} is defined twice: in {first} and in {second}; rename the latter"
-                )
-            if reason := self._refusal(thing):
-                raise self.error(f"{shown(file)}:{caller.f_lineno}: {self.kind} {called}: {reason}")
-            self._things[called], self._files[called] = thing, file
-            if outside:
-                self._added.add(called)
-            return thing
+    def add(self, thing: T, name: str | None, caller: FrameType) -> T:
+        """What ``register`` does once it has the thing; ``caller`` tells whose it is."""
+        module, file = str(caller.f_globals.get("__name__")), caller.f_code.co_filename
+        called = name_of(caller, name)
+        outside = not module.startswith(f"{self.package}.")
+        if reason := self.unfit(called):
+            raise self.error(f"{shown(file)}:{caller.f_lineno}: {reason}")
+        if outside:
+            self._import(called)  # built-in things come first: it is not they that have to be renamed
+        if called in self._things:
+            first, second = shown(self._files[called]), shown(file)
+            raise self.error(f"{self.title(called)} is defined twice: in {first} and in {second}; rename the latter")
+        if reason := self._refusal(thing):
+            raise self.error(f"{shown(file)}:{caller.f_lineno}: {self.title(called)}: {reason}")
+        self._things[called], self._files[called] = thing, file
+        if outside:
+            self._added.add(called)
+        return thing
 
-        return keep
+    def unfit(self, name: str) -> str | None:
+        """Why nothing of this kind can have a name, or None."""
+        reason = unfit_name(name)
+        return reason and f"{name!r} can't be the name of a {self.kind}: {reason}"
+
+    def title(self, name: str) -> str:
+        """A thing as messages name it: ``layer conv2d``."""
+        return f"{self.kind} {name}"
 
     def get(self, name: str) -> T:
         """The thing called ``name``; raises ``error`` with the nearest known name."""
-        self._discover()
+        self._import(name)
         if name not in self._things:
-            raise self.error(f"unknown {self.kind} {name!r}: {nearest(name, self._things)}")
+            raise self.error(f"unknown {self.kind} {name!r}: {nearest(name, self)}")
         return self._things[name]
 
     def names(self) -> list[str]:
         """All names, sorted."""
         self._discover()
-        return sorted(self._things)
+        return sorted({*self._modules, *self._things})
 
     def added(self) -> dict[str, str]:
-        """The things that are not built in: their names, and the file of each."""
-        return {name: self._files[name] for name in sorted(self._added)}
+        """The things that are not built in, in the order of their registration: their names, and the file of each."""
+        return {name: file for name, file in self._files.items() if name in self._added}
 
     def forget(self, name: str) -> None:
         """Take back a registration from outside; what was made with it stays."""
-        del self._things[name]
+        del self._things[name], self._files[name]
         self._added.remove(name)
 
     def __contains__(self, name: object) -> bool:
@@ -105,6 +117,12 @@ class Registry(Generic[T]):
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names())
+
+    def _import(self, name: str) -> None:
+        """The module of a built-in thing, and what else has to be there before it can be said that there is none."""
+        self._discover()
+        if name in self._modules and name not in self._things:
+            importlib.import_module(self._modules[name])
 
     def _discover(self) -> None:
         if self._discovered:
@@ -132,6 +150,11 @@ class Registry(Generic[T]):
                 got = f"got {value!r}" if hasattr(thing, attribute) else "it sets none"
                 return f"class {thing.__name__} must set {attribute} to {kind}; {got}"
         return None
+
+
+def name_of(caller: FrameType, name: str | None) -> str:
+    """The name that a registration is for: the one given, or that of the caller's file."""
+    return name or str(caller.f_globals.get("__name__")).rpartition(".")[2]
 
 
 def _without_parentheses(kind: str, thing: Any) -> str:

@@ -48,9 +48,7 @@ def slow() -> Iterator[None]:
 
     CALLED.clear()
     yield
-    del registry._registered["conv2d", "slow"]
-    registry.backend.cache_clear()
-    registry.prepare.cache_clear()
+    registry.backends("conv2d").forget("slow")
 
 
 @pytest.mark.usefixtures("slow")

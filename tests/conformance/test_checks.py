@@ -493,7 +493,7 @@ def report_of(fault: str) -> Report:
         patch.setattr(grid, "QUICKLY", 10**6)
         if check not in MORE and check != "contract":
             patch.setattr(checks, "_check_more", lambda *_: None)
-        patch.setitem(registry._registered, ("conv2d", fault), backend)
+        patch.setitem(registry.backends("conv2d")._things, fault, backend)
         [found] = check_backends([("conv2d", fault)], Options(quick=True, bounds=False))
     registry.backend.cache_clear()
     registry.prepare.cache_clear()
@@ -541,7 +541,7 @@ def test_a_plain_sum_is_told_by_long_sums(monkeypatch: pytest.MonkeyPatch) -> No
             right = super().build(problem)
             return right._replace(forward=forward)
 
-    monkeypatch.setitem(registry._registered, ("conv2d", "plain"), Plain)
+    monkeypatch.setitem(registry.backends("conv2d")._things, "plain", Plain)
     [report] = check_backends([("conv2d", "plain")], Options(quick=True, bounds=False, dtypes=("float32",)))
     registry.backend.cache_clear()
     [failure] = report.failures

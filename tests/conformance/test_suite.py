@@ -92,7 +92,7 @@ def test_an_op_without_an_oracle_is_an_error(monkeypatch: pytest.MonkeyPatch) ->
     class New(SimpleBackend):
         """nothing"""
 
-    monkeypatch.setitem(registry._registered, ("cube", "new"), New)
+    monkeypatch.setitem(registry.backends("cube")._things, "new", New)
     with pytest.raises(
         KernelError, match=r"cube can't be checked: nothing says what it computes .of these ops it is known: avg_pool2d"
     ):
@@ -191,7 +191,7 @@ def test_numbers_out_of_range_warn_of_nothing(monkeypatch: pytest.MonkeyPatch) -
 
             return super().build(problem)._replace(forward=forward)
 
-    monkeypatch.setitem(registry._registered, ("conv2d", "huge"), Huge)
+    monkeypatch.setitem(registry.backends("conv2d")._things, "huge", Huge)
     monkeypatch.setattr(grids, "QUICKLY", 10**6)
     report = check_backend("conv2d", "huge", QUICK)  # a warning would be an error here
     registry.backend.cache_clear()
@@ -294,7 +294,7 @@ def test_failures_are_lines_of_100_columns(monkeypatch: pytest.MonkeyPatch) -> N
             right = super().build(problem)
             return right._replace(forward=lambda x, w, b, y, scratch: right.forward(x, w, 0 * b, y, scratch))
 
-    monkeypatch.setitem(registry._registered, ("conv2d", "wrong"), Wrong)
+    monkeypatch.setitem(registry.backends("conv2d")._things, "wrong", Wrong)
     done = run("conv2d=wrong", "--quick", "--dtype", "float32")
     registry.backend.cache_clear()
     assert done.exit_code == 1

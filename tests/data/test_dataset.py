@@ -18,7 +18,7 @@ import platformdirs
 import pytest
 from PIL import Image
 
-from nbcnn.data import Dataset, Split, data_source, dataset_names, load_dataset
+from nbcnn.data import Dataset, Split, data_source, dataset_names, load, load_dataset
 from nbcnn.data.embedded.make_fashion_mnist_mini import make
 from nbcnn.data.idx_files import find_file, user_places
 from nbcnn.data.source import DATASETS, EmbeddedSource, IdxSource
@@ -384,6 +384,19 @@ def test_load_dataset_takes_a_name_with_a_folder_to_look_in(tmp_path: Path, monk
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     dataset = load_dataset(Settings(name="tiny", data_dir="~"))
     assert dataset.source == str(tmp_path / "home" / "tiny")
+
+
+def test_a_data_set_that_gives_something_else_is_refused_by_both_loaders(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Odd(Tiny):
+        def load(self, data_dir: Path | None = None) -> Any:
+            return [1, 2]
+
+    monkeypatch.setitem(DATASETS._things, "odd", Odd)
+    words = r"^the data set odd gives a list, expected an nbcnn\.data\.Dataset$"
+    with pytest.raises(DataError, match=words):
+        load_dataset(Settings(name="odd"))
+    with pytest.raises(DataError, match=words):
+        load("odd", "train")
 
 
 def test_load_dataset_takes_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

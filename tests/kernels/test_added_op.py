@@ -179,9 +179,27 @@ def test_its_onnx_model_has_the_name_that_it_gives(plugin) -> None:
             "class AbsoluteOp has no cases, oracle",
         ),
         ('@register.op("absolute")', '@register.op("relu")', "op relu is defined twice"),
+        (
+            "def edge_cases(self):",
+            "def small(self):",  # whose list is a mapping
+            r"lacking\.py: op absolute: its problems say op None$",
+        ),
+        (
+            "    def edge_cases(self):",
+            "    def small(self):\n        return 1 // 0\n\n    def edge_cases(self):",
+            r"^lacking\.py: op absolute: its problems can't be made: ZeroDivisionError: ",
+        ),
+        (
+            "    def edge_cases(self):",
+            "    def __init__(self, size):\n        pass\n\n    def edge_cases(self):",
+            r"^lacking\.py: op absolute: its problems can't be made: TypeError: .*'size'$",
+        ),
     ],
 )
-def test_an_op_that_lacks_something_is_refused(tmp_path: Path, old: str, new: str, words: str) -> None:
+def test_an_op_that_lacks_something_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
     file = tmp_path / "lacking.py"
     file.write_text(ABSOLUTE.replace(old, new), encoding="utf-8")
     with pytest.raises(PluginError, match=words):

@@ -15,18 +15,19 @@ from nbcnn.kernels import registry
 from nbcnn.kernels.contract import ParameterFreeKernels, SimpleBackend, WeightedKernels
 from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.kernels.linear.op import LinearProblem
-from nbcnn.kernels.registry import backend, backend_names, describe, op_names, prepare, register
+from nbcnn.kernels.registry import Backends, backend, backend_names, describe, op_names, prepare, register
 
 OPS = ["avg_pool2d", "conv2d", "cross_entropy", "linear", "max_pool2d", "relu", "sigmoid", "softmax", "tanh"]
 
 
 @pytest.fixture
-def clean(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def clean() -> Iterator[None]:
     """What a test registers is gone after it."""
-    monkeypatch.setattr(registry, "_registered", dict(registry._registered))
+    before = {op: backends.added() for op, backends in Backends.by_op.items()}
     yield
-    backend.cache_clear()
-    prepare.cache_clear()
+    for op, backends in Backends.by_op.items():
+        for name in backends.added().keys() - before.get(op, {}):
+            backends.forget(name)
 
 
 def test_folders_are_ops_and_files_are_backends() -> None:

@@ -89,7 +89,7 @@ def planted(monkeypatch):
 
                 return kernels._replace(grad_weight=grad_weight)
 
-        monkeypatch.setitem(registry._registered, ("conv2d", name), Planted)
+        monkeypatch.setitem(registry.backends("conv2d")._things, name, Planted)
         registry.backend.cache_clear()
         registry.prepare.cache_clear()
 

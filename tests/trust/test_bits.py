@@ -22,7 +22,8 @@ from nbcnn.data import Dataset, Split, load_dataset
 from nbcnn.data.source import DATASETS, DataSource
 from nbcnn.engine.engine import Engine
 from nbcnn.kernels import registry
-from nbcnn.kernels.registry import backend_names, built_in_ops, op_names
+from nbcnn.kernels.ops import built_in
+from nbcnn.kernels.registry import backend_names, op_names
 from nbcnn.layers import LAYERS
 from nbcnn.layers.base import LayerConfig
 from nbcnn.layers.reshape import Flatten
@@ -184,7 +185,7 @@ def test_no_backend_is_left_out(long: bool) -> None:
     assert matrix.missing(matrix.small_networks() | matrix.models()) == []
 
 
-OTHER_OPS = sorted(set(built_in_ops()) - {LAYERS.get(kind).op for kind in LAYERS})
+OTHER_OPS = sorted(set(built_in()) - {LAYERS.get(kind).op for kind in LAYERS})
 
 
 @pytest.mark.parametrize("op", OTHER_OPS)
@@ -225,8 +226,9 @@ def test_a_new_backend_is_in_the_matrix(tmp_path: Path) -> None:
             "no network of the matrix has a conv2d that never can do: add one to NETWORKS in tests/trust/matrix.py"
         ]
     finally:
-        for op, name in registry.added():
-            registry.forget(op, name)
+        for known in (registry.backends("relu"), registry.backends("conv2d")):
+            for name in known.added():
+                known.forget(name)
     assert "relu" in op_names()
 
 

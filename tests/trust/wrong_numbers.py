@@ -150,7 +150,8 @@ def planted_backends(monkeypatch: pytest.MonkeyPatch) -> Iterator[Planter]:
     made = Planter()
     wrapped = {op: made.backend(op) for op in (*OPS, "cross_entropy")}
     for op, kind in wrapped.items():
-        monkeypatch.setitem(registry._registered, (op, "direct" if op == "cross_entropy" else "planted"), kind)
+        name = "direct" if op == "cross_entropy" else "planted"
+        monkeypatch.setitem(registry.backends(op)._things, name, kind)
     registry.backend.cache_clear()
     registry.prepare.cache_clear()
     yield made

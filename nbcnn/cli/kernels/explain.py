@@ -12,6 +12,7 @@ import click
 from nbcnn.cli._options import config_options, overrides, plugin_option, threads_option
 from nbcnn.cli._output import say
 from nbcnn.cli._tables import WIDEST
+from nbcnn.util.formatting import counted, in_a_sentence, in_words
 
 if TYPE_CHECKING:
     from nbcnn.autotune.explain import Candidate, Explained, Explanation
@@ -42,8 +43,7 @@ def command(model: str, as_json: bool, **options: Any) -> None:
     if as_json:
         say(json.dumps(_plain(found)))
         return
-    threads = f"{found.threads} thread{'s' if found.threads > 1 else ''}"
-    say(f"{found.name}: training on {threads}, a pack of 16 images at a time")
+    say(f"{found.name}: training on {counted(found.threads, 'thread')}, a pack of 16 images at a time")
     if not found.layers:
         say("no layer of it has more than one backend")
         return
@@ -55,8 +55,6 @@ def command(model: str, as_json: bool, **options: Any) -> None:
 
 
 def _show(layer: Explained) -> None:
-    from nbcnn.util.formatting import in_a_sentence
-
     say(f"\nlayer {layer.path}, {in_a_sentence(layer.problem)}")
     say(f"{'':<{LEFT}}" + "".join(f"  {direction:<20}" for direction in layer.directions).rstrip())
     head = f"{'   backend':<26}{'sum/µs':>8}"
@@ -105,8 +103,6 @@ def _legend(found: Explanation) -> list[str]:
 
 
 def _plain(found: Explanation) -> dict[str, Any]:
-    from nbcnn.util.formatting import in_words
-
     layers = []
     for layer in found.layers:
         problem = {"op": layer.problem.op, "words": in_words(layer.problem), **asdict(layer.problem)}

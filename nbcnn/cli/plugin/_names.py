@@ -8,8 +8,10 @@ from importlib.machinery import PathFinder
 from importlib.util import find_spec
 from keyword import iskeyword, issoftkeyword
 from pathlib import Path
+from typing import Any
 
 from nbcnn.errors import unfit_name
+from nbcnn.util.registry import Registry
 
 KNOWN = ("cv2", "jax", "keras", "mxnet", "onnx", "pandas", "scipy", "sklearn", "tensorflow", "torch", "torchvision")
 """Libraries that a later script beside the file may want, installed here or not."""
@@ -74,14 +76,9 @@ def _registered(kind: str) -> list[str]:
         from nbcnn.kernels.registry import AUTO, backend_names, op_names
 
         return [AUTO, *op_names(), *(name for op in op_names() for name in backend_names(op))]
-    if kind == "layer":
-        from nbcnn.layers import LAYERS
-
-        return LAYERS.names()
-    if kind == "optimizer":
-        from nbcnn.optim import OPTIMIZERS
-
-        return OPTIMIZERS.names()
     from nbcnn.data import DATASETS
+    from nbcnn.layers import LAYERS
+    from nbcnn.optim import OPTIMIZERS
 
-    return DATASETS.names()
+    registries: dict[str, Registry[Any]] = {"layer": LAYERS, "optimizer": OPTIMIZERS, "dataset": DATASETS}
+    return registries[kind].names()

@@ -9,14 +9,16 @@ from __future__ import annotations
 from nbcnn.compiler.jit import kernel
 from nbcnn.kernels.contract import LANES
 from nbcnn.kernels.linear.op import LinearProblem
-from nbcnn.lanes import load, load_columns, splat, store
+from nbcnn.lanes import add_sums, load_columns, load_each, start_sums, store_each
 from nbcnn.lanes.block_sums import block_length
 
 COLUMNS = 4
+ONE, TWO = (0,), (0, 1)
+"""A block: one row of two sums, of 16 outputs each."""
 
 
 def workspace(problem: LinearProblem) -> int:
-    """BufferProvider for 16 outputs' weights, biases and sums, where there are fewer outputs."""
+    """Numbers for 16 outputs' weights, biases and sums, where there are fewer outputs."""
     return LANES * (problem.in_features + 2) if problem.out_features < LANES else 0
 
 
@@ -42,22 +44,17 @@ def sums(x, w, b, y):
     if F < COLUMNS:
         few_features(x, w, b, y)
         return
-    length, zero = block_length(F), splat(w.dtype.type(0))
+    length, zeros, row = block_length(F), start_sums((w.dtype.type(0),), TWO), y.reshape((1, O))
     for o in range(0, O, 2 * LANES):
-        u, v = min(o, O - LANES), min(o + LANES, O - LANES)
-        s, t = load(b, (u,)), load(b, (v,))
+        os = min(o, O - LANES), min(o + LANES, O - LANES)
+        s = total = (load_each(b, (os,)),)
         if F <= length:
-            s, t = add_features(s, t, x, w, (u, v), (0, F))
-            store(y, (u,), s)
-            store(y, (v,), t)
+            total = add_features(s, x, w, os, (0, F))
         else:
-            s_total, t_total = s, t
             for f in range(0, F, length):
-                s, t = add_features(s, t, x, w, (u, v), (f, min(f + length, F)))
-                s_total, t_total = (s, t) if f == 0 else (s_total + s, t_total + t)
-                s, t = zero, zero
-            store(y, (u,), s_total)
-            store(y, (v,), t_total)
+                s = add_features(s, x, w, os, (f, min(f + length, F)))
+                s, total = zeros, s if f == 0 else add_sums(total, s)
+        store_each(row, (ONE, os), total)
 
 
 @kernel
@@ -70,9 +67,13 @@ def few_features(x, w, b, y):
 
 
 @kernel
-def add_features(s, t, x, w, at, features):
-    """s and t, sums of 16 outputs from at[0] and from at[1] on, with the products of some features added."""
-    (u, v), (first, stop) = at, features
+def add_features(block, x, w, os, features):
+    """A block of two sums, of 16 outputs from os[0] and from os[1] on, with the products of some features added.
+
+    One sum after the other, not both at once (``add_products``): AVX2's registers don't hold the columns of both, which
+    took a tenth longer; and a function for four columns took up to twice as long there.
+    """
+    ((s, t),), (u, v), (first, stop) = block, os, features
     x = x[first:stop]  # so that the compiler knows that no index is negative
     whole = x.size // COLUMNS * COLUMNS
     for f in range(0, whole, COLUMNS):
@@ -96,4 +97,4 @@ def add_features(s, t, x, w, at, features):
         if rest >= 2:
             s, t = s + w2 * x[x.size - 2], t + v2 * x[x.size - 2]
         s, t = s + w3 * x[x.size - 1], t + v3 * x[x.size - 1]
-    return s, t
+    return ((s, t),)

@@ -11,15 +11,15 @@ from nbcnn.compiler.jit import kernel
 from nbcnn.kernels.contract import LANES, OneImage, ParameterFreeKernels, SimpleBackend
 from nbcnn.kernels.elementwise import ElementwiseProblem
 from nbcnn.kernels.registry import register
-from nbcnn.kernels.scores import largest_and_total
-from nbcnn.lanes import exp, lane, load, maximum, splat, store
+from nbcnn.kernels.scores import largest_and_total, largest_and_total_of_one
+from nbcnn.lanes import exp, load, splat, store
 from nbcnn.lanes.block_sums import block_length
 
 
 @kernel
 def forward(x, y, scratch):
     """scores x (K,) -> logarithms y (K,) of their probabilities"""
-    largest, total = largest_and_total(x)
+    largest, total = largest_and_total(x, None)
     store(y, (0,), total)
     for l in range(LANES):
         y[0, l] = log(y[0, l])
@@ -30,20 +30,11 @@ def forward(x, y, scratch):
 
 @kernel
 def one_image(x, y, scratch):
-    """The same for one image's scores x (K,): all lanes hold the same number, for the sum has its order."""
-    K = x.shape[0]
-    length, zero = block_length(K), splat(x.dtype.type(0))
-    largest = splat(x[0])
-    for k in range(1, K):
-        largest = maximum(largest, splat(x[k]))
-    s = total = zero
-    for first in range(0, K, length):
-        for k in range(first, min(first + length, K)):
-            s += exp(splat(x[k]) - largest)
-        s, total = zero, total + s
-    log_total = x.dtype.type(log(lane(total, 0)))
-    for k in range(K):
-        y[k] = (x[k] - lane(largest, 0)) - log_total  # equation (28)
+    """The same for one image's scores x (K,)."""
+    largest, total = largest_and_total_of_one(x, None)
+    log_total = x.dtype.type(log(total))
+    for k in range(x.shape[0]):
+        y[k] = (x[k] - largest) - log_total  # equation (28)
 
 
 @kernel

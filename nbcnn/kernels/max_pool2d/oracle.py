@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nbcnn.kernels.oracle import NO_PADDING, Array, Numbers, Pair, Sides, float64, starts_of, windows_of
+from nbcnn.kernels.oracle import NO_PADDING, Array, Numbers, Pair, Sides, float64, windows_of
 
 
 def max_pool2d(
@@ -17,9 +17,9 @@ def max_pool2d(
 ) -> Array:
     """x (N, C, H, W) -> y (N, C, OH, OW), the largest pixel of each window, -inf where there is none: equation (6)."""
     x = float64(x)
-    starts = starts_of(x.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
-    y = np.empty((*x.shape[:2], *map(len, starts)))
-    for w in windows_of(x.shape[2:], starts, kernel_size, padding, dilation):
+    counts, windows = windows_of(x.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
+    y = np.empty((*x.shape[:2], *counts))
+    for w in windows:
         y[:, :, w.i, w.j] = x[:, :, w.rows, w.columns].max((2, 3), initial=-np.inf)
     return y
 
@@ -35,9 +35,8 @@ def max_pool2d_grad(
 ) -> Array:
     """x (N, C, H, W), dy (N, C, OH, OW) -> dx (N, C, H, W): to the first of a window's largest pixels."""
     x, dy = float64(x), float64(dy)
-    starts = starts_of(x.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
     dx = np.zeros(x.shape)
-    for w in windows_of(x.shape[2:], starts, kernel_size, padding, dilation):
+    for w in windows_of(x.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)[1]:
         for n, c in np.ndindex(*x.shape[:2]):
             window = x[n, c, w.rows, w.columns]
             if window.size:

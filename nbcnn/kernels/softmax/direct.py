@@ -9,46 +9,25 @@ from nbcnn.compiler.jit import kernel
 from nbcnn.kernels.contract import OneImage, ParameterFreeKernels, SimpleBackend
 from nbcnn.kernels.elementwise import ElementwiseProblem
 from nbcnn.kernels.registry import register
-from nbcnn.lanes import exp, lane, load, maximum, splat, store
+from nbcnn.kernels.scores import largest_and_total, largest_and_total_of_one
+from nbcnn.lanes import load, splat, store
 from nbcnn.lanes.block_sums import block_length
 
 
 @kernel
 def forward(x, y, scratch):
     """scores x (K,) -> probabilities y (K,)"""
-    K = x.shape[0]
-    length, zero = block_length(K), splat(x.dtype.type(0))
-    largest = load(x, (0,))
-    for k in range(1, K):
-        largest = maximum(largest, load(x, (k,)))
-    s = total = zero
-    for first in range(0, K, length):
-        for k in range(first, min(first + length, K)):
-            e = exp(load(x, (k,)) - largest)
-            s += e
-            store(y, (k,), e)
-        s, total = zero, total + s
-    for k in range(K):
+    _, total = largest_and_total(x, y)
+    for k in range(x.shape[0]):
         store(y, (k,), load(y, (k,)) / total)  # equation (14)
 
 
 @kernel
 def one_image(x, y, scratch):
-    """The same for one image's scores x (K,): all lanes hold the same number, for the sum has its order."""
-    K = x.shape[0]
-    length, zero = block_length(K), splat(x.dtype.type(0))
-    largest = splat(x[0])
-    for k in range(1, K):
-        largest = maximum(largest, splat(x[k]))
-    s = total = zero
-    for first in range(0, K, length):
-        for k in range(first, min(first + length, K)):
-            e = exp(splat(x[k]) - largest)
-            s += e
-            y[k] = lane(e, 0)
-        s, total = zero, total + s
-    for k in range(K):
-        y[k] /= lane(total, 0)  # equation (14)
+    """The same for one image's scores x (K,)."""
+    _, total = largest_and_total_of_one(x, y)
+    for k in range(x.shape[0]):
+        y[k] /= total  # equation (14)
 
 
 @kernel
