@@ -27,7 +27,12 @@ JSON_SCHEMA = {
     "x-expected": "a mapping of names to blocks, as in {NAME: {parameters: {channels: }, layers: [...]}}",
 }
 
-_NAME = re.compile("[A-Za-z_][A-Za-z0-9_]*")
+MOST = 100
+"""Blocks of a config, and parameters of a block: as many as a message can list."""
+
+_NAME = re.compile("[A-Za-z_][A-Za-z0-9_]{0,39}")
+_EXPECTED_NAME = "expected a name of at most 40 letters, digits and _"
+_SHOWN = 6
 _EXAMPLE = "parameters: {channels: , stride: 1}"
 
 
@@ -45,8 +50,9 @@ class Block(NamedTuple):
 
     def signature(self) -> str:
         """How a use of it is written."""
-        shown = ", ".join(f"{key}: {'...' if value is None else show(value)}" for key, value in self.parameters.items())
-        return f"{self.name}: {{{shown}}}" if shown else self.name
+        shown = [f"{key}: {'...' if value is None else show(value)}" for key, value in self.parameters.items()]
+        shown[_SHOWN:] = ["..."] if len(shown) > _SHOWN else []
+        return f"{self.name}: {{{', '.join(shown)}}}" if shown else self.name
 
 
 def parameter_of(text: Any) -> str | None:
@@ -64,6 +70,9 @@ def read_blocks(tree: Tree) -> tuple[dict[str, Block], list[Problem]]:
     if not isinstance(written, Mapping):
         words = f"expected {JSON_SCHEMA['x-expected']}, got {show(written)}"
         return {}, [Problem(tree.place((BLOCKS,)), (BLOCKS,), words)]
+    if len(written) > MOST:
+        words = f"{len(written):,} blocks; at most {MOST} are allowed"
+        return {}, [Problem(tree.place((BLOCKS,)), (BLOCKS,), words)]
     blocks, problems = {}, []
     for name, value in written.items():
         found = list(_flaws(name, value, tree))
@@ -78,7 +87,7 @@ def _flaws(name: Any, value: Any, tree: Tree) -> Iterator[Problem]:
     """What is wrong with the form of one block."""
     path: KeyPath = (BLOCKS, name)
     if not (isinstance(name, str) and _NAME.fullmatch(name)):
-        words = f"expected a name of letters, digits and _ for the block, got {show(name)}"
+        words = f"{_EXPECTED_NAME} for the block, got {show(name)}"
         yield Problem(tree.place(path, of_key=True), path, words)
     elif name in LAYERS:
         words = f"{name} is the name of a layer, so the block needs another one, such as {name}_block"
@@ -114,13 +123,16 @@ def _parameter_flaws(path: KeyPath, parameters: Any, tree: Tree) -> Iterator[Pro
         words = f"expected a mapping of names to defaults, an empty one where there is none, as in {_EXAMPLE}, got "
         yield Problem(tree.place(path), path, words + show(parameters))
         return
+    if len(parameters) > MOST:
+        yield Problem(tree.place(path), path, f"{len(parameters):,} parameters; at most {MOST} are allowed")
+        return
     for name, default in parameters.items():
         place = tree.place((*path, name), of_key=True)
         if parameter_of(name):
             words = f"write {name[1:]}; the $ stands only where the parameter is used"
             yield Problem(place, (*path, name), words)
         elif not (isinstance(name, str) and _NAME.fullmatch(name)):
-            words = f"expected a name of letters, digits and _ for the parameter, got {show(name)}"
+            words = f"{_EXPECTED_NAME} for the parameter, got {show(name)}"
             yield Problem(place, (*path, name), words)
         for below, value in _values(default, (*path, name)):
             if isinstance(value, str) and "$" in value:

@@ -280,7 +280,7 @@ BLOCKS_WRONG = r"""
 {conv2d: {layers: [relu]}}
     3:10: blocks.conv2d: conv2d is the name of a layer, so the block needs another one, such as conv2d_block
 {a-b: {layers: [relu]}}
-    3:10: blocks.a-b: expected a name of letters, digits and _ for the block, got 'a-b'
+    3:10: blocks.a-b: expected a name of at most 40 letters, digits and _ for the block, got 'a-b'
 {a: [relu]}
     3:13: blocks.a: expected a mapping with layers and, if it has any, parameters; write layers: before ['relu']
 {a: 3}
@@ -302,7 +302,9 @@ BLOCKS_WRONG = r"""
 {a: {layers: [linear: {out_features: $x}], parameters: {$x: }}}
     3:65: blocks.a.parameters.$x: write x; the $ stands only where the parameter is used
 {a: {layers: [linear: {out_features: $x}], parameters: {a b: }}}
-    3:65: blocks.a.parameters.a b: expected a name of letters, digits and _ for the parameter, got 'a b'
+    3:65: blocks.a.parameters.a b: expected a name of at most 40 letters, digits and _ for the parameter, got 'a b'
+{a: {layers: [linear: {out_features: $x}], parameters: {A123456789012345678901234567890123456789x: }}}
+    3:65: blocks.a.parameters.A123456789012345678901234567890123456...: expected a name of at most 40 letters,
 {a: {layers: [linear: {out_features: $x}], parameters: {x: [$y]}}}
     3:69: blocks.a.parameters.x[0]: a default can't depend on another parameter; write a value without $, got '$y'
 {a: {layers: [linear: {out_features: $width}], parameters: {widht: 1}}}
@@ -393,11 +395,24 @@ def test_arguments_that_grow_without_bound_are_refused(tmp_path: Path) -> None:
     )
 
 
-def test_blocks_that_nobody_uses_may_be_many(tmp_path: Path) -> None:
-    chain = "".join(f", a{i}: {{layers: [a{i - 1}, a{i - 1}]}}" for i in range(1, 1000))
-    assert layers(f"blocks: {{a0: {{layers: [relu]}}{chain}}}\nlayers: [relu]\n", tmp_path) == [
-        {"relu": {"backend": "direct"}}
-    ]
+def test_blocks_that_nobody_uses_cost_no_more_than_they_are_long(tmp_path: Path) -> None:
+    chain = "".join(f", a{i}: {{layers: [a{i - 1}, a{i - 1}]}}" for i in range(1, 100))
+    text = f"blocks: {{a0: {{layers: [relu]}}{chain}}}\nlayers: [relu]\n"
+    assert layers(text, tmp_path) == [{"relu": {"backend": "direct"}}]
+    assert problems(written(tmp_path, HEAD + text.replace("{a0:", "{a: {layers: [relu]}, a0:"))) == (
+        "x.yaml:3:9: blocks: 101 blocks; at most 100 are allowed",
+    )
+
+
+def test_messages_about_many_parameters_are_short(tmp_path: Path) -> None:
+    def told(count: int) -> str:
+        names = [f"p{i}" for i in range(count)]
+        declared, used = ": , ".join(names), ", ".join(f"linear: {{out_features: ${name}}}" for name in names)
+        text = f"blocks: {{a: {{parameters: {{{declared}: }}, layers: [{used}]}}}}\nlayers: [a: 3]\n"
+        return problems(written(tmp_path, HEAD + text))[0]
+
+    assert told(7).endswith("as in a: {p0: ..., p1: ..., p2: ..., p3: ..., p4: ..., p5: ..., ...}, got 3")
+    assert told(101) == "x.yaml:3:26: blocks.a.parameters: 101 parameters; at most 100 are allowed"
 
 
 def test_editors_accept_blocks() -> None:
