@@ -344,6 +344,31 @@ def test_a_block_that_is_wrong_used_or_not(given: str, told: str, tmp_path: Path
         assert len(lines) == 1
 
 
+BODIES_WRONG = r"""
+conv2d: {out_channels: 1, kernel_size: 1, pading: 1}
+    3:65: blocks.a.layers[0].conv2d.pading: unknown key 'pading'; did you mean padding? (known:
+conv2d: {kernel_size: 1}
+    3:23: blocks.a.layers[0].conv2d: out_channels is missing; expected a whole number of at least 1
+linear: {out_features: 1, backend: dirct}
+    3:58: blocks.a.layers[0].linear.backend: unknown backend 'dirct' for linear; did you mean direct?
+rlu
+    3:23: blocks.a.layers[0]: unknown layer 'rlu'; did you mean relu?
+Relu: {}
+    3:23: blocks.a.layers[0].Relu: unknown layer 'Relu'; did you mean relu?
+sequential: []
+    3:35: blocks.a.layers[0].sequential: expected a list of layers, at least one, got []
+sequential: [flatten: 5]
+    3:45: blocks.a.layers[0].sequential[0].flatten: expected arguments as {key: value, ...}
+"""
+
+
+@pytest.mark.parametrize(("given", "told"), cases(BODIES_WRONG))
+def test_a_layer_in_a_block_that_is_wrong(given: str, told: str, tmp_path: Path) -> None:
+    (line,) = problems(written(tmp_path, f"{HEAD}blocks: {{a: {{layers: [{given}]}}}}\nlayers: [relu, a]\n"))
+    assert line.startswith(f"x.yaml:{told}")
+    assert line.endswith(f"; used at {tmp_path}/x.yaml:4:16: layers[1]")
+
+
 def test_a_mistake_in_a_block_is_told_once(tmp_path: Path) -> None:
     text = "blocks: {a: {layers: [linear: {out_features: 0}]}}\nlayers: [b, a, sequential: [a, b]]\n"
     text = text.replace("}}\n", "}, b: {layers: [a]}}\n", 1)
