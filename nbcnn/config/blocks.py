@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from nbcnn.config.problems import Problem
 from nbcnn.config.tree import KeyPath, Tree
-from nbcnn.config.yaml_tree import show
+from nbcnn.config.yaml_tree import show, show_name
 from nbcnn.layers.base import LAYERS
 from nbcnn.util.suggestions import closest, nearest
 
@@ -109,7 +109,10 @@ def _flaws(name: Any, value: Any, tree: Tree) -> Iterator[Problem]:
         yield Problem(tree.place((*path, key), of_key=True), (*path, key), words)
     layers = value.get("layers")
     if "layers" not in value and "layers" not in {closest(str(key), ("parameters", "layers")) for key in keys}:
-        yield Problem(tree.place(path, of_key=True), path, "layers is missing; expected the block's list of layers")
+        place, words = tree.place(path, of_key=True), "layers is missing; expected the block's list of layers"
+        if place is not None and place.rank:  # an option has made it, by the name that it gave
+            words = f"there is no block {show_name(name)}; {nearest(name, [b for b in tree.root[BLOCKS] if b != name])}"
+        yield Problem(place, path, words)
     elif "layers" in value and not (parameter_of(layers) or (isinstance(layers, (list, tuple)) and layers)):
         words = f"expected a list of layers, at least one, got {show(layers)}"
         yield Problem(tree.place((*path, "layers")), (*path, "layers"), words)
@@ -161,7 +164,9 @@ def _names_used(block: Block, tree: Tree) -> Iterator[Problem]:
     for name in known:
         if name not in used and name not in meant:
             path = (*block.path, "parameters", name)
-            words = f"no layer of the block has ${name}, so a value for it would change nothing; use it or leave it out"
+            words = f"no layer of the block has ${name}, so a value for it would change nothing; "
+            other = closest(name, used)
+            words += f"did you mean {other}?" if other else "use it or leave it out"
             yield Problem(tree.place(path, of_key=True), path, words)
 
 

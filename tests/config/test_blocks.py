@@ -233,6 +233,33 @@ def test_mistakes_of_overrides_name_the_option(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("blocks.conv_akt.parameters.size=1", "blocks.conv_akt: there is no block conv_akt; did you mean conv_act? (known: "),
+        ("blocks.conv_act.parameters.sise=1", "blocks.conv_act.parameters.sise: no layer of the block has $sise, so a value"
+         " for it would change nothing; did you mean size?"),
+        ("blocks.conv_act.parameters=3", "blocks.conv_act.parameters: expected a mapping of names to defaults"),
+        ("blocks.conv_act.layers=3", "blocks.conv_act.layers: expected a list of layers, at least one, got 3"),
+        ("blocks.conv_act.layers.0.conv2d.bias=$x", "blocks.conv_act.layers[0].conv2d.bias: unknown parameter $x; known: "),
+        ("layers.0.conv_act.chanels=3", "layers[0].conv_act.chanels: unknown parameter 'chanels' of the block conv_act; did"),
+        ("layers.0.sequential.0=tanh", "layers[0] is conv_act; set what is below layers[0].conv_act, or replace all of it"),
+        ("blocks=3", "blocks: expected a mapping of names to blocks"),
+    ],
+)  # fmt: skip
+def test_options_that_do_not_fit(option: str, told: str, tmp_path: Path) -> None:
+    file = written(tmp_path, HEAD + CONV + "layers: [conv_act: {channels: 4}]\n")
+    (line,) = problems(file, Overrides(sets=(option,)))
+    assert line.startswith(f"--set {option}: {told}")
+
+
+def test_an_option_for_a_block_of_a_config_without_any(tmp_path: Path) -> None:
+    file, option = written(tmp_path, HEAD + "layers: [flatten]\n"), "blocks.conv.parameters.size=1"
+    assert problems(file, Overrides(sets=(option,))) == (
+        f"--set {option}: blocks.conv: there is no block conv; none is known",
+    )
+
+
 # Mistakes
 
 USES_WRONG = r"""
