@@ -165,7 +165,7 @@ class _Substitution:
             words = f"the block {block.name} uses itself ({' → '.join(chain)}), which would never end; take one use out"
             self._problem(source, words, scope)
             return None
-        if not scope.uses:
+        if path == source:
             self._outermost = source
         given: dict[str, Argument] = {}
         found: Argument | None = Argument(arguments, (*source, block.name), scope)

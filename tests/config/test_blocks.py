@@ -447,6 +447,13 @@ def test_arguments_that_grow_without_bound_are_refused(tmp_path: Path) -> None:
     )
 
 
+def test_arguments_in_arguments_are_refused_where_the_network_uses_the_first(tmp_path: Path) -> None:
+    text = "blocks: {a: {parameters: {x: }, layers: [" + ", ".join(["sequential: $x"] * 4) + "]}}\n"
+    inside = "a: {x: [" * 8 + "relu" + "]}" * 8
+    (told,) = problems(written(tmp_path, f"{HEAD}{text}layers: [relu, sequential: [{inside}]]\n"))
+    assert told.startswith("x.yaml:4:29: layers[1].sequential[0]: more than 25,000 values where")
+
+
 def test_blocks_that_nobody_uses_cost_no_more_than_they_are_long(tmp_path: Path) -> None:
     chain = "".join(f", a{i}: {{layers: [a{i - 1}, a{i - 1}]}}" for i in range(1, 100))
     text = f"blocks: {{a0: {{layers: [relu]}}{chain}}}\nlayers: [relu]\n"
