@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from nbcnn.config.messages import Problem
+from nbcnn.config.problems import Problem
 from nbcnn.config.schema import Config
-from nbcnn.config.yaml_tree import Place
+from nbcnn.config.tree import Place
 from nbcnn.kernels.registry import DEFAULT, choices, op_names
 from nbcnn.layers.base import LAYERS, LayerConfig
 from nbcnn.layers.entries import kind_of

@@ -14,10 +14,13 @@ from pydantic import ValidationError
 
 from nbcnn.config.backends import choose_backends, replaced_ops
 from nbcnn.config.folders import absolute_folders
-from nbcnn.config.messages import Problem, explain, find, raise_all
+from nbcnn.config.messages import explain, find
 from nbcnn.config.overrides import Overrides, apply, plain_number
+from nbcnn.config.problems import Problem, raise_all
 from nbcnn.config.schema import Config
-from nbcnn.config.yaml_tree import LARGEST, MAX_BYTES, MAX_DEPTH, KeyPath, Tree, key_path, read_yaml, show
+from nbcnn.config.substitution import substitute
+from nbcnn.config.tree import KeyPath, Tree
+from nbcnn.config.yaml_tree import LARGEST, MAX_BYTES, MAX_DEPTH, key_path, read_yaml, show
 from nbcnn.errors import ConfigError
 from nbcnn.layers.base import LayerConfig
 from nbcnn.layers.entries import Loc, kind_of, replacing
@@ -46,6 +49,8 @@ def load_config(source: str | Path | Mapping[str, Any], overrides: Overrides = _
     absolute_folders(tree.root.get("data"), os.path.realpath(base) if base else "")
     problems = apply(overrides, tree)
     raise_all(_not_text(tree.root, (), tree))
+    tree, more = substitute(tree)
+    raise_all([*problems, *more] if more else ())
     config: Config | None = None
     with near(Path(base) if base else None), replacing(replaced_ops(overrides.backends)):
         try:
@@ -184,12 +189,17 @@ def _tuples(value: Any) -> Any:
 
 
 def _place(value: Any, loc: Loc, tree: Tree) -> None:
-    """Give every layer inside ``value`` its place in the file: ``models/x.yaml:5:5: layers[2].conv2d``."""
+    """Give every layer inside ``value`` its place in the file: ``models/x.yaml:5:5: layers[2].conv2d``.
+
+    For one of a block it is ``models/x.yaml:5:5 (used at models/x.yaml:9:5: layers[2]): blocks.NAME.layers[0].conv2d``.
+    """
     if isinstance(value, tuple):
         for index, item in enumerate(value):
             _place(item, (*loc, index), tree)
     elif isinstance(value, LayerConfig):
         kind, (path, _) = kind_of(value), find(tree, loc)
-        value.placed(str(Problem(tree.place(path), (*path, kind), "")))
+        written, place = tree.where_written(path), tree.place(path)
+        here = " ".join(part for part in (str(place or ""), written.used and f"({written.used})") if part)
+        value.placed(": ".join(part for part in (here, key_path((*written.path, kind))) if part))
         for name, item in value:
             _place(item, (*loc, kind, name), tree)

@@ -5,43 +5,20 @@ What a field expects is read off its JSON Schema, so that a plugin's config gets
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
-from typing import Annotated, Any, NamedTuple, get_args
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, PydanticUserError, TypeAdapter, ValidationError
 
 from nbcnn.config.hints import Chosen, hint, meant
+from nbcnn.config.problems import Problem, rank
 from nbcnn.config.syntax import decimal_point, no_mapping
-from nbcnn.config.yaml_tree import KeyPath, Place, Tree, key_path, show
-from nbcnn.errors import ConfigError
+from nbcnn.config.tree import KeyPath, Tree
+from nbcnn.config.yaml_tree import show
 from nbcnn.layers.entries import Complaint, Loc, complaint_of
 
-MAX_PROBLEMS = 100
-"""More than anyone reads; for a file with more, the message counts those left out."""
-
 _ANYTHING = "another kind of value"
-_FIRST = Place(0, 0, 0, "")
-
-
-class Problem(NamedTuple):
-    """One error sentence with its ``place`` in the file, which is None for a mapping from Python."""
-
-    place: Place | None
-    path: KeyPath
-    sentence: str
-
-    def __str__(self) -> str:
-        return ": ".join(str(part) for part in (self.place, key_path(self.path), self.sentence) if part)
-
-
-def raise_all(problems: Iterable[Problem]) -> None:
-    """Raise ConfigError with every problem, in the order of the file; nothing happens when there is none."""
-    told = list(dict.fromkeys(str(p) for p in sorted(problems, key=_rank)))
-    if len(told) > MAX_PROBLEMS:
-        told[MAX_PROBLEMS:] = [f"... and {len(told) - MAX_PROBLEMS} more problems"]
-    if told:
-        raise ConfigError(told)
 
 
 def explain(error: ValidationError, model: type[BaseModel], tree: Tree) -> list[Problem]:
@@ -66,20 +43,17 @@ def explain(error: ValidationError, model: type[BaseModel], tree: Tree) -> list[
             alike.setdefault(complaint.sentence, []).extend(_problems(group, tree))
         else:
             told += _problems(group, tree)
-    return told + [_once(problems) for problems in alike.values()]
+    told += [_once(problems) for problems in alike.values()]
+    return [problem.where_written(tree) for problem in told]
 
 
 def _once(problems: list[Problem]) -> Problem:
     """The first of problems that have one sentence, with the number of the others."""
-    first = min(problems, key=_rank)
+    first = min(problems, key=rank)
     if (others := len(problems) - 1) == 0:
         return first
     what, _, remedy = first.sentence.partition("; ")
     return first._replace(sentence=f"{what} (and in {others} more place{'s' * (others > 1)}); {remedy}")
-
-
-def _rank(problem: Problem) -> Place:
-    return problem.place or _FIRST
 
 
 def find(tree: Tree, loc: Loc) -> tuple[KeyPath, Any]:

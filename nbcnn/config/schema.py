@@ -23,14 +23,14 @@ from pydantic import (
 )
 
 from nbcnn.config.augment import AugmentConfig
+from nbcnn.config.backend_names import BackendsField
 from nbcnn.config.folders import relative_folders
 from nbcnn.config.precision import precision_flaws, scaling_flaws
+from nbcnn.config.substitution import BlocksField, substituted
 from nbcnn.config.writer import to_yaml
-from nbcnn.kernels.registry import op_names
-from nbcnn.layers.entries import Flaw, LayerList, backend_flaws, choose, refuse
+from nbcnn.layers.entries import Flaw, LayerList, choose, refuse
 from nbcnn.optim import OPTIMIZERS, OptimizerConfig
 from nbcnn.plugins import remedy
-from nbcnn.util.suggestions import nearest
 
 DEFAULT_DATA = "fashion-mnist-mini"
 DEFAULT_OPTIMIZER: dict[str, Any] = {"sgd": {"lr": 0.1}}
@@ -190,29 +190,18 @@ _EXPECTED_NAME = {"x-expected": "a name of at most 80 letters, digits, '.', '_' 
 _Name = Annotated[str, Field(pattern=_NAME), WithJsonSchema({"type": "string", "pattern": _NAME, **_EXPECTED_NAME})]
 
 
-def _known_backends(backends: Any) -> Any:
-    flaws = []
-    for op, name in backends.items() if isinstance(backends, Mapping) else ():
-        if not isinstance(name, str):
-            flaws.append(Flaw((op,), "expected the name of a backend", name, about="got"))
-        elif op not in op_names():
-            flaws.append(Flaw((op,), f"unknown op {op!r}; {nearest(op, op_names())}", name, about="key"))
-        else:
-            flaws += backend_flaws((op,), op, name)
-    if flaws:
-        refuse(*flaws)
-    return backends
-
-
 class Config(_Section):
     """A network, its data and its training. Two configs are equal when their YAML is, wherever they came from."""
 
     name: _Name
     input: InputConfig
+    blocks: BlocksField = Field(default_factory=dict, exclude=True)
     layers: LayerList
-    backends: Annotated[dict[str, str], BeforeValidator(_known_backends), _NothingSet] = Field(default_factory=dict)
+    backends: Annotated[BackendsField, _NothingSet] = Field(default_factory=dict)
     data: Annotated[DataConfig, _NothingSet] = Field(default_factory=lambda: DataConfig.model_validate({}))
     train: Annotated[TrainConfig, _NothingSet] = Field(default_factory=TrainConfig)
+
+    _without_blocks = model_validator(mode="before")(substituted)
 
     @model_validator(mode="after")
     def _fits_the_input(self) -> Config:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
 
+from nbcnn.config.tree import KeyPath
 from nbcnn.errors import printable
 
 _WIDTH = 110
@@ -15,31 +17,46 @@ _PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*")
 _WORDS = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
 
 
-def to_yaml(config: dict[str, Any]) -> str:
-    """The YAML of a config's mapping; reading it gives the same values, to the bit."""
-    return "\n".join(line for key, value in config.items() for line in _entry(f"{key}:", value, 0)) + "\n"
+def to_yaml(config: dict[str, Any], comments: Mapping[KeyPath, str] | None = None) -> str:
+    """The YAML of a config's mapping; reading it gives the same values, to the bit.
+
+    ``comments`` end the lines on which the values at these paths begin: a key's, or an entry's of a list of layers.
+    """
+    writer = _Writer(comments or {})
+    return "\n".join(line for key, value in config.items() for line in writer.entry(f"{key}:", value, 0, (key,))) + "\n"
 
 
-def _entry(head: str, value: Any, indent: int) -> list[str]:
-    """``head`` (a key or a dash, with what precedes it) and its value: on one line if that is tidy, else below it."""
-    line = f"{' ' * indent}{head} {_flow(value)}"
-    section = indent == 0 and isinstance(value, dict)
-    if not _holds_layers(value) and (len(line) <= _WIDTH or not section):
-        return [line]
-    lines = [f"{' ' * indent}{head}"]
-    if isinstance(value, dict):
-        return lines + [line for key, v in value.items() for line in _entry(f"{_flow(key)}:", v, indent + 2)]
-    for item in value:
-        if isinstance(item, dict) and len(item) == 1:
-            ((kind, arguments),) = item.items()
-            if arguments == {}:
-                lines.append(f"{' ' * indent}  - {_flow(kind)}")
-                continue
-            first, *rest = _entry(f"{_flow(kind)}:", arguments, indent + 4)
-            lines += [f"{' ' * indent}  - {first.lstrip()}", *rest]
-        else:
-            lines += _entry("-", item, indent + 2)
-    return lines
+class _Writer:
+    def __init__(self, comments: Mapping[KeyPath, str]) -> None:
+        self._comments = comments
+
+    def entry(self, head: str, value: Any, indent: int, path: KeyPath) -> list[str]:
+        """``head`` (a key or a dash, with what precedes it) and its value: on one line if that is tidy, else below."""
+        line = f"{' ' * indent}{head} {_flow(value)}"
+        section = indent == 0 and isinstance(value, dict)
+        if not _holds_layers(value) and (len(line) <= _WIDTH or not section):
+            return [self._commented(line, path)]
+        lines = [self._commented(f"{' ' * indent}{head}", path)]
+        if isinstance(value, dict):
+            for key, item in value.items():
+                lines += self.entry(f"{_flow(key)}:", item, indent + 2, (*path, key))
+            return lines
+        for index, item in enumerate(value):
+            lines += self._item(item, indent + 2, (*path, index))
+        return lines
+
+    def _item(self, item: Any, indent: int, path: KeyPath) -> list[str]:
+        """An entry of a list: a layer's name with its arguments, as a rule."""
+        if not (isinstance(item, dict) and len(item) == 1):
+            return self.entry("-", item, indent, path)
+        ((kind, arguments),) = item.items()
+        if arguments == {}:
+            return [self._commented(f"{' ' * indent}- {_flow(kind)}", path)]
+        first, *rest = self.entry(f"{_flow(kind)}:", arguments, indent + 2, (*path, kind))
+        return [self._commented(f"{' ' * indent}- {first.lstrip()}", path), *rest]
+
+    def _commented(self, line: str, path: KeyPath) -> str:
+        return f"{line}  # {self._comments[path]}" if path in self._comments else line
 
 
 def _holds_layers(value: Any) -> bool:

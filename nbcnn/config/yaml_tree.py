@@ -11,12 +11,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 
 from nbcnn.config.syntax import mistake, no_mapping, no_name, other_format
+from nbcnn.config.tree import KeyPath, Place, Tree
 from nbcnn.errors import ConfigError
 
 MAX_BYTES = 1_000_000
@@ -25,49 +25,11 @@ MAX_VALUES = 25_000
 LARGEST = 2**63 - 1
 """The largest whole number: what an int64 holds."""
 
-KeyPath = tuple[str | int, ...]
-
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _WORDS = dict.fromkeys(("", "~", "null", "Null", "NULL")) | {
     word: word.lower() == "true" for word in ("true", "True", "TRUE", "false", "False", "FALSE")
 }
-
-
-class Place(NamedTuple):
-    """The place of a value in a file or option; sorts in the order of messages (overrides after the file)."""
-
-    rank: int
-    line: int
-    column: int
-    source: str
-
-    def __str__(self) -> str:
-        return f"{self.source}:{self.line}:{self.column}" if self.line else self.source
-
-
-@dataclass
-class Tree:
-    """Plain values, and the places of those that a file or an override gave (none for a mapping from Python)."""
-
-    root: Any
-    keys: dict[KeyPath, Place] = field(default_factory=dict)
-    values: dict[KeyPath, Place] = field(default_factory=dict)
-
-    def place(self, path: KeyPath, of_key: bool = False) -> Place | None:
-        """The place of the value (or key) at ``path``, or of what is nearest above it."""
-        if of_key and path in self.keys:
-            return self.keys[path]
-        for length in range(len(path), -1, -1):
-            if path[:length] in self.values:
-                return self.values[path[:length]]
-        return None
-
-    def forget(self, path: KeyPath) -> None:
-        """Drop the places at and below ``path``."""
-        for places in (self.keys, self.values):
-            for other in [p for p in places if p[: len(path)] == path]:
-                del places[other]
 
 
 def read_yaml(data: bytes, source: str) -> Tree:

@@ -45,6 +45,10 @@ class LayerConfig(BaseModel):
         self._where = where
         return self
 
+    def expanded(self) -> LayerConfig:
+        """The layer that ``nbcnn expand`` writes in the place of this one; one of another kind gives the same bits."""
+        return self
+
 
 class Parameter(NamedTuple):
     """One parameter tensor: its shape as PyTorch has it, and the fans that initialisation needs.

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nbcnn.config import Overrides, load_config
 from nbcnn.config.messages import expected, explain
-from nbcnn.config.yaml_tree import Tree
+from nbcnn.config.tree import Tree
 from nbcnn.errors import ConfigError
 
 # Entries of a list of layers, the dash before them left out.
@@ -102,7 +102,7 @@ max_pool2d: {kernel_size: 2, padding: 2}
 # What comes after a network that is right.
 SECTIONS_WRONG = r"""
 trian: {}
-    4:1: trian: unknown key 'trian'; did you mean train? (known: backends, data, input, layers,
+    4:1: trian: unknown key 'trian'; did you mean train? (known: backends, blocks, data, input, layers,
 momentum: 0.9
     4:1: momentum: unknown key 'momentum'; it belongs to the optimizer: train.optimizer.sgd.momentum, as in train: {optimizer: {sgd: {momentum: 0.9}}}
 lr: 0.2\ntrain: {optimizer: {adam: {lr: 0.1}}}

@@ -16,7 +16,7 @@ SETS_WRONG = r"""
 train.epohcs=3
     train.epohcs: unknown key 'epohcs'; did you mean epochs? (known:
 epochs=3
-    epochs: unknown key 'epochs'; did you mean train.epochs? (known here: backends, data, input, layers, name, train)
+    epochs: unknown key 'epochs'; did you mean train.epochs? (known here: backends, blocks, data, input, layers, name, train)
 hieght=3
     hieght: unknown key 'hieght'; did you mean input.height? (known here: backends,
 trian.epochs=3

@@ -120,7 +120,7 @@ def resolved() -> dict[str, Any]:
         layers.append({name: needed.get(name, {})})
     layers.append({"sequential": {"layers": ["relu"]}})
     data = {"name": "bare", "input": {"channels": 1, "height": 8, "width": 8}, "layers": layers}
-    mapping = load_config(data).to_mapping()
+    mapping = {"blocks": {}, **load_config(data).to_mapping()}  # of blocks only their layers are left
     mapping["layer"] = {kind: arguments for entry in mapping["layers"] for kind, arguments in entry.items()}
     return mapping
 

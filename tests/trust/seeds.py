@@ -16,6 +16,14 @@ from nbcnn.data.picture import Reading
 from nbcnn.engine.weights_metadata import WeightsMetadata
 from trust.targets import FILES, SHAPES, TINY
 
+BLOCKS = """\
+name: blocks
+input: {channels: 1, height: 8, width: 8}
+blocks:
+  conv: {parameters: {channels: , size: 3, next: relu}, layers: [conv2d: {out_channels: $channels, kernel_size: $size}, $next]}
+  stage: {parameters: {width: , body: [tanh]}, layers: [conv: {channels: $width, size: [1, 3]}, sequential: $body]}
+layers: [conv: {channels: 2}, stage: {width: 3, body: [conv: {channels: 1, next: sigmoid}]}, flatten, linear: {out_features: 2}]
+"""
 MODELS = Path(__file__).parents[2] / "models"
 
 
@@ -30,8 +38,8 @@ def safetensors(header: bytes, body: bytes = b"", length: int | None = None) -> 
 
 
 def yaml_seeds() -> list[bytes]:
-    """The models that come with nbcnn, and TINY."""
-    return [*(file.read_bytes() for file in sorted(MODELS.glob("*.yaml"))), TINY.encode()]
+    """The models that come with nbcnn, TINY, and a network of blocks."""
+    return [*(file.read_bytes() for file in sorted(MODELS.glob("*.yaml"))), TINY.encode(), BLOCKS.encode()]
 
 
 def idx_seeds() -> list[bytes]:

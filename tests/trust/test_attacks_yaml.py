@@ -47,8 +47,17 @@ def test_every_rule_has_its_attack() -> None:
 
 DEEP = 10_000
 BOMB = "a0: &a0 [x, x]\n" + "".join(f"a{k + 1}: &a{k + 1} [*a{k}, *a{k}]\n" for k in range(40))
+BLOCKS = TINY.replace("layers: [", "layers: [b20, ") + "blocks:\n  b0: {layers: [relu]}\n"
+BLOCKS += "".join(f"  b{k + 1}: {{layers: [b{k}, b{k}]}}\n" for k in range(40))
+FOUR = f"blocks: {{four: {{parameters: {{x: }}, layers: [{', '.join(['sequential: $x'] * 4)}]}}}}\n"
 REFUSED = {
     "aliases": BOMB,
+    "blocks of blocks": BLOCKS,
+    "blocks of blocks, deeper": BLOCKS.replace("[b20,", "[b40,"),
+    "a block of itself": TINY.replace("relu", "b") + "blocks: {b: {layers: [b, b]}}\n",
+    "a block of itself by its argument": TINY.replace("relu", "b")
+    + "blocks: {b: {parameters: {x: b}, layers: [$x, $x]}}\n",
+    "arguments of arguments": TINY.replace("relu", "four: {x: [" * 8 + "relu" + "]}" * 8) + FOUR,
     "an alias of itself": "a: &a [*a]\n",
     "a merge of itself": "a: &a\n  <<: *a\n",
     "one key twice": TINY + "name: other\n",
@@ -78,7 +87,7 @@ REFUSED = {
     "half a surrogate pair as a key": TINY.replace("kernel_size: 3", 'kernel_size: 3, "\\udfff": 1'),
     "UTF-16": TINY.encode("utf-16").decode("latin-1"),
 }
-LARGE = {"a key that goes on", "a name that goes on", "too many values"}
+LARGE = {"a key that goes on", "a name that goes on", "arguments of arguments", "blocks of blocks", "too many values"}
 """Those that take seconds."""
 
 
