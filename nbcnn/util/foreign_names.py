@@ -25,6 +25,9 @@ _LAYERS = {
     "relu": ("rectifier", "rectifiedlinear", "rectifiedlinearunit"),
     "sigmoid": ("logistic", "sigm"),
     "tanh": ("hyperbolictangent", "tangens"),
+    "silu": ("swish",),
+    "hardswish": ("hswish",),
+    "leaky_relu": ("lrelu",),
     "sequential": ("block", "container", "stack"),
 }  # fmt: skip
 _KEYS = {
@@ -67,7 +70,7 @@ _KEYS = {
 
 # Spelled like a name of nbcnn's, and something else.
 _ELSEWHERE = {
-    "gelu", "elu", "selu", "celu", "prelu", "leakyrelu", "rrelu", "silu", "mish", "swish", "hardswish", "softplus",
+    "selu", "celu", "prelu", "rrelu", "mish", "softplus",
     "nadam", "adamax", "radam", "adagrad", "adadelta", "rmsprop", "resnet", "residual", "groupnorm", "scheduler",
 }  # fmt: skip
 

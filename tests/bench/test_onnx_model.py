@@ -47,6 +47,28 @@ def test_the_onnx_model_computes_the_networks_numbers() -> None:
     np.testing.assert_allclose(y, net(x), rtol=1e-4, atol=1e-5)
 
 
+ACTIVATIONS: list[Any] = [
+    {"leaky_relu": {"negative_slope": 0.2}},
+    {"elu": {"alpha": 0.5}},
+    "silu",
+    "hardswish",
+    "gelu",
+    {"gelu": {"approximate": "tanh"}},
+]
+
+
+@pytest.mark.parametrize("layer", ACTIVATIONS, ids=str)
+def test_the_onnx_model_of_one_layer(layer: Any) -> None:
+    """Alone, so that what it computes is the output: also of operators that take several nodes."""
+    net = nbcnn.load({"name": "n", "input": {"channels": 2, "height": 7, "width": 5}, "layers": [layer]})
+    x = 3 * np.random.default_rng(1).standard_normal((4, 2, 7, 5)).astype(np.float32)
+    model = onnx.load_model_from_string(onnx_model(plan(net), net.state_dict(), net.in_shape, net.out_shape))
+    (y,) = ReferenceEvaluator(model).run(None, {"x": x})
+    np.testing.assert_allclose(y, net(x), rtol=1e-4, atol=1e-5)
+    assert len(plan(net)) == 1
+    assert json.loads(json.dumps(plan(net))) == plan(net)
+
+
 def test_the_onnx_model_can_be_read_by_older_runtimes() -> None:
     net = network()
     model = onnx.load_model_from_string(onnx_model(plan(net), net.state_dict(), net.in_shape, net.out_shape))

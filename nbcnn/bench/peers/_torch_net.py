@@ -44,7 +44,7 @@ def _module(nn: Any, step: dict[str, Any]) -> Any:
     if op == "linear":
         return module_of(*step["features"], bias=step["bias"] is not None)
     if "padding" not in step:
-        return module_of()
+        return module_of(**step.get("arguments", {}))
     top, bottom, left, right = step["padding"]
     even = top == bottom and left == right
     window = {
