@@ -37,7 +37,9 @@ def onnx_model(
         for part, node in enumerate(of_step):
             given = []
             for place, what in enumerate(node.inputs):
-                if isinstance(what, str | int):
+                if what == "":  # an input that is left out, before one that is not
+                    given.append("")
+                elif isinstance(what, str | int):
                     given += [name] if (name := known[what]) else []  # a layer without a bias has none
                 else:
                     given.append(f"{outputs[part]}.constant{place}")

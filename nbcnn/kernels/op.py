@@ -18,7 +18,7 @@ class OnnxNode(NamedTuple):
     """A node of an ONNX graph: its operator, what it takes, and its attributes.
 
     What it takes is ``x``, ``weight`` or ``bias``, a whole number for the output of an earlier node of the op, or a
-    constant: a float, or a list of whole numbers or floats.
+    constant: a float, or a list of whole numbers or floats; "" leaves one out.
     """
 
     kind: str

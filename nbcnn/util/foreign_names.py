@@ -15,12 +15,16 @@ _LAYERS = {
     "max_pool2d": ("maxpooling2d", "maxpooling", "maxpool", "pool", "pooling", "pool2d", "subsampling"),
     "avg_pool2d": ("averagepooling2d", "averagepooling", "averagepool", "avgpool", "meanpool", "averagepool2d"),
     "global_avg_pool2d": (
-        "globalaveragepooling2d", "globalaveragepool", "globalavgpool", "adaptiveavgpool2d", "adaptiveavgpool", "gap",
-        "globalaveragepooling",
+        "globalaveragepooling2d", "globalaveragepool", "globalavgpool", "gap", "globalaveragepooling",
     ),
     "global_max_pool2d": (
         "globalmaxpooling2d", "globalmaxpool", "globalmaxpooling", "adaptivemaxpool2d", "adaptivemaxpool",
     ),
+    "adaptive_avg_pool2d": ("adaptiveavgpool", "adaptiveaveragepool2d", "adaptiveaveragepooling2d"),
+    "zero_pad2d": ("zeropadding2d", "pad", "pad2d", "constantpad2d", "padding2d"),
+    "reflect_pad2d": ("reflectionpad2d", "reflectionpad", "reflectpad"),
+    "upsample": ("upsampling2d", "upsamplingnearest2d", "upsampling", "interpolate", "resize"),
+    "blur_pool": ("blurpool2d", "antialias", "maxblurpool2d"),
     "flatten": ("reshape", "view", "unflatten"),
     "relu": ("rectifier", "rectifiedlinear", "rectifiedlinearunit"),
     "sigmoid": ("logistic", "sigm"),

@@ -113,12 +113,15 @@ def resolved() -> dict[str, Any]:
     layers: list[Any] = []
     needed = {"conv2d": {"out_channels": 1, "kernel_size": 1}, "linear": {"out_features": 1}}
     needed |= {name: {"kernel_size": 1} for name in ("max_pool2d", "avg_pool2d")}
+    needed |= {"zero_pad2d": {"padding": 0}, "reflect_pad2d": {"padding": 0}}
+    needed |= {"adaptive_avg_pool2d": {"output_size": 8}, "upsample": {"scale_factor": 1}}
     for name in [*sorted(set(LAYERS.names()) - {"flatten", "linear", "sequential"}), "flatten", "linear"]:
         layers.append({name: needed.get(name, {})})
     layers.append({"sequential": {"layers": ["relu"]}})
     data = {"name": "bare", "input": {"channels": 1, "height": 8, "width": 8}, "layers": layers}
     mapping = load_config(data).to_mapping()
     mapping["layer"] = {kind: arguments for entry in mapping["layers"] for kind, arguments in entry.items()}
+    mapping["layer"]["upsample"]["scale_factor"] = None  # one of two keys has to be given
     return mapping
 
 
