@@ -13,6 +13,8 @@ _INFERRED = "it follows from the input and the layers before; leave it out"
 _ANSWERS = {
     "in_channels": _INFERRED,
     "in_features": _INFERRED,
+    "num_channels": _INFERRED,
+    "normalized_shape": _INFERRED,
     "inplace": "it never changes a result; leave it out",
     "device": "everything is computed on the CPU; leave it out",
     "dtype": "everything is computed in float32; leave it out",

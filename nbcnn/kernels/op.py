@@ -73,6 +73,10 @@ class Op(ABC):
         size = max(1.0, *(float(np.abs(array).max()) for array in inputs.values()))
         return {name: 8 * eps * np.abs(array) + 16 * eps * size for name, array in values.items()}
 
+    def bounds_of(self, problem: Any, inputs: Arrays, values: Arrays, eps: float, tiny: float) -> Arrays:
+        """The same where they depend on the problem too."""
+        return self.bounds(inputs, values, eps, tiny)
+
     @abstractmethod
     def cases(self) -> Iterator[Case]:
         """The grid of small problems that every backend is held against, in float32."""

@@ -47,11 +47,13 @@ class LayerConfig(BaseModel):
 
 
 class Parameter(NamedTuple):
-    """One parameter tensor: its shape as PyTorch has it, and the fans that initialisation needs."""
+    """One parameter tensor: its shape as PyTorch has it, and what initialisation needs: fans, or the first value."""
 
     shape: Shape
     fan_in: int
     fan_out: int
+    value: float | None = None
+    """What all its numbers begin with, where none are drawn."""
 
 
 class BufferProvider(Protocol):

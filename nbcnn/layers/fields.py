@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 Positive = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
 AtLeast0 = Annotated[float, Field(ge=0)]
+Above0 = Annotated[float, Field(gt=0)]
 
 
 def _pair(value: Any) -> Any:

@@ -25,6 +25,8 @@ _LAYERS = {
     "reflect_pad2d": ("reflectionpad2d", "reflectionpad", "reflectpad"),
     "upsample": ("upsampling2d", "upsamplingnearest2d", "upsampling", "interpolate", "resize"),
     "blur_pool": ("blurpool2d", "antialias", "maxblurpool2d"),
+    "group_norm": ("groupnormalization", "gn"),
+    "layer_norm": ("layernormalization", "ln"),
     "flatten": ("reshape", "view", "unflatten"),
     "relu": ("rectifier", "rectifiedlinear", "rectifiedlinearunit"),
     "sigmoid": ("logistic", "sigm"),
@@ -45,6 +47,7 @@ _KEYS = {
     "padding": ("pad", "pads", "border", "bordermode"),
     "dilation": ("dilationrate", "dilations", "atrous"),
     "groups": ("group", "numgroup"),
+    "num_groups": ("groups", "group", "numgroup"),
     "bias": ("usebias", "biasterm", "nobias"),
     "lr": ("learningrate", "baselr", "eta", "stepsize", "alpha", "initiallr", "lr0"),
     "weight_decay": ("decay", "l2", "wd", "l2regularization"),
@@ -75,7 +78,7 @@ _KEYS = {
 # Spelled like a name of nbcnn's, and something else.
 _ELSEWHERE = {
     "selu", "celu", "prelu", "rrelu", "mish", "softplus",
-    "nadam", "adamax", "radam", "adagrad", "adadelta", "rmsprop", "resnet", "residual", "groupnorm", "scheduler",
+    "nadam", "adamax", "radam", "adagrad", "adadelta", "rmsprop", "resnet", "residual", "scheduler",
 }  # fmt: skip
 
 

@@ -60,6 +60,11 @@ ALONE: list[Any] = [
     {"adaptive_avg_pool2d": {"output_size": [7, 1]}},
     "blur_pool",
     {"blur_pool": {"kernel_size": 5, "stride": [1, 3]}},
+    {"group_norm": {"num_groups": 2, "eps": 0.01}},
+    {"group_norm": {"num_groups": 1, "affine": False}},
+    "layer_norm",
+    {"layer_norm": {"bias": False}},
+    {"layer_norm": {"elementwise_affine": False}},
 ]
 
 
@@ -67,7 +72,9 @@ ALONE: list[Any] = [
 def test_the_onnx_model_of_one_layer(layer: Any) -> None:
     """Alone, so that what it computes is the output: also of operators that take several nodes."""
     net = nbcnn.load({"name": "n", "input": {"channels": 2, "height": 7, "width": 5}, "layers": [layer]})
-    x = 3 * np.random.default_rng(1).standard_normal((4, 2, 7, 5)).astype(np.float32)
+    random = np.random.default_rng(1)
+    net.load_state_dict({n: random.standard_normal(s).astype(np.float32) for n, s in net.shapes.items()})
+    x = 3 * random.standard_normal((4, 2, 7, 5)).astype(np.float32)
     model = onnx.load_model_from_string(onnx_model(plan(net), net.state_dict(), net.in_shape, net.out_shape))
     (y,) = ReferenceEvaluator(model).run(None, {"x": x})
     np.testing.assert_allclose(y, net(x), rtol=1e-4, atol=1e-5)

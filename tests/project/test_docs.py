@@ -114,6 +114,7 @@ def resolved() -> dict[str, Any]:
     needed = {"conv2d": {"out_channels": 1, "kernel_size": 1}, "linear": {"out_features": 1}}
     needed |= {name: {"kernel_size": 1} for name in ("max_pool2d", "avg_pool2d")}
     needed |= {"zero_pad2d": {"padding": 0}, "reflect_pad2d": {"padding": 0}}
+    needed |= {"group_norm": {"num_groups": 1}}
     needed |= {"adaptive_avg_pool2d": {"output_size": 8}, "upsample": {"scale_factor": 1}}
     for name in [*sorted(set(LAYERS.names()) - {"flatten", "linear", "sequential"}), "flatten", "linear"]:
         layers.append({name: needed.get(name, {})})

@@ -43,6 +43,8 @@ def _module(nn: Any, step: dict[str, Any]) -> Any:
     if step["torch"] is None:
         raise ValueError(f"PyTorch has no module for {op}")
     module_of = getattr(nn, step["torch"])
+    if op in ("group_norm", "layer_norm"):
+        return _norm(module_of, step)
     if op == "linear":
         return module_of(*step["features"], bias=step["bias"] is not None)
     if "padding" not in step:
@@ -66,6 +68,14 @@ def _module(nn: Any, step: dict[str, Any]) -> Any:
         how = {name: step[name] for name in ("ceil_mode", "count_include_pad", "divisor_override")}
         return module_of(**window, **how)
     return module if even else nn.Sequential(nn.ZeroPad2d((left, right, top, bottom)), module)
+
+
+def _norm(module_of: Any, step: dict[str, Any]) -> Any:
+    """Weights where the plan names them."""
+    own, learned = step["arguments"], step.get("weight") is not None
+    if step["op"] == "group_norm":
+        return module_of(**own, affine=learned)
+    return module_of(step["shape"], **own, elementwise_affine=learned, bias=step.get("bias") is not None)
 
 
 def _blur_pool(nn: Any, step: dict[str, Any]) -> Any:
