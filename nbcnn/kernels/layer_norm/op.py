@@ -28,7 +28,7 @@ class LayerNorm(NormOp):
     problem = LayerNormProblem
 
     def sizes(self) -> list[tuple[int, tuple[int, ...]]]:
-        images = ((4,), (2, 3, 3), (12,), (2, 3, 4), (2,), (1, 4, 4), (17,), (130,), (11, 10, 10))
+        images = ((4,), (2, 1, 3), (12,), (2, 3, 4), (2,), (1, 4, 4), (17,), (130,), (11, 10, 10))
         return [(1, image) for image in images]
 
     def oracle(self, problem: NormProblem, inputs: Arrays) -> Arrays:
