@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbcnn.bench.layer_plan import Step
 from nbcnn.errors import PeerError
+from nbcnn.kernels.op import OnnxNode
 from nbcnn.kernels.ops import op
 from nbcnn.util.version import __version__
 
@@ -21,22 +22,37 @@ def onnx_model(
     plan: Sequence[Step], tensors: Mapping[str, np.ndarray], in_shape: Sequence[int], out_shape: Sequence[int]
 ) -> bytes:
     """A serialised ModelProto of the plan's steps: input ``x`` (N, *in_shape), output ``y`` (N, *out_shape), N free."""
+    import numpy as np
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
     nodes, flow = [], "x"
+    constants: dict[str, Any] = {}
     for number, step in enumerate(plan):
         after = "y" if number == len(plan) - 1 else f"h{number}"
-        given = [flow, *(step[own] for own in ("weight", "bias") if step.get(own))]
-        kind, attributes = _node(step)
-        nodes.append(helper.make_node(kind, given, [after], f"layer{number}", **attributes))
+        of_step = _nodes(step)
+        outputs = [*(f"{after}.{part}" for part in range(len(of_step) - 1)), after]
+        known: dict[str | int, str | None] = {"x": flow, "weight": step.get("weight"), "bias": step.get("bias")}
+        known |= dict(enumerate(outputs))
+        for part, node in enumerate(of_step):
+            given = []
+            for place, what in enumerate(node.inputs):
+                if what == "":  # an input that is left out, before one that is not
+                    given.append("")
+                elif isinstance(what, str | int):
+                    given += [name] if (name := known[what]) else []  # a layer without a bias has none
+                else:
+                    given.append(f"{outputs[part]}.constant{place}")
+                    constants[given[-1]] = np.asarray(what, np.int64 if _whole(what) else np.float32)
+            title = f"layer{number}" if len(of_step) == 1 else f"layer{number}.{part}"
+            nodes.append(helper.make_node(node.kind, given, [outputs[part]], title, **node.attributes))
         flow = after
     graph = helper.make_graph(
         nodes,
         "nbcnn",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", *in_shape])],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", *out_shape])],
-        [numpy_helper.from_array(value, name) for name, value in tensors.items()],
+        [numpy_helper.from_array(value, name) for name, value in {**tensors, **constants}.items()],
     )
     model = helper.make_model(
         graph,
@@ -50,11 +66,16 @@ def onnx_model(
     return content
 
 
-def _node(step: Step) -> tuple[str, dict[str, Any]]:
-    """ONNX's operator and its attributes."""
+def _nodes(step: Step) -> list[OnnxNode]:
+    """ONNX's operators for a step."""
     if step["op"] == "flatten":
-        return "Flatten", {}
-    kind, attributes = op(step["op"]).onnx_node(step)
-    if kind is None:
+        return [OnnxNode("Flatten")]
+    nodes = op(step["op"]).onnx_nodes(step)
+    if not nodes:
         raise PeerError(f"ONNX has no {step['op']}; leave out --against onnxruntime")
-    return kind, attributes
+    return nodes
+
+
+def _whole(constant: Any) -> bool:
+    """Whether a constant is a list of whole numbers, such as a shape."""
+    return isinstance(constant, list) and all(isinstance(number, int) for number in constant)

@@ -26,6 +26,7 @@ OF_LANES = {
     "setitem": "lanes are changed as a whole: v = where(mask, this, v); lanes are written with store(y, index, v)",
     **dict.fromkeys(("sum", "len"), "the sum of the 16 numbers is lane_sum(v); there are always 16"),
     **dict.fromkeys(("exp", "expm1"), f"write exp(v) or expm1(v) of {WORDS}"),
+    **dict.fromkeys(("erf", "sqrt"), f"write erf(v) or sqrt(v) of {WORDS}"),
     "tanh": f"write it with exp, expm1 or sigmoid of {WORDS}; nbcnn/kernels/tanh/direct.py shows how",
     **dict.fromkeys(("max", "maximum", "fmax"), f"write maximum(u, v) of {WORDS}"),
     **dict.fromkeys(("min", "minimum", "fmin"), f"write where(u < v, u, v), with where of {WORDS}"),
@@ -39,7 +40,20 @@ OF_LANES = {
 """Hints by the function or operator that was given lanes."""
 
 _IN_PLACE = {"iadd", "isub", "imul", "itruediv"}
-_TAKE_LANES = {"lane", "lane_sum", "where", "maximum", "exp", "expm1", "sigmoid", "rint", "power_of_two", "store"}
+_TAKE_LANES = {
+    "lane",
+    "lane_sum",
+    "where",
+    "maximum",
+    "exp",
+    "expm1",
+    "sigmoid",
+    "erf",
+    "sqrt",
+    "rint",
+    "power_of_two",
+    "store",
+}
 _WHOLE = "an index is a whole number: divide with //"
 _MASKS = "a comparison of lanes is no number: write where(mask, v, 0)"
 _LOAD = "write load(x, (c, i, j)): an array of floats, and one tuple of whole numbers, at most one for each axis"

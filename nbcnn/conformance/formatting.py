@@ -11,6 +11,8 @@ from nbcnn.kernels.ops import op
 AXES = {
     ("y", 4): ("channel", "row", "column", "image"),
     ("w", 4): ("output channel", "input channel", "row", "column"),
+    ("y", 3): ("weight", "pixel", "image"),
+    ("w", 1): ("weight",),
     ("y", 2): ("feature", "image"),
     ("w", 2): ("output", "feature"),
     ("b", 1): ("channel",),

@@ -18,7 +18,7 @@ from nbcnn.conformance.report import Report
 from nbcnn.conformance.runner import BrokenError, KernelRunner
 from nbcnn.conformance.signatures import Array, calls, dtype, shape
 from nbcnn.kernels.batch_norm.op import BatchNormKernels
-from nbcnn.kernels.contract import LANES, Backend, WeightedKernels
+from nbcnn.kernels.contract import LANES, Backend, NormKernels, WeightedKernels
 from nbcnn.kernels.cross_entropy.op import LossKernels
 
 EPS, ATOL, RTOL = 1e-6, 1e-5, 1e-3
@@ -50,7 +50,7 @@ def check_jacobian(backend: Backend, problem: Any, report: Report) -> None:
 
 def jacobians(rig: KernelRunner) -> Iterator[tuple[str, Array, Array]]:
     """For each gradient its name, the Jacobian (outputs, inputs) by the gradient kernel, and the one by differences."""
-    if rig.problem.kernels is WeightedKernels:
+    if rig.problem.kernels in (WeightedKernels, NormKernels):
         yield from _weighted(rig)
     elif rig.problem.kernels is LossKernels:
         yield from _loss(rig)
@@ -90,18 +90,18 @@ def spread(image: Array) -> Array:
 def _weighted(rig: KernelRunner) -> Iterator[tuple[str, Array, Array]]:
     p, run = rig.problem, _Runs(rig)
     x, w, b = _numbers(*p.x_shape), _numbers(*p.w_shape, seed=1), _numbers(p.y_shape[0], seed=2)
+    image, size = spread(x), prod(p.y_shape)
     yield (
         "dx",
-        rows(lambda dy: run("grad_input", dy, w)[0], p.y_shape),
-        differences(lambda moved: run("forward", moved, w, b)[0], x),
+        rows(lambda dy: run("grad_input", x=image, dy=dy, w=w)[0], p.y_shape),
+        differences(lambda moved: run("forward", x=moved, w=w, b=b)[0], x),
     )
     # Weights are the same for all images: one forward pass for each step of each weight, one backward for each output.
-    image, size = spread(x), prod(p.y_shape)
     analytic: dict[str, list[Array]] = {"dw": [], "db": []}
     for number in range(size):
         dy = np.zeros((size, LANES))
         dy[number, number % LANES] = 1
-        dw, db = run("grad_weight", image, dy.reshape(*p.y_shape, LANES))
+        dw, db = run("grad_weight", x=image, dy=dy.reshape(*p.y_shape, LANES))
         analytic["dw"].append(dw.reshape(-1))
         analytic["db"].append(db)
     for name, tensor in (("dw", w), ("db", b)):
@@ -111,7 +111,7 @@ def _weighted(rig: KernelRunner) -> Iterator[tuple[str, Array, Array]]:
             for step in (EPS, -EPS):
                 moved = tensor.copy()
                 moved[index] += step
-                ys.append(run("forward", image, *((moved, b) if name == "dw" else (w, moved)))[0])
+                ys.append(run("forward", **{"x": image, "w": w, "b": b, name[1:]: moved})[0])
             columns.append((ys[0] - ys[1])[..., 0].reshape(-1) / (2 * EPS))
         yield name, np.stack(analytic[name]), np.stack(columns, 1)
 
@@ -122,11 +122,11 @@ def _plain(rig: KernelRunner) -> Iterator[tuple[str, Array, Array]]:
     order = np.random.default_rng(3).permutation(prod(p.x_shape))
     x = (order - order.size / 2 + 0.25).reshape(p.x_shape) / 8
     image = spread(x)
-    y = run("forward", image)[0]
+    y = run("forward", x=image)[0]
     yield (
         "dx",
-        rows(lambda dy: run("grad_input", image, y, dy)[0], p.y_shape),
-        differences(lambda moved: run("forward", moved)[0], x),
+        rows(lambda dy: run("grad_input", x=image, y=y, dy=dy)[0], p.y_shape),
+        differences(lambda moved: run("forward", x=moved)[0], x),
     )
 
 
@@ -137,8 +137,8 @@ def _loss(rig: KernelRunner) -> Iterator[tuple[str, Array, Array]]:
     analytic, numeric = [], []
     for label in range(classes):
         labels = np.full(LANES, label)
-        analytic.append(run("grad_input", spread(x), labels, scale)[0][:, 0])
-        numeric.append(differences(lambda moved, labels=labels: 3 * run("forward", moved, labels)[0], x)[0])  # type: ignore[misc]
+        analytic.append(run("grad_input", x=spread(x), labels=labels, scale=scale)[0][:, 0])
+        numeric.append(differences(lambda moved, labels=labels: 3 * run("forward", x=moved, labels=labels)[0], x)[0])  # type: ignore[misc]
     yield "dx", np.stack(analytic), np.stack(numeric)
 
 
@@ -161,26 +161,30 @@ def _batch_norm(rig: KernelRunner) -> Iterator[tuple[str, Array, Array]]:
     given, analytic = statistics(x, w), {"dw": list[Array](), "db": list[Array](), "dx": list[Array]()}
     for number in range(x.size):
         dy = np.eye(1, x.size, number).reshape(x.shape)
-        dw, db = run("grad_weight", x, dy, given)
+        dw, db = run("grad_weight", x=x, dy=dy, statistics=given)
         means = np.stack([dw, db]) * p.channels / x.size
-        for name, array in (("dw", dw), ("db", db), ("dx", run("grad_input", x, dy, given, means)[0])):
+        for name, array in (
+            ("dw", dw),
+            ("db", db),
+            ("dx", run("grad_input", x=x, dy=dy, statistics=given, means=means)[0]),
+        ):
             analytic[name].append(array.reshape(-1))
-    yield "dw", np.stack(analytic["dw"]), moved(w, lambda w: run("forward", x, statistics(x, w), b)[0])
-    yield "db", np.stack(analytic["db"]), moved(b, lambda b: run("forward", x, given, b)[0])
-    yield "dx", np.stack(analytic["dx"]), moved(x, lambda x: run("forward", x, statistics(x, w), b)[0])
+    yield "dw", np.stack(analytic["dw"]), moved(w, lambda w: run("forward", x=x, statistics=statistics(x, w), b=b)[0])
+    yield "db", np.stack(analytic["db"]), moved(b, lambda b: run("forward", x=x, statistics=given, b=b)[0])
+    yield "dx", np.stack(analytic["dx"]), moved(x, lambda x: run("forward", x=x, statistics=statistics(x, w), b=b)[0])
 
 
 class _Runs:
-    """Calls of a kernel by its name, from the arrays that it reads to those that it wrote."""
+    """Calls of a kernel by its name, from arrays, those that it reads among them, to those that it wrote."""
 
     def __init__(self, rig: KernelRunner) -> None:
         self.rig, self.work = rig, guarded((int(rig.workspace),), rig.problem.dtype)
         self.calls = {call.kernel: call for call in calls(rig.problem)}
 
-    def __call__(self, kernel: str, *read: Array) -> list[Array]:
+    def __call__(self, kernel: str, **given: Array) -> list[Array]:
         call, p = self.calls[kernel], self.rig.problem
         written = [guarded(shape(p, name), dtype(p, name)) for name in call.writes]
-        self.rig.call(call, [np.ascontiguousarray(array) for array in read], written, self.work)
+        self.rig.call(call, [np.ascontiguousarray(given[name]) for name in call.reads], written, self.work)
         return written
 
 

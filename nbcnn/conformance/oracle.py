@@ -48,7 +48,7 @@ def bounds(problem: Any, inputs: Arrays, expected: Expected, whole: bool, tolera
         }
     terms = op(problem.op).terms(problem)
     if terms is None:
-        return op(problem.op).bounds(inputs, expected.values, eps, float(np.finfo(dtype).tiny))
+        return op(problem.op).bounds_of(problem, inputs, expected.values, eps, float(np.finfo(dtype).tiny))
     if whole:
         return dict.fromkeys(expected.values, 0.0)
     double = float(np.finfo("float64").eps)  # the oracle rounds too

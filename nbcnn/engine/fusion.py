@@ -12,7 +12,7 @@ from itertools import combinations, starmap
 
 import numpy as np
 
-from nbcnn.engine.fused_kernels import ACTIVATIONS, POOLING, fused, numbers, tiles
+from nbcnn.engine.fused_kernels import ACTIVATIONS, POOLING, formulas, fused, numbers, tiles
 from nbcnn.kernels.contract import KernelWithAttributes, unfolded
 from nbcnn.kernels.registry import DEFAULT, prepare
 from nbcnn.layers.base import Call
@@ -45,17 +45,18 @@ def _pair(before: Call, after: Call, uses: _Uses) -> Call | None:
     y, z = pooling["x"], pooling["y"]
     handed_on = "y" if forward else "dy"
     used_elsewhere = uses.count(activation[handed_on]) > _Uses((first, second)).count(activation[handed_on])
-    kernels = fused(first.problem.op, second.problem.op)
+    kernels = fused(first.problem, second.problem.op)
     arrays: tuple[np.ndarray, ...]
     if forward:
         kernel, arrays, keep = kernels.forward, (activation["x"].reshape(y.shape), y, z), used_elsewhere
     elif used_elsewhere or not _same(activation["dy"], pooling["dx"]):
         return None
     else:
-        kernel, arrays, keep = kernels.grad_input, (y, z, pooling["dy"], activation["dx"].reshape(y.shape)), True
+        source = activation["x"].reshape(y.shape) if formulas(first.problem).of_input else y
+        kernel, arrays, keep = kernels.grad_input, (source, z, pooling["dy"], activation["dx"].reshape(y.shape)), True
     if not _same(activation["y"], y) or any(starmap(_overlap, combinations(arrays, 2))):
         return None  # the second reads something else; or in one pass what is not read yet would be overwritten
-    attributes = numbers(second.problem, keep)
+    attributes = numbers(first.problem, second.problem, keep)
     return Call(f"{first.layer}+{second.layer}", first.direction, KernelWithAttributes(kernel, attributes), arrays)
 
 

@@ -18,13 +18,13 @@ def initial(parameters: dict[str, Parameter], init: Init, seed: int) -> dict[str
 
     Weights: ``default`` 1 / sqrt(fan_in), PyTorch's for Conv2d and Linear; ``xavier_uniform`` sqrt(6 / (fan_in +
     fan_out)), Glorot and Bengio 2010; ``kaiming_uniform`` sqrt(6 / fan_in), He et al. 2015. Biases: always the default.
-    A parameter that says what it begins with (of a normalisation: weight 1, bias 0) does so.
-    Each parameter's numbers depend on the seed and its position alone.
+    A parameter that has a first value is filled with that. Each parameter's numbers depend on the seed and its position
+    alone.
     """
     drawn = {}
     for index, (name, parameter) in enumerate(parameters.items()):
-        if parameter.start is not None:
-            drawn[name] = np.full(parameter.shape, parameter.start)
+        if parameter.value is not None:
+            drawn[name] = np.full(parameter.shape, parameter.value)
             continue
         bound = _bound(parameter, init if name.endswith("weight") else "default")
         drawn[name] = stream(seed, "init", index=index).uniform(-bound, bound, parameter.shape)

@@ -8,7 +8,7 @@ Raises ShapeError where shapes do not fit, KernelError for an unknown backend or
 from __future__ import annotations
 
 from nbcnn.functional.convolution import conv2d, conv2d_grad_input, conv2d_grad_weight
-from nbcnn.functional.dense import linear, relu, sigmoid, tanh
+from nbcnn.functional.dense import elu, gelu, hardswish, leaky_relu, linear, relu, sigmoid, silu, tanh
 from nbcnn.functional.pooling import avg_pool2d, global_avg_pool2d, global_max_pool2d, max_pool2d
 from nbcnn.functional.scores import cross_entropy, log_softmax, softmax
 
@@ -18,13 +18,18 @@ __all__ = [
     "conv2d_grad_input",
     "conv2d_grad_weight",
     "cross_entropy",
+    "elu",
+    "gelu",
     "global_avg_pool2d",
     "global_max_pool2d",
+    "hardswish",
+    "leaky_relu",
     "linear",
     "log_softmax",
     "max_pool2d",
     "relu",
     "sigmoid",
+    "silu",
     "softmax",
     "tanh",
 ]

@@ -79,6 +79,6 @@ def global_avg_pool2d(x: np.ndarray, *, backend: str = "direct") -> np.ndarray:
     """The mean of each channel, equation (7): (N, C, H, W) -> (N, C, 1, 1), or (C, H, W) -> (C, 1, 1).
 
     PyTorch writes ``adaptive_avg_pool2d(x, 1)``. That function's other output sizes take windows of unequal size, which
-    nbcnn doesn't have; so this one has the name that ONNX has for it, and no argument that could ask for them.
+    here only the layer of that name has; so this one has ONNX's name, and no argument that could ask for them.
     """
     return avg_pool2d(x, images("x", x).shape[2:], backend=backend)

@@ -7,7 +7,7 @@ from math import prod
 from typing import Any
 
 from nbcnn.engine.network import leaves
-from nbcnn.introspect.receptive_field import Field, after, seen_by_all
+from nbcnn.introspect.receptive_field import Field, field_of, moves, seen_by_all, sees_all
 from nbcnn.layers import Layer
 from nbcnn.util.formatting import window
 
@@ -55,9 +55,9 @@ class _Seen:
         if self._whole or self.field is None:  # what comes after sees what all outputs before it saw
             return
         last = problems[-1]
-        self.field = after(self.field, last)
-        if last.op != "linear" and not hasattr(last, "kernel_size"):
+        if not (moves(last) or sees_all(last)):
             return
+        self.field = field_of(problems)
         rows, columns = (seen_by_all(problems, size, axis) for axis, size in enumerate(self._image))
         if rows is not None and columns is not None:
             self._whole, every = True, (len(rows), len(columns)) == self._image

@@ -85,6 +85,26 @@ class ParameterFreeKernels(NamedTuple):
         return (Signature("forward", ("x",), ("y",)), Signature("grad_input", ("x", "y", "dy"), ("dx",)))
 
 
+class NormKernels(NamedTuple):
+    """Kernels of ops that normalise each image, then multiply by ``w`` and add ``b``: ones and zeros without."""
+
+    forward: Kernel
+    """(x, w, b, y, scratch)"""
+    grad_input: Kernel
+    """(x, dy, w, dx, scratch)"""
+    grad_weight: Kernel
+    """(x, dy, dw, db, scratch)"""
+
+    @staticmethod
+    def signatures() -> tuple[Signature, ...]:
+        """Of each kernel."""
+        return (
+            Signature("forward", ("x", "w", "b"), ("y",)),
+            Signature("grad_input", ("x", "dy", "w"), ("dx",)),
+            Signature("grad_weight", ("x", "dy"), ("dw", "db")),
+        )
+
+
 class ArrayType(NamedTuple):
     """An array that a kernel takes: its shape, its dtype, and whether its last axis is the 16 images of a pack."""
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib import import_module
-from typing import Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 from nbcnn.kernels.contract import LANES, ParameterFreeKernels
 from nbcnn.kernels.op import Arrays, AtInfinity, Case, Op, more_roundings
 
+AtLeast0 = Annotated[float, 0]
+"""A number that has a bound: in config files at least 0."""
 FEATURES = (1, 2, 3, 7, 10, 16, 17, 37, 130)
 """Numbers of an image in the grids of these ops, and classes in that of the loss."""
 
 
 @dataclass(frozen=True)
 class ElementwiseProblem:
-    """An activation on (F,) numbers an image: x and y are packs (F, 16)."""
+    """An activation on (F,) numbers an image: x and y are packs (F, 16). A subclass has the activation's arguments as
+    fields of its own; the layer's config has them too, by the same names and types.
+    """
 
     kernels: ClassVar[type[NamedTuple]] = ParameterFreeKernels
     op: str
@@ -38,6 +42,17 @@ class ElementwiseProblem:
         """No multiplications that count."""
         return 0
 
+    @property
+    def constants(self) -> tuple[float, ...]:
+        """Numbers that the formulas take besides (``elementwise_kernels(…, constants=True)``)."""
+        return ()
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The activation's own, by name."""
+        own = {one.name for one in fields(self)} - {one.name for one in fields(ElementwiseProblem)}
+        return {name: value for name, value in vars(self).items() if name in own}
+
 
 class ElementwiseOp(Op):
     """An op on (F,) numbers an image. ``value`` and ``gradient`` are its formulas in NumPy, for arrays (N, F): those of
@@ -45,28 +60,31 @@ class ElementwiseOp(Op):
     """
 
     problem = ElementwiseProblem
+    ways: tuple[dict[str, Any], ...] = ({},)
+    """Arguments of its own that its grid goes through."""
     some = 20
     """Numbers of an image whose Jacobian is computed."""
     many = 2000
     """Numbers of an image that threads meet over."""
 
-    def value(self, x: Any) -> Any:
+    def value(self, x: Any, **arguments: Any) -> Any:
         """y of x, (N, F)."""
-        return import_module(f"{__package__}.{self.name}.oracle").value(x)
+        return import_module(f"{__package__}.{self.name}.oracle").value(x, **arguments)
 
-    def gradient(self, x: Any, dy: Any) -> Any:
+    def gradient(self, x: Any, dy: Any, **arguments: Any) -> Any:
         """dx of x and dy, (N, F)."""
-        return import_module(f"{__package__}.{self.name}.oracle").gradient(x, dy)
+        return import_module(f"{__package__}.{self.name}.oracle").gradient(x, dy, **arguments)
 
     def oracle(self, problem: ElementwiseProblem, inputs: Arrays) -> Arrays:
         x, dy = inputs["x"].T, inputs["dy"].T  # softmax takes (N, K); to the others the order is all one
-        return {"y": self.value(x).T, "dx": self.gradient(x, dy).T}
+        own = problem.arguments
+        return {"y": self.value(x, **own).T, "dx": self.gradient(x, dy, **own).T}
 
     def cases(self) -> Iterator[Case]:
-        return (Case(self.problem(self.name, features)) for features in FEATURES)
+        return (Case(self.problem(self.name, features, **way)) for way in self.ways for features in FEATURES)
 
     def tiny(self) -> list[Any]:
-        return [self.problem(self.name, self.some, "float64")]
+        return [self.problem(self.name, self.some, "float64", **way) for way in self.ways]
 
     def busy(self) -> list[Any]:
         return [self.problem(self.name, self.many)]
@@ -75,11 +93,16 @@ class ElementwiseOp(Op):
         return [self.problem(self.name, 5)]
 
     def words(self, problem: ElementwiseProblem, bias: bool) -> str:
-        return f"{problem.features} numbers ({problem.dtype})"
+        own = "".join(f", {name} {value}" for name, value in problem.arguments.items())
+        return f"{problem.features} numbers{own} ({problem.dtype})"
+
+    def step(self, problem: ElementwiseProblem) -> dict[str, Any]:
+        return {**super().step(problem), "arguments": problem.arguments}
 
 
 class ActivationOp(ElementwiseOp):
     """An op that has a layer and takes number by number; ``bounds`` suits those whose derivative comes from y.
+    Arguments of the layer are fields of its problem.
 
     A built-in one needs its folder only: nbcnn makes the layer of its name.
     """

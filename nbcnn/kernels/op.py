@@ -14,6 +14,18 @@ Arrays = dict[str, Any]
 AtInfinity = Literal["formula", "limit", "any"]
 
 
+class OnnxNode(NamedTuple):
+    """A node of an ONNX graph: its operator, what it takes, and its attributes.
+
+    What it takes is ``x``, ``weight`` or ``bias``, a whole number for the output of an earlier node of the op, or a
+    constant: a float, or a list of whole numbers or floats; "" leaves one out.
+    """
+
+    kind: str
+    inputs: tuple[Any, ...] = ("x",)
+    attributes: dict[str, Any] = {}  # noqa: RUF012 (never changed)
+
+
 class Case(NamedTuple):
     """A problem, with a bias or, where the op has one, without (zeros)."""
 
@@ -60,6 +72,10 @@ class Op(ABC):
 
         size = max(1.0, *(float(np.abs(array).max()) for array in inputs.values()))
         return {name: 8 * eps * np.abs(array) + 16 * eps * size for name, array in values.items()}
+
+    def bounds_of(self, problem: Any, inputs: Arrays, values: Arrays, eps: float, tiny: float) -> Arrays:
+        """The same where they depend on the problem too."""
+        return self.bounds(inputs, values, eps, tiny)
 
     @abstractmethod
     def cases(self) -> Iterator[Case]:
@@ -110,6 +126,11 @@ class Op(ABC):
     def onnx_node(self, step: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
         """ONNX's operator for a step and its attributes."""
         return self.onnx, {}
+
+    def onnx_nodes(self, step: dict[str, Any]) -> list[OnnxNode]:
+        """ONNX's operators for a step: that of ``onnx_node``, or several in its place; none where there is none."""
+        kind, attributes = self.onnx_node(step)
+        return [] if kind is None else [OnnxNode(kind, ("x", "weight", "bias"), attributes)]
 
 
 def roundings(*sizes: int) -> int:

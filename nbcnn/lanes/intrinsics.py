@@ -108,6 +108,20 @@ def rint(typingctx, v):
 
 
 @intrinsic
+def sqrt(typingctx, v):
+    """The square root, rounded correctly; NaN below 0."""
+    if not isinstance(v, LanesType):
+        return None
+
+    def codegen(context, builder, sig, args):
+        name = f"llvm.sqrt.v{WIDTH}f{v.dtype.bitwidth}"
+        function_type = ir.FunctionType(args[0].type, [args[0].type])
+        return builder.call(cgutils.get_or_insert_function(builder.module, function_type, name), args)
+
+    return v(v), codegen
+
+
+@intrinsic
 def power_of_two(typingctx, v):
     """2 ** v for whole v in the normal range, by writing the exponent's bits (any bits come of NaN, but no trap)."""
     if not isinstance(v, LanesType):

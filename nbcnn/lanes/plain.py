@@ -102,6 +102,12 @@ def rint(v):
     return np.rint(v)
 
 
+def sqrt(v):
+    """The square root, rounded correctly; NaN below 0."""
+    with np.errstate(invalid="ignore"):
+        return np.sqrt(v)
+
+
 def power_of_two(v):
     """2 ** v for whole v."""
     with np.errstate(invalid="ignore"):

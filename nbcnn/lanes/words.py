@@ -18,6 +18,8 @@ instruction serves 16 images. With these functions a kernel reads like the textb
 ``maximum(u, v)``        the larger one; NaN stays NaN, so that a diverged run shows
 ``exp(v)``, ``expm1(v)`` accurate to 2 units in the last place
 ``sigmoid(v)``           1 / (1 + exp(-v)), in two thirds of the time
+``erf(v)``               the error function, accurate to 2 units in the last place
+``sqrt(v)``              the square root, rounded correctly; NaN below 0
 ``rint(v)``              the nearest whole number, ties to even
 ``power_of_two(v)``      2 ** v for whole v in the exponent's normal range
 ``lane(v, l)``           the number of image l
@@ -73,6 +75,7 @@ if config.DISABLE_JIT:
         rint,
         scalars,
         splat,
+        sqrt,
         start_sums,
         store,
         store_each,
@@ -96,9 +99,10 @@ else:
         store_sums_masked,
         strided,
     )
-    from nbcnn.lanes.intrinsics import lane, lane_sum, load, maximum, power_of_two, rint, splat, store, where
+    from nbcnn.lanes.intrinsics import lane, lane_sum, load, maximum, power_of_two, rint, splat, sqrt, store, where
     from nbcnn.lanes.partial_intrinsics import deinterleave, load_columns, load_masked, store_masked
 
+from nbcnn.lanes.error_function import erf
 from nbcnn.lanes.math import exp, expm1, sigmoid
 
 __all__ = [
@@ -106,6 +110,7 @@ __all__ = [
     "add_products",
     "add_sums",
     "deinterleave",
+    "erf",
     "exp",
     "expm1",
     "lane",
@@ -122,6 +127,7 @@ __all__ = [
     "scalars",
     "sigmoid",
     "splat",
+    "sqrt",
     "start_sums",
     "store",
     "store_each",

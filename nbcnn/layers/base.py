@@ -51,15 +51,13 @@ class LayerConfig(BaseModel):
 
 
 class Parameter(NamedTuple):
-    """One parameter tensor: its shape as PyTorch has it, and the fans that initialisation needs.
-
-    ``start`` is the number that all of it begins with, where it is not drawn.
-    """
+    """One parameter tensor: its shape as PyTorch has it, and what initialisation needs: fans, or the first value."""
 
     shape: Shape
     fan_in: int = 1
     fan_out: int = 1
-    start: float | None = None
+    value: float | None = None
+    """What all its numbers begin with, where none are drawn."""
 
 
 class Buffer(NamedTuple):

@@ -1,4 +1,4 @@
-"""Batch normalisation layers: equations (41) to (46) of docs/math.md (Ioffe and Szegedy 2015, arXiv 1502.03167).
+"""Batch normalisation layers: equations (53) to (58) of docs/math.md (Ioffe and Szegedy 2015, arXiv 1502.03167).
 
 As PyTorch has them: in training a channel is normalised by the biased variance of the batch, and the running variance
 takes the unbiased one; ``momentum`` is the share of the new batch in the running statistics. In evaluation and
@@ -60,7 +60,7 @@ class BatchNorm(Layer):
 
     def parameters(self) -> dict[str, Parameter]:
         shape = self.in_shape[:1]
-        return {"weight": Parameter(shape, start=1), "bias": Parameter(shape, start=0)} if self.config.affine else {}
+        return {"weight": Parameter(shape, value=1), "bias": Parameter(shape, value=0)} if self.config.affine else {}
 
     def buffers(self) -> dict[str, Buffer]:
         shape = self.in_shape[:1]

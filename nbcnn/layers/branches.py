@@ -77,7 +77,7 @@ class ResidualConfig(LayerConfig):
 
 @LAYERS.register("residual")
 class Residual(Branches):
-    """body(x) + shortcut(x): a skip connection, equation (47) of docs/math.md (He et al. 2015, arXiv 1512.03385)."""
+    """body(x) + shortcut(x): a skip connection, equation (59) of docs/math.md (He et al. 2015, arXiv 1512.03385)."""
 
     Config = ResidualConfig
     config: ResidualConfig

@@ -24,7 +24,7 @@ class DenseConfig(LayerConfig):
 
 @LAYERS.register("dense")
 class Dense(Layer):
-    """The input's channels, followed by those of each layer, which reads all channels before its own: equation (48).
+    """The input's channels, followed by those of each layer, which reads all channels before its own: equation (60).
 
     The channels lie in one array, in order, so that nothing is copied but the input.
     """

@@ -8,6 +8,8 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 Positive = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
+AtLeast0 = Annotated[float, Field(ge=0)]
+Above0 = Annotated[float, Field(gt=0)]
 
 
 def _pair(value: Any) -> Any:
@@ -41,3 +43,31 @@ PaddingSides = Annotated[_Sides, BeforeValidator(_pair), _sides()]
 """Rows, columns, or top, bottom, left, right; at least 0."""
 PaddingSidesOrWord = Annotated[_Sides | Literal["same", "valid"], BeforeValidator(_pair), _sides(", or same or valid")]
 """Padding as above, or a word: ``same`` for ceil(size / stride) pixels, ``valid`` for none."""
+
+
+def _around(value: Any) -> Any:
+    """One whole number stands for all four sides."""
+    return (value,) * 4 if isinstance(value, int) and not isinstance(value, bool) else _pair(value)
+
+
+_AROUND = WithJsonSchema(
+    {
+        "x-expected": "a whole number of at least 0, or a list of four (left, right, top, bottom)",
+        "prefixItems": [{"type": "integer", "minimum": 0}] * 4,
+    }
+)
+PaddingAround = Annotated[tuple[Natural, Natural, Natural, Natural], BeforeValidator(_around), _AROUND]
+"""Left, right, top, bottom, as the padding layers of PyTorch have them; at least 0."""
+
+_SIZE = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "null"}]}
+OutputSize = Annotated[
+    tuple[Positive | None, Positive | None],
+    BeforeValidator(lambda value: (value, value) if value is None else _pair(value)),
+    WithJsonSchema(
+        {
+            "x-expected": "a whole number of at least 1, null, or a list of two of these (rows, columns)",
+            "prefixItems": [_SIZE, _SIZE],
+        }
+    ),
+]
+"""Rows, columns; at least 1, or None for as many as there are."""

@@ -15,16 +15,25 @@ _LAYERS = {
     "max_pool2d": ("maxpooling2d", "maxpooling", "maxpool", "pool", "pooling", "pool2d", "subsampling"),
     "avg_pool2d": ("averagepooling2d", "averagepooling", "averagepool", "avgpool", "meanpool", "averagepool2d"),
     "global_avg_pool2d": (
-        "globalaveragepooling2d", "globalaveragepool", "globalavgpool", "adaptiveavgpool2d", "adaptiveavgpool", "gap",
-        "globalaveragepooling",
+        "globalaveragepooling2d", "globalaveragepool", "globalavgpool", "gap", "globalaveragepooling",
     ),
     "global_max_pool2d": (
         "globalmaxpooling2d", "globalmaxpool", "globalmaxpooling", "adaptivemaxpool2d", "adaptivemaxpool",
     ),
+    "adaptive_avg_pool2d": ("adaptiveavgpool", "adaptiveaveragepool2d", "adaptiveaveragepooling2d"),
+    "zero_pad2d": ("zeropadding2d", "pad", "pad2d", "constantpad2d", "padding2d"),
+    "reflect_pad2d": ("reflectionpad2d", "reflectionpad", "reflectpad"),
+    "upsample": ("upsampling2d", "upsamplingnearest2d", "upsampling", "interpolate", "resize"),
+    "blur_pool": ("blurpool2d", "antialias", "maxblurpool2d"),
+    "group_norm": ("groupnormalization", "gn"),
+    "layer_norm": ("layernormalization", "ln"),
     "flatten": ("reshape", "view", "unflatten"),
     "relu": ("rectifier", "rectifiedlinear", "rectifiedlinearunit"),
     "sigmoid": ("logistic", "sigm"),
     "tanh": ("hyperbolictangent", "tangens"),
+    "silu": ("swish",),
+    "hardswish": ("hswish",),
+    "leaky_relu": ("lrelu",),
     "sequential": ("block", "container", "stack"),
     "batch_norm2d": ("batchnorm", "batchnormalization", "bn", "spatialbatchnorm"),
     "residual": ("skip", "shortcut", "skipconnection", "resblock", "residualblock"),
@@ -42,6 +51,7 @@ _KEYS = {
     "padding": ("pad", "pads", "border", "bordermode"),
     "dilation": ("dilationrate", "dilations", "atrous"),
     "groups": ("group", "numgroup"),
+    "num_groups": ("groups", "group", "numgroup"),
     "bias": ("usebias", "biasterm", "nobias"),
     "lr": ("learningrate", "baselr", "eta", "stepsize", "alpha", "initiallr", "lr0"),
     "weight_decay": ("decay", "l2", "wd", "l2regularization"),
@@ -71,8 +81,8 @@ _KEYS = {
 
 # Spelled like a name of nbcnn's, and something else.
 _ELSEWHERE = {
-    "gelu", "elu", "selu", "celu", "prelu", "leakyrelu", "rrelu", "silu", "mish", "swish", "hardswish", "softplus",
-    "nadam", "adamax", "radam", "adagrad", "adadelta", "rmsprop", "resnet", "groupnorm", "scheduler",
+    "selu", "celu", "prelu", "rrelu", "mish", "softplus",
+    "nadam", "adamax", "radam", "adagrad", "adadelta", "rmsprop", "resnet", "scheduler",
 }  # fmt: skip
 
 

@@ -19,10 +19,11 @@ def in_words(problem: Any) -> str:
 def window(problem: Any) -> str:
     """A window as ``5×5 /2 +1 d2 g4 ceil``: size; then stride, padding, dilation, groups, rounding up where unusual.
 
-    Padding is one number, rows×columns, or top,bottom,left,right. Nothing for a problem without a window.
+    Padding is one number, rows×columns, or top,bottom,left,right. Without a window it is the problem's own words:
+    ``+1``, ``×2``, ``to 7×7``, or nothing.
     """
     if not hasattr(problem, "kernel_size"):
-        return ""
+        return str(getattr(problem, "words", ""))
     text = "×".join(str(k) for k in problem.kernel_size)
     if problem.stride != (1, 1):
         text += " /" + _pair(problem.stride)

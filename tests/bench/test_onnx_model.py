@@ -47,6 +47,41 @@ def test_the_onnx_model_computes_the_networks_numbers() -> None:
     np.testing.assert_allclose(y, net(x), rtol=1e-4, atol=1e-5)
 
 
+ALONE: list[Any] = [
+    {"leaky_relu": {"negative_slope": 0.2}},
+    {"elu": {"alpha": 0.5}},
+    "silu",
+    "hardswish",
+    "gelu",
+    {"gelu": {"approximate": "tanh"}},
+    {"zero_pad2d": {"padding": [1, 2, 3, 0]}},
+    {"reflect_pad2d": {"padding": [1, 2, 3, 0]}},
+    {"upsample": {"scale_factor": [2, 3]}},
+    {"adaptive_avg_pool2d": {"output_size": [7, 1]}},
+    "blur_pool",
+    {"blur_pool": {"kernel_size": 5, "stride": [1, 3]}},
+    {"group_norm": {"num_groups": 2, "eps": 0.01}},
+    {"group_norm": {"num_groups": 1, "affine": False}},
+    "layer_norm",
+    {"layer_norm": {"bias": False}},
+    {"layer_norm": {"elementwise_affine": False}},
+]
+
+
+@pytest.mark.parametrize("layer", ALONE, ids=str)
+def test_the_onnx_model_of_one_layer(layer: Any) -> None:
+    """Alone, so that what it computes is the output: also of operators that take several nodes."""
+    net = nbcnn.load({"name": "n", "input": {"channels": 2, "height": 7, "width": 5}, "layers": [layer]})
+    random = np.random.default_rng(1)
+    net.load_state_dict({n: random.standard_normal(s).astype(np.float32) for n, s in net.shapes.items()})
+    x = 3 * random.standard_normal((4, 2, 7, 5)).astype(np.float32)
+    model = onnx.load_model_from_string(onnx_model(plan(net), net.state_dict(), net.in_shape, net.out_shape))
+    (y,) = ReferenceEvaluator(model).run(None, {"x": x})
+    np.testing.assert_allclose(y, net(x), rtol=1e-4, atol=1e-5)
+    assert len(plan(net)) == 1
+    assert json.loads(json.dumps(plan(net))) == plan(net)
+
+
 def test_the_onnx_model_can_be_read_by_older_runtimes() -> None:
     net = network()
     model = onnx.load_model_from_string(onnx_model(plan(net), net.state_dict(), net.in_shape, net.out_shape))
@@ -59,6 +94,14 @@ def test_what_onnx_does_not_have_is_refused() -> None:
         [{"avg_pool2d": {"kernel_size": 2, "divisor_override": 3}}, "flatten", {"linear": {"out_features": 2}}]
     )
     with pytest.raises(PeerError, match="ONNX has no avg_pool2d with divisor_override"):
+        onnx_model(plan(net), net.state_dict(), net.in_shape, net.out_shape)
+
+
+def test_windows_of_unequal_size_are_refused() -> None:
+    net = network([{"adaptive_avg_pool2d": {"output_size": [11, 4]}}, "flatten", {"linear": {"out_features": 2}}])
+    with pytest.raises(
+        PeerError, match="ONNX has no adaptive_avg_pool2d from 11×9 to 11×4, whose windows differ in size"
+    ):
         onnx_model(plan(net), net.state_dict(), net.in_shape, net.out_shape)
 
 

@@ -46,9 +46,11 @@ CHANGED = {
     "Keras' batch norm": ("- relu", "- BatchNormalization", "5:5: layers[1]: unknown layer 'BatchNormalization'; did you mean batch_norm2d?"),
     "PyTorch's call": ("- relu", "- nn.ReLU()", "5:5: layers[1]: unknown layer 'nn.ReLU()'; did you mean relu?"),
     "PyTorch's arguments": ("- relu", "- Conv2d(1, 6, 5)", "5:5: layers[1]: unknown layer 'Conv2d(1, 6, 5)'; did you mean conv2d?"),
-    "adaptive pooling": ("- relu", "- AdaptiveAvgPool2d", "5:5: layers[1]: unknown layer 'AdaptiveAvgPool2d'; did you mean global_avg_pool2d?"),
-    "what nbcnn lacks": ("- relu", "- resnet", "5:5: layers[1]: unknown layer 'resnet'; known: avg_pool2d"),
-    "another activation": ("- relu", "- LeakyReLU", "5:5: layers[1]: unknown layer 'LeakyReLU'; known: avg_pool2d"),
+    "adaptive pooling": ("- relu", "- AdaptiveAvgPool2d", "5:5: layers[1]: unknown layer 'AdaptiveAvgPool2d'; did you mean adaptive_avg_pool2d?"),
+    "what nbcnn lacks": ("- relu", "- resnet", "5:5: layers[1]: unknown layer 'resnet'; known: adaptive_avg_pool2d, avg_pool2d"),
+    "another activation": ("- relu", "- LeakyReLU", "5:5: layers[1]: unknown layer 'LeakyReLU'; did you mean leaky_relu?"),
+    "an activation by another name": ("- relu", "- swish", "5:5: layers[1]: unknown layer 'swish'; did you mean silu?"),
+    "an activation that nbcnn lacks": ("- relu", "- PReLU", "5:5: layers[1]: unknown layer 'PReLU'; known: adaptive_avg_pool2d, avg_pool2d"),
     "Keras' argument": ("{out_features", "{units", "7:14: layers[3].linear.units: unknown key 'units'; did you mean out_features?"),
     "activation as an argument": ("size: 5", "size: 5, activation: relu", "4:47: layers[0].conv2d.activation: unknown key 'activation'; it is a layer of its own"),
     "activation as a layer": ("- relu", "- Activation: relu", "5:5: layers[1].Activation: unknown layer 'Activation'; write the function itself as a layer"),
@@ -124,7 +126,7 @@ def test_what_people_set(text: str, told: str, tmp_path: Path) -> None:
     ("wrong", "meant"),
     [
         ("trian", "train"), ("sdg", "sgd"), ("MaxPool2d", "max_pool2d"), ("shuffel", "shuffle"), ("fashion", "fashion-mnist"),
-        ("residual", None), ("scheduler", None), ("resnet", None), ("gelu", None), ("version", None), ("help", None),
+        ("residual", None), ("scheduler", None), ("resnet", None), ("selu", None), ("version", None), ("help", None),
         ("vgg", None), ("activation", None), ("momentum", None), ("cifar10", None),
     ],
 )  # fmt: skip

@@ -188,7 +188,9 @@ def test_layer_configs_made_in_python_are_taken() -> None:
     assert config.layers[1].where == "layers[1].linear"
     assert linear.where == ""
     relu = LAYERS.get("relu").Config()
-    with pytest.raises(ConfigError, match=r"^layers\[0\]: ActivationConfig made in Python could be of 3 layers \(relu"):
+    with pytest.raises(
+        ConfigError, match=r"^layers\[0\]: ActivationConfig made in Python could be of 5 layers \(hardswish, relu"
+    ):
         load_config({**base, "layers": [relu]})
 
 

@@ -16,9 +16,10 @@ from nbcnn.config import load_config
 from nbcnn.conformance.guarded_arrays import GuardedArrays
 from nbcnn.engine import fusion, worker
 from nbcnn.engine.engine import Engine
-from nbcnn.engine.fused_kernels import ACTIVATIONS, POOLING, fused, numbers, tiles
+from nbcnn.engine.fused_kernels import ACTIVATIONS, POOLING, formulas, fused, numbers, tiles
 from nbcnn.kernels.contract import LANES, KernelWithAttributes
 from nbcnn.kernels.elementwise import ElementwiseProblem
+from nbcnn.kernels.ops import op
 from nbcnn.kernels.pooling import Pool2dProblem
 from nbcnn.kernels.registry import backend
 from nbcnn.layers.base import Call
@@ -33,7 +34,11 @@ def odd(random: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.n
     return x
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_every_activation_can_be_fused() -> None:
+    assert set(ACTIVATIONS) >= {"relu", "sigmoid", "tanh", "leaky_relu", "elu", "gelu", "silu", "hardswish"}
+
+
+@parametrize("activation", ACTIVATIONS, quick=["relu", "sigmoid", "tanh", "leaky_relu", "silu"])
 @pytest.mark.parametrize("pooling", POOLING)
 @parametrize("window", [(2, 2), (1, 3), (3, 1)], quick=[(2, 2)])
 @FLOAT64_LATER
@@ -43,8 +48,9 @@ def test_both_in_one_give_the_bits_of_one_after_the_other(
     C, H, W = 2, 3 * window[0], 4 * window[1]
     pool = Pool2dProblem(pooling, C, H, W, window, window, dtype=dtype)
     assert tiles(pool)
-    first = backend(activation).build(ElementwiseProblem(activation, C * H * W, dtype))
-    second, both, scratch = backend(pooling).build(pool), fused(activation, pooling), np.zeros(0, dtype)
+    alone = op(activation).problem(activation, C * H * W, dtype)
+    first, of_input = backend(activation).build(alone), formulas(alone).of_input
+    second, both, scratch = backend(pooling).build(pool), fused(alone, pooling), np.zeros(0, dtype)
     random, fence = np.random.default_rng(3), GuardedArrays()
     x, dz = odd(random, (C, H, W, LANES), dtype), odd(random, (*pool.y_shape, LANES), dtype)
     y, dy, dx = (np.empty_like(x) for _ in range(3))
@@ -55,11 +61,12 @@ def test_both_in_one_give_the_bits_of_one_after_the_other(
         second.grad_input(y, z, dz, dy, scratch)
         first.grad_input(*(a.reshape(-1, LANES) for a in (x, y, dy, dx)), scratch)
         kept, made, none = fence.output("y", x.shape, dtype), fence.output("z", z.shape, dtype), np.full_like(x, 7)
-        both.forward(fence.input("x", x), kept, made, numbers(pool, keep=True))
+        both.forward(fence.input("x", x), kept, made, numbers(alone, pool, keep=True))
         again = fence.output("z again", z.shape, dtype)
-        both.forward(x, none, again, numbers(pool, keep=False))
+        both.forward(x, none, again, numbers(alone, pool, keep=False))
         back = fence.output("dx", x.shape, dtype)
-        both.grad_input(fence.input("y", y), fence.input("z", z), fence.input("dz", dz), back, numbers(pool, True))
+        source = fence.input("x", x) if of_input else fence.input("y", y)
+        both.grad_input(source, fence.input("z", z), fence.input("dz", dz), back, numbers(alone, pool, True))
     fence.check()
     assert np.all(none == 7)
     for name, got, wanted in (("y", kept, y), ("z", made, z), ("z", again, z), ("dx", back, dx)):
@@ -93,6 +100,8 @@ POOL: Any = {"max_pool2d": {"kernel_size": 2}}
         ([CONV, {"sequential": ["sigmoid", POOL]}], ["1.0+1.1 forward", "1.0+1.1 grad_input"]),
         (["tanh", POOL, CONV], ["0+1 forward"]),
         ([CONV, POOL, "relu"], []),
+        ([CONV, {"leaky_relu": {"negative_slope": 0.5}}, POOL], ["1+2 forward", "1+2 grad_input"]),
+        ([CONV, "gelu", {"avg_pool2d": {"kernel_size": 2}}], ["1+2 forward", "1+2 grad_input"]),
         ([CONV, "relu", "tanh", POOL], ["2+3 forward", "2+3 grad_input"]),
         ([CONV, "relu", {"max_pool2d": {"kernel_size": 5}}], []),  # 12 is no multiple of 5
         ([CONV, "relu", {"max_pool2d": {"kernel_size": 2, "stride": 1}}], []),

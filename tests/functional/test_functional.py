@@ -9,6 +9,7 @@ import pytest
 from kernels import reference_ops as ops
 
 import nbcnn.functional as F  # noqa: N812
+from nbcnn.errors import ShapeError
 from nbcnn.kernels.registry import backend_names
 
 COUNTS = [1, 16, 17]
@@ -210,7 +211,7 @@ def test_linear(name: str, count: int, dtype: str) -> None:
 
 
 @pytest.mark.parametrize("shape", [(1,), (16,), (17,), (3, 2, 5), (2, 3, 4, 5), (0, 4)])
-@pytest.mark.parametrize("op", ["relu", "sigmoid", "tanh"])
+@pytest.mark.parametrize("op", ["relu", "sigmoid", "tanh", "silu", "hardswish"])
 def test_activations(op: str, shape: tuple[int, ...], dtype: str) -> None:
     x = np.random.default_rng(1).standard_normal(shape).astype(dtype) * np.dtype(dtype).type(3)
     x = np.asarray(x)
@@ -218,6 +219,43 @@ def test_activations(op: str, shape: tuple[int, ...], dtype: str) -> None:
         y = getattr(F, op)(x, backend=name)
         assert y.shape == shape and y.dtype == dtype
         np.testing.assert_allclose(y, getattr(ops, op)(x), rtol=4 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize(
+    ("op", "arguments"),
+    [
+        ("leaky_relu", {"negative_slope": 0.25}),
+        ("leaky_relu", {"negative_slope": 0}),
+        ("elu", {"alpha": np.float32(0.5)}),
+        ("gelu", {"approximate": "none"}),
+        ("gelu", {"approximate": "tanh"}),
+    ],
+)
+def test_activations_with_arguments(op: str, arguments: dict[str, Any], dtype: str) -> None:
+    x = np.random.default_rng(1).standard_normal((3, 7)).astype(dtype) * np.dtype(dtype).type(3)
+    eps = np.finfo(dtype).eps
+    for name in backend_names(op):
+        y = getattr(F, op)(x, **arguments, backend=name)
+        np.testing.assert_allclose(y, getattr(ops, op)(x, **arguments), rtol=4 * eps, atol=8 * eps)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (
+            lambda x: F.leaky_relu(x, -0.1),
+            "negative_slope must be a number of at least 0 that float32 can hold, got -0.1",
+        ),
+        (lambda x: F.leaky_relu(x, "0.1"), "negative_slope must be a number of at least 0 .*, got '0.1'"),
+        (lambda x: F.elu(x, float("nan")), "alpha must be a number of at least 0 .*, got nan"),
+        (lambda x: F.elu(x, 1e39), r"alpha must be a number of at least 0 .*, got 1e\+39"),
+        (lambda x: F.elu(x, True), "alpha must be a number of at least 0 .*, got True"),
+        (lambda x: F.gelu(x, "erf"), "approximate must be 'none' or 'tanh', got 'erf'"),
+    ],
+)
+def test_wrong_arguments_of_activations_are_named(call: Any, words: str) -> None:
+    with pytest.raises(ShapeError, match=words):
+        call(zeros(2, 3))
 
 
 @pytest.mark.parametrize(("shape", "dim"), [((5, 7), 1), ((20, 3), -1), ((4, 3, 2, 5), 1), ((4, 3), 0), ((6,), 0)])

@@ -27,7 +27,8 @@ Attributes = dict[str, Any]
 Sides = tuple[int, int, int, int]
 ROOT = Path(__file__).parents[2]
 POOLING = ["AveragePool", "GlobalAveragePool", "GlobalMaxPool", "MaxPool"]
-OPS = [*POOLING, "Conv", "Flatten", "Gemm", "LogSoftmax", "Relu", "Sigmoid", "Softmax", "Tanh"]
+ACTIVATIONS = ["Elu", "Gelu", "HardSwish", "LeakyRelu", "Relu", "Sigmoid", "Tanh"]
+OPS = [*POOLING, *ACTIVATIONS, "Conv", "Flatten", "Gemm", "LogSoftmax", "Softmax"]
 
 
 class Case(NamedTuple):
@@ -156,10 +157,14 @@ def flatten(a: Attributes, x: np.ndarray) -> np.ndarray:
 RUN: dict[str, Callable[..., np.ndarray]] = {
     "AveragePool": average_pool,
     "Conv": conv,
+    "Elu": lambda a, x: F.elu(x, a.get("alpha", 1.0)),
     "Flatten": flatten,
+    "Gelu": lambda a, x: F.gelu(x, a.get("approximate", b"none").decode()),
     "Gemm": gemm,
     "GlobalAveragePool": lambda a, x: F.global_avg_pool2d(x),
     "GlobalMaxPool": lambda a, x: F.global_max_pool2d(x),
+    "HardSwish": lambda a, x: F.hardswish(x),
+    "LeakyRelu": lambda a, x: F.leaky_relu(x, a.get("alpha", 0.01)),
     "LogSoftmax": lambda a, x: F.log_softmax(x, a.get("axis", -1)),
     "MaxPool": max_pool,
     "Relu": lambda a, x: F.relu(x),

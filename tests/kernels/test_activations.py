@@ -11,6 +11,7 @@ from kernels import reference_ops as ops
 from kernels.conformance import Arrays, integers, normal, run
 from nbcnn.kernels.contract import LANES, ParameterFreeKernels
 from nbcnn.kernels.elementwise import ElementwiseProblem
+from nbcnn.kernels.ops import op as definition
 from nbcnn.kernels.registry import backend, backend_names
 
 ACTIVATIONS = [(op, name) for op in ("relu", "sigmoid", "tanh") for name in backend_names(op)]
@@ -29,7 +30,7 @@ def forward(op: str, name: str, x: Any, dtype: str) -> np.ndarray:
     numbers = np.asarray(x, dtype)
     packs = np.zeros((-(-numbers.size // LANES), LANES), dtype)
     packs.reshape(-1)[: numbers.size] = numbers
-    kernels: ParameterFreeKernels = backend(op, name).build(ElementwiseProblem(op, len(packs), dtype))
+    kernels: ParameterFreeKernels = backend(op, name).build(definition(op).problem(op, len(packs), dtype))
     y = np.empty_like(packs)
     with np.errstate(over="ignore"):
         kernels.forward(packs, y, np.zeros(0, dtype))
@@ -61,6 +62,11 @@ def test_relu_is_exact(dtype: str) -> None:
 @pytest.mark.parametrize(
     ("op", "wanted"),
     [
+        ("leaky_relu", [0, 0, INFINITE, -INFINITE, np.nan, 2.0**99, -1e28, -8]),
+        ("elu", [0, 0, INFINITE, -1, np.nan, 2.0**99, -1, -1]),
+        ("gelu", [0, 0, INFINITE, 0, np.nan, 2.0**99, 0, 0]),
+        ("silu", [0, 0, INFINITE, 0, np.nan, 2.0**99, 0, 0]),
+        ("hardswish", [0, 0, INFINITE, 0, np.nan, 2.0**99, 0, 0]),
         ("relu", [0, 0, INFINITE, 0, np.nan, 2.0**99, 0, 0]),
         ("sigmoid", [0.5, 0.5, 1, 0, np.nan, 1, 0, 0]),
         ("tanh", [0, 0, 1, -1, np.nan, 1, -1, -1]),
@@ -69,7 +75,11 @@ def test_relu_is_exact(dtype: str) -> None:
 def test_ends_of_the_range(op: str, wanted: list[float], dtype: str) -> None:
     x = [0, -0.0, INFINITE, -INFINITE, np.nan, 2.0**99, -1e30, -800]
     for name in backend_names(op):
-        np.testing.assert_array_equal(forward(op, name, x, dtype), wanted)
+        got = forward(op, name, x, dtype)
+        if op == "leaky_relu":
+            np.testing.assert_allclose(got, wanted, rtol=2 * np.finfo(dtype).eps)  # 0.01 is rounded
+        else:
+            np.testing.assert_array_equal(got, wanted)
 
 
 @pytest.mark.parametrize("name", backend_names("sigmoid"))
@@ -157,3 +167,58 @@ def test_log_softmax_shows_nan_in_its_image_alone(name: str, dtype: str) -> None
     backend("log_softmax", name).build(ElementwiseProblem("log_softmax", 3, dtype)).forward(x, y, np.zeros(0, dtype))
     assert np.isnan(y[:, 4]).all() and not np.isnan(np.delete(y, 4, axis=1)).any()
     np.testing.assert_allclose(y[:, 5], [-np.log(2), -np.log(2), -INFINITE], rtol=2 * np.finfo(dtype).eps)
+
+
+def both_with(op: str, x: np.ndarray, dy: np.ndarray, **arguments: Any) -> Arrays:
+    problem = definition(op).problem(op, len(x), x.dtype.name, **arguments)
+    return run(backend(op), problem, {"x": x, "dy": dy})
+
+
+def a_pack(dtype: str, *numbers: float) -> np.ndarray:
+    return np.tile(np.array(numbers, dtype)[:, None], LANES)
+
+
+def test_leaky_relu_and_elu_by_hand(dtype: str) -> None:
+    x, dy = a_pack(dtype, -2, -1, 0, 3), a_pack(dtype, 1, 2, 4, 8)
+    got = both_with("leaky_relu", x, dy, negative_slope=0.25)
+    np.testing.assert_array_equal(got["y"][:, 5], [-0.5, -0.25, 0, 3])
+    np.testing.assert_array_equal(got["dx"][:, 5], [0.25, 0.5, 1, 8])  # at 0 the slope is that below
+    flat = both_with("leaky_relu", x, dy, negative_slope=0.0)
+    np.testing.assert_array_equal(flat["dx"][:, 5], [0, 0, 0, 8])
+    eps, got = np.finfo(dtype).eps, both_with("elu", x, dy, alpha=0.5)
+    e1, e2 = np.exp(-1.0), np.exp(-2.0)
+    np.testing.assert_allclose(got["y"][:, 5], [0.5 * (e2 - 1), 0.5 * (e1 - 1), 0, 3], rtol=4 * eps)
+    np.testing.assert_allclose(got["dx"][:, 5], [0.5 * e2, e1, 2, 8], rtol=8 * eps)
+
+
+def test_elu_is_accurate_near_zero(dtype: str) -> None:
+    x = a_pack(dtype, -1e-3, -1e-5, -1e-8, -1e-20, -1e-30)
+    got = both_with("elu", x, x)
+    np.testing.assert_allclose(got["y"], np.expm1(x.astype("f8")), rtol=3 * np.finfo(dtype).eps)
+
+
+def test_silu_hardswish_and_gelu_by_hand(dtype: str) -> None:
+    x, dy, eps = a_pack(dtype, -3, -1, 0, 1, 3), a_pack(dtype, 1, 1, 1, 1, 1), np.finfo(dtype).eps
+    got = both_with("hardswish", x, dy)
+    np.testing.assert_allclose(got["y"][:, 2], [0, -1 / 3, 0, 2 / 3, 3], rtol=2 * eps)
+    np.testing.assert_allclose(got["dx"][:, 2], [0, 1 / 6, 1 / 2, 5 / 6, 1], rtol=2 * eps)  # as PyTorch has it at ±3
+    got, s = both_with("silu", x, dy), 0.7310585786300049
+    np.testing.assert_allclose(got["y"][1:4, 2], [s - 1, 0, s], rtol=4 * eps)
+    np.testing.assert_allclose(got["dx"][3, 2], s + s * (1 - s), rtol=4 * eps)
+    got, phi, density = both_with("gelu", x, dy), 0.8413447460685429, 0.24197072451914337
+    np.testing.assert_allclose(got["y"][1:4, 2], [phi - 1, 0, phi], rtol=8 * eps)
+    np.testing.assert_allclose(got["dx"][1:4, 2], [1 - phi - density, 0.5, phi + density], rtol=16 * eps)
+    got, near = both_with("gelu", x, dy, approximate="tanh"), 0.8411919906082768
+    np.testing.assert_allclose(got["y"][1:4, 2], [near - 1, 0, near], rtol=16 * eps)
+    assert abs(got["dx"][3, 2] - (phi + density)) < 2e-3
+
+
+@pytest.mark.parametrize("op", ["gelu", "silu", "hardswish"])
+def test_derivatives_far_out_are_0_and_1(op: str, dtype: str) -> None:
+    far = [-INFINITE, -1e30, -1e3, 1e3, 1e30, INFINITE]
+    x, dy = a_pack(dtype, *far), a_pack(dtype, 2, 2, 2, 2, 2, 2)
+    kernels: ParameterFreeKernels = backend(op).build(definition(op).problem(op, len(x), dtype))
+    dx = np.empty_like(x)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        kernels.grad_input(x, x, dy, dx, np.zeros(0, dtype))
+    np.testing.assert_array_equal(dx[:, 0], [0, 0, 0, 2, 2, 2])

@@ -62,9 +62,7 @@ def test_unknown_names_are_answered_with_the_nearest() -> None:
         KernelError, match=r"unknown backend 'dirct' for conv2d: did you mean direct\? \(known: .*naive"
     ):
         backend("conv2d", "dirct")
-    with pytest.raises(
-        KernelError, match=r"unknown op 'conv': did you mean conv2d\? \(known: avg_pool2d, batch_norm, conv2d"
-    ):
+    with pytest.raises(KernelError, match=r"unknown op 'conv': did you mean conv2d\? \(known: .*avg_pool2d, .*conv2d"):
         backend_names("conv")
     with pytest.raises(KernelError, match=r"unknown backend '\.\.conv2d\.naive' for linear"):
         backend("linear", "..conv2d.naive")

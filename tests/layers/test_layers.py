@@ -251,7 +251,7 @@ WRONG: list[tuple[Any, type[NbcnnError], str]] = [
     (
         {"global_avg_pool2d": {"output_size": 1}},
         ConfigError,
-        "unknown key 'output_size'; nbcnn pools to one pixel a channel, as adaptive pooling to 1 does; leave it out",
+        "unknown key 'output_size'; only adaptive_avg_pool2d has it: use that layer, or leave it out",
     ),
     (
         {"global_avg_pool2d": {"kernel_size": 2}},

@@ -132,12 +132,13 @@ OF_NO_ONE_FILE = {
     "functional/test_onnx_nodes.py": "ONNX's tests of its operators, on the functions",
     "functional/test_pytorch_samples.py": "PyTorch's samples, on the functions",
     "kernels/test_added_op.py": "an op that a plugin adds",
-    "kernels/test_activations.py": "relu, sigmoid, tanh and softmax, which are alike",
+    "kernels/test_activations.py": "activations and softmax, which are alike",
     "kernels/test_gradients.py": "every op's gradient against differences",
     "kernels/test_long_sums.py": "what holds for the sums of every op",
     "kernels/test_planes_apart.py": "what holds for every op",
     "kernels/test_pool2d.py": "max_pool2d and avg_pool2d, which are alike",
     "kernels/test_short_blocks.py": "what holds for the sums of every op",
+    "layers/test_image_layers.py": "padding, enlargement, blur and pooling to a size, which are alike",
     "lanes/test_refusals.py": "what both kinds of lanes refuse",
 }
 """Tests that have no file's name, and why."""

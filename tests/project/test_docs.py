@@ -32,7 +32,7 @@ PAGES = sorted(page for folder in (ROOT, ROOT / "docs", ROOT / "plugins") for pa
 SECTIONS = {"Whole file": Config, "input": InputConfig, "data": DataConfig, "train": TrainConfig}
 SOURCES = sorted([*(ROOT / "nbcnn").rglob("*.py"), *(ROOT / "plugins").glob("*.py")])
 NUMBERED = ("math.md", "fast-convolution.md")
-"""Pages whose headings number the equations, one sequence for all."""
+"""Pages whose headings number the equations, each number once."""
 
 by_name = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
@@ -113,6 +113,9 @@ def resolved() -> dict[str, Any]:
     layers: list[Any] = []
     needed = {"conv2d": {"out_channels": 1, "kernel_size": 1}, "linear": {"out_features": 1}}
     needed |= {name: {"kernel_size": 1} for name in ("max_pool2d", "avg_pool2d")}
+    needed |= {"zero_pad2d": {"padding": 0}, "reflect_pad2d": {"padding": 0}}
+    needed |= {"group_norm": {"num_groups": 1}}
+    needed |= {"adaptive_avg_pool2d": {"output_size": 8}, "upsample": {"scale_factor": 1}}
     needed |= {"residual": {"body": ["relu"]}, "dense": {"layers": ["relu"]}}
     needed |= {"parallel": {"branches": [["relu"], ["identity"]], "merge": "add"}}
     vectors = ["flatten", "batch_norm1d", "linear"]
@@ -122,6 +125,7 @@ def resolved() -> dict[str, Any]:
     data = {"name": "bare", "input": {"channels": 1, "height": 8, "width": 8}, "layers": layers}
     mapping = {"blocks": {}, **load_config(data).to_mapping()}  # of blocks only their layers are left
     mapping["layer"] = {kind: arguments for entry in mapping["layers"] for kind, arguments in entry.items()}
+    mapping["layer"]["upsample"]["scale_factor"] = None  # one of two keys has to be given
     return mapping
 
 

@@ -227,6 +227,25 @@ def test_a_test_image(tmp_path: Path, planter: Planter, count: Callable[..., Non
     count("wrong numbers located")
 
 
+@pytest.mark.parametrize(
+    ("layer", "outputs"),
+    [("leaky_relu: {negative_slope: 3e+38}", [-0.5, 0.25, -8, -9]), ("layer_norm: {eps: 1e-12}", [0.002, 0, 0, 0])],
+)
+def test_a_kernel_is_not_suspected_of_what_an_argument_makes(
+    layer: str, outputs: list[float], tmp_path: Path, count: Callable[..., None]
+) -> None:
+    """A slope, or a division by what is small, makes more of a number than sums of it could."""
+    made = trainer(wrong_numbers.config(tmp_path, f"  - flatten\n  - linear: {{out_features: 4}}\n  - {layer}\n"))
+    made.network.tensors["1.weight"][:] = 0
+    made.network.tensors["1.bias"][:] = outputs
+    if "2.weight" in made.network.tensors:
+        made.network.tensors["2.weight"][:] = 3e38
+    kind, lines = layer.partition(":")[0], failure(made)
+    assert lines[1].startswith(f"it began in {tmp_path}/numbers.yaml:6:5: layers[2].{kind}, forward: of 64 outputs")
+    assert lines[-1].startswith("try a smaller step")
+    count("wrong numbers located")
+
+
 def test_a_layer_of_a_plugin(tmp_path: Path, count: Callable[..., None]) -> None:
     file = tmp_path / "leaky.py"
     file.write_text((TEMPLATES / "layer.py").read_text())

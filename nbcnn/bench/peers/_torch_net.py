@@ -38,13 +38,18 @@ def optimizer_of(name: str, arguments: dict[str, Any], net: Any) -> Any:
 
 def _module(nn: Any, step: dict[str, Any]) -> Any:
     op = step["op"]
+    if op == "blur_pool":
+        return _blur_pool(nn, step)
     if step["torch"] is None:
         raise ValueError(f"PyTorch has no module for {op}")
     module_of = getattr(nn, step["torch"])
+    if op in ("group_norm", "layer_norm"):
+        return _norm(module_of, step)
     if op == "linear":
         return module_of(*step["features"], bias=step["bias"] is not None)
     if "padding" not in step:
-        return module_of()
+        given = step.get("arguments", {})  # lists in JSON, which not every module takes for tuples
+        return module_of(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
     top, bottom, left, right = step["padding"]
     even = top == bottom and left == right
     window = {
@@ -63,6 +68,28 @@ def _module(nn: Any, step: dict[str, Any]) -> Any:
         how = {name: step[name] for name in ("ceil_mode", "count_include_pad", "divisor_override")}
         return module_of(**window, **how)
     return module if even else nn.Sequential(nn.ZeroPad2d((left, right, top, bottom)), module)
+
+
+def _norm(module_of: Any, step: dict[str, Any]) -> Any:
+    """Weights where the plan names them."""
+    own, learned = step["arguments"], step.get("weight") is not None
+    if step["op"] == "group_norm":
+        return module_of(**own, affine=learned)
+    return module_of(step["shape"], **own, elementwise_affine=learned, bias=step.get("bias") is not None)
+
+
+def _blur_pool(nn: Any, step: dict[str, Any]) -> Any:
+    """Reflection, and a depthwise convolution whose filter is not learned."""
+    import math
+
+    import torch
+
+    taps, channels = step["arguments"]["kernel_size"], step["size"][0]
+    line = torch.tensor([math.comb(taps - 1, k) / 2 ** (taps - 1) for k in range(taps)])
+    stride = tuple(step["arguments"]["stride"])
+    blur = nn.Conv2d(channels, channels, taps, stride, groups=channels, bias=False).requires_grad_(False)
+    blur.weight.copy_(torch.outer(line, line).expand_as(blur.weight))
+    return nn.Sequential(nn.ReflectionPad2d(taps // 2), blur)
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ def sum_lanes(v, count):
 
 @kernel
 def pack_statistics(x, place, part):
-    """Of a pack x (C, M): mean and sum of squared differences from it, to part (2, C): equation (42)."""
+    """Of a pack x (C, M): mean and sum of squared differences from it, to part (2, C): equation (54)."""
     C, M = x.shape[:2]
     count = min(LANES, place[1] - place[0] * LANES)
     zero = splat(x.dtype.type(0))
@@ -47,7 +47,7 @@ def pack_statistics(x, place, part):
 
 @kernel
 def merge_statistics(part, w, numbers, statistics, whose, values):
-    """Add those of a pack to statistics (4, C) = mean, 1/σ, w/σ, σ²: Chan, Golub and LeVeque 1983, equation (43).
+    """Add those of a pack to statistics (4, C) = mean, 1/σ, w/σ, σ²: Chan, Golub and LeVeque 1983, equation (55).
 
     Made in turn, whose = (place, turn, late) of kernels/turns.py; ``values`` are those of an image's channel, numbers
     (2,) = eps, momentum. Until the last pack the last row is the sum of squared differences.
@@ -96,7 +96,7 @@ def merge_means(dw, db, means, whose, values):
 
 @kernel
 def clear_blank_lanes(dx, place):
-    """Zeros in the lanes of dx (C, M) that hold no image: equation (46) gives them numbers, which reach no gradient."""
+    """Zeros in the lanes of dx (C, M) that hold no image: equation (58) gives them numbers, which reach no gradient."""
     count = min(LANES, place[1] - place[0] * LANES)
     if count < LANES:
         dx[:, :, count:] = 0

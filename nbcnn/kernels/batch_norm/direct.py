@@ -15,7 +15,7 @@ def forward(x, statistics, b, y, scratch):
     for c in range(x.shape[0]):
         mean, scale, shift = statistics[0, c], statistics[2, c], b[c]
         for m in range(x.shape[1]):
-            store(y, (c, m), (load(x, (c, m)) - mean) * scale + shift)  # equation (41)
+            store(y, (c, m), (load(x, (c, m)) - mean) * scale + shift)  # equation (53)
 
 
 @kernel
@@ -40,11 +40,11 @@ def grad_weight(x, dy, statistics, dw, db, scratch):
         whole = M - M % 4
         for m in range(0, whole, 4):
             d0, d1, d2, d3 = load(dy, (c, m)), load(dy, (c, m + 1)), load(dy, (c, m + 2)), load(dy, (c, m + 3))
-            s0 += d0 * (load(x, (c, m)) - mean)  # equation (44)
+            s0 += d0 * (load(x, (c, m)) - mean)  # equation (56)
             s1 += d1 * (load(x, (c, m + 1)) - mean)
             s2 += d2 * (load(x, (c, m + 2)) - mean)
             s3 += d3 * (load(x, (c, m + 3)) - mean)
-            t0, t1, t2, t3 = t0 + d0, t1 + d1, t2 + d2, t3 + d3  # equation (45)
+            t0, t1, t2, t3 = t0 + d0, t1 + d1, t2 + d2, t3 + d3  # equation (57)
         for m in range(whole, M):
             d = load(dy, (c, m))
             s0 += d * (load(x, (c, m)) - mean)
@@ -61,7 +61,7 @@ def grad_input(x, dy, statistics, means, dx, scratch):
         slope, shift = means[0, c] * statistics[1, c], means[1, c]
         for m in range(x.shape[1]):
             d = load(dy, (c, m)) - shift - (load(x, (c, m)) - mean) * slope
-            store(dx, (c, m), d * scale)  # equation (46)
+            store(dx, (c, m), d * scale)  # equation (58)
 
 
 @register("batch_norm")

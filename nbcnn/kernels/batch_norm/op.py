@@ -1,4 +1,4 @@
-"""The op batch_norm: equations (41) and (44) to (46) of docs/math.md, the statistics given."""
+"""The op batch_norm: equations (53) and (56) to (58) of docs/math.md, the statistics given."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from nbcnn.engine.network import Network, views
 from nbcnn.errors import shown
-from nbcnn.kernels.contract import LANES, ParameterFreeKernels
+from nbcnn.kernels.contract import LANES, NormKernels, ParameterFreeKernels
 from nbcnn.kernels.cross_entropy.op import LossKernels
 from nbcnn.kernels.registry import file_of
 from nbcnn.layers import Layer
@@ -142,8 +142,12 @@ def _suspect(layer: Layer | None, call: Call, given: Mapping[str, tuple[int, flo
         return ""
     if not layer.op:
         return f"look at what the layer {layer.kind} computes {call.direction}, or try a smaller step"
+    if layer.problem.kernels is NormKernels:  # they divide, by what may be small
+        return ""
     taken = {"dy"} if layer.problem.kernels is ParameterFreeKernels and "dy" in given else given.keys() - {"b"}
     bound = prod(given[name][0] * given[name][1] for name in taken) + (given["b"][1] if "b" in given else 0)
+    for constant in getattr(layer.problem, "constants", ()):  # such as a slope, which may be large
+        bound *= max(1.0, abs(constant))
     if bound >= np.finfo(call.arrays[0].dtype).max:
         return ""
     return (

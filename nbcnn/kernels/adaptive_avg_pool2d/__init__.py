@@ -1,0 +1,1 @@
+"""Average pooling to a given size, with windows that divide the image."""

@@ -1,0 +1,1 @@
+"""Anti-aliased subsampling: a fixed binomial filter, with a stride."""

@@ -1,0 +1,1 @@
+"""The Gaussian error linear unit, v · Φ(v), exact or by tanh."""

@@ -1,0 +1,1 @@
+"""Group normalisation: equations (51) and (52) of docs/math.md."""

@@ -1,0 +1,11 @@
+"""Group normalisation: the kernels of normalization_kernels.py."""
+
+from __future__ import annotations
+
+from nbcnn.kernels.normalization_kernels import NormBackend
+from nbcnn.kernels.registry import register
+
+
+@register("group_norm")
+class Direct(NormBackend):
+    """the formula in two passes, 16 images at once"""

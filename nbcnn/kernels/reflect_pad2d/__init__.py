@@ -1,0 +1,1 @@
+"""Images continued by their reflections, without doubling the border."""

@@ -1,0 +1,1 @@
+"""Images enlarged by whole factors, each pixel repeated."""
