@@ -12,18 +12,24 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from plain_python import SLOWLY
 
-from kernels.cases import CONV2D
+from kernels.cases import ANY_KERNEL, CONV2D
 from kernels.conformance import check, draw, integers, normal, oracle, run
 from nbcnn.kernels.conv2d import pointwise
 from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.kernels.registry import backend, backend_names
 from nbcnn.kernels.shapes import output_size
 
-TOLERANCE = {("fft", "float32"): 1e-6, ("fft", "float64"): 2e-15}
+TOLERANCE = {
+    ("fft", "float32"): 1e-6,
+    ("fft", "float64"): 2e-15,
+    ("winograd", "float32"): 3e-6,
+    ("winograd", "float64"): 6e-15,
+    ("winograd_2x2", "float32"): 1e-6,
+    ("winograd_2x2", "float64"): 2e-15,
+}
 """Of backends that can't be exact, relative to the largest number of an output."""
 
 BACKENDS = backend_names("conv2d")
-ANY_KERNEL = [name for name in BACKENDS if name != "pointwise"]
 TELLING = {"3x3", "1x1", "stride and padding on four sides", "groups, stride, dilation"}
 CASES = [(name, case) for name in BACKENDS for case in CONV2D if backend("conv2d", name).supports(CONV2D[case]) is None]
 
@@ -31,6 +37,8 @@ CASES = [(name, case) for name in BACKENDS for case in CONV2D if backend("conv2d
 def test_what_each_backend_takes() -> None:
     taken = {name: {case for backend, case in CASES if backend == name} for name in BACKENDS}
     assert taken.pop("pointwise") == {"1x1", "one pixel", "1x1 with stride", "groups of 1x1"}
+    squares = {"3x3", "padding 1", "padding on four sides", "padding at the end alone", "groups 2", "depthwise"}
+    assert taken.pop("winograd") == taken.pop("winograd_2x2") == squares
     assert taken == {name: set(CONV2D) for name in ("direct", "fft", "im2col", "naive")}
 
 
@@ -176,7 +184,7 @@ def test_edges(name: str) -> None:
     assert not lying.any()
 
 
-@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("name", [*ANY_KERNEL, "pointwise"])
 def test_one_by_one_is_a_matrix_product_over_channels(name: str) -> None:
     problem = Conv2dProblem(3, 2, 3, 4, (1, 1))
     inputs = draw(problem, integers(4, "float32"))
