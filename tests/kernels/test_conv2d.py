@@ -127,6 +127,32 @@ def test_strips_of_pointwise_meet_every_pixel_once(channels: tuple[int, int]) ->
         np.testing.assert_array_equal(fast[key], plain[key], err_msg=key)
 
 
+ONE_CHANNEL = {
+    "last block of a row begins earlier": Conv2dProblem(4, 4, 8, 30, (3, 3), padding=(1, 1, 1, 1), groups=4),
+    "two outputs a channel": Conv2dProblem(3, 6, 5, 2, (3, 3), padding=(1, 1, 2, 1), groups=3),
+    "kernels of five rows": Conv2dProblem(4, 8, 12, 9, (5, 3), padding=(2, 0, 0, 1), groups=4),
+    "stride 2": Conv2dProblem(4, 4, 15, 14, (3, 3), (2, 2), (1, 1, 1, 1), groups=4),
+    "more padding than image": Conv2dProblem(3, 3, 3, 12, (3, 3), padding=(5, 0, 4, 0), groups=3),
+    "one pixel": Conv2dProblem(2, 2, 1, 1, (3, 3), padding=(1, 1, 1, 1), groups=2),
+}
+
+
+@parametrize("case", ONE_CHANNEL, quick=["last block of a row begins earlier", "two outputs a channel", "stride 2"])
+def test_groups_of_one_channel_have_the_bits_of_naive(case: str) -> None:
+    problem = ONE_CHANNEL[case]
+    inputs = draw(problem, normal(8, "float32"))
+    fast, plain = (run(backend("conv2d", name), problem, inputs) for name in ("direct", "naive"))
+    for key in plain:
+        np.testing.assert_array_equal(fast[key], plain[key], err_msg=key)
+
+
+def test_direct_has_scratch_for_one_group_at_a_time() -> None:
+    one, many = (
+        Conv2dProblem(groups, groups, 28, 28, (3, 3), padding=(1, 1, 1, 1), groups=groups) for groups in (1, 64)
+    )
+    assert backend("conv2d", "direct").workspace(one) == backend("conv2d", "direct").workspace(many)
+
+
 def test_refusals_of_pointwise() -> None:
     supports = backend("conv2d", "pointwise").supports
     assert supports(CONV2D["1x3"]) == "the kernel is 1×3, it can only do 1×1"

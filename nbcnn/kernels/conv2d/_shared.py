@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nbcnn.compiler.jit import kernel
-from nbcnn.lanes import lane_sum, load, splat, store
+from nbcnn.lanes import LANES, lane_sum, load, prefetch, splat, store
 from nbcnn.lanes.block_sums import block_at, block_count, block_sizes
 
 
@@ -20,6 +20,15 @@ def pad(x, frame, top, left):
                     store(frame, (c, i, j), load(x, (c, r, q)))
                 else:
                     store(frame, (c, i, j), zero)
+
+
+@kernel
+def fetch(x, part, parts):
+    """Have the cache fetch part number ``part`` of ``parts`` of x (channels, rows, columns), without waiting."""
+    P = x.shape[0] * x.shape[1] * x.shape[2]
+    pixels = x.reshape((P, LANES))
+    for p in range(part * P // parts, (part + 1) * P // parts):
+        prefetch(pixels, ((p,),))
 
 
 @kernel
