@@ -153,6 +153,16 @@ def test_direct_has_scratch_for_one_group_at_a_time() -> None:
     assert backend("conv2d", "direct").workspace(one) == backend("conv2d", "direct").workspace(many)
 
 
+def test_direct_leaves_1x1_kernels_to_pointwise() -> None:
+    direct, pointwise = (backend("conv2d", name) for name in ("direct", "pointwise"))
+    one = CONV2D["1x1 with stride"]
+    for here, there in zip(direct.build(one), pointwise.build(one), strict=True):
+        assert here.kernel is there.kernel and here.attributes == there.attributes
+    assert direct.workspace(one) == pointwise.workspace(one)
+    padded = replace(one, padding=(1, 1, 1, 1))
+    assert direct.build(padded).forward.kernel is direct.build(CONV2D["3x3"]).forward.kernel
+
+
 def test_refusals_of_pointwise() -> None:
     supports = backend("conv2d", "pointwise").supports
     assert supports(CONV2D["1x3"]) == "the kernel is 1×3, it can only do 1×1"

