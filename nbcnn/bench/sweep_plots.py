@@ -23,10 +23,12 @@ _STYLES = {
     "im2col": (GREEN, "^"),
     "naive": (GREY, "x"),
     "pointwise": (RED, "D"),
+    "winograd": ("#56B4E9", "P"),
+    "winograd_2x2": ("#000000", "*"),
 }
 PEER_STYLES = {"torch": ("#CC79A7", "v"), "onnxruntime": ("#8C6D31", "<")}
 """Colours and marks of other libraries, the same in all pictures."""
-_SPARE = (("#56B4E9", "P"), ("#000000", "*"), ("#7A68A6", ">"), ("#B3B300", "h"))
+_SPARE = (("#7A68A6", ">"), ("#B3B300", "h"), ("#8B0000", "p"), ("#2F4F4F", "d"))
 _DIRECTIONS = {"forward": "forward", "grad_input": "gradient of the input", "grad_weight": "gradient of the weights"}
 _ROWS, _LETTER = 3, 0.0135
 """Rows of words above a plot, and the width of a letter there as a share of the plot's."""

@@ -83,7 +83,7 @@ def test_the_fastest_sum_of_what_training_needs_wins() -> None:
     assert [layer.backend for layer in net.layers()] == ["im2col", "direct", "im2col", None, "direct"]
     assert first.layers == ("0",) and second.layers == ("2.0",)
     assert dict(first.seconds) == {"direct": 6.0, "fft": 10.0, "im2col": 4.0}  # two directions
-    assert first.slow == ("naive",) and list(first.refused) == ["pointwise"]
+    assert first.slow == ("naive", "winograd", "winograd_2x2") and list(first.refused) == ["pointwise"]
     assert clock.contenders == []  # nobody was near
     assert net.chosen == {"0", "2.0"}
 
@@ -111,7 +111,7 @@ def test_those_that_are_near_are_compared_in_whole_steps_one_layer_after_the_oth
         [{"0": name, "1": "direct", "2.0": "im2col", "4": "direct"} for name in ("direct", "im2col")],
     ]
     assert dict(second.steps) == {"direct": 9.0, "im2col": 8.0}
-    told = "near, so in whole steps im2col 8000 ms, direct 9000 ms; far slower: naive → im2col"
+    told = "near, so in whole steps im2col 8000 ms, direct 9000 ms; far slower: naive, winograd, winograd_2x2 → im2col"
     assert told in str(second)
     again = Clock()
     assert [choice.name for choice in again.settle(network())] == ["direct", "im2col"]
@@ -195,7 +195,8 @@ def test_listeners_hear_before_timing_and_after_choosing() -> None:
     Clock(direct=0.0002).settle(network())
     assert ear.heard == [
         "choosing conv2d 3×3 +1, 2→2 on 6×6",
-        "conv2d 3×3 +1, 2→2 on 6×6: direct 0.2 ms, im2col 1.23 ms; far slower: fft, naive → direct",
+        "conv2d 3×3 +1, 2→2 on 6×6: direct 0.2 ms, im2col 1.23 ms; far slower: fft, naive, winograd, winograd_2x2"
+        " → direct",
     ]
 
 
@@ -361,7 +362,7 @@ def test_a_candidate_whose_scratch_does_not_fit_into_memory_is_left_out(monkeypa
     assert not any("fft" in names for _, names, _ in clock.races)
     assert first.refused["fft"].startswith("its scratch of 4,000,000.0 GB for each of 2 threads does not fit, this ")
     assert "; too large for memory: fft → direct" in str(first) and "too inexact" not in str(first)
-    for name in ("direct", "im2col", "naive"):
+    for name in ("direct", "im2col", "naive", "winograd", "winograd_2x2"):
         monkeypatch.setattr(type(backend("conv2d", name)), "workspace", lambda self, problem: 10**15)
     with pytest.raises(KernelError, match=r"layers\[0\].conv2d: auto finds no backend for .*; fft: its scratch of"):
         clock.settle(network())
@@ -369,7 +370,7 @@ def test_a_candidate_whose_scratch_does_not_fit_into_memory_is_left_out(monkeypa
 
 def test_memory_that_runs_out_in_a_race_costs_the_largest_candidate_only() -> None:
     problem = Conv2dProblem(2, 2, 6, 6, (3, 3), padding=(1, 1, 1, 1))
-    names = ("direct", "fft", "im2col", "naive")
+    names = ("direct", "fft", "im2col", "naive", "winograd", "winograd_2x2")
     largest = max(names, key=lambda name: backend("conv2d", name).workspace(problem))
 
     tried = []

@@ -79,7 +79,7 @@ DAMAGE = {
     "a list": (lambda text: "[]", "list indices"),
     "no answer": (lambda text: text.replace('"answer"', '"other"'), "KeyError 'answer'"),
     "another question": (lambda text: text.replace('"out_features": 3', '"out_features": 4'), "another question"),
-    "an unknown name": (lambda text: text.replace('"name": "naive"', '"name": "winograd"'), "none of direct, naive"),
+    "an unknown name": (lambda text: text.replace('"name": "naive"', '"name": "winnograd"'), "none of direct, naive"),
     "no number": (lambda text: text.replace("2.0", '"two"'), "could not convert string to float: 'two'"),
     "no text": (lambda text: "\udc80", "can't decode byte"),
     "deep": (lambda text: "[" * 200_000, "recursion|nested"),
@@ -180,7 +180,7 @@ def asked(threads: int = 2, problem: Any = PROBLEM, directions: tuple[str, ...] 
 def test_the_question_holds_all_that_an_answer_depends_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     plain = asked()
     assert plain == asked()
-    assert list(plain["candidates"]) == ["direct", "fft", "im2col", "naive"]
+    assert list(plain["candidates"]) == ["direct", "fft", "im2col", "naive", "winograd", "winograd_2x2"]
     different = [
         asked(threads=1),
         asked(problem=Conv2dProblem(2, 3, 8, 8, (3, 3), dtype="float64")),

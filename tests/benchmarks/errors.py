@@ -1,6 +1,6 @@
 """Float32 errors of every conv2d backend, beside the tolerance that it states.
 
-    python tests/benchmarks/errors.py [--plugin plugins/winograd.py] [--channels 64] [--size 28]
+    python tests/benchmarks/errors.py [--plugin plugins/fft_tiled.py] [--channels 64] [--size 28]
 
 A 3×3 convolution with padding 1 of normally distributed numbers; errors against float64, as a share of the largest sum
 of absolute products of the output, of the input's gradient and of the weight's.

@@ -1,6 +1,6 @@
 """GFLOP/s of every conv2d backend on one pack and one core, for the problems of docs/fast-convolution.md.
 
-    python tests/benchmarks/kernels.py [--rounds 7] [--plugin plugins/winograd.py] [--problem 3×3]
+    python tests/benchmarks/kernels.py [--rounds 7] [--plugin plugins/fft_tiled.py] [--problem 3×3]
 
 GFLOP/s count two operations for each multiply-accumulate of the formula, whatever a backend really does. Contenders take
 turns; figures are medians of the rounds; a backend that refuses a problem has a dash. With --plugin (as often as need

@@ -172,9 +172,9 @@ def test_the_first_line_that_is_printed_may_come_in_pieces() -> None:
     assert (process.printed, process.first) == (3, "dx is (3, 7)")
 
 
-@pytest.mark.parametrize("what", ["winograd", "conv2d=winograd"])
+@pytest.mark.parametrize("what", ["toeplitz", "conv2d=toeplitz"])
 def test_a_backend_of_a_plugin_that_is_not_loaded(what: str) -> None:
-    with pytest.raises(KernelError, match=r"winograd.py may have it and is not loaded: add --plugin \S*winograd.py"):
+    with pytest.raises(KernelError, match=r"toeplitz.py may have it and is not loaded: add --plugin \S*toeplitz.py"):
         chosen(what)
 
 

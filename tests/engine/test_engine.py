@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 from kernels import oracle_network
+from kernels.cases import ANY_KERNEL
 from kernels.networks import LENET_LIKE, MOTLEY, SPREAD, build, images
 from numba import config
 
 from nbcnn.compiler.jit import kernel
 from nbcnn.engine.engine import Engine
 from nbcnn.kernels import packs
-from nbcnn.kernels.registry import backend_names
 from nbcnn.training.model import Model
 
 
@@ -60,7 +60,7 @@ def test_a_step_equals_the_oracle(which: str, count: int, dtype: str) -> None:
         np.testing.assert_allclose(engine.predict(x), wanted.scores, rtol=rtol, atol=10 * atol)
 
 
-@pytest.mark.parametrize("name", [name for name in backend_names("conv2d") if name != "pointwise"])
+@pytest.mark.parametrize("name", ANY_KERNEL)
 def test_a_step_with_each_backend(name: str) -> None:
     network = build(LENET_LIKE, "float64", backends={"conv2d": name, "linear": "naive"})
     x, labels = images(network, 19)

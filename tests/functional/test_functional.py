@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from kernels import reference_ops as ops
+from kernels.cases import ANY_KERNEL
 
 import nbcnn.functional as F  # noqa: N812
 from nbcnn.errors import ShapeError
@@ -30,9 +31,6 @@ def same(name: str, got: np.ndarray, wanted: np.ndarray, dtype: str) -> None:
     np.testing.assert_allclose(got, wanted, rtol=0, atol=tolerance)
     assert got.dtype == dtype
     assert got.flags.c_contiguous and got.flags.writeable
-
-
-ANY_KERNEL = [name for name in backend_names("conv2d") if name != "pointwise"]
 
 
 @pytest.mark.parametrize("count", COUNTS)

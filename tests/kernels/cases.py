@@ -6,8 +6,16 @@ from dataclasses import replace
 
 from nbcnn.kernels.conv2d._edge_cases import EDGE_CASES as CONV2D
 from nbcnn.kernels.pooling import Pool2dProblem
+from nbcnn.kernels.registry import backend, backend_names
 
-__all__ = ["CONV2D", "DILATED_POOL2D", "LINEAR", "POOL2D", "pool2d"]
+__all__ = ["ANY_KERNEL", "CONV2D", "DILATED_POOL2D", "LINEAR", "POOL2D", "pool2d"]
+
+ANY_KERNEL = [
+    name
+    for name in backend_names("conv2d")
+    if all(backend("conv2d", name).supports(problem) is None for problem in CONV2D.values())
+]
+"""The backends of conv2d that take every problem."""
 
 POOL2D: dict[str, Pool2dProblem] = {
     name: Pool2dProblem("", *numbers)

@@ -12,18 +12,24 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from plain_python import SLOWLY
 
-from kernels.cases import CONV2D
+from kernels.cases import ANY_KERNEL, CONV2D
 from kernels.conformance import check, draw, integers, normal, oracle, run
 from nbcnn.kernels.conv2d import pointwise
 from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.kernels.registry import backend, backend_names
 from nbcnn.kernels.shapes import output_size
 
-TOLERANCE = {("fft", "float32"): 1e-6, ("fft", "float64"): 2e-15}
+TOLERANCE = {
+    ("fft", "float32"): 1e-6,
+    ("fft", "float64"): 2e-15,
+    ("winograd", "float32"): 3e-6,
+    ("winograd", "float64"): 6e-15,
+    ("winograd_2x2", "float32"): 1e-6,
+    ("winograd_2x2", "float64"): 2e-15,
+}
 """Of backends that can't be exact, relative to the largest number of an output."""
 
 BACKENDS = backend_names("conv2d")
-ANY_KERNEL = [name for name in BACKENDS if name != "pointwise"]
 TELLING = {"3x3", "1x1", "stride and padding on four sides", "groups, stride, dilation"}
 CASES = [(name, case) for name in BACKENDS for case in CONV2D if backend("conv2d", name).supports(CONV2D[case]) is None]
 
@@ -31,6 +37,8 @@ CASES = [(name, case) for name in BACKENDS for case in CONV2D if backend("conv2d
 def test_what_each_backend_takes() -> None:
     taken = {name: {case for backend, case in CASES if backend == name} for name in BACKENDS}
     assert taken.pop("pointwise") == {"1x1", "one pixel", "1x1 with stride", "groups of 1x1"}
+    squares = {"3x3", "padding 1", "padding on four sides", "padding at the end alone", "groups 2", "depthwise"}
+    assert taken.pop("winograd") == taken.pop("winograd_2x2") == squares
     assert taken == {name: set(CONV2D) for name in ("direct", "fft", "im2col", "naive")}
 
 
@@ -119,6 +127,42 @@ def test_strips_of_pointwise_meet_every_pixel_once(channels: tuple[int, int]) ->
         np.testing.assert_array_equal(fast[key], plain[key], err_msg=key)
 
 
+ONE_CHANNEL = {
+    "last block of a row begins earlier": Conv2dProblem(4, 4, 8, 30, (3, 3), padding=(1, 1, 1, 1), groups=4),
+    "two outputs a channel": Conv2dProblem(3, 6, 5, 2, (3, 3), padding=(1, 1, 2, 1), groups=3),
+    "kernels of five rows": Conv2dProblem(4, 8, 12, 9, (5, 3), padding=(2, 0, 0, 1), groups=4),
+    "stride 2": Conv2dProblem(4, 4, 15, 14, (3, 3), (2, 2), (1, 1, 1, 1), groups=4),
+    "more padding than image": Conv2dProblem(3, 3, 3, 12, (3, 3), padding=(5, 0, 4, 0), groups=3),
+    "one pixel": Conv2dProblem(2, 2, 1, 1, (3, 3), padding=(1, 1, 1, 1), groups=2),
+}
+
+
+@parametrize("case", ONE_CHANNEL, quick=["last block of a row begins earlier", "two outputs a channel", "stride 2"])
+def test_groups_of_one_channel_have_the_bits_of_naive(case: str) -> None:
+    problem = ONE_CHANNEL[case]
+    inputs = draw(problem, normal(8, "float32"))
+    fast, plain = (run(backend("conv2d", name), problem, inputs) for name in ("direct", "naive"))
+    for key in plain:
+        np.testing.assert_array_equal(fast[key], plain[key], err_msg=key)
+
+
+def test_direct_has_scratch_for_one_group_at_a_time() -> None:
+    one, many = (
+        Conv2dProblem(groups, groups, 28, 28, (3, 3), padding=(1, 1, 1, 1), groups=groups) for groups in (1, 64)
+    )
+    assert backend("conv2d", "direct").workspace(one) == backend("conv2d", "direct").workspace(many)
+
+
+def test_direct_leaves_1x1_kernels_to_pointwise() -> None:
+    direct, pointwise = (backend("conv2d", name) for name in ("direct", "pointwise"))
+    one = CONV2D["1x1 with stride"]
+    for here, there in zip(direct.build(one), pointwise.build(one), strict=True):
+        assert here.kernel is there.kernel and here.attributes == there.attributes
+    assert direct.workspace(one) == pointwise.workspace(one)
+    padded = replace(one, padding=(1, 1, 1, 1))
+    assert direct.build(padded).forward.kernel is direct.build(CONV2D["3x3"]).forward.kernel
+
+
 def test_refusals_of_pointwise() -> None:
     supports = backend("conv2d", "pointwise").supports
     assert supports(CONV2D["1x3"]) == "the kernel is 1×3, it can only do 1×1"
@@ -176,7 +220,7 @@ def test_edges(name: str) -> None:
     assert not lying.any()
 
 
-@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("name", [*ANY_KERNEL, "pointwise"])
 def test_one_by_one_is_a_matrix_product_over_channels(name: str) -> None:
     problem = Conv2dProblem(3, 2, 3, 4, (1, 1))
     inputs = draw(problem, integers(4, "float32"))

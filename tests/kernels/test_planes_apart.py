@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
+from kernels.cases import ANY_KERNEL
 from nbcnn import functional as F  # noqa: N812
-from nbcnn.kernels.registry import backend_names
 
-BACKENDS = [name for name in backend_names("conv2d") if name != "pointwise"]
 RANDOM = np.random.default_rng(0)
 X = RANDOM.standard_normal((3, 4, 9, 8)).astype(np.float32)
 W = RANDOM.standard_normal((6, 2, 3, 2)).astype(np.float32)
@@ -40,7 +39,7 @@ def spoilt(array: np.ndarray, place: object, spoil: Spoil) -> np.ndarray:
 
 
 @pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT)
-@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("name", ANY_KERNEL)
 def test_forward(name: str, spoil: Spoil) -> None:
     def run(x: np.ndarray = X, w: np.ndarray = W) -> np.ndarray:
         return F.conv2d(x, w, padding=1, groups=2, backend=name)
@@ -55,7 +54,7 @@ def test_forward(name: str, spoil: Spoil) -> None:
 
 
 @pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT)
-@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("name", ANY_KERNEL)
 def test_grad_input(name: str, spoil: Spoil) -> None:
     def run(dy: np.ndarray = DY, w: np.ndarray = W) -> np.ndarray:
         return F.conv2d_grad_input(X.shape, w, dy, padding=1, groups=2, backend=name)
@@ -68,7 +67,7 @@ def test_grad_input(name: str, spoil: Spoil) -> None:
 
 
 @pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT)
-@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("name", ANY_KERNEL)
 def test_grad_weight(name: str, spoil: Spoil) -> None:
     def run(x: np.ndarray = X, dy: np.ndarray = DY) -> np.ndarray:
         return F.conv2d_grad_weight(x, W.shape, dy, padding=1, groups=2, backend=name)

@@ -17,6 +17,7 @@ from nbcnn.lanes import (
     add_products,
     add_sums,
     load_each,
+    prefetch,
     repeated,
     scalars,
     start_sums,
@@ -66,6 +67,35 @@ def correlate(x, w, b, y, plan, block):
                         s = add_taps(s, x, w, at, taps, steps)
                         s, total = start_sums(zeros, pixels), s if n == 0 else add_sums(total, s)
                 store_each(y, (os, y_row + i * y_down, strided(y_column + j * y_right, y_right, pixels)), total)
+
+
+@kernel
+def correlate_rows(x, w, b, y, plan, pixels):
+    """``correlate`` for one channel of x and kernels three wide, all steps 1: a row of pixels is loaded once for all
+    three taps that meet it. ``pixels`` has the block's, and the two beside them.
+
+    x: the channel, and that which comes next, fetched meanwhile, for memory is what takes the time here.
+    """
+    x, ahead = x
+    H, W = ahead.shape[1:3]
+    (rows, columns, y_row, _, y_column, _), (x_row, x_down, x_column), _, (top, bottom, _, _), _ = plan
+    block, (O, KH) = pixels[2:], (w.shape[0], w.shape[2])
+    for o in range(O):
+        for i in range(rows):
+            r = x_row + i * x_down
+            a_first, a_stop = met(r, r, KH, 1, (top, bottom))
+            for next_j in range(0, columns, len(block)):
+                j = min(next_j, columns - len(block))
+                s = start_sums((b[o],), block)
+                for a in range(a_first, a_stop):
+                    row = load_each(x, (0, r + a, strided(x_column + j, 1, pixels)))
+                    s = add_products(s, (w[o, 0, a, 0],), row[:-2])
+                    s = add_products(s, (w[o, 0, a, 1],), row[1:-1])
+                    s = add_products(s, (w[o, 0, a, 2],), row[2:])
+                prefetch(y, (o, min(i + 1, rows - 1), strided(j, 1, block)))
+                if o == 0 and i < H and j + len(block) <= W:
+                    prefetch(ahead, (0, i, strided(j, 1, block)))
+                store_each(y, ((o,), y_row + i, strided(y_column + j, 1, block)), s)
 
 
 @kernel

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from nbcnn.kernels.contract import LANES
-from nbcnn.kernels.conv2d._sizes import forward_block, input_block, steps, weight_block
+from nbcnn.kernels.conv2d._sizes import forward_block, input_block, row_block, steps, weight_block
 from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.kernels.cost import Cost, Work
 
@@ -17,18 +17,21 @@ def direct_cost(p: Conv2dProblem) -> Cost:
     x, dy = frames(p)
     copied = 2 * LANES * C * prod(x) if any(p.padding) else 0
     arrays = LANES * (prod(p.x_shape) + prod(p.y_shape)) + weights
-    channels, pixels = map(len, forward_block(p))
+    rows = row_block(p)
+    channels, pixels = (1, len(rows[0]) - 2) if rows else map(len, forward_block(p))
     taps = LANES * G * CG * made(OG, channels)
     for axis, (size, block) in enumerate(((OH, 1), (OW, pixels))):
         before = p.padding[2 * axis]
-        inside = (before, before + p.x_shape[1 + axis]) if p.dilation[axis] == 1 else None
+        leaves_out = p.dilation[axis] == 1 and not (rows and axis == 1)
+        inside = (before, before + p.x_shape[1 + axis]) if leaves_out else None
         taps *= _taps((0, size, p.stride[axis], p.kernel_size[axis]), block, inside)
     forward = Work(taps, arrays + copied)
-    channels, pixels = map(len, input_block(p))
+    rows = row_block(p, backward=True)
+    channels, pixels = (1, len(rows[0]) - 2) if rows else map(len, input_block(p))
     taps, apart = LANES * G * OG * made(CG, channels), (1, *steps(p, backward=True))[-2:]
     for axis, (size, block) in enumerate(((H, 1), (W, pixels))):
         margin = (p.kernel_size[axis] - 1) * p.dilation[axis] // p.stride[axis]
-        inside = (margin, margin + p.y_shape[1 + axis]) if apart[axis] == 1 else None
+        inside = (margin, margin + p.y_shape[1 + axis]) if apart[axis] == 1 and not (rows and axis == 1) else None
         phases = 0
         for first in range(min(p.stride[axis], size)):
             start, count = phase(first + p.padding[2 * axis], p.kernel_size[axis], p.stride[axis], p.dilation[axis])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nbcnn.compiler.jit import kernel
-from nbcnn.lanes import lane_sum, load, splat, store
+from nbcnn.lanes import LANES, lane_sum, load, prefetch, splat, store
 from nbcnn.lanes.block_sums import block_at, block_count, block_sizes
 
 
@@ -12,14 +12,26 @@ def pad(x, frame, top, left):
     """Copy x (C, H, W) into the middle of frame (C, FH, FW), with zeros around it."""
     zero = splat(x.dtype.type(0))
     C, H, W = x.shape[:3]
+    first, stop = min(left, frame.shape[2]), min(left + W, frame.shape[2])
     for c in range(C):
         for i in range(frame.shape[1]):
-            for j in range(frame.shape[2]):
-                r, q = i - top, j - left
-                if 0 <= r < H and 0 <= q < W:
-                    store(frame, (c, i, j), load(x, (c, r, q)))
-                else:
+            inside = 0 <= i - top < H
+            for j in range(first if inside else frame.shape[2]):
+                store(frame, (c, i, j), zero)
+            if inside:
+                for j in range(first, stop):
+                    store(frame, (c, i, j), load(x, (c, i - top, j - left)))
+                for j in range(stop, frame.shape[2]):
                     store(frame, (c, i, j), zero)
+
+
+@kernel
+def fetch(x, part, parts):
+    """Have the cache fetch part number ``part`` of ``parts`` of x (channels, rows, columns), without waiting."""
+    P = x.shape[0] * x.shape[1] * x.shape[2]
+    pixels = x.reshape((P, LANES))
+    for p in range(part * P // parts, (part + 1) * P // parts):
+        prefetch(pixels, ((p,),))
 
 
 @kernel

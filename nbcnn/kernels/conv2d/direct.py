@@ -11,10 +11,11 @@ from math import prod
 
 from nbcnn.compiler.jit import kernel
 from nbcnn.kernels.contract import LANES, KernelWithAttributes, OneImage, WeightedKernels
-from nbcnn.kernels.conv2d._blocks import correlate, sum_products
+from nbcnn.kernels.conv2d._blocks import correlate, correlate_rows, sum_products
 from nbcnn.kernels.conv2d._direct_cost import direct_cost, frames
-from nbcnn.kernels.conv2d._shared import bias_gradient, pad
-from nbcnn.kernels.conv2d._sizes import forward_block, input_block, steps, weight_block
+from nbcnn.kernels.conv2d._shared import bias_gradient, fetch, pad
+from nbcnn.kernels.conv2d._sizes import forward_block, input_block, row_block, steps, weight_block
+from nbcnn.kernels.conv2d.pointwise import Pointwise
 from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.kernels.cost import Cost
 from nbcnn.kernels.registry import register
@@ -29,7 +30,6 @@ def forward(x, w, b, y, scratch, attributes):
     H, W = x.shape[1:3]
     CG = w.shape[1]
     OG = w.shape[0] * CG // x.shape[0]
-    frame = framed(x, scratch, padding)
     grid, inside, share = (
         (y.shape[1], y.shape[2], 0, 1, 0, 1),
         (top, top + H, left, left + W),
@@ -38,7 +38,20 @@ def forward(x, w, b, y, scratch, attributes):
     plan = grid, (0, down, 0), steps, inside, share
     for g in range(x.shape[0] // CG):
         o, c = g * OG, g * CG
-        correlate(frame[c : c + CG], w[o : o + OG], b[o : o + OG], y[o : o + OG], plan, block)
+        frame = framed(x[c : c + CG], scratch, padding)
+        pair = frame, following(x, c, CG)
+        correlate_group(pair, w[o : o + OG], b[o : o + OG], y[o : o + OG], plan, block)
+
+
+@kernel
+def correlate_group(x, w, b, y, plan, block):
+    """The sums of a group. x: the group's with padding, and that of the group that comes next. A block is channels and
+    pixels, or pixels alone where the group is one channel of x.
+    """
+    if len(block) == 1:
+        correlate_rows(x, w, b, y, plan, block[0])
+    else:
+        correlate(x[0], w, b, y, plan, block)
 
 
 @kernel
@@ -69,28 +82,32 @@ def grad_input(dy, w, dx, scratch, attributes):
     above, before = (KH - 1) * dilation[0] // stride[0], (KW - 1) * dilation[1] // stride[1]
     FH = above + max(OH, (H - 1 + top) // stride[0] + 1)
     FW = before + max(OW, (W - 1 + left) // stride[1] + 1)
-    size = O * FH * FW * dy.shape[3]
-    frame = scratch[:size].reshape((O, FH, FW, dy.shape[3]))
-    pad(dy, frame, above, before)
+    size = OG * FH * FW * dy.shape[3]
+    frame = scratch[:size].reshape((OG, FH, FW, dy.shape[3]))
     inside = (above, above + OH, before, before + OW)
     zeros = scratch[size : size + CG]
     zeros[:] = 0
     turned = scratch[size + CG : size + CG + CG * OG * KH * KW]
-    for row in range(min(stride[0], H)):
-        a0, a_step, KHp, i0 = phase(row + top, KH, stride[0], dilation[0])
-        for column in range(min(stride[1], W)):
-            k0, k_step, KWp, j0 = phase(column + left, KW, stride[1], dilation[1])
-            down, right = (H - row + stride[0] - 1) // stride[0], (W - column + stride[1] - 1) // stride[1]
-            grid = (down, right, row, stride[0], column, stride[1])
-            # The formula takes its taps from the last on; so it counts them, and the last of the share comes first.
-            a_last, k_last = a0 + (KHp - 1) * a_step, k0 + (KWp - 1) * k_step
-            held = KH, KW, KH - 1 - a_last, a_step, KW - 1 - k_last, k_step
-            plan = grid, (above + i0, 1, before + j0), steps, inside, held
-            share = turned[: CG * OG * KHp * KWp].reshape((CG, OG, KHp, KWp))
-            for g in range(C // CG):
-                o, c = g * OG, g * CG
+    for g in range(C // CG):
+        o, c = g * OG, g * CG
+        pad(dy[o : o + OG], frame, above, before)
+        for row in range(min(stride[0], H)):
+            a0, a_step, KHp, i0 = phase(row + top, KH, stride[0], dilation[0])
+            for column in range(min(stride[1], W)):
+                k0, k_step, KWp, j0 = phase(column + left, KW, stride[1], dilation[1])
+                down, right = (H - row + stride[0] - 1) // stride[0], (W - column + stride[1] - 1) // stride[1]
+                grid = (down, right, row, stride[0], column, stride[1])
+                # The formula takes its taps from the last on; so it counts them, and the last of the share comes first.
+                a_last, k_last = a0 + (KHp - 1) * a_step, k0 + (KWp - 1) * k_step
+                held = KH, KW, KH - 1 - a_last, a_step, KW - 1 - k_last, k_step
+                plan = grid, (above + i0, 1, before + j0), steps, inside, held
+                share = turned[: CG * OG * KHp * KWp].reshape((CG, OG, KHp, KWp))
+                if CG == 1 and stride[0] * stride[1] > 1:  # memory is what takes the time
+                    fetch(following(dx, c, CG), row * stride[1] + column, stride[0] * stride[1])
                 flip_transpose(w[o : o + OG], share, (a0, a_step), (k0, k_step))
-                correlate(frame[o : o + OG], share, zeros, dx[c : c + CG], plan, block)  # equation (3)
+                correlate_group(
+                    (frame, following(dy, o, OG)), share, zeros, dx[c : c + CG], plan, block
+                )  # equation (3)
 
 
 @kernel
@@ -132,11 +149,22 @@ def grad_weight(x, dy, dw, db, scratch, attributes):
     stride, dilation, padding, block = attributes
     CG = dw.shape[1]
     OG = dw.shape[0] * CG // x.shape[0]
-    frame = framed(x, scratch, padding)
     for g in range(x.shape[0] // CG):
         o, c = g * OG, g * CG
-        sum_products(frame[c : c + CG], dy[o : o + OG], dw[o : o + OG], stride, dilation, block)
-    bias_gradient(dy, db)
+        frame = framed(x[c : c + CG], scratch, padding)
+        sum_products(frame, dy[o : o + OG], dw[o : o + OG], stride, dilation, block)
+        bias_gradient(dy[o : o + OG], db[o : o + OG])
+
+
+@kernel
+def following(x, c, count):
+    """Of x its ``count`` channels behind those from c on; these themselves where none are left."""
+    first = c + count if c + 2 * count <= x.shape[0] else c
+    return x[first : first + count]
+
+
+POINTWISE = Pointwise()
+"""For 1×1 kernels: the same sums and bits, at twice the speed (64 to 128 channels on 14×14: 113 for 53 GFLOP/s)."""
 
 
 @register("conv2d")
@@ -148,23 +176,26 @@ class Direct:
         return None
 
     def workspace(self, problem: Conv2dProblem) -> int:
-        """A copy of x with padding; or of dy, with a row of zeros and the turned weights of a group."""
+        """Of a group a copy of x with padding; or of dy, with a row of zeros and the turned weights."""
+        if POINTWISE.supports(problem) is None:
+            return POINTWISE.workspace(problem)
         x, dy = (prod(sizes) * LANES for sizes in frames(problem))
         weights = prod(problem.w_shape) // problem.groups + problem.w_shape[1]
-        return max(problem.in_channels * x, problem.out_channels * dy + weights)
+        return max(problem.in_channels * x // problem.groups, problem.out_channels * dy // problem.groups + weights)
 
     def cost(self, problem: Conv2dProblem) -> Cost:
         """What the blocks do."""
-        return direct_cost(problem)
+        return POINTWISE.cost(problem) if POINTWISE.supports(problem) is None else direct_cost(problem)
 
     def build(self, problem: Conv2dProblem) -> WeightedKernels:
         """Bind stride, dilation, padding and the sizes of blocks."""
+        if POINTWISE.supports(problem) is None:
+            return POINTWISE.build(problem)
         p = problem
+        of_y, of_x = row_block(p) or forward_block(p), row_block(p, backward=True) or input_block(p)
         return WeightedKernels(
-            KernelWithAttributes(forward, (p.stride[0], p.padding, steps(p), forward_block(p))),
-            KernelWithAttributes(
-                grad_input, (p.stride, p.dilation, p.padding[::2], steps(p, backward=True), input_block(p))
-            ),
+            KernelWithAttributes(forward, (p.stride[0], p.padding, steps(p), of_y)),
+            KernelWithAttributes(grad_input, (p.stride, p.dilation, p.padding[::2], steps(p, backward=True), of_x)),
             KernelWithAttributes(grad_weight, (p.stride, p.dilation, p.padding, weight_block(p))),
         )
 

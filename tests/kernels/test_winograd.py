@@ -9,16 +9,18 @@ import numpy as np
 import pytest
 from exhaustive import FLOAT64_LATER, exhaustive, parametrize
 from plain_python import SLOWLY
+from shipped_plugins.trials import KINDS, adjoint, inputs, poison, run, shares
 
 from nbcnn import functional
+from nbcnn.compiler.jit import kernel
 from nbcnn.conformance import Options, check_backend
 from nbcnn.conformance.oracle import expect
 from nbcnn.errors import KernelError
 from nbcnn.kernels.contract import LANES
+from nbcnn.kernels.conv2d import _winograd_transforms as transforms
 from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.kernels.registry import backend, cost, prepare, tolerance
-from shipped_plugins.conftest import module_of
-from shipped_plugins.trials import KINDS, adjoint, inputs, poison, run, shares
+from nbcnn.lanes import load_each, store_each
 
 NAMES = ("winograd", "winograd_2x2")
 PADDED = Conv2dProblem(3, 5, 7, 9, (3, 3), padding=(1, 1, 1, 1))
@@ -34,10 +36,6 @@ PROBLEMS = {
     "more channels than lanes": Conv2dProblem(17, 3, 4, 4, (3, 3)),
 }
 both = pytest.mark.parametrize("name", NAMES)
-
-
-def matrices() -> Any:
-    return module_of("winograd")
 
 
 @exhaustive
@@ -62,11 +60,36 @@ def test_every_direction_in_float64(name: str, case: str) -> None:
 @pytest.mark.parametrize("m", [2, 4])
 def test_matrices_do_a_correlation_in_one_dimension(m: int) -> None:
     """m outputs of a kernel of 3 from m + 2 products, for every input and every weight."""
-    at, bt, g = (getattr(matrices(), name)[m] for name in ("AT", "BT", "G"))
+    at, bt, g = transforms.AT[m], transforms.BT[m], transforms.G[m]
     assert (at.shape, bt.shape, g.shape) == ((m, m + 2), (m + 2, m + 2), (m + 2, 3))
     for d, w in ((d, w) for d in np.eye(m + 2) for w in np.eye(3)):
         wanted = [sum(d[i + k] * w[k] for k in range(3)) for i in range(m)]
         np.testing.assert_allclose(at @ ((g @ w) * (bt @ d)), wanted, rtol=0, atol=1e-15)
+
+
+def _forth(x, y, wide, narrow):  # type: ignore[no-untyped-def]
+    first = (0,)
+    store_each(y, (first, 0, wide), (transforms.times_bt(load_each(x, (wide,))),))
+    store_each(y, (first, 1, wide), (transforms.times_a(load_each(x, (narrow,))),))
+    store_each(y, (first, 2, wide), (transforms.times_g(load_each(x, ((0, 1, 2),)), wide),))
+    store_each(y, (first, 3, narrow), (transforms.times_at(load_each(x, (wide,))),))
+    store_each(y, (first, 4, (0, 1, 2)), (transforms.times_gt(load_each(x, (wide,))),))
+
+
+forth = kernel(_forth)
+
+
+@pytest.mark.parametrize("m", [2, 4])
+def test_transforms_are_the_matrices(m: int) -> None:
+    """In few additions; what times_g and times_gt leave out, a factor of 6, comes last."""
+    N, at, bt, g = m + 2, transforms.AT[m], transforms.BT[m], transforms.G[m]
+    x = np.random.default_rng(7).standard_normal((N, LANES))
+    y = np.zeros((1, 5, N, LANES))
+    forth(x, y, tuple(range(N)), tuple(range(m)))
+    sixths = np.array([1, 6, 6, 6, 6, 1] if m == 4 else [1, 1, 1, 1])[:, None]
+    wanted = [bt @ x, at.T @ x[:m], sixths * (g @ x[:3]), at @ x, (6 if m == 4 else 1) * g.T @ x]
+    for got, array in zip(y[0], wanted, strict=True):
+        np.testing.assert_allclose(got[: len(array)], array, rtol=0, atol=1e-13)
 
 
 @pytest.mark.parametrize("case", PROBLEMS)
@@ -111,11 +134,14 @@ def test_errors_keep_to_the_tolerance(name: str, kind: str, dtype: str) -> None:
 def test_the_tolerance_is_the_one_of_the_equation() -> None:
     """Σ_p (Aᵀ·ΣG·ΣBᵀ)² by hand, of its largest row: for y (0 5 5 14 14 10), for dw (0 20 20 45 45 30) / 3; (2 2 2)²…"""
     wide = Conv2dProblem(64, 64, 8, 8, (3, 3), padding=(1, 1, 1, 1))
-    assert tolerance(wide, "winograd") == pytest.approx(2**-24 * 92**0.5 * (25 + 25 + 196 + 196 + 100))
+    largest = (400 + 400 + 2025 + 2025 + 900) / 9
+    # A block of 4 tiles of 4×4, of 4 × 1 of 2×2, has 64 terms; there are 1 and 4 of them.
+    assert tolerance(wide, "winograd") == pytest.approx(2**-24 * (64 + 1 + 28) ** 0.5 * largest)
     assert tolerance(wide, "winograd_2x2") == pytest.approx(2**-24 * 92**0.5 * (9 + 9 + 4))
     long = Conv2dProblem(1, 1, 130, 130, (3, 3))
-    largest = (400 + 400 + 2025 + 2025 + 900) / 9
-    assert tolerance(long, "winograd") == pytest.approx(2**-24 * (1024 + 64 + 32) ** 0.5 * largest)
+    assert tolerance(long, "winograd") == pytest.approx(2**-24 * (64 + 32 * 8 + 28) ** 0.5 * largest)
+    many = Conv2dProblem(500, 4, 8, 8, (3, 3), padding=(1, 1, 1, 1))
+    assert tolerance(many, "winograd") == pytest.approx(2**-24 * 528**0.5 * (25 + 25 + 196 + 196 + 100))
 
 
 @both
@@ -132,11 +158,13 @@ def test_what_is_no_number_does_not_vanish(name: str, value: float) -> None:
 
 
 def test_cost_by_hand() -> None:
-    """8×8 pixels of y are 4 tiles of 4×4: one block. Not 0 are 18 numbers of Aᵀ, 22 of Bᵀ, 14 of G."""
+    """8×8 pixels of y are 2 × 2 tiles of 4×4, all under way at once. A row of Bᵀd takes 12 additions, one of Aᵀs 10; of
+    x 2 rows of tiles with 10 columns each are transformed, then 4 × 6 rows; of a kernel 3 columns and 6 rows, 8 each.
+    """
     problem = Conv2dProblem(8, 16, 10, 10, (3, 3))
     forward = cost(problem, "winograd").forward
-    products, inputs_, outputs, kernels = 4 * 36 * 8 * 16, 4 * 8 * 12 * 22, 4 * 16 * 10 * 18, 8 * 9 * 14
-    assert forward.macs == LANES * (products + inputs_ + outputs + kernels)
+    products, of_x, of_sums, kernels = 4 * 36 * 8 * 16, 8 * (2 * 10 + 4 * 6) * 12, 16 * 4 * 10 * 10, 8 * 9 * 8
+    assert forward.macs == LANES * (products + of_x + of_sums + kernels)
     wide = Conv2dProblem(128, 128, 32, 32, (3, 3), padding=(1, 1, 1, 1))
     for direction in cost(wide, "winograd"):
         assert 3 < LANES * wide.macs / direction.macs < 4
