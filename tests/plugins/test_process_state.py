@@ -119,7 +119,7 @@ NAMES = {
     '"Conv2D"': "mine.py:17: there is no op 'Conv2D'; did you mean conv2d?",
     '"max_pool_2d"': "mine.py:17: there is no op 'max_pool_2d'; did you mean max_pool2d?",
     '"convolution"': "mine.py:17: there is no op 'convolution'; did you mean conv2d?",
-    '"cube"': "mine.py: backend mine is of the op 'cube', by which no layer is computed; known: avg_pool2d, conv2d, ",
+    '"cube"': "mine.py: backend mine is of the op 'cube', by which no layer is computed; known: adaptive_avg_pool2d, avg_pool2d, ",
     '"conv2d=direct"': "mine.py:17: 'conv2d=direct' can't be the name of an op: letters, digits, _ and -, and no digit",
     '"conv2d", "a b"': "mine.py:17: 'a b' can't be the name of a backend: letters, digits, _ and -, and no digit first",
     '"conv2d", "a=b"': "mine.py:17: 'a=b' can't be the name of a backend: letters, digits, _ and -, and no digit first",

@@ -295,7 +295,7 @@ def test_a_layer_of_an_unknown_op() -> None:
     text = of("layer", lambda text: text.replace("    Config = MyConfig", '    op = "leaky"\n    Config = MyConfig'))
     assert failure(text).startswith(
         "mine.py: layer mine is computed by the op 'leaky', of which there is no backend; register one called direct "
-        "beside it, or use one of avg_pool2d, conv2d"
+        "beside it, or use one of adaptive_avg_pool2d, avg_pool2d"
     )
 
 
