@@ -68,7 +68,7 @@ _KEYS = {
 # Spelled like a name of nbcnn's, and something else.
 _ELSEWHERE = {
     "gelu", "elu", "selu", "celu", "prelu", "leakyrelu", "rrelu", "silu", "mish", "swish", "hardswish", "softplus",
-    "nadam", "adamax", "radam", "adagrad", "adadelta", "rmsprop", "resnet", "residual", "groupnorm", "scheduler",
+    "nadam", "adamax", "radam", "adagrad", "adadelta", "resnet", "residual", "groupnorm", "scheduler",
 }  # fmt: skip
 
 

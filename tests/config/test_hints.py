@@ -71,7 +71,7 @@ ADDED = {
     "Windows path": ('data: {folder: "C:\\users\\me"}', "8:21: not valid YAML: in double quotes a backslash begins a special character; put the text in single quotes, or write a path with /"),
     "Windows path, hexadecimal": ('data: {folder: "D:\\xrays"}', "8:21: not valid YAML: in double quotes a backslash begins a special character"),
     "Windows path, unknown": ('data: {folder: "C:\\My"}', "8:20: not valid YAML: in double quotes a backslash begins a special character"),
-    "another optimizer": ("train: {optimizer: RMSprop}", "8:20: train.optimizer: unknown optimizer 'RMSprop'; known: adam"),
+    "another optimizer": ("train: {optimizer: RMSprop}", "8:20: train.optimizer: unknown optimizer 'RMSprop'; did you mean rmsprop?"),
 }  # fmt: skip
 
 OTHER_FORMATS = {

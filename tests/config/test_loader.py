@@ -72,7 +72,9 @@ def test_everything_else_has_a_default(more: str, tmp_path: Path) -> None:
         "train": {
             "epochs": 10,
             "batch_size": 64,
-            "optimizer": {"sgd": {"lr": 0.1, "momentum": 0.0, "weight_decay": 0.0, "nesterov": False}},
+            "optimizer": {
+                "sgd": {"lr": 0.1, "momentum": 0.0, "dampening": 0.0, "weight_decay": 0.0, "nesterov": False}
+            },
             "init": "default",
             "seed": 0,
             "threads": None,

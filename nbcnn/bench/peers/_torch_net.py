@@ -32,7 +32,8 @@ def optimizer_of(name: str, arguments: dict[str, Any], net: Any) -> Any:
     """The optimizer of that name, with PyTorch's arguments."""
     import torch
 
-    made = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[name]
+    optim = torch.optim
+    made = {"sgd": optim.SGD, "adam": optim.Adam, "adamw": optim.AdamW, "rmsprop": optim.RMSprop}[name]
     return made(net.parameters(), **arguments)
 
 
