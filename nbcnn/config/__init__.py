@@ -2,7 +2,8 @@
 
 from nbcnn.config.loader import find_model, load_config, model_names
 from nbcnn.config.overrides import Overrides
-from nbcnn.config.schema import CheckpointEvery, Config, DataConfig, InputConfig, OptimizerChoice, TrainConfig
+from nbcnn.config.schema import Config, DataConfig, InputConfig
+from nbcnn.config.train import CheckpointEvery, OptimizerChoice, TrainConfig
 
 __all__ = [
     "CheckpointEvery",

@@ -16,7 +16,7 @@ from typing import Any
 
 from nbcnn.config.folders import absolute, absolute_folders
 from nbcnn.config.messages import Problem
-from nbcnn.config.schema import DEFAULT_OPTIMIZER
+from nbcnn.config.train import DEFAULT_OPTIMIZER
 from nbcnn.config.yaml_tree import LARGEST, KeyPath, Place, Tree, key_path, read_value, show
 from nbcnn.errors import ConfigError
 from nbcnn.util.suggestions import closest, nearest

@@ -7,16 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
-    PlainSerializer,
-    PlainValidator,
     ValidationError,
     WithJsonSchema,
     model_validator,
@@ -28,7 +24,7 @@ from nbcnn.config.section import Count, NothingSet, Section
 from nbcnn.config.train import TrainConfig
 from nbcnn.config.writer import to_yaml
 from nbcnn.kernels.registry import op_names
-from nbcnn.layers.entries import Flaw, LayerList, backend_flaws, choose, refuse
+from nbcnn.layers.entries import Flaw, LayerList, backend_flaws, refuse
 from nbcnn.plugins import remedy
 from nbcnn.util.suggestions import nearest
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from nbcnn.config.schema import TrainConfig
+from nbcnn.config import TrainConfig
 from nbcnn.engine.batch import BatchResult, LastBatch
 from nbcnn.engine.engine import Engine
 from nbcnn.engine.network import Network

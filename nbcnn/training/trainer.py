@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from nbcnn.autotune.auto import resolve_auto
-from nbcnn.compiler.compile_log import announced, since, total
 from nbcnn.data import Dataset, Split, batches, epoch_moves, epoch_order
-from nbcnn.data.background import has_dark_background
-from nbcnn.data.picture import Reading
 from nbcnn.engine.executor import make_executor
 from nbcnn.engine.network import Network
 from nbcnn.engine.weights_metadata import WeightsMetadata
 from nbcnn.errors import TrainingError
-from nbcnn.optim import OPTIMIZERS
+from nbcnn.optim import make_optimizer
 from nbcnn.runs.run_folder import Record, Run
 from nbcnn.training.diagnose.finite_check import wrong_after, wrong_before
 from nbcnn.training.diagnose.nan_report import Finding
 from nbcnn.training.diagnose.nan_trace import examine, examine_update
-from nbcnn.training.evaluation import Evaluation, check_data, evaluate_with
+from nbcnn.training.evaluation import Evaluation, evaluate_with
 from nbcnn.training.loading import read_info
 from nbcnn.training.provenance import description, resumed
 from nbcnn.training.state import Position, State, save_state
-from nbcnn.training.warmup import warm
 from nbcnn.util.memory import no_memory_error
 
 
@@ -56,7 +51,7 @@ class Trainer:
         self.executor = make_executor(network, self.settings)
         optimizer = self.settings.optimizer
         with no_memory_error(f"the state of {optimizer.name}", "use a smaller network, or sgd without momentum"):
-            self.optimizer = OPTIMIZERS.get(optimizer.name)(optimizer.config, network.parameters.size)
+            self.optimizer = make_optimizer(*optimizer, network.shapes, self.settings.weight_decay_on)
         self.position = Position()
         self._saved = Position()
         self.tested: Evaluation | None = None
@@ -215,46 +210,3 @@ class Trainer:
         smaller = f"try a smaller step, for instance --set train.optimizer.{name}.lr=..., or another init"
         first = f"{what} at step {self.steps} (epoch {self.epoch}), so training stopped; {kept}"
         return "\n".join([first, *found.sentences, found.remedy or smaller])
-
-
-def check_compatible(network: Network, data: Dataset) -> None:
-    """Hold a network and its data against each other, and name its classes; raises DataError, warns of spare scores.
-
-    The network gets what is known of the data: its classes, and how its pictures were read.
-    """
-    check_data(network, data)
-    network.classes = () if data.numbered else data.classes
-    dark = has_dark_background(data.train.images, data.test.images)
-    network.reading = Reading(data.pictures, dark, data.white_level)
-    if data.white_level is not None:  # found in the images, and kept: others must be read as these were
-        settings = network.config.data.model_copy(update={"white_level": data.white_level})
-        network.config = network.config.model_copy(update={"data": settings})
-    if network.out_shape[0] > len(data.classes):
-        last = list(network.layers())[-1]
-        warnings.warn(
-            f"{last.where} gives {network.out_shape[0]} scores, and {data.name} has {len(data.classes)} classes; "
-            f"out_features: {len(data.classes)} would do",
-            RuntimeWarning,
-            stacklevel=3,
-        )
-
-
-def compile_kernels(
-    trainers: Sequence[Trainer],
-    compiling: Callable[[str, int], None],
-    compiled: Callable[[int, float], None],
-    before: int,
-) -> None:
-    """Compile or load every kernel in this thread, before the clock of training starts.
-
-    ``compiling`` is told each kernel that is about to be compiled and how many are left; ``compiled``, if there were
-    any, how many and the seconds, of all since the ledger was ``before`` lines long.
-    """
-    data = trainers[0].data.train
-    idle = [type(trainer.optimizer)(trainer.settings.optimizer.config, 0) for trainer in trainers]
-    with announced(compiling):
-        augment = bool(trainers[0].settings.augment)
-        warm([trainer.executor for trainer in trainers], idle, data.images, data.labels, augment)
-    kernels, seconds = total(since(before), "compiled")
-    if kernels:
-        compiled(kernels, seconds)

@@ -189,6 +189,8 @@ train: {optimizer: {sgd: {lr: 1, dampening: 0.5}}}
     4:26: train.optimizer.sgd: dampening needs a momentum above 0, for instance momentum: 0.9
 train: {optimizer: {sgd: {lr: 1, momentum: 0.9, nesterov: true, dampening: 0.5}}}
     4:26: train.optimizer.sgd: nesterov needs dampening: 0, got dampening: 0.5; leave one of them out
+train: {weight_decay_on: biases}
+    4:26: train.weight_decay_on: expected one of all, weights, got 'biases'
 train: {optimizer: {rmsprop: {alpha: 1}}}
     4:38: train.optimizer.rmsprop.alpha: expected a number of at least 0 and below 1, got 1
 """
