@@ -39,6 +39,10 @@ _ANSWERS = {
     "pin_memory": "everything is computed on the CPU; leave it out",
     "gpus": "everything is computed on the CPU; leave it out",
     "cuda": "everything is computed on the CPU; leave it out",
+    "last_epoch": "a training that goes on knows its epoch; leave it out",
+    "mode": "it follows from the metric: a loss falls, an accuracy rises; leave it out",
+    "total_steps": "it is all steps of the training, train.epochs of them; leave it out",
+    "steps_per_epoch": "it follows from the data and train.batch_size; leave it out",
     "verbose": "what is printed is chosen on the command line; leave it out",
 }
 _SCHEDULES = (
@@ -49,9 +53,12 @@ _SCHEDULES = (
     "lr_policy",
     "lr_decay",
     "warmup",
+    "warm_up",
     "warmup_epochs",
+    "warmup_steps",
 )
-_NO_SCHEDULE = "nbcnn keeps the learning rate as it is from the first step to the last; leave it out"
+_SCHEDULE = "the learning rate's is train.schedule, as in train: {schedule: {cosine: {eta_min: 0.001}}}"
+_WARMUP = "linear warm-up is train.warmup, as in train: {warmup: {epochs: 2}}"
 _BELONGS = "it belongs to the optimizer: {path}, as in train: {{optimizer: {{{name}: {{{key}: {value}}}}}}}"
 _OWN = ("input_shape",)
 """Answers for layers alone: at the top of a file, and where they are known, these names are near others."""
@@ -82,8 +89,8 @@ def hint(key: str, known: Collection[str], below: Collection[str] = (), chosen: 
         return f"put a space after the colon, as in {base}: {rest}"
     if key in _ANSWERS and not (key in _OWN and below):
         return _ANSWERS[key]
-    if chosen is not None and key in _SCHEDULES:
-        return _NO_SCHEDULE
+    if chosen is not None and key in _SCHEDULES and key not in known:
+        return _WARMUP if key.startswith("warm") else _SCHEDULE
     last = {path.rpartition(".")[2]: path for path in sorted(below, reverse=True)}
     here = closest(key, known)
     near = key if key in last else None if here else closest(key, last)

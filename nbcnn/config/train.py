@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal
 
-from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema, model_validator
+from pydantic import Field, PrivateAttr, WithJsonSchema, model_validator
 
 from nbcnn.config.augment import AugmentConfig
+from nbcnn.config.optimizer import OptimizerField, default_optimizer
+from nbcnn.config.schedule import ScheduleField, WarmupField, default_schedule, schedule_flaws
 from nbcnn.config.section import Count, NothingSet, Section
-from nbcnn.layers.entries import Flaw, choose, refuse
-from nbcnn.optim import OPTIMIZERS, OptimizerConfig
-
-DEFAULT_OPTIMIZER: dict[str, Any] = {"sgd": {"lr": 0.1}}
-
-
-class OptimizerChoice(NamedTuple):
-    """An optimizer's registered name and its config."""
-
-    name: str
-    config: OptimizerConfig
-
-
-def _optimizer(value: object) -> OptimizerChoice:
-    return value if isinstance(value, OptimizerChoice) else OptimizerChoice(*choose(OPTIMIZERS, value))
-
-
-_Optimizer = Annotated[
-    OptimizerChoice,
-    PlainValidator(_optimizer),
-    PlainSerializer(lambda choice: {choice.name: choice.config.model_dump(mode="json")}),
-    WithJsonSchema({"x-expected": "an optimizer, as in sgd: {lr: 0.1}"}),
-]
+from nbcnn.layers.entries import Flaw, refuse
 
 
 class CheckpointEvery(Section):
@@ -60,9 +40,11 @@ class TrainConfig(Section):
 
     epochs: Count = 10
     batch_size: Count = 64
-    optimizer: _Optimizer = Field(default_factory=lambda: _optimizer(DEFAULT_OPTIMIZER))
+    optimizer: OptimizerField = Field(default_factory=default_optimizer)
     init: Literal["default", "xavier_uniform", "kaiming_uniform"] = "default"
     weight_decay_on: Literal["all", "weights"] = "all"
+    schedule: ScheduleField = Field(default_factory=default_schedule)
+    warmup: WarmupField = None
     seed: Annotated[int, Field(ge=0)] = 0
     threads: Annotated[int, Field(ge=1, le=1024)] | None = None
     executor: Literal["threads", "serial"] = "threads"
@@ -70,10 +52,22 @@ class TrainConfig(Section):
     checkpoint_every: _Every = None
     augment: Annotated[AugmentConfig, NothingSet] = Field(default_factory=AugmentConfig)
 
+    _places: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    def where(self, key: str) -> str:
+        """``x.yaml:4:8: train.warmup``, or the key path alone for a config made in Python."""
+        return self._places.get(key, f"train.{key}")
+
+    def placed(self, key: str, where: str) -> None:
+        """Remember the place of a key."""
+        self._places[key] = where
+
     @model_validator(mode="after")
     def _fit_together(self) -> TrainConfig:
         name, config = self.optimizer
         if self.weight_decay_on == "weights" and "weight_decay" not in type(config).model_fields:
             sentence = f"{name} has no weight_decay to keep from bias and norm parameters; leave weight_decay_on out"
             refuse(Flaw(("weight_decay_on",), sentence, self.weight_decay_on))
+        if flaws := list(schedule_flaws(self.schedule, self.warmup, self.optimizer, self.epochs)):
+            refuse(*flaws)
         return self

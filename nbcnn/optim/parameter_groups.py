@@ -41,9 +41,9 @@ class ParameterGroups(Optimizer):
             self._groups.append((slice(first, first + size), kind(config if decays else plain, size)))
             first += size
 
-    def step(self, parameters: np.ndarray, gradients: np.ndarray) -> None:
+    def step(self, parameters: np.ndarray, gradients: np.ndarray, **scheduled: float) -> None:
         for part, optimizer in self._groups:
-            optimizer.step(parameters[part], gradients[part])
+            optimizer.step(parameters[part], gradients[part], **scheduled)
 
     @property
     def state(self) -> dict[str, np.ndarray]:

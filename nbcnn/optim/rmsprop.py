@@ -40,11 +40,14 @@ class RMSprop(Optimizer):
         self._means = np.zeros(size if config.centered else 0, np.float32)
         self._velocity = np.zeros(size if config.momentum else 0, np.float32)
 
-    def step(self, parameters: np.ndarray, gradients: np.ndarray) -> None:
+    def step(
+        self, parameters: np.ndarray, gradients: np.ndarray, lr: float | None = None, momentum: float | None = None
+    ) -> None:
         import numpy as np
 
         c = self._config
-        numbers = tuple(np.float32(v) for v in (c.lr, c.alpha, 1 - c.alpha, c.eps, c.weight_decay, c.momentum))
+        lr, momentum = c.lr if lr is None else lr, c.momentum if momentum is None else momentum
+        numbers = tuple(np.float32(v) for v in (lr, c.alpha, 1 - c.alpha, c.eps, c.weight_decay, momentum))
         self._step(parameters, gradients, self._squares, self._means, self._velocity, numbers)
 
     @property

@@ -47,13 +47,16 @@ class SGD(Optimizer):
         self._velocity = np.zeros(size if config.momentum else 0, np.float32)
         self._count = np.zeros(1 if config.dampening else 0, np.int64)
 
-    def step(self, parameters: np.ndarray, gradients: np.ndarray) -> None:
+    def step(
+        self, parameters: np.ndarray, gradients: np.ndarray, lr: float | None = None, momentum: float | None = None
+    ) -> None:
         import numpy as np
 
         c, dampened = self._config, self._count.size > 0
         kept = 1 - c.dampening if dampened and self._count[0] else 1.0  # as in PyTorch, the first step is whole
         self._count += 1
-        numbers = tuple(np.float32(v) for v in (c.lr, c.momentum, c.weight_decay, kept))
+        lr, momentum = c.lr if lr is None else lr, c.momentum if momentum is None else momentum
+        numbers = tuple(np.float32(v) for v in (lr, momentum, c.weight_decay, kept))
         self._step(parameters, gradients, self._velocity, numbers, c.nesterov, dampened)
 
     @property

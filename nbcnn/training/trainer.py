@@ -20,6 +20,7 @@ from nbcnn.training.diagnose.finite_check import wrong_after, wrong_before
 from nbcnn.training.diagnose.nan_report import Finding
 from nbcnn.training.diagnose.nan_trace import examine, examine_update
 from nbcnn.training.evaluation import Evaluation, evaluate_with
+from nbcnn.training.learning_rate import LearningRate
 from nbcnn.training.loading import read_info
 from nbcnn.training.provenance import description, resumed
 from nbcnn.training.state import Position, State, save_state
@@ -49,11 +50,13 @@ class Trainer:
         self.settings = network.config.train
         self.choices = resolve_auto(network, training=True, threads=self.settings.threads)
         self.executor = make_executor(network, self.settings)
-        optimizer = self.settings.optimizer
+        optimizer, self.learning_rate = self.settings.optimizer, LearningRate(self.settings, len(data.train))
         with no_memory_error(f"the state of {optimizer.name}", "use a smaller network, or sgd without momentum"):
-            self.optimizer = make_optimizer(*optimizer, network.shapes, self.settings.weight_decay_on)
+            config = self.learning_rate.prepared(optimizer.config)
+            self.optimizer = make_optimizer(optimizer.name, config, network.shapes, self.settings.weight_decay_on)
         self.position = Position()
         self._saved = Position()
+        self.records: list[Record] = []
         self.tested: Evaluation | None = None
         self._drawn: tuple[int, np.ndarray | None] = (0, None)
         self._unfinished = False
@@ -88,6 +91,7 @@ class Trainer:
         self.network.load_state_dict(state.restore(self.network.shapes, self.optimizer.state), state.file)
         self.position = state.position
         run.rewind(self.position.epochs)
+        self.records = run.metrics()
         position = asdict(self.position)
         run.write_info(resumed(read_info(run), position, self.executor.threads, self.network, self.data))
         self.save()
@@ -104,10 +108,11 @@ class Trainer:
         labels, position = self.data.train.labels, self.position
         outcome = self.executor.train_step(self.data.train.images, labels, order, self._moves())
         loss = float(np.sum(outcome.losses, dtype=np.float64)) / order.size
+        scheduled = self.learning_rate.arguments(position, self.records)
         position.step += 1
         if what := wrong_before(loss, self.executor.gradient):
             raise TrainingError(self._diverged(what, examine(self.executor)))
-        self.optimizer.step(self.network.parameters, self.executor.gradient)
+        self.optimizer.step(self.network.parameters, self.executor.gradient, **scheduled)
         update = self.network.parameters, self.executor.gradient, self.optimizer.state
         if what := wrong_after(*update, self.steps):
             found = examine_update(self.network, self.settings.optimizer.name, *update[1:])
@@ -142,6 +147,7 @@ class Trainer:
             "images_per_second": position.seen / seconds,
             "val_loss": judged.loss if validation else None,
             "val_accuracy": judged.accuracy if validation else None,
+            "lr": self.learning_rate.last(position, self.records),
         }
         best = (judged.accuracy, -judged.loss) > (position.best_accuracy, -position.best_loss)
         metadata = {"model": self.network.config.name, "epoch": str(record["epoch"]), "step": str(record["step"])}
@@ -152,6 +158,7 @@ class Trainer:
             position.best_accuracy, position.best_loss = judged.accuracy, judged.loss
         # The metrics come first: a resumed run can drop an epoch that was logged and not saved, and can't make one up.
         self.run.log_epoch(record)
+        self.records.append(record)
         if position.seen == len(self.data.train):
             position.next_epoch()
         self._unfinished = False
@@ -201,12 +208,12 @@ class Trainer:
 
     def _diverged(self, what: str, found: Finding) -> str:
         """The sentences, a line each: what went wrong and what is kept, where it began, what may help."""
-        saved, name = self._saved, self.settings.optimizer.name
+        saved = self._saved
         kept = "there is no checkpoint yet"
         if saved.epochs:
             kept = f"the checkpoints of epoch {saved.epochs} are in {self.run.folder}"
         if saved.seen:
             kept = f"what was saved after step {saved.step} is in {self.run.folder}"
-        smaller = f"try a smaller step, for instance --set train.optimizer.{name}.lr=..., or another init"
+        smaller = f"try a smaller step, for instance --set {self.learning_rate.key}=..., or another init"
         first = f"{what} at step {self.steps} (epoch {self.epoch}), so training stopped; {kept}"
         return "\n".join([first, *found.sentences, found.remedy or smaller])

@@ -65,17 +65,26 @@ _KEYS = {
     "grayscale": ("greyscale", "gray", "grey"),
 }  # fmt: skip
 
+_SCHEDULES = {
+    "constant": ("constantlr", "none", "fixed"),
+    "step": ("steplr",),
+    "multi_step": ("multisteplr", "piecewise", "piecewiseconstant"),
+    "cosine": ("cosineannealinglr", "cosineannealing", "cosinedecay", "cosinelr", "cosineannealingwarmrestarts"),
+    "one_cycle": ("onecyclelr", "1cycle"),
+    "reduce_on_plateau": ("reducelronplateau", "plateau", "reducelr"),
+}
+
 # Spelled like a name of nbcnn's, and something else.
 _ELSEWHERE = {
     "gelu", "elu", "selu", "celu", "prelu", "leakyrelu", "rrelu", "silu", "mish", "swish", "hardswish", "softplus",
-    "nadam", "adamax", "radam", "adagrad", "adadelta", "resnet", "residual", "groupnorm", "scheduler",
+    "nadam", "adamax", "radam", "adagrad", "adadelta", "resnet", "residual", "groupnorm",
 }  # fmt: skip
 
 
 def alias(name: str, known: Collection[str]) -> str | None:
     """The known layer or key that another library calls ``name``, if one does: PyTorch, Keras, Caffe, Darknet."""
     plain = _plain(name)
-    for table in (_LAYERS, _KEYS):
+    for table in (_LAYERS, _KEYS, _SCHEDULES):
         for ours, theirs in table.items():
             if ours in known and plain in theirs:
                 return ours

@@ -75,8 +75,10 @@ def test_everything_else_has_a_default(more: str, tmp_path: Path) -> None:
             "optimizer": {
                 "sgd": {"lr": 0.1, "momentum": 0.0, "dampening": 0.0, "weight_decay": 0.0, "nesterov": False}
             },
-            "weight_decay_on": "all",
             "init": "default",
+            "weight_decay_on": "all",
+            "schedule": {"constant": {}},
+            "warmup": None,
             "seed": 0,
             "threads": None,
             "executor": "threads",
