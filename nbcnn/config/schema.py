@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from nbcnn.config.folders import relative_folders
-from nbcnn.config.precision import precision_flaws, scaling_flaws
+from nbcnn.config.precision import float32_flaw, precision_flaws, scaling_flaws
 from nbcnn.config.section import Count, NothingSet, Section
 from nbcnn.config.train import TrainConfig
 from nbcnn.config.writer import to_yaml
@@ -162,6 +162,9 @@ class Config(Section):
         flaws += precision_flaws(self.data, ("data",))
         optimizer = self.train.optimizer
         flaws += precision_flaws(optimizer.config, ("train", "optimizer", optimizer.name))
+        for index, weight in enumerate(self.train.class_weights or ()):
+            if flaw := float32_flaw(weight, {}):
+                flaws.append(Flaw(("train", "class_weights", index), flaw, weight))
         if not flaws:
             flaws += [f._replace(loc=("data", *f.loc)) for f in scaling_flaws(self.data.mean, self.data.std)]
         if flaws:

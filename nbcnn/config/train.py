@@ -31,6 +31,10 @@ _Every = Annotated[
 ]
 
 
+_MaxNorm = Annotated[float, Field(gt=0)]
+_ClassWeight = Annotated[float, Field(gt=0)]
+
+
 class TrainConfig(Section):
     """Training settings. ``threads`` is None for as many as the machine has; they never change a result.
     ``executor`` is ``threads``, the engine, or ``serial``, which makes the same calls one by one in Python.
@@ -45,6 +49,9 @@ class TrainConfig(Section):
     weight_decay_on: Literal["all", "weights"] = "all"
     schedule: ScheduleField = Field(default_factory=default_schedule)
     warmup: WarmupField = None
+    clip_grad_norm: _MaxNorm | None = None
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    class_weights: Annotated[tuple[_ClassWeight, ...], Field(min_length=1)] | None = None
     seed: Annotated[int, Field(ge=0)] = 0
     threads: Annotated[int, Field(ge=1, le=1024)] | None = None
     executor: Literal["threads", "serial"] = "threads"

@@ -14,6 +14,7 @@ from math import prod
 import numpy as np
 
 from nbcnn.engine.batch import Batch, BatchInputs, BatchResult, LastBatch, Mode, scalings
+from nbcnn.engine.loss_targets import loss_targets
 from nbcnn.engine.memory_use import threads_that_fit
 from nbcnn.engine.network import Network
 from nbcnn.engine.pack_buffers import PackBuffers
@@ -36,6 +37,7 @@ class SerialExecutor:
             self.gradient = np.zeros(network.parameters.size if training else 0, network.dtype)
             self.pack = PackBuffers(network, training)
         self._of_bytes, self._of_floats = scalings(network)
+        self.targets = loss_targets(network) if training else None
         self.last: LastBatch | None = None
 
     def train_step(
@@ -45,7 +47,8 @@ class SerialExecutor:
 
         The step of the optimizer comes next: ``optimizer.step(network.parameters, executor.gradient)``.
         """
-        return self._run("train", BatchInputs(images, self._scaling(images), labels, moves), order).result(order.size)
+        inputs = BatchInputs(images, self._scaling(images), labels, moves, self.targets)
+        return self._run("train", inputs, order).result(order.size)
 
     def evaluate(self, images: np.ndarray, labels: np.ndarray, order: np.ndarray) -> BatchResult:
         """Losses and predicted classes of the images that ``order`` picks."""
@@ -57,16 +60,16 @@ class SerialExecutor:
         return self._run("predict", inputs, order).outputs.reshape(len(images), *self.network.out_shape)
 
     def _run(self, mode: Mode, inputs: BatchInputs, order: np.ndarray) -> Batch:
-        self.last, batch = LastBatch(mode, inputs, order), self.new_batch(order)
+        self.last, batch = LastBatch(mode, inputs, order), self.new_batch(order, inputs)
         for _ in self.steps(mode, inputs, batch):
             pass
         return batch
 
-    def new_batch(self, order: np.ndarray) -> Batch:
-        """The arrays of a batch of the images that ``order`` picks, each with the same weight in the mean loss."""
+    def new_batch(self, order: np.ndarray, inputs: BatchInputs) -> Batch:
+        """The arrays of a batch of the images that ``order`` picks."""
         with no_memory_error(f"the outputs of {order.size:,} images", "use smaller batches, or give fewer at a time"):
             batch = Batch(order.size, prod(self.network.out_shape), self.gradient)
-        batch.begin(order, 1 / max(order.size, 1))
+        batch.begin(order, inputs.weight(order))
         self.pack.place[1] = order.size
         return batch
 
@@ -90,9 +93,9 @@ class SerialExecutor:
         if mode == "predict":
             yield "batch", pack.outputs(batch)
             return
-        yield "loss", pack.loss(batch)
+        yield "loss", pack.loss(batch, inputs)
         if mode == "train":
-            yield "loss", pack.loss_gradient()
+            yield "loss", pack.loss_gradient(inputs)
             yield from by_layer(pack.backward)  # dy -> dw, db and dx, from the last layer to the first
             yield "batch", pack.add_gradient(batch)  # gradient += that of this pack, in the order of packs
 

@@ -33,9 +33,9 @@ class Worker:
         made = [*pack.gather(batch, inputs), *pack.forward]
         if mode == "predict":
             return fuse([*made, *pack.outputs(batch)])
-        made += pack.loss(batch)
+        made += pack.loss(batch, inputs)
         if mode == "train":
-            made += [*pack.loss_gradient(), *pack.backward, *pack.add_gradient(batch)]
+            made += [*pack.loss_gradient(inputs), *pack.backward, *pack.add_gradient(batch)]
         return fuse(made)
 
     def begin(self, mode: Mode, batch: Batch, inputs: BatchInputs, images: int) -> None:

@@ -20,6 +20,7 @@ from nbcnn.training.diagnose.finite_check import wrong_after, wrong_before
 from nbcnn.training.diagnose.nan_report import Finding
 from nbcnn.training.diagnose.nan_trace import examine, examine_update
 from nbcnn.training.evaluation import Evaluation, evaluate_with
+from nbcnn.training.gradient_clipping import GradientClipping
 from nbcnn.training.learning_rate import LearningRate
 from nbcnn.training.loading import read_info
 from nbcnn.training.provenance import description, resumed
@@ -54,6 +55,7 @@ class Trainer:
         with no_memory_error(f"the state of {optimizer.name}", "use a smaller network, or sgd without momentum"):
             config = self.learning_rate.prepared(optimizer.config)
             self.optimizer = make_optimizer(optimizer.name, config, network.shapes, self.settings.weight_decay_on)
+        self.clipping = GradientClipping(self.settings.clip_grad_norm)
         self.position = Position()
         self._saved = Position()
         self.records: list[Record] = []
@@ -88,7 +90,9 @@ class Trainer:
         Raises CheckpointError where the state is that of another network or optimizer, or the folder can't be written.
         """
         self.run = run
-        self.network.load_state_dict(state.restore(self.network.shapes, self.optimizer.state), state.file)
+        self.network.load_state_dict(
+            state.restore(self.network.shapes, self.optimizer.state, self.clipping.state), state.file
+        )
         self.position = state.position
         run.rewind(self.position.epochs)
         self.records = run.metrics()
@@ -107,11 +111,14 @@ class Trainer:
         self._begin()
         labels, position = self.data.train.labels, self.position
         outcome = self.executor.train_step(self.data.train.images, labels, order, self._moves())
-        loss = float(np.sum(outcome.losses, dtype=np.float64)) / order.size
+        targets = self.executor.targets
+        total = targets.total(labels[order]) if targets else order.size
+        loss = float(np.sum(outcome.losses, dtype=np.float64)) / total
         scheduled = self.learning_rate.arguments(position, self.records)
         position.step += 1
         if what := wrong_before(loss, self.executor.gradient):
             raise TrainingError(self._diverged(what, examine(self.executor)))
+        self.clipping.clip(self.executor.gradient)
         self.optimizer.step(self.network.parameters, self.executor.gradient, **scheduled)
         update = self.network.parameters, self.executor.gradient, self.optimizer.state
         if what := wrong_after(*update, self.steps):
@@ -148,6 +155,7 @@ class Trainer:
             "val_loss": judged.loss if validation else None,
             "val_accuracy": judged.accuracy if validation else None,
             "lr": self.learning_rate.last(position, self.records),
+            "grad_norm": self.clipping.end_epoch(),
         }
         best = (judged.accuracy, -judged.loss) > (position.best_accuracy, -position.best_loss)
         metadata = {"model": self.network.config.name, "epoch": str(record["epoch"]), "step": str(record["step"])}
@@ -178,7 +186,8 @@ class Trainer:
         if self.position.step and not self.run.config.exists():
             raise self.run.gone()
         config = self.network.config.to_mapping()
-        save_state(self.run, self.network.tensors, self.optimizer.state, self.position, config, self.data.digest)
+        states = self.network.tensors, self.optimizer.state
+        save_state(self.run, *states, self.position, config, self.data.digest, self.clipping.state)
         self._saved = replace(self.position)
 
     def close(self) -> None:

@@ -229,6 +229,16 @@ train: {warmup: 5}
     4:17: train.warmup: expected steps or epochs, as in {epochs: 2}, or null, got 5
 train: {schedule: one_cycle, warmup: {epochs: 1}}
     4:38: train.warmup: one_cycle warms up by itself, for its pct_start of the training; leave warmup out
+train: {clip_grad_norm: 0}
+    4:25: train.clip_grad_norm: expected a number above 0, or null, got 0
+train: {label_smoothing: 1}
+    4:26: train.label_smoothing: expected a number of at least 0 and below 1, got 1
+train: {class_weights: []}
+    4:24: train.class_weights: expected a list of numbers above 0, at least one, or null, got []
+train: {class_weights: [1, 0]}
+    4:28: train.class_weights[1]: expected a number above 0, got 0
+train: {class_weights: [1, 1e-46]}
+    4:28: train.class_weights[1]: 1e-46 is 0 or nearly so in float32, in which nbcnn computes; the smallest that works
 train: {weight_decay_on: biases}
     4:26: train.weight_decay_on: expected one of all, weights, got 'biases'
 train: {optimizer: {rmsprop: {alpha: 1}}}

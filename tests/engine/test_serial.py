@@ -63,7 +63,10 @@ def test_a_pack_goes_through_every_layer_and_back() -> None:
     serial, images, labels = SerialExecutor(network), np.zeros((1, 1, 28, 28), np.uint8), np.zeros(1, np.int64)
     serial.train_step(images, labels, np.arange(1))
     assert serial.last is not None
-    paths = [layer for layer, _ in serial.layers("train", serial.new_batch(np.arange(1)), serial.last.inputs)]
+    paths = [
+        layer
+        for layer, _ in serial.layers("train", serial.new_batch(np.arange(1), serial.last.inputs), serial.last.inputs)
+    ]
     layers = [layer.path for layer in network.layers() if layer.op]
     assert paths == ["batch", *layers, "loss", "loss", *reversed(layers), "batch"]
 

@@ -61,7 +61,7 @@ def test_resumed_it_ends_with_the_same_bits(name: str, steps: int, stripes: Path
 def test_the_rate_of_the_last_step_is_in_the_metrics(stripes: Path, tmp_path: Path) -> None:
     run = nbcnn.train(config(stripes, schedule={"step": {"step_size": 1, "gamma": 0.5}}), out=tmp_path / "run")
     assert rates(run) == [0.01, 0.005, 0.0025]
-    assert run.metrics_csv.read_text().splitlines()[-1].endswith(",,,0.0025")
+    assert run.metrics_csv.read_text().splitlines()[-1].endswith(",,,0.0025,")
     plain = nbcnn.train(config(stripes, epochs=1), out=tmp_path / "plain")
     assert rates(plain) == [0.01]
 

@@ -93,7 +93,8 @@ class Torch(Peer):
             optimizer = _torch_net.optimizer_of(choice.name, arguments, net, settings.weight_decay_on)
         except KeyError:
             raise PeerError(f"PyTorch has no optimizer that is known as {choice.name}; leave out --against") from None
-        loss_of = torch.nn.CrossEntropyLoss()
+        weights = None if settings.class_weights is None else torch.tensor(settings.class_weights)
+        loss_of = torch.nn.CrossEntropyLoss(weights, label_smoothing=settings.label_smoothing)
 
         def step(k: int) -> None:
             optimizer.zero_grad()
