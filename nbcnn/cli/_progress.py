@@ -121,6 +121,10 @@ class Progress(Display, Reporter):
             f"{record['images_per_second']:,.0f} images/s",
         )
 
+    def stopped_early(self, why: str) -> None:
+        """Say why the training ends."""
+        self._tell(why)
+
     def saved(self, position: Position) -> None:
         """Remember what training could be resumed from."""
         self._saved = position

@@ -4,12 +4,13 @@ from nbcnn.config.loader import find_model, load_config, model_names
 from nbcnn.config.optimizer import OptimizerChoice
 from nbcnn.config.overrides import Overrides
 from nbcnn.config.schema import Config, DataConfig, InputConfig
-from nbcnn.config.train import CheckpointEvery, TrainConfig
+from nbcnn.config.train import CheckpointEvery, EarlyStopping, TrainConfig
 
 __all__ = [
     "CheckpointEvery",
     "Config",
     "DataConfig",
+    "EarlyStopping",
     "InputConfig",
     "OptimizerChoice",
     "Overrides",

@@ -11,6 +11,7 @@ from nbcnn.config.optimizer import OptimizerField, default_optimizer
 from nbcnn.config.schedule import ScheduleField, WarmupField, default_schedule, schedule_flaws
 from nbcnn.config.section import Count, NothingSet, Section
 from nbcnn.layers.entries import Flaw, refuse
+from nbcnn.optim.schedules.metrics import Metric
 
 
 class CheckpointEvery(Section):
@@ -31,6 +32,22 @@ _Every = Annotated[
 ]
 
 
+class EMAConfig(Section):
+    """The exponential moving average of the weights, which keeps ``decay`` of itself at each step."""
+
+    decay: Annotated[float, Field(gt=0, lt=1)] = 0.999
+
+
+class EarlyStopping(Section):
+    """The end of a training whose ``metric`` has not become better, by more than ``min_delta``, for so many epochs."""
+
+    patience: Count
+    min_delta: Annotated[float, Field(ge=0)] = 0.0
+    metric: Metric = "loss"
+
+
+_EMA = Annotated[EMAConfig | None, WithJsonSchema({"x-expected": "a decay, as in {decay: 0.999}, or null"})]
+_Stopping = Annotated[EarlyStopping | None, WithJsonSchema({"x-expected": "a patience, as in {patience: 5}, or null"})]
 _MaxNorm = Annotated[float, Field(gt=0)]
 _ClassWeight = Annotated[float, Field(gt=0)]
 
@@ -52,6 +69,8 @@ class TrainConfig(Section):
     clip_grad_norm: _MaxNorm | None = None
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     class_weights: Annotated[tuple[_ClassWeight, ...], Field(min_length=1)] | None = None
+    ema: _EMA = None
+    early_stopping: _Stopping = None
     seed: Annotated[int, Field(ge=0)] = 0
     threads: Annotated[int, Field(ge=1, le=1024)] | None = None
     executor: Literal["threads", "serial"] = "threads"

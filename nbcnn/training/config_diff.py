@@ -14,6 +14,7 @@ FREE = {
     "train.threads",
     "train.executor",
     "train.checkpoint_every",
+    "train.early_stopping",
     "data.data_dir",
     "data.folder",
     "data.white_level",
@@ -31,7 +32,7 @@ def changes(before: Config, after: Config) -> list[str]:
         for key in keys
         if old.get(key, _NONE) != new.get(key, _NONE)
         and not (key in FREE and not (key == "train.epochs" and _over_all_epochs(before, after)))
-        and not key.startswith("train.checkpoint_every.")
+        and not key.startswith(("train.checkpoint_every.", "train.early_stopping."))
     ]
 
 

@@ -57,4 +57,6 @@ class LearningRate:
 
 def follows_metrics(settings: TrainConfig) -> str | None:
     """What of a training depends on the metrics of the epochs before, if anything does."""
-    return settings.schedule.name if settings.schedule.config.follows_metrics else None
+    if settings.schedule.config.follows_metrics:
+        return settings.schedule.name
+    return "early_stopping" if settings.early_stopping else None

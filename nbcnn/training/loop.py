@@ -12,6 +12,7 @@ from nbcnn.data import Dataset
 from nbcnn.engine.network import Network
 from nbcnn.runs.run_folder import Run
 from nbcnn.training.checkpoint_schedule import CheckpointSchedule
+from nbcnn.training.early_stopping import stopped_early
 from nbcnn.training.pictures import draw_run
 from nbcnn.training.preparation import check_compatible, compile_kernels
 from nbcnn.training.reporter import Reporter
@@ -28,6 +29,9 @@ def train_epochs(trainer: Trainer, reporter: Reporter, stopping: StopRequest) ->
     settings, count = trainer.settings, len(trainer.data.train.images)
     schedule = CheckpointSchedule(settings.checkpoint_every)
     while trainer.epoch <= settings.epochs:
+        if why := stopped_early(settings.early_stopping, trainer.records):
+            reporter.stopped_early(why)
+            break
         reporter.epoch(trainer.epoch, settings.epochs, count)
         started = time.perf_counter() - trainer.position.seconds
         for order in trainer.batches():  # the numbers (N,) of a batch's images, shuffled anew in each epoch

@@ -13,7 +13,7 @@ from nbcnn.engine.network import Network
 from nbcnn.optim import OPTIMIZERS
 from nbcnn.training.evaluation import check_data
 from nbcnn.training.trainer import Trainer
-from nbcnn.training.warmup import warm
+from nbcnn.training.warmup import calls_of_a_step, warm
 
 
 def check_compatible(network: Network, data: Dataset) -> None:
@@ -54,7 +54,8 @@ def compile_kernels(
     idle = [OPTIMIZERS.get(optimizer.name)(optimizer.config, 0) for optimizer in chosen]
     with announced(compiling):
         augment = bool(trainers[0].settings.augment)
-        warm([trainer.executor for trainer in trainers], idle, data.images, data.labels, augment)
+        executors, others = [trainer.executor for trainer in trainers], calls_of_a_step(trainers[0].settings)
+        warm(executors, idle, data.images, data.labels, augment, others)
     kernels, seconds = total(since(before), "compiled")
     if kernels:
         compiled(kernels, seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from nbcnn.engine.network import Network
 from nbcnn.engine.weights_metadata import WeightsMetadata
 from nbcnn.errors import TrainingError
 from nbcnn.optim import make_optimizer
+from nbcnn.optim.weight_average import WeightAverage
 from nbcnn.runs.run_folder import Record, Run
 from nbcnn.training.diagnose.finite_check import wrong_after, wrong_before
 from nbcnn.training.diagnose.nan_report import Finding
@@ -55,7 +57,8 @@ class Trainer:
         with no_memory_error(f"the state of {optimizer.name}", "use a smaller network, or sgd without momentum"):
             config = self.learning_rate.prepared(optimizer.config)
             self.optimizer = make_optimizer(optimizer.name, config, network.shapes, self.settings.weight_decay_on)
-        self.clipping = GradientClipping(self.settings.clip_grad_norm)
+        self.clipping, ema = GradientClipping(self.settings.clip_grad_norm), self.settings.ema
+        self.average = WeightAverage(ema.decay, {"parameters": network.parameters}) if ema else None
         self.position = Position()
         self._saved = Position()
         self.records: list[Record] = []
@@ -90,9 +93,7 @@ class Trainer:
         Raises CheckpointError where the state is that of another network or optimizer, or the folder can't be written.
         """
         self.run = run
-        self.network.load_state_dict(
-            state.restore(self.network.shapes, self.optimizer.state, self.clipping.state), state.file
-        )
+        self.network.load_state_dict(state.restore(self.network.shapes, self.optimizer.state, self._others), state.file)
         self.position = state.position
         run.rewind(self.position.epochs)
         self.records = run.metrics()
@@ -124,6 +125,8 @@ class Trainer:
         if what := wrong_after(*update, self.steps):
             found = examine_update(self.network, self.settings.optimizer.name, *update[1:])
             raise TrainingError(self._diverged(what, found))
+        if self.average is not None:
+            self.average.update()
         hits = int(np.count_nonzero(outcome.guesses == labels[order]))
         position.loss_sum += loss * order.size
         position.right += hits
@@ -160,9 +163,11 @@ class Trainer:
         best = (judged.accuracy, -judged.loss) > (position.best_accuracy, -position.best_loss)
         metadata = {"model": self.network.config.name, "epoch": str(record["epoch"]), "step": str(record["step"])}
         metadata |= self._facts
-        self.run.save("last", self.network.tensors, metadata)
+        with self._averaged():
+            self.run.save("last", self.network.tensors, metadata)
+            if best:
+                self.run.save("best", self.network.tensors, metadata)
         if best:
-            self.run.save("best", self.network.tensors, metadata)
             position.best_accuracy, position.best_loss = judged.accuracy, judged.loss
         # The metrics come first: a resumed run can drop an epoch that was logged and not saved, and can't make one up.
         self.run.log_epoch(record)
@@ -174,10 +179,20 @@ class Trainer:
         return record
 
     def _evaluated(self, part: str, split: Split | None) -> Evaluation:
-        found = evaluate_with(self.executor, self.data, split)
-        if not np.isfinite(found.loss):
-            raise TrainingError(self._diverged(f"the {part} loss became {found.loss}", examine(self.executor)))
+        with self._averaged():
+            found = evaluate_with(self.executor, self.data, split)
+            if not np.isfinite(found.loss):
+                raise TrainingError(self._diverged(f"the {part} loss became {found.loss}", examine(self.executor)))
         return found
+
+    def _averaged(self) -> AbstractContextManager[None]:
+        """While inside, the network has the averaged weights, where the training averages them."""
+        return nullcontext() if self.average is None else self.average.in_place()
+
+    @property
+    def _others(self) -> dict[str, np.ndarray]:
+        """What a saved state holds besides weights and the optimizer's arrays."""
+        return self.clipping.state | (self.average.state if self.average else {})
 
     def save(self) -> None:
         """Write what going on from here needs; any step may be the last before it."""
@@ -187,7 +202,7 @@ class Trainer:
             raise self.run.gone()
         config = self.network.config.to_mapping()
         states = self.network.tensors, self.optimizer.state
-        save_state(self.run, *states, self.position, config, self.data.digest, self.clipping.state)
+        save_state(self.run, *states, self.position, config, self.data.digest, self._others)
         self._saved = replace(self.position)
 
     def close(self) -> None:

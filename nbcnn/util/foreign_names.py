@@ -47,6 +47,8 @@ _KEYS = {
     "batch_size": ("batch", "batches", "bs", "minibatch", "minibatchsize", "trainbatchsize"),
     "optimizer": ("optim", "optimiser", "solver", "updater"),
     "clip_grad_norm": ("gradclip", "clipgrad", "gradientclipval", "maxgradnorm", "clipnorm", "gradientclipping"),
+    "ema": ("emadecay", "modelema", "exponentialmovingaverage", "weightaverage", "swa"),
+    "early_stopping": ("earlystop", "patience", "earlystoppingpatience"),
     "label_smoothing": ("smoothing", "labelsmooth"),
     "class_weights": ("classweight", "weights", "weight"),
     "seed": ("randomstate", "randomseed", "rngseed", "manualseed"),

@@ -82,6 +82,8 @@ def test_everything_else_has_a_default(more: str, tmp_path: Path) -> None:
             "clip_grad_norm": None,
             "label_smoothing": 0.0,
             "class_weights": None,
+            "ema": None,
+            "early_stopping": None,
             "seed": 0,
             "threads": None,
             "executor": "threads",

@@ -239,6 +239,16 @@ train: {class_weights: [1, 0]}
     4:28: train.class_weights[1]: expected a number above 0, got 0
 train: {class_weights: [1, 1e-46]}
     4:28: train.class_weights[1]: 1e-46 is 0 or nearly so in float32, in which nbcnn computes; the smallest that works
+train: {ema: {decay: 1}}
+    4:22: train.ema.decay: expected a number above 0 and below 1, got 1
+train: {ema: 0.999}
+    4:14: train.ema: expected a decay, as in {decay: 0.999}, or null, got 0.999
+train: {early_stopping: {}}
+    4:9: train.early_stopping: patience is missing; expected a whole number of at least 1
+train: {early_stopping: {patience: 0}}
+    4:36: train.early_stopping.patience: expected a whole number of at least 1, got 0
+train: {early_stopping: {patience: 3, metric: val_loss}}
+    4:47: train.early_stopping.metric: expected one of loss, accuracy, got 'val_loss'
 train: {weight_decay_on: biases}
     4:26: train.weight_decay_on: expected one of all, weights, got 'biases'
 train: {optimizer: {rmsprop: {alpha: 1}}}

@@ -23,6 +23,7 @@ from nbcnn.cli import nbcnn as command_line
 from nbcnn.config import Config, DataConfig, InputConfig, TrainConfig, load_config, model_names
 from nbcnn.config.augment import AugmentConfig, RandomCropConfig, RandomHorizontalFlipConfig
 from nbcnn.config.schedule import WarmupConfig
+from nbcnn.config.train import EarlyStopping, EMAConfig
 from nbcnn.data import dataset_names
 from nbcnn.kernels.registry import backend_names, op_names
 from nbcnn.layers.base import LAYERS
@@ -186,6 +187,11 @@ def test_every_schedule_is_documented(name: str) -> None:
         return
     needed = {"step": {"step_size": 1}, "multi_step": {"milestones": (1,)}}.get(name, {})
     check_rows(name, model, model.model_validate(needed).model_dump(mode="json"))
+
+
+def test_averages_and_early_stopping_are_documented() -> None:
+    check_rows("ema", EMAConfig, EMAConfig().model_dump(mode="json"))
+    check_rows("early_stopping", EarlyStopping, EarlyStopping(patience=1).model_dump(mode="json"))
 
 
 def test_the_warm_up_is_documented() -> None:
