@@ -121,11 +121,11 @@ def test_rmsprop_is_near_the_oracle(case: str) -> None:
     assert np.abs(got - p).max() > 0.01
 
 
-def test_rmsprop_of_a_steady_gradient_has_no_variance_and_stays_a_number() -> None:
-    gradients = np.full((200, 4), 1.1, np.float32)
-    chosen = optimizer("rmsprop", 4, centered=True, alpha=0.5)
-    assert np.isfinite(steps(chosen, np.zeros(4, np.float32), gradients)).all()
-    assert (chosen.state["squares"] < chosen.state["means"] ** 2 + 1e-6).all()
+def test_rmsprop_of_steady_gradients_has_no_variance_and_stays_a_number() -> None:
+    """By rounding the mean of squares becomes less than the square of the mean."""
+    gradients = np.tile(np.random.default_rng(0).uniform(0.5, 2, 16).astype(np.float32), (200, 1))
+    chosen = optimizer("rmsprop", 16, centered=True, alpha=0.5)
+    assert np.isfinite(steps(chosen, np.zeros(16, np.float32), gradients)).all()
 
 
 @pytest.mark.parametrize("case", range(len(STEPS)))

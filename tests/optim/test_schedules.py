@@ -106,6 +106,14 @@ def test_a_plateau_counts_the_epochs_after_the_warm_up() -> None:
     assert found[15::5] == [LR] * 3 + [LR / 2] * 2 + [LR / 4] * 2 + [LR / 8] * 2
 
 
+@pytest.mark.parametrize(("eps", "last"), [(0.03, LR / 4), (0.024, LR / 8)])
+def test_a_plateau_makes_no_smaller_change_than_eps(eps: float, last: float) -> None:
+    """From 0.1 to 0.05, 0.025 and 0.0125: by 0.05, 0.025 and 0.0125."""
+    chosen = settings(schedule={"reduce_on_plateau": {"patience": 0, "factor": 0.5, "eps": eps / 2}})
+    found = [step["lr"] for step in curve(chosen, "loss", [1.0] * EPOCHS)]
+    assert found[-1] == last
+
+
 def test_a_plateau_is_that_of_the_validation_images_where_there_are_some() -> None:
     rate = LearningRate(settings(schedule={"reduce_on_plateau": {"patience": 0, "factor": 0.5}}), 48)
     falls = [{"step": 5 * n, "test_loss": 1.0, "val_loss": 1 / n} for n in range(1, 4)]

@@ -82,6 +82,10 @@ def _registered(kind: str) -> list[str]:
         from nbcnn.optim import OPTIMIZERS
 
         return OPTIMIZERS.names()
+    if kind == "schedule":
+        from nbcnn.optim.schedules import SCHEDULES
+
+        return SCHEDULES.names()
     from nbcnn.data import DATASETS
 
     return DATASETS.names()
