@@ -1,4 +1,4 @@
-"""Registries by name of layers, optimizers and data sets, filled by the modules of a package and by plugins.
+"""Registries by name of layers, optimizers, schedules and data sets, filled by the modules of a package and by plugins.
 
 A registry imports every module of its package once, when it is first asked; each module registers what it
 defines. A plugin makes the same calls. A name that is taken already is an error that names both files.
