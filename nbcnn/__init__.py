@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from nbcnn.training.comparison import compare
     from nbcnn.training.evaluation import Evaluation, evaluate
     from nbcnn.training.loading import load
-    from nbcnn.training.loop import train
     from nbcnn.training.model import Model
     from nbcnn.training.model import Model as Network
     from nbcnn.training.prediction import Prediction, predict
     from nbcnn.training.resume import resume
+    from nbcnn.training.train import train
 
 _HOME = {
     "Evaluation": "nbcnn.training.evaluation",
@@ -42,7 +42,7 @@ _HOME = {
     "load_plugin": "nbcnn.plugins",
     "predict": "nbcnn.training.prediction",
     "resume": "nbcnn.training.resume",
-    "train": "nbcnn.training.loop",
+    "train": "nbcnn.training.train",
 }
 
 _MODULES = {

@@ -90,7 +90,7 @@ _NOT_TEXT = ("true", "false", "yes", "no", "on", "off", "null", "none")
 
 
 def unfit_name(name: object) -> str | None:
-    """Why something can't be the name of a backend, layer, optimizer or data set; or None. YAML and options say it."""
+    """Why something can't be the name of a backend, layer, optimizer, schedule or data set; or None. YAML says it."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         return "letters, digits, _ and -, and no digit first"
     return f"YAML takes {name} for something else than a name" if name.lower() in _NOT_TEXT else None

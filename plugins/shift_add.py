@@ -1,4 +1,4 @@
-"""Convolution as one 1×1 convolution for each tap of the kernel: equation (41) of docs/fast-convolution.md.
+"""Convolution as one 1×1 convolution for each tap of the kernel: equation (61) of docs/fast-convolution.md.
 
 A 3×3 kernel is nine kernels of one tap each, and a kernel of one tap is a matrix over channels, applied to the image
 moved by that tap's place. So x is moved, multiplied with the tap's matrix, added to y; nine times. ``im2col`` lays all

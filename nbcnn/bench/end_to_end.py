@@ -18,7 +18,7 @@ from nbcnn.bench.startup import Runner, first_steps
 from nbcnn.engine.engine import Engine
 from nbcnn.engine.network import views
 from nbcnn.errors import PeerError, ShapeError
-from nbcnn.optim import OPTIMIZERS
+from nbcnn.optim import make_optimizer
 from nbcnn.training.model import Model
 
 MEASURES = ("training", "inference", "latency", "startup", "memory")
@@ -160,8 +160,8 @@ def _own_trainer(task: Task, stack: ExitStack) -> Learner:
     resolve_auto(network, training=True, threads=task.threads)
     engine = Engine(network, threads=task.threads)
     stack.callback(engine.close)
-    choice = network.config.train.optimizer
-    optimizer = OPTIMIZERS.get(choice.name)(choice.config, network.parameters.size)
+    settings = network.config.train
+    optimizer = make_optimizer(*settings.optimizer, network.shapes, settings.weight_decay_on)
 
     def step(k: int) -> None:
         engine.train_step(task.images, task.labels, task.batches[k])

@@ -26,7 +26,7 @@ from nbcnn.engine.worker import StageCalls
 from nbcnn.kernels.contract import LANES
 from nbcnn.layers import Layer
 from nbcnn.layers.base import Call
-from nbcnn.optim import OPTIMIZERS
+from nbcnn.optim import make_optimizer
 
 SECONDS = 0.25
 """How long the steps of a round with a clock in them last; as many are without."""
@@ -94,11 +94,11 @@ class _Step:
 
 def profile(task: Task, rounds: int, tell: Tell = silent, seconds: float | None = None) -> Profile:
     """Steps with a clock in them and without, one after the other. Raises KernelError where the system has no clock."""
-    network, choice = task.network, task.network.config.train.optimizer
+    network, settings = task.network, task.network.config.train
     peak = measured_peak(task.threads, network.dtype.name).flops
     resolve_auto(network, training=True, threads=task.threads)
     engine = Engine(network, training=True, threads=task.threads)
-    optimizer = OPTIMIZERS.get(choice.name)(choice.config, network.parameters.size)
+    optimizer = make_optimizer(*settings.optimizer, network.shapes, settings.weight_decay_on)
     try:
         timed = _Steps(engine, task, optimizer.step)
         timed.play(True)

@@ -20,20 +20,21 @@ def main() -> None:
     from nbcnn.autotune.auto import resolve_auto
     from nbcnn.config import Overrides
     from nbcnn.engine.engine import Engine
-    from nbcnn.optim import OPTIMIZERS
+    from nbcnn.optim import make_optimizer
     from nbcnn.plugins import load_plugin
     from nbcnn.training.loading import load
 
     for plugin in task["plugins"]:
         load_plugin(plugin)
     network = load(task["source"], overrides=Overrides(sets=tuple(task["sets"]), backends=tuple(task["backends"])))
-    choice, size = network.config.train.optimizer, network.config.train.batch_size
+    settings = network.config.train
+    size = settings.batch_size
     random, shape = np.random.default_rng(0), (task["images"], *network.in_shape)
     images = random.integers(0, 256, shape, dtype=np.uint8)
     labels = random.integers(0, network.out_shape[0], len(images))
     resolve_auto(network, training=True, threads=task["threads"])
     engine = Engine(network, threads=task["threads"])
-    optimizer = OPTIMIZERS.get(choice.name)(choice.config, network.parameters.size)
+    optimizer = make_optimizer(*settings.optimizer, network.shapes, settings.weight_decay_on)
     seconds = None
     for first in range(0, len(images), size):
         engine.train_step(images, labels, np.arange(first, min(first + size, len(images))))

@@ -37,7 +37,7 @@ class Progress(Display, Reporter):
         self._resumed: Position | None = None
         self._images: Dataset | None = None
         self._remedies: tuple[str, float | None, int] = ("", None, 1)
-        self._epoch = ""
+        self._epoch = self._schedule = ""
 
     def goes_on(self, position: Position) -> None:
         """An earlier training goes on."""
@@ -59,18 +59,22 @@ class Progress(Display, Reporter):
         settings = network.config.train
         self._augmented(settings)
         rate = getattr(settings.optimizer.config, "lr", None)
+        self._schedule = "" if settings.schedule.name == "constant" else f", {settings.schedule.name}"
+        self._schedule += ", warm-up" if settings.warmup else ""
+        trained = f"{settings.optimizer.name}{f' (lr {rate:g})' if rate else ''}{self._schedule}"
         self._tell(
-            f"{settings.optimizer.name}{f' (lr {rate:g})' if rate else ''}, batches of {settings.batch_size}, "
+            f"{trained}, batches of {settings.batch_size}, "
             f"{settings.epochs} epoch{'s' if settings.epochs > 1 else ''}, seed {settings.seed}"
         )
-        self._remedies = settings.optimizer.name, rate, settings.epochs
+        own = rate if getattr(settings.schedule.config, "max_lr", None) is None else None
+        self._remedies = settings.optimizer.name, own, settings.epochs
         self._run = run
         self._print(f"run folder: {run.folder}")
         activity.tell(now="the first step of the training", may_last=True)
         if self._resumed:
             self._records += run.metrics()
             self._print(f"going on {_place(self._resumed)}")
-            if self._resumed.epochs == settings.epochs:
+            if self._resumed.epochs == settings.epochs and not settings.schedule.config.depends_on_epochs:
                 self._print(f"all {settings.epochs} epochs are done; --epochs {2 * settings.epochs} would train longer")
 
     def epoch(self, epoch: int, epochs: int, images: int) -> None:
@@ -113,8 +117,13 @@ class Progress(Display, Reporter):
             f"epoch {record['epoch']:>{width}}",
             f"loss {train}{losses}, test {test}",
             f"accuracy {record['train_accuracy']:.1%}{accuracies}, test {record['test_accuracy']:.1%}",
+            *([f"lr {record['lr']:.4g}"] if self._schedule else []),
             f"{record['images_per_second']:,.0f} images/s",
         )
+
+    def stopped_early(self, why: str) -> None:
+        """Say why the training ends."""
+        self._tell(why)
 
     def saved(self, position: Position) -> None:
         """Remember what training could be resumed from."""

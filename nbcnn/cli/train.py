@@ -41,8 +41,8 @@ def command(
         raise click.UsageError("--resume goes on in the run's own folder, so --out has no place beside it.")
     from nbcnn.cli._progress import Progress
     from nbcnn.errors import NbcnnError
-    from nbcnn.training import loop
     from nbcnn.training import resume as resuming
+    from nbcnn.training import train as training
     from nbcnn.training.signals import StoppedError
 
     if executor is not None:
@@ -51,7 +51,7 @@ def command(
     with Progress() as progress:
         try:
             if resume is None:
-                run = loop.train(str(model), changed, out=out, reporter=progress)
+                run = training.train(str(model), changed, out=out, reporter=progress)
             else:
                 run = resuming.resume(resume, changed, source=model, allow_changes=allow_changes, reporter=progress)
         except KeyboardInterrupt as stop:

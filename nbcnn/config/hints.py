@@ -25,7 +25,8 @@ _ANSWERS = {
     "pad_if_needed": "images are cropped back to the size that they had; leave it out",
     "ceil_mode": "only pooling rounds sizes up; leave it out",
     "output_size": "only adaptive_avg_pool2d has it: use that layer, or leave it out",
-    "mode": "images are enlarged by repeating pixels, PyTorch's mode nearest; leave it out",
+    "mode": "images are enlarged by repeating pixels, PyTorch's mode nearest, and a schedule's follows from the metric; "
+    "leave it out",
     "align_corners": "pixels are repeated, nothing is interpolated; leave it out",
     "return_indices": "the places of the largest pixels are not kept; leave it out",
     "start_dim": "a whole image is flattened; leave it out",
@@ -43,6 +44,9 @@ _ANSWERS = {
     "pin_memory": "everything is computed on the CPU; leave it out",
     "gpus": "everything is computed on the CPU; leave it out",
     "cuda": "everything is computed on the CPU; leave it out",
+    "last_epoch": "a training that goes on knows its epoch; leave it out",
+    "total_steps": "it is all steps of the training, train.epochs of them; leave it out",
+    "steps_per_epoch": "it follows from the data and train.batch_size; leave it out",
     "verbose": "what is printed is chosen on the command line; leave it out",
 }
 _SCHEDULES = (
@@ -53,9 +57,12 @@ _SCHEDULES = (
     "lr_policy",
     "lr_decay",
     "warmup",
+    "warm_up",
     "warmup_epochs",
+    "warmup_steps",
 )
-_NO_SCHEDULE = "nbcnn keeps the learning rate as it is from the first step to the last; leave it out"
+_SCHEDULE = "the learning rate's is train.schedule, as in train: {schedule: {cosine: {eta_min: 0.001}}}"
+_WARMUP = "linear warm-up is train.warmup, as in train: {warmup: {epochs: 2}}"
 _BELONGS = "it belongs to the optimizer: {path}, as in train: {{optimizer: {{{name}: {{{key}: {value}}}}}}}"
 _OWN = ("input_shape",)
 """Answers for layers alone: at the top of a file, and where they are known, these names are near others."""
@@ -86,8 +93,8 @@ def hint(key: str, known: Collection[str], below: Collection[str] = (), chosen: 
         return f"put a space after the colon, as in {base}: {rest}"
     if key in _ANSWERS and not (key in _OWN and below):
         return _ANSWERS[key]
-    if chosen is not None and key in _SCHEDULES:
-        return _NO_SCHEDULE
+    if chosen is not None and key in _SCHEDULES and key not in known:
+        return _WARMUP if key.startswith("warm") else _SCHEDULE
     last = {path.rpartition(".")[2]: path for path in sorted(below, reverse=True)}
     here = closest(key, known)
     near = key if key in last else None if here else closest(key, last)

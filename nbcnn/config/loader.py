@@ -62,6 +62,9 @@ def load_config(source: str | Path | Mapping[str, Any], overrides: Overrides = _
     assert config is not None
     _check_written(config)
     _place(config.layers, ("layers",), tree)
+    for key in ("warmup", "class_weights"):  # what only the data can show to be wrong
+        written, _ = find(tree, ("train", key))
+        config.train.placed(key, str(Problem(tree.place(written), ("train", key), "")))
     return config
 
 

@@ -15,14 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from nbcnn.config.folders import absolute, absolute_folders
+from nbcnn.config.optimizer import DEFAULT_OPTIMIZER
 from nbcnn.config.problems import Problem
-from nbcnn.config.schema import DEFAULT_OPTIMIZER
 from nbcnn.config.tree import KeyPath, Place, Tree
 from nbcnn.config.yaml_tree import LARGEST, key_path, read_value, show
 from nbcnn.errors import ConfigError
+from nbcnn.util.registry import Registry
 from nbcnn.util.suggestions import closest, nearest
 
 _OPTIMIZER: KeyPath = ("train", "optimizer")
+_CHOICES: tuple[KeyPath, ...] = (_OPTIMIZER, ("train", "schedule"))
+"""Where one of several is chosen by its name, with its arguments below that."""
 
 
 @dataclass(frozen=True)
@@ -145,9 +148,9 @@ def _key_in(tree: Tree, node: Any, path: KeyPath, part: str) -> str | int:
             raise _RefusedError(f"{key_path(path)} has {len(node)} entries, numbered from 0; there is no {part}")
         return int(part)
     (name,) = node if len(node) == 1 else (part,)
-    if name != part and path == _OPTIMIZER and (words := _argument_of(name, part)):
+    if name != part and path in _CHOICES and (words := _argument_of(name, part, path)):
         raise _RefusedError(words)
-    if name != part and path == _OPTIMIZER:  # another optimizer takes the place of the one that is there
+    if name != part and path in _CHOICES:  # another optimizer takes the place of the one that is there
         del node[name]
         tree.forget((*path, name))
     elif name != part and path and isinstance(path[-1], int):
@@ -158,22 +161,23 @@ def _key_in(tree: Tree, node: Any, path: KeyPath, part: str) -> str | int:
     return part
 
 
-def _argument_of(optimizer: str, part: str) -> str | None:
+def _argument_of(name: str, part: str, path: KeyPath) -> str | None:
     """``train.optimizer.lr``: where the argument stands, if it is one of the optimizer that is there."""
     from nbcnn.optim import OPTIMIZERS
+    from nbcnn.optim.schedules import SCHEDULES
 
-    if part in OPTIMIZERS or optimizer not in OPTIMIZERS:
+    registry: Registry[Any] = OPTIMIZERS if path == _OPTIMIZER else SCHEDULES
+    if part in registry or name not in registry:
         return None
-    meant = closest(part, OPTIMIZERS.get(optimizer).Config.model_fields)
-    path = f"{key_path(_OPTIMIZER)}.{optimizer}"
-    return f"{part} is an argument of {optimizer}; write {path}.{meant}" if meant else None
+    meant = closest(part, registry.get(name).Config.model_fields)
+    return f"{part} is an argument of {name}; write {key_path(path)}.{name}.{meant}" if meant else None
 
 
 def _opened(value: Any, path: KeyPath) -> dict[str, Any]:
     """A mapping that takes the place of a null or a bare name, so that something can be set in it."""
     if path == _OPTIMIZER and value is None:
         return deepcopy(DEFAULT_OPTIMIZER)
-    if isinstance(value, str) and (path == _OPTIMIZER or isinstance(path[-1], int)):
+    if isinstance(value, str) and (path in _CHOICES or isinstance(path[-1], int)):
         return {value: None}
     if value is None:
         return {}

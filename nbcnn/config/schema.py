@@ -7,43 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
-    PlainSerializer,
-    PlainValidator,
     ValidationError,
     WithJsonSchema,
     model_validator,
 )
 
-from nbcnn.config.augment import AugmentConfig
 from nbcnn.config.backend_names import BackendsField
 from nbcnn.config.folders import relative_folders
-from nbcnn.config.precision import precision_flaws, scaling_flaws
+from nbcnn.config.precision import float32_flaw, precision_flaws, scaling_flaws
+from nbcnn.config.section import Count, NothingSet, Section
 from nbcnn.config.substitution import BlocksField, substituted
+from nbcnn.config.train import TrainConfig
 from nbcnn.config.writer import to_yaml
-from nbcnn.layers.entries import Flaw, LayerList, choose, refuse
-from nbcnn.optim import OPTIMIZERS, OptimizerConfig
+from nbcnn.layers.entries import Flaw, LayerList, refuse
 from nbcnn.plugins import remedy
 
 DEFAULT_DATA = "fashion-mnist-mini"
-DEFAULT_OPTIMIZER: dict[str, Any] = {"sgd": {"lr": 0.1}}
-
-
-class _Section(BaseModel):
-    """A section of the config; an empty one (null) has all its defaults."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
-
-
-_NothingSet = BeforeValidator(lambda value: {} if value is None else value)
-_Count = Annotated[int, Field(ge=1)]
 _Text = Annotated[str, Field(min_length=1)]
 _Deviation = Annotated[float, Field(gt=0)]
 
@@ -65,12 +50,12 @@ _Deviations = Annotated[
 ]
 
 
-class InputConfig(_Section):
+class InputConfig(Section):
     """The size of an input image: channels, height and width, each at least 1."""
 
-    channels: _Count
-    height: _Count
-    width: _Count
+    channels: Count
+    height: Count
+    width: Count
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -86,7 +71,7 @@ def _known_data_set(name: str) -> str:
     return name
 
 
-class DataConfig(_Section):
+class DataConfig(Section):
     """The source of the images: a data set by ``name``, or a ``folder`` of class folders of images.
 
     ``size`` (height, width), ``grayscale`` and ``white_level`` (in images of more than 8 bits) say how a folder's
@@ -96,9 +81,9 @@ class DataConfig(_Section):
 
     name: Annotated[_Text, AfterValidator(_known_data_set)] | None = None
     folder: _Text | None = None
-    size: tuple[_Count, _Count] | None = None
+    size: tuple[Count, Count] | None = None
     grayscale: bool = False
-    white_level: _Count | None = None
+    white_level: Count | None = None
     data_dir: _Text | None = None
     mean: _Means = (0.0,)
     std: _Deviations = (1.0,)
@@ -128,78 +113,22 @@ class DataConfig(_Section):
         refuse(*flaws)
 
 
-class OptimizerChoice(NamedTuple):
-    """An optimizer's registered name and its config."""
-
-    name: str
-    config: OptimizerConfig
-
-
-def _optimizer(value: object) -> OptimizerChoice:
-    return value if isinstance(value, OptimizerChoice) else OptimizerChoice(*choose(OPTIMIZERS, value))
-
-
-_Optimizer = Annotated[
-    OptimizerChoice,
-    PlainValidator(_optimizer),
-    PlainSerializer(lambda choice: {choice.name: choice.config.model_dump(mode="json")}),
-    WithJsonSchema({"x-expected": "an optimizer, as in sgd: {lr: 0.1}"}),
-]
-
-
-class CheckpointEvery(_Section):
-    """How often the training state is saved: after so many ``steps`` or ``seconds``, whichever come first."""
-
-    steps: _Count | None = None
-    seconds: Annotated[float, Field(gt=0)] | None = None
-
-    @model_validator(mode="after")
-    def _something(self) -> CheckpointEvery:
-        if self.steps is None and self.seconds is None:
-            raise ValueError("expected steps or seconds, as in {steps: 200}, or null")
-        return self
-
-
-_Every = Annotated[
-    CheckpointEvery | None, WithJsonSchema({"x-expected": "steps or seconds, as in {steps: 200}, or null"})
-]
-
-
-class TrainConfig(_Section):
-    """Training settings. ``threads`` is None for as many as the machine has; they never change a result.
-    ``executor`` is ``threads``, the engine, or ``serial``, which makes the same calls one by one in Python.
-
-    ``checkpoint_every`` is None where only the ends of epochs are saved.
-    """
-
-    epochs: _Count = 10
-    batch_size: _Count = 64
-    optimizer: _Optimizer = Field(default_factory=lambda: _optimizer(DEFAULT_OPTIMIZER))
-    init: Literal["default", "xavier_uniform", "kaiming_uniform"] = "default"
-    seed: Annotated[int, Field(ge=0)] = 0
-    threads: Annotated[int, Field(ge=1, le=1024)] | None = None
-    executor: Literal["threads", "serial"] = "threads"
-    shuffle: bool = True
-    checkpoint_every: _Every = None
-    augment: Annotated[AugmentConfig, _NothingSet] = Field(default_factory=AugmentConfig)
-
-
 # The name becomes a part of the run folder's name, so it can't lead out of `runs`.
 _NAME = "^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$"
 _EXPECTED_NAME = {"x-expected": "a name of at most 80 letters, digits, '.', '_' and '-'"}
 _Name = Annotated[str, Field(pattern=_NAME), WithJsonSchema({"type": "string", "pattern": _NAME, **_EXPECTED_NAME})]
 
 
-class Config(_Section):
+class Config(Section):
     """A network, its data and its training. Two configs are equal when their YAML is, wherever they came from."""
 
     name: _Name
     input: InputConfig
     blocks: BlocksField = Field(default_factory=dict, exclude=True)
     layers: LayerList
-    backends: Annotated[BackendsField, _NothingSet] = Field(default_factory=dict)
-    data: Annotated[DataConfig, _NothingSet] = Field(default_factory=lambda: DataConfig.model_validate({}))
-    train: Annotated[TrainConfig, _NothingSet] = Field(default_factory=TrainConfig)
+    backends: Annotated[BackendsField, NothingSet] = Field(default_factory=dict)
+    data: Annotated[DataConfig, NothingSet] = Field(default_factory=lambda: DataConfig.model_validate({}))
+    train: Annotated[TrainConfig, NothingSet] = Field(default_factory=TrainConfig)
 
     _without_blocks = model_validator(mode="before")(substituted)
 
@@ -222,6 +151,9 @@ class Config(_Section):
         flaws += precision_flaws(self.data, ("data",))
         optimizer = self.train.optimizer
         flaws += precision_flaws(optimizer.config, ("train", "optimizer", optimizer.name))
+        for index, weight in enumerate(self.train.class_weights or ()):
+            if flaw := float32_flaw(weight, {}):
+                flaws.append(Flaw(("train", "class_weights", index), flaw, weight))
         if not flaws:
             flaws += [f._replace(loc=("data", *f.loc)) for f in scaling_flaws(self.data.mean, self.data.std)]
         if flaws:

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from nbcnn.engine.loss_targets import LossTargets
 from nbcnn.engine.network import Network
 from nbcnn.engine.progress import Progress
 from nbcnn.kernels.contract import LANES
@@ -18,13 +19,20 @@ Mode = Literal["train", "eval", "predict"]
 class BatchInputs(NamedTuple):
     """All images (M, C, H, W), uint8 or float, ``scaling`` (2, C) of their pixels, labels (M,).
 
-    ``moves`` (M, 3): how each is shifted and flipped when it is gathered (data/augment.py), or None.
+    ``moves`` (M, 3): how each is shifted and flipped when it is gathered (data/augment.py), or None. ``targets``: what
+    label smoothing and class weights make of the loss (loss_targets.py), or None.
     """
 
     images: np.ndarray
     scaling: np.ndarray
     labels: np.ndarray | None = None
     moves: np.ndarray | None = None
+    targets: LossTargets | None = None
+
+    def weight(self, order: np.ndarray) -> float:
+        """What the loss of each image that ``order`` picks counts in the mean of them."""
+        labels = self.labels
+        return 1 / (max(order.size, 1) if self.targets is None or labels is None else self.targets.total(labels[order]))
 
 
 class BatchResult(NamedTuple):

@@ -19,6 +19,7 @@ from nbcnn.engine import ordered_sum, single_image
 from nbcnn.engine.batch import Batch, BatchInputs, BatchResult, LastBatch, Mode, scalings
 from nbcnn.engine.call_list import CallList, expect_calls
 from nbcnn.engine.common_memory import Rows, SharedArrays
+from nbcnn.engine.loss_targets import loss_targets
 from nbcnn.engine.memory_use import threads_that_fit
 from nbcnn.engine.network import Network, unchanged
 from nbcnn.engine.thread_pool import ThreadPool, available_threads
@@ -60,6 +61,7 @@ class Engine:
         self.gradient = np.zeros(network.parameters.size if training else 0, network.dtype)
         self._of_bytes, self._of_floats = scalings(network)
         self._batch, self._inputs = self._new_batch(LANES), BatchInputs(self._of_floats, self._of_floats)
+        self.targets = loss_targets(network) if training else None
         self.last: LastBatch | None = None
 
     def train_step(
@@ -69,7 +71,8 @@ class Engine:
 
         ``moves`` (M, 3) shifts and flips each (data/augment.py). Afterwards ``gradient`` is that of their mean loss.
         """
-        return self._run("train", self._labelled(images, labels, moves), order, 1 / order.size)
+        inputs = self._labelled(images, labels, moves, self.targets)
+        return self._run("train", inputs, order, inputs.weight(order))
 
     def evaluate(self, images: np.ndarray, labels: np.ndarray, order: np.ndarray) -> BatchResult:
         """Losses and predicted classes of the images that ``order`` picks."""
@@ -99,7 +102,7 @@ class Engine:
         """Run one pack on every worker in this thread, so that all kernels are compiled; no parameter is changed."""
         order = np.arange(min(LANES, len(images)))
         with unchanged(self.network, self.gradient):
-            self._begin("train", self._labelled(images, labels, moves), order)
+            self._begin("train", self._labelled(images, labels, moves, self.targets), order)
             with one_blas_thread():
                 for worker in self.workers:
                     self._batch.begin(order, 0)
@@ -112,8 +115,8 @@ class Engine:
         """Have the kernels counted that training (without labels: prediction) on such images has yet to compile."""
         inputs = BatchInputs(images, self._scaling(images), labels)
         for mode in ("train", "predict") if labels is not None else ("predict",):
-            moved = inputs._replace(moves=moves if mode == "train" else None)
-            calls = self.workers[0].calls(mode, self._batch, moved)
+            own = inputs._replace(moves=moves, targets=self.targets) if mode == "train" else inputs
+            calls = self.workers[0].calls(mode, self._batch, own)
             if mode == "train":
                 calls += self.workers[0].buffers.after
             expect_calls([*((call.kernel, call.arrays) for call in calls), self._waiting()], pieces=True)
@@ -165,11 +168,11 @@ class Engine:
         with no_memory_error(f"the outputs of {size:,} images", "use smaller batches, or give fewer at a time"):
             return Batch(size, prod(self.network.out_shape), self.gradient)
 
-    def _labelled(self, images: np.ndarray, labels: np.ndarray, moves: np.ndarray | None = None) -> BatchInputs:
-        """The same one for the same arrays: workers stay as they are."""
-        last = self._inputs
-        if last.images is not images or last.labels is not labels or last.moves is not moves:
-            self._inputs = BatchInputs(images, self._scaling(images), labels, moves)
+    def _labelled(self, images: np.ndarray, labels: np.ndarray, *more: Any) -> BatchInputs:
+        """The same one for the same arrays, moves and targets: workers stay as they are."""
+        made, last = BatchInputs(images, self._scaling(images), labels, *more), self._inputs
+        if any(one is not other for one, other in zip(made, last, strict=True)):
+            self._inputs = made
         return self._inputs
 
     def _scaling(self, images: np.ndarray) -> np.ndarray:

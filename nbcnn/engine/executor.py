@@ -6,18 +6,23 @@ from typing import Protocol
 
 import numpy as np
 
-from nbcnn.config.schema import TrainConfig
+from nbcnn.config import TrainConfig
 from nbcnn.engine.batch import BatchResult, LastBatch
 from nbcnn.engine.engine import Engine
+from nbcnn.engine.loss_targets import LossTargets
 from nbcnn.engine.network import Network
 from nbcnn.engine.serial import SerialExecutor
 
 
 class Executor(Protocol):
-    """Runs a network: ``gradient`` (P,) is that of the last ``train_step``, ``last`` what was done last."""
+    """Runs a network: ``gradient`` (P,) is that of the last ``train_step``, ``last`` what was done last.
+
+    ``targets`` is what label smoothing and class weights make of the loss in training, None where it is plain.
+    """
 
     network: Network
     gradient: np.ndarray
+    targets: LossTargets | None
     last: LastBatch | None
 
     @property
@@ -26,7 +31,7 @@ class Executor(Protocol):
     def train_step(
         self, images: np.ndarray, labels: np.ndarray, order: np.ndarray, moves: np.ndarray | None = None
     ) -> BatchResult:
-        """Losses of the images that ``order`` (N,) picks of (M, C, H, W), and the gradient of their mean."""
+        """Losses of the images that ``order`` (N,) picks of (M, C, H, W), and the gradient of their (weighted) mean."""
 
     def evaluate(self, images: np.ndarray, labels: np.ndarray, order: np.ndarray) -> BatchResult:
         """Losses and predicted classes alone."""

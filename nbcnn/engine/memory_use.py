@@ -85,8 +85,9 @@ def _scratch(problem: object, name: str) -> int:
 
 
 def _common(network: Network, training: bool) -> int:
-    """What all threads share: the sum of gradients, and two arrays of an optimizer."""
-    return 3 * network.parameters.nbytes if training else 0
+    """What all threads share: the sum of gradients, two arrays of an optimizer, and averaged weights."""
+    copies = 3 + (network.config.train.ema is not None)
+    return copies * network.parameters.nbytes if training else 0
 
 
 def _too_large(needed: Footprint, has: str) -> str:

@@ -90,6 +90,11 @@ class Network:
         found = views(self.parameters, self.shapes) | self.buffers
         return {name: found[name] for name in self._order}
 
+    @property
+    def tensor_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Those of all tensors, by name."""
+        return {name: tensor.shape for name, tensor in self.tensors.items()}
+
     def state_dict(self) -> dict[str, np.ndarray]:
         """Copies of all tensors by name: parameters, and what layers keep beside them."""
         return {name: tensor.copy() for name, tensor in self.tensors.items()}
@@ -101,8 +106,9 @@ class Network:
         that holds a number too large for a parameter. ``source`` is the file that they are of.
         """
         arrays = as_arrays(tensors, source or "state dict")
-        expected = {name: tensor.shape for name, tensor in self.tensors.items()}
-        found = convert_weights(arrays, expected, source or "state dict", self.dtype.name, in_python=source is None)
+        found = convert_weights(
+            arrays, self.tensor_shapes, source or "state dict", self.dtype.name, in_python=source is None
+        )
         for name, view in self.tensors.items():
             view[...] = found[name]
 

@@ -12,6 +12,7 @@ from nbcnn.engine.network import Network, views
 from nbcnn.errors import KernelError
 from nbcnn.kernels import packs
 from nbcnn.kernels.contract import LANES
+from nbcnn.kernels.cross_entropy._soft_targets import soft_gradient, soft_loss
 from nbcnn.kernels.cross_entropy.op import LossProblem
 from nbcnn.kernels.registry import AUTO, Prepared, prepare
 from nbcnn.layers import Layer
@@ -101,27 +102,32 @@ class PackBuffers:
         """Write the last layer's output where the batch has it."""
         return [Call("batch", "scatter", packs.scatter, (self.y.reshape(-1, LANES), self.place, batch.outputs))]
 
-    def loss(self, batch: Batch) -> list[Call]:
+    def loss(self, batch: Batch, inputs: BatchInputs) -> list[Call]:
         """Losses and predicted classes, written where the batch has them."""
-        own = (self._losses, self._guesses)
+        own, soft = (self._losses, self._guesses), []
+        if inputs.targets is not None:
+            soft = [Call("loss", "forward", soft_loss, (self.y, self._labels, self._losses, inputs.targets.numbers))]
         return [
             Call("loss", "forward", self._loss.forward, (self.y, self._labels, *own, self.work)),
+            *soft,
             Call("batch", "report", packs.report, (*own, self.place, batch.losses, batch.guesses)),
         ]
 
-    def loss_gradient(self) -> list[Call]:
+    def loss_gradient(self, inputs: BatchInputs) -> list[Call]:
         """The gradient of the mean loss with respect to the last layer's output."""
         assert self._dy is not None
-        arrays = (self.y, self._labels, self._scale, self._dy, self.work)
-        return [Call("loss", "grad_input", self._loss.grad_input, arrays)]
+        arrays = (self.y, self._labels, self._scale, self._dy)
+        if inputs.targets is not None:
+            return [Call("loss", "grad_input", soft_gradient, (*arrays, inputs.targets.numbers))]
+        return [Call("loss", "grad_input", self._loss.grad_input, (*arrays, self.work))]
 
     def calls(self, mode: Mode, batch: Batch, inputs: BatchInputs) -> list[Call]:
         """All kernel calls for a pack, in order, but those that add its gradient to the batch's (stages.py)."""
         made = [*self.gather(batch, inputs), *self.forward]
         if mode == "predict":
             return [*made, *self.outputs(batch)]
-        made += self.loss(batch)
-        return [*made, *self.loss_gradient(), *self.backward] if mode == "train" else made
+        made += self.loss(batch, inputs)
+        return [*made, *self.loss_gradient(inputs), *self.backward] if mode == "train" else made
 
     @property
     def _loss(self) -> Any:

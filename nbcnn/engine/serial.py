@@ -15,6 +15,7 @@ import numpy as np
 
 from nbcnn.engine.batch import Batch, BatchInputs, BatchResult, LastBatch, Mode, scalings
 from nbcnn.engine.common_memory import SharedArrays
+from nbcnn.engine.loss_targets import loss_targets
 from nbcnn.engine.memory_use import threads_that_fit
 from nbcnn.engine.network import Network, unchanged
 from nbcnn.engine.pack_buffers import PackBuffers
@@ -40,6 +41,7 @@ class SerialExecutor:
             self.pack = PackBuffers(network, training, self._shared)
             self._inference = PackBuffers(network, False, like=self.pack) if training else self.pack
         self._of_bytes, self._of_floats = scalings(network)
+        self.targets = loss_targets(network) if training else None
         self.last: LastBatch | None = None
 
     def train_step(
@@ -49,7 +51,8 @@ class SerialExecutor:
 
         The step of the optimizer comes next: ``optimizer.step(network.parameters, executor.gradient)``.
         """
-        return self._run("train", BatchInputs(images, self._scaling(images), labels, moves), order).result(order.size)
+        inputs = BatchInputs(images, self._scaling(images), labels, moves, self.targets)
+        return self._run("train", inputs, order).result(order.size)
 
     def evaluate(self, images: np.ndarray, labels: np.ndarray, order: np.ndarray) -> BatchResult:
         """Losses and predicted classes of the images that ``order`` picks."""
@@ -61,16 +64,16 @@ class SerialExecutor:
         return self._run("predict", inputs, order).outputs.reshape(len(images), *self.network.out_shape)
 
     def _run(self, mode: Mode, inputs: BatchInputs, order: np.ndarray) -> Batch:
-        self.last, batch = LastBatch(mode, inputs, order), self.new_batch(order)
+        self.last, batch = LastBatch(mode, inputs, order), self.new_batch(order, inputs)
         for _ in self.steps(mode, inputs, batch):
             pass
         return batch
 
-    def new_batch(self, order: np.ndarray) -> Batch:
-        """The arrays of a batch of the images that ``order`` picks, each with the same weight in the mean loss."""
+    def new_batch(self, order: np.ndarray, inputs: BatchInputs) -> Batch:
+        """The arrays of a batch of the images that ``order`` picks."""
         with no_memory_error(f"the outputs of {order.size:,} images", "use smaller batches, or give fewer at a time"):
             batch = Batch(order.size, prod(self.network.out_shape), self.gradient)
-        batch.begin(order, 1 / max(order.size, 1))
+        batch.begin(order, inputs.weight(order))
         self.pack.place[1] = order.size
         return batch
 
@@ -115,9 +118,9 @@ class SerialExecutor:
         if mode == "predict":
             yield "batch", pack.outputs(batch)
             return
-        yield "loss", pack.loss(batch)
+        yield "loss", pack.loss(batch, inputs)
         if mode == "train":
-            yield "loss", pack.loss_gradient()
+            yield "loss", pack.loss_gradient(inputs)
             yield from by_layer(pack.backward)  # dy -> dw, db and dx, from the last layer to the first
 
     def _packs(self, mode: Mode, count: int) -> list[PackBuffers]:

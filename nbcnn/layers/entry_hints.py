@@ -1,4 +1,4 @@
-"""Hints for a config entry that should name a layer or an optimizer, and does not."""
+"""Hints for a config entry that should name a layer, an optimizer or a schedule, and does not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from nbcnn.plugins import remedy
 if TYPE_CHECKING:
     from nbcnn.util.registry import Registry
 
-_EXAMPLES = {"layer": ("conv2d", "kernel_size: 5"), "optimizer": ("sgd", "lr: 0.1")}
+_EXAMPLES = {
+    "layer": ("conv2d", "kernel_size: 5"),
+    "optimizer": ("sgd", "lr: 0.1"),
+    "schedule": ("cosine", "T_max: 10"),
+}
 _SOFTMAX = ("softmax", "logsoftmax", "log_softmax")
 
 

@@ -1,5 +1,6 @@
 """Optimizers: each file in this folder is one family."""
 
 from nbcnn.optim.base import OPTIMIZERS, Optimizer, OptimizerConfig
+from nbcnn.optim.parameter_groups import make_optimizer
 
-__all__ = ["OPTIMIZERS", "Optimizer", "OptimizerConfig"]
+__all__ = ["OPTIMIZERS", "Optimizer", "OptimizerConfig", "make_optimizer"]

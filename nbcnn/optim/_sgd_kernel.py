@@ -6,12 +6,12 @@ from nbcnn.compiler.jit import kernel
 
 
 @kernel
-def sgd_step(p, g, velocity, numbers, nesterov):
+def sgd_step(p, g, velocity, numbers, nesterov, dampened):
     """p, g (size,), velocity (size,), or (0,) without momentum. Updates p and velocity.
 
-    numbers: lr, momentum, weight_decay.
+    numbers: lr, momentum, weight_decay, 1 - dampening; the last is used where ``dampened`` is True.
     """
-    lr, momentum, weight_decay = numbers
+    lr, momentum, weight_decay, kept = numbers
     if velocity.size == 0:
         for i in range(p.size):
             p[i] -= lr * (g[i] + weight_decay * p[i])  # equation (17)
@@ -20,6 +20,10 @@ def sgd_step(p, g, velocity, numbers, nesterov):
             d = g[i] + weight_decay * p[i]
             velocity[i] = momentum * velocity[i] + d
             p[i] -= lr * (d + momentum * velocity[i])
+    elif dampened:
+        for i in range(p.size):
+            velocity[i] = momentum * velocity[i] + kept * (g[i] + weight_decay * p[i])
+            p[i] -= lr * velocity[i]
     else:
         for i in range(p.size):
             velocity[i] = momentum * velocity[i] + (g[i] + weight_decay * p[i])  # equation (18)

@@ -46,18 +46,23 @@ class Adam(Optimizer):
         self._moments = np.zeros((2, size), np.float32)
         self._count = np.zeros(1, np.int64)
 
-    def step(self, parameters: np.ndarray, gradients: np.ndarray) -> None:
+    def step(
+        self, parameters: np.ndarray, gradients: np.ndarray, lr: float | None = None, momentum: float | None = None
+    ) -> None:
+        """``momentum`` takes the place of the first of the betas, as in PyTorch's one-cycle schedule."""
         self._count[0] += 1
-        self._step(parameters, gradients, self._moments, self._numbers(int(self._count[0])))
+        c, t = self._config, int(self._count[0])
+        numbers = self._numbers(t, c.lr if lr is None else lr, c.betas[0] if momentum is None else momentum)
+        self._step(parameters, gradients, self._moments, numbers)
 
-    def _numbers(self, t: int) -> tuple[np.float32, ...]:
+    def _numbers(self, t: int, lr: float, b1: float) -> tuple[np.float32, ...]:
         """The step's constants, worked out in float64 and rounded once: see adam_step for their meaning."""
         import numpy as np
 
-        c, (b1, b2) = self._config, self._config.betas
-        size = c.lr / (1 - b1**t)
+        c, b2 = self._config, self._config.betas[1]
+        size = lr / (1 - b1**t)
         unbias = 1 / (1 - b2**t) ** 0.5
-        shrink = 1 - c.lr * c.weight_decay if self.decoupled else 1.0
+        shrink = 1 - lr * c.weight_decay if self.decoupled else 1.0
         decay = 0.0 if self.decoupled else c.weight_decay
         return tuple(np.float32(v) for v in (b1, 1 - b1, b2, 1 - b2, size, unbias, c.eps, shrink, decay))
 

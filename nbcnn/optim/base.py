@@ -30,7 +30,11 @@ class Optimizer(ABC):
 
     @abstractmethod
     def step(self, parameters: np.ndarray, gradients: np.ndarray) -> None:
-        """Update ``parameters`` (size,) in place from ``gradients`` (size,), both float32."""
+        """Update ``parameters`` (size,) in place from ``gradients`` (size,), both float32.
+
+        Where it takes ``lr=None`` too, schedules hand it the learning rate of each step; where ``momentum=None``,
+        one_cycle hands it the momentum. None stands for the config's.
+        """
 
     @property
     @abstractmethod

@@ -1,4 +1,4 @@
-"""Stochastic gradient descent with momentum, Nesterov's variant and weight decay (docs/math.md, optimizers)."""
+"""Stochastic gradient descent, momentum, Nesterov's variant and weight decay (docs/math.md, optimizers)."""
 
 from __future__ import annotations
 
@@ -17,19 +17,23 @@ class SGDConfig(OptimizerConfig):
 
     lr: float = Field(gt=0)
     momentum: float = Field(0.0, ge=0, lt=1)
+    dampening: float = Field(0.0, ge=0, le=1)
     weight_decay: float = Field(0.0, ge=0)
     nesterov: bool = False
 
     @model_validator(mode="after")
-    def _nesterov_needs_momentum(self) -> SGDConfig:
-        if self.nesterov and not self.momentum:
-            raise ValueError("nesterov needs a momentum above 0, for instance momentum: 0.9")
+    def _fit_together(self) -> SGDConfig:
+        for name in ("nesterov", "dampening"):
+            if getattr(self, name) and not self.momentum:
+                raise ValueError(f"{name} needs a momentum above 0, for instance momentum: 0.9")
+        if self.nesterov and self.dampening:
+            raise ValueError(f"nesterov needs dampening: 0, got dampening: {self.dampening:g}; leave one of them out")
         return self
 
 
 @OPTIMIZERS.register("sgd")
 class SGD(Optimizer):
-    """Keeps one array, the velocity; (0,) where momentum is 0."""
+    """Keeps the velocity, (0,) where momentum is 0; with dampening the number of steps taken (1,) too."""
 
     Config = SGDConfig
 
@@ -41,11 +45,20 @@ class SGD(Optimizer):
         assert isinstance(config, SGDConfig)
         self._config, self._step = config, sgd_step
         self._velocity = np.zeros(size if config.momentum else 0, np.float32)
-        self._numbers = tuple(np.float32(v) for v in (config.lr, config.momentum, config.weight_decay))
+        self._count = np.zeros(1 if config.dampening else 0, np.int64)
 
-    def step(self, parameters: np.ndarray, gradients: np.ndarray) -> None:
-        self._step(parameters, gradients, self._velocity, self._numbers, self._config.nesterov)
+    def step(
+        self, parameters: np.ndarray, gradients: np.ndarray, lr: float | None = None, momentum: float | None = None
+    ) -> None:
+        import numpy as np
+
+        c, dampened = self._config, self._count.size > 0
+        kept = 1 - c.dampening if dampened and self._count[0] else 1.0  # as in PyTorch, the first step is whole
+        self._count += 1
+        lr, momentum = c.lr if lr is None else lr, c.momentum if momentum is None else momentum
+        numbers = tuple(np.float32(v) for v in (lr, momentum, c.weight_decay, kept))
+        self._step(parameters, gradients, self._velocity, numbers, c.nesterov, dampened)
 
     @property
     def state(self) -> dict[str, np.ndarray]:
-        return {"velocity": self._velocity}
+        return {"velocity": self._velocity} | ({"count": self._count} if self._count.size else {})

@@ -80,6 +80,7 @@ if TYPE_CHECKING:
         for_one_image,
     )
     from nbcnn.optim.base import Optimizer, OptimizerConfig
+    from nbcnn.optim.schedules.base import Schedule, ScheduleConfig
     from nbcnn.plugin import register
 
 _NAMES = {
@@ -118,6 +119,7 @@ _NAMES = {
         "for_one_image",
     ),
     "nbcnn.optim.base": ("Optimizer", "OptimizerConfig"),
+    "nbcnn.optim.schedules.base": ("Schedule", "ScheduleConfig"),
     "nbcnn.data.dataset": ("Dataset", "Split"),
     "nbcnn.data.source": ("DataSource",),
     "nbcnn.errors": ("DataError", "KernelError", "ShapeError"),
@@ -158,6 +160,8 @@ __all__ = [
     "Parameter",
     "ParameterFreeKernels",
     "Pool2dProblem",
+    "Schedule",
+    "ScheduleConfig",
     "Shape",
     "ShapeError",
     "Signature",

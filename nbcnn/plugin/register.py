@@ -1,7 +1,7 @@
-"""Decorators with which plugins register backends, ops, layers, optimizers and data sets.
+"""Decorators with which plugins register backends, ops, layers, optimizers, schedules and data sets.
 
-Built-in backends, layers, optimizers and data sets are registered by the very same calls, under the names that the
-registries give them. A name that is not given is the name of the file.
+Built-in backends, layers, optimizers, schedules and data sets are registered by the very same calls, under the names
+that the registries give them. A name that is not given is the name of the file.
 """
 
 from __future__ import annotations
@@ -38,6 +38,13 @@ def optimizer(name: str | None = None) -> Callable[[T], T]:
     from nbcnn.optim import OPTIMIZERS
 
     return OPTIMIZERS.register(name)  # type: ignore[return-value]
+
+
+def schedule(name: str | None = None) -> Callable[[T], T]:
+    """A learning-rate schedule: a subclass of nbcnn.plugin.Schedule."""
+    from nbcnn.optim.schedules import SCHEDULES
+
+    return SCHEDULES.register(name)  # type: ignore[return-value]
 
 
 def dataset(name: str | None = None) -> Callable[[T], T]:

@@ -1,4 +1,4 @@
-"""Plugins: Python files of the user's own that register backends, layers, optimizers or data sets.
+"""Plugins: Python files of the user's own that register backends, layers, optimizers, schedules or data sets.
 
 A plugin is loaded because the person said so (on the command line, in the environment, from Python), never because a
 YAML file, a checkpoint or a run folder names it, and never because it is installed or lies somewhere.

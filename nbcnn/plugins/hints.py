@@ -31,7 +31,7 @@ def near(folder: Path | None) -> Iterator[None]:
 
 
 def remedy(name: str, known: Iterable[str]) -> str:
-    """What to do about an unknown name of a backend, layer, optimizer or data set."""
+    """What to do about an unknown name of a backend, layer, optimizer, schedule or data set."""
     folder = _near.get()
     if folder is not None and (words := _of_the_run(folder, name)):
         return words

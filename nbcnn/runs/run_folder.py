@@ -38,10 +38,11 @@ Record = dict[str, Any]
 
 COLUMNS = (
     "epoch", "step", "train_loss", "train_accuracy", "test_loss", "test_accuracy",
-    "seconds", "images_per_second", "val_loss", "val_accuracy",
+    "seconds", "images_per_second", "val_loss", "val_accuracy", "lr", "grad_norm",
 )  # fmt: skip
 """The columns of an epoch's record. Accuracies are shares (0 to 1); ``seconds`` is the time of the epoch's training. Those of
-validation images are null where the data have none."""
+validation images are null where the data have none. ``lr`` is the learning rate of the epoch's last step,
+``grad_norm`` the mean norm of its gradients before they were clipped, null where they are not."""
 
 LARGEST_LOG = 1 << 28
 """Bytes of metrics.jsonl: a million epochs."""

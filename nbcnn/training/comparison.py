@@ -30,7 +30,8 @@ from nbcnn.runs.folder_lock import FolderLock
 from nbcnn.runs.run_folder import Run
 from nbcnn.training.loading import config_of, with_options
 from nbcnn.training.pictures import draw_run
-from nbcnn.training.trainer import Trainer, check_compatible, compile_kernels
+from nbcnn.training.preparation import check_compatible, compile_kernels
+from nbcnn.training.trainer import Trainer
 from nbcnn.util.files import claim_folder, write_atomic
 
 
@@ -253,8 +254,7 @@ def _count_guesses(comparison: Comparison, trainers: list[Trainer]) -> None:
 
 
 def _write(comparison: Comparison) -> None:
-    text = json.dumps(comparison.to_mapping(), allow_nan=False) + "\n"
-    write_atomic(comparison.json, text.encode(), CheckpointError)
+    write_atomic(comparison.json, f"{json.dumps(comparison.to_mapping(), allow_nan=False)}\n".encode(), CheckpointError)
     if any(variant.losses for variant in comparison.variants):
         with attempted(comparison.picture):
             draw_comparison(comparison, comparison.picture)

@@ -14,12 +14,13 @@ FREE = {
     "train.threads",
     "train.executor",
     "train.checkpoint_every",
+    "train.early_stopping",
     "data.data_dir",
     "data.folder",
     "data.white_level",
 }
 """Keys that decide how long, on what, from where and how it is read, and no bit of any step; a digest knows other
-images."""
+images. Epochs are not free where a schedule's rates depend on their number."""
 
 
 def changes(before: Config, after: Config) -> list[str]:
@@ -30,14 +31,17 @@ def changes(before: Config, after: Config) -> list[str]:
         f"{key}: {_shown(key, old)} → {_shown(key, new)}"
         for key in keys
         if old.get(key, _NONE) != new.get(key, _NONE)
-        and key not in FREE
-        and not key.startswith("train.checkpoint_every.")
+        and not (key in FREE and not (key == "train.epochs" and _over_all_epochs(before, after)))
+        and not key.startswith(("train.checkpoint_every.", "train.early_stopping."))
     ]
 
 
 def refuse_changes(before: Config, after: Config, folder: str) -> None:
     """Raise ConfigError with the differences, if there are any."""
     found = changes(before, after)
+    if any(line.startswith("train.epochs: ") for line in found):
+        name = _over_all_epochs(before, after)
+        found.append(f"({name} goes over all epochs of a training: with more or fewer of them every rate is another)")
     if found:
         raise ConfigError(
             "\n".join(
@@ -48,6 +52,12 @@ def refuse_changes(before: Config, after: Config, folder: str) -> None:
                 ]
             )
         )
+
+
+def _over_all_epochs(before: Config, after: Config) -> str | None:
+    """The schedule of either config whose learning rates depend on the number of epochs."""
+    schedules = (config.train.schedule for config in (before, after))
+    return next((name for name, config in schedules if config.depends_on_epochs), None)
 
 
 _NONE = object()

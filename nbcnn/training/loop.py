@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 from nbcnn.autotune.auto import told
 from nbcnn.compiler.compile_log import COMPILE_LOG, announced
-from nbcnn.config import Config, DataConfig, Overrides
-from nbcnn.data import Dataset, load_dataset
-from nbcnn.data.user_arrays import own_dataset, write_folder
+from nbcnn.data import Dataset
 from nbcnn.engine.network import Network
-from nbcnn.plugins import blamed
 from nbcnn.runs.run_folder import Run
 from nbcnn.training.checkpoint_schedule import CheckpointSchedule
-from nbcnn.training.loading import config_of, with_options
+from nbcnn.training.early_stopping import stopped_early
 from nbcnn.training.pictures import draw_run
+from nbcnn.training.preparation import check_compatible, compile_kernels
 from nbcnn.training.reporter import Reporter
 from nbcnn.training.signals import StopBetweenChoices, StopRequest
-from nbcnn.training.trainer import Trainer, check_compatible, compile_kernels
+from nbcnn.training.trainer import Trainer
 from nbcnn.util.blas import first_use
 
 
@@ -34,6 +29,9 @@ def train_epochs(trainer: Trainer, reporter: Reporter, stopping: StopRequest) ->
     settings, count = trainer.settings, len(trainer.data.train.images)
     schedule = CheckpointSchedule(settings.checkpoint_every)
     while trainer.epoch <= settings.epochs:
+        if why := stopped_early(settings.early_stopping, trainer.records):
+            reporter.stopped_early(why)
+            break
         reporter.epoch(trainer.epoch, settings.epochs, count)
         started = time.perf_counter() - trainer.position.seconds
         for order in trainer.batches():  # the numbers (N,) of a batch's images, shuffled anew in each epoch
@@ -69,61 +67,3 @@ def run_training(network: Network, data: Dataset, begin: Callable[[Trainer], Run
         finally:
             trainer.close()
     return run
-
-
-@blamed()
-def train(
-    source: str | Path | Mapping[str, Any] | Config | Network,
-    overrides: Overrides | None = None,
-    *,
-    data: Any = None,
-    out: str | Path | None = None,
-    reporter: Reporter | None = None,
-    **options: Any,
-) -> Run:
-    """Train what ``source`` describes (a model's name, a YAML path, a mapping, a Config) and return its run folder.
-
-    A Network is trained from the parameters that it has, and holds those of the last step afterwards. ``data`` is the
-    name of a data set, a folder, or arrays, ``(images, labels)`` or ``((images, labels), (test_images, test_labels))``:
-    see ``own_dataset``. Arrays are written into the run folder, as ``data``, so that the run can be evaluated and
-    resumed. ``overrides``, or the names of its fields (``epochs=3``), change the config. The folder is ``out``, or the
-    next free ``runs/NAME-K``.
-
-    Raises ConfigError, ShapeError, KernelError, DataError, CheckpointError (the folder exists or can't be written),
-    TrainingError (the loss is no longer a number) and PluginError (a plugin's own code failed); of the two last what
-    was saved before stays. Ctrl-C or SIGTERM raises StoppedError, a KeyboardInterrupt, once the step is done and saved:
-    resume.py goes on from there.
-    """
-    arrays = None
-    if isinstance(data, (str, os.PathLike)):
-        options["data"] = os.fspath(data)
-    elif data is not None:
-        arrays = own_dataset(data)
-    given = source if isinstance(source, Network) else None
-    config = config_of(given.config if given else source, with_options(overrides, options))  # type: ignore[arg-type]
-
-    def begin(trainer: Trainer) -> Run:
-        run = Run.create(out, config.name)
-        if arrays is not None:
-            folder = run.folder.resolve() / "data"
-            write_folder(folder, arrays)
-            trainer.network.config = with_folder(trainer.network.config, folder)
-        trainer.keep_in(run)
-        return run
-
-    images = arrays or load_dataset(config.data)
-    network = Network(config)
-    if given is not None:
-        network.load_state_dict(given.state_dict(), "the network that was given")
-    try:
-        return run_training(network, images, begin, reporter or Reporter())
-    finally:
-        if given is not None:
-            given.load_state_dict(network.state_dict())
-            given.classes, given.reading = network.classes, network.reading
-
-
-def with_folder(config: Config, folder: Path) -> Config:
-    """The config with the data of a folder; how pixels are scaled stays."""
-    data = DataConfig(folder=str(folder), mean=config.data.mean, std=config.data.std)
-    return config.model_copy(update={"data": data})

@@ -36,6 +36,9 @@ class Reporter(Listener):
     def epoch_done(self, record: Mapping[str, Any]) -> None:
         """An epoch is done; the record is that of the metrics files."""
 
+    def stopped_early(self, why: str) -> None:
+        """Early stopping ends the training before its last epoch."""
+
     def drawing(self) -> None:
         """All epochs are done, and the pictures are about to be drawn."""
 

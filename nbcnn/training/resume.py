@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nbcnn.config import Config, Overrides, load_config
+from nbcnn.config import Config, Overrides, TrainConfig, load_config
 from nbcnn.data import Dataset, load_dataset
 from nbcnn.data.classes import changed, in_terms_of
 from nbcnn.engine.network import Network
@@ -16,6 +16,7 @@ from nbcnn.errors import CheckpointError, ConfigError, DataError
 from nbcnn.plugins import blamed
 from nbcnn.runs.run_folder import Run
 from nbcnn.training.config_diff import refuse_changes
+from nbcnn.training.learning_rate import follows_metrics
 from nbcnn.training.loading import class_names, config_of, read_info, with_data_found, with_options
 from nbcnn.training.loop import run_training
 from nbcnn.training.provenance import warn_of_others
@@ -65,7 +66,7 @@ def resume(
                 f"{state.file} says that {state.position.seen:,} images of an epoch are done, and {data.name} has "
                 f"{len(data.train):,}; train anew"
             )
-        _look_for_losses(run, state.position)
+        _look_for_losses(run, state.position, config.train)
         warn_of_others(read_info(run), str(run.folder))
         reporter = reporter or Reporter()
         reporter.goes_on(replace(state.position))
@@ -100,12 +101,20 @@ def _in_its_terms(run: Run, state: State, data: Dataset, allow_changes: bool) ->
     return known
 
 
-def _look_for_losses(run: Run, position: Position) -> None:
-    """Raise CheckpointError where the best checkpoint is gone, and warn of epochs whose metrics are."""
+def _look_for_losses(run: Run, position: Position, settings: TrainConfig) -> None:
+    """Raise CheckpointError where the best checkpoint is gone, and warn of epochs whose metrics are.
+
+    Raises it for those too where the training follows its metrics, for it would go on otherwise than it began.
+    """
     if position.best_accuracy >= 0 and not (run.folder / "best.safetensors").is_file():
         raise CheckpointError(f"{run.folder} cannot be resumed: it has no best.safetensors any more; restore it")
     logged = {record["epoch"] for record in run.metrics()}
     lost = [epoch for epoch in range(1, position.epochs + 1) if epoch not in logged]
+    if lost and (what := follows_metrics(settings)):
+        raise CheckpointError(
+            f"{run.metrics_jsonl} lacks {len(lost)} of {position.epochs} epochs, first epoch {lost[0]}, and {what} "
+            "follows the metrics of all; restore it, or train anew"
+        )
     if lost:
         warnings.warn(
             f"{run.metrics_jsonl} lacks {len(lost)} of {position.epochs} epochs, first epoch {lost[0]}: they are lost, "

@@ -52,15 +52,17 @@ class State(NamedTuple):
     config: dict[str, Any]
     data: str
 
-    def restore(self, expected: Shapes, optimizer: Mapping[str, np.ndarray]) -> Tensors:
-        """Fill the optimizer's arrays, and return the weights: float32, under PyTorch's names.
+    def restore(
+        self, expected: Shapes, optimizer: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray] | None = None
+    ) -> Tensors:
+        """Fill the arrays of the optimizer, and ``others`` that the training keeps; return the weights, float32.
 
         Nothing is filled unless all of it fits; raises CheckpointError where it is another network's or optimizer's.
         """
         kept = {n.removeprefix("weights."): v for n, v in self.tensors.items() if n.startswith("weights.")}
         rest = {n.removeprefix("optimizer."): v for n, v in self.tensors.items() if not n.startswith("weights.")}
         weights = convert_weights(kept, expected, self.file)
-        fill_arrays(rest, optimizer, self.file)
+        fill_arrays(rest, {**optimizer, **(others or {})}, self.file)
         return weights
 
 
@@ -71,12 +73,16 @@ def save_state(
     position: Position,
     config: Mapping[str, Any],
     data: str,
+    others: Mapping[str, np.ndarray] | None = None,
 ) -> None:
     """Write state.safetensors and, for people to read, last.json. ``data`` is a digest of the images.
+
+    ``others`` are arrays that the training keeps besides weights and optimizer, with names that no optimizer has.
 
     Raises CheckpointError; what was saved before is left then.
     """
     tensors = {f"weights.{n}": v for n, v in weights.items()} | {f"optimizer.{n}": v for n, v in optimizer.items()}
+    tensors |= others or {}
     texts = {
         "position": json.dumps(asdict(position)),
         "config": json.dumps(config),

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from nbcnn.autotune.auto import resolve_auto
-from nbcnn.compiler.compile_log import announced, since, total
 from nbcnn.data import Dataset, Split, batches, epoch_moves, epoch_order
-from nbcnn.data.background import has_dark_background
-from nbcnn.data.picture import Reading
 from nbcnn.engine.executor import make_executor
 from nbcnn.engine.network import Network
 from nbcnn.engine.weights_metadata import WeightsMetadata
 from nbcnn.errors import TrainingError
-from nbcnn.optim import OPTIMIZERS
+from nbcnn.optim import make_optimizer
+from nbcnn.optim.weight_average import WeightAverage
 from nbcnn.runs.run_folder import Record, Run
 from nbcnn.training.diagnose.finite_check import wrong_after, wrong_before
 from nbcnn.training.diagnose.nan_report import Finding
 from nbcnn.training.diagnose.nan_trace import examine, examine_update
-from nbcnn.training.evaluation import Evaluation, check_data, evaluate_with
+from nbcnn.training.evaluation import Evaluation, evaluate_with
+from nbcnn.training.gradient_clipping import GradientClipping
+from nbcnn.training.learning_rate import LearningRate
 from nbcnn.training.loading import read_info
 from nbcnn.training.provenance import description, resumed
 from nbcnn.training.state import Position, State, save_state
-from nbcnn.training.warmup import warm
 from nbcnn.util.memory import no_memory_error
 
 
@@ -54,11 +53,15 @@ class Trainer:
         self.settings = network.config.train
         self.choices = resolve_auto(network, training=True, threads=self.settings.threads)
         self.executor = make_executor(network, self.settings)
-        optimizer = self.settings.optimizer
+        optimizer, self.learning_rate = self.settings.optimizer, LearningRate(self.settings, len(data.train))
         with no_memory_error(f"the state of {optimizer.name}", "use a smaller network, or sgd without momentum"):
-            self.optimizer = OPTIMIZERS.get(optimizer.name)(optimizer.config, network.parameters.size)
+            config = self.learning_rate.prepared(optimizer.config)
+            self.optimizer = make_optimizer(optimizer.name, config, network.shapes, self.settings.weight_decay_on)
+        self.clipping, ema = GradientClipping(self.settings.clip_grad_norm), self.settings.ema
+        self.average = WeightAverage(ema.decay, _averaged_arrays(network)) if ema else None
         self.position = Position()
         self._saved = Position()
+        self.records: list[Record] = []
         self.tested: Evaluation | None = None
         self._drawn: tuple[int, np.ndarray | None] = (0, None)
         self._unfinished = False
@@ -90,9 +93,12 @@ class Trainer:
         Raises CheckpointError where the state is that of another network or optimizer, or the folder can't be written.
         """
         self.run = run
-        self.network.load_state_dict(state.restore(self.network.shapes, self.optimizer.state), state.file)
+        self.network.load_state_dict(
+            state.restore(self.network.tensor_shapes, self.optimizer.state, self._others), state.file
+        )
         self.position = state.position
         run.rewind(self.position.epochs)
+        self.records = run.metrics()
         position = asdict(self.position)
         run.write_info(resumed(read_info(run), position, self.executor.threads, self.network, self.data))
         self.save()
@@ -108,15 +114,21 @@ class Trainer:
         self._begin()
         labels, position = self.data.train.labels, self.position
         outcome = self.executor.train_step(self.data.train.images, labels, order, self._moves())
-        loss = float(np.sum(outcome.losses, dtype=np.float64)) / order.size
+        targets = self.executor.targets
+        total = targets.total(labels[order]) if targets else order.size
+        loss = float(np.sum(outcome.losses, dtype=np.float64)) / total
+        scheduled = self.learning_rate.arguments(position, self.records)
         position.step += 1
         if what := wrong_before(loss, self.executor.gradient):
             raise TrainingError(self._diverged(what, examine(self.executor)))
-        self.optimizer.step(self.network.parameters, self.executor.gradient)
+        self.clipping.clip(self.executor.gradient)
+        self.optimizer.step(self.network.parameters, self.executor.gradient, **scheduled)
         update = self.network.parameters, self.executor.gradient, self.optimizer.state
         if what := wrong_after(*update, self.steps):
             found = examine_update(self.network, self.settings.optimizer.name, *update[1:])
             raise TrainingError(self._diverged(what, found))
+        if self.average is not None:
+            self.average.update()
         hits = int(np.count_nonzero(outcome.guesses == labels[order]))
         position.loss_sum += loss * order.size
         position.right += hits
@@ -147,16 +159,21 @@ class Trainer:
             "images_per_second": position.seen / seconds,
             "val_loss": judged.loss if validation else None,
             "val_accuracy": judged.accuracy if validation else None,
+            "lr": self.learning_rate.last(position, self.records),
+            "grad_norm": self.clipping.end_epoch(),
         }
         best = (judged.accuracy, -judged.loss) > (position.best_accuracy, -position.best_loss)
         metadata = {"model": self.network.config.name, "epoch": str(record["epoch"]), "step": str(record["step"])}
         metadata |= self._facts
-        self.run.save("last", self.network.tensors, metadata)
+        with self._averaged():
+            self.run.save("last", self.network.tensors, metadata)
+            if best:
+                self.run.save("best", self.network.tensors, metadata)
         if best:
-            self.run.save("best", self.network.tensors, metadata)
             position.best_accuracy, position.best_loss = judged.accuracy, judged.loss
         # The metrics come first: a resumed run can drop an epoch that was logged and not saved, and can't make one up.
         self.run.log_epoch(record)
+        self.records.append(record)
         if position.seen == len(self.data.train):
             position.next_epoch()
         self._unfinished = False
@@ -164,10 +181,20 @@ class Trainer:
         return record
 
     def _evaluated(self, part: str, split: Split | None) -> Evaluation:
-        found = evaluate_with(self.executor, self.data, split)
-        if not np.isfinite(found.loss):
-            raise TrainingError(self._diverged(f"the {part} loss became {found.loss}", examine(self.executor)))
+        with self._averaged():
+            found = evaluate_with(self.executor, self.data, split)
+            if not np.isfinite(found.loss):
+                raise TrainingError(self._diverged(f"the {part} loss became {found.loss}", examine(self.executor)))
         return found
+
+    def _averaged(self) -> AbstractContextManager[None]:
+        """While inside, the network has the averaged weights, where the training averages them."""
+        return nullcontext() if self.average is None else self.average.in_place()
+
+    @property
+    def _others(self) -> dict[str, np.ndarray]:
+        """What a saved state holds besides weights and the optimizer's arrays."""
+        return self.clipping.state | (self.average.state if self.average else {})
 
     def save(self) -> None:
         """Write what going on from here needs; any step may be the last before it."""
@@ -176,7 +203,8 @@ class Trainer:
         if self.position.step and not self.run.config.exists():
             raise self.run.gone()
         config = self.network.config.to_mapping()
-        save_state(self.run, self.network.tensors, self.optimizer.state, self.position, config, self.data.digest)
+        states = self.network.tensors, self.optimizer.state
+        save_state(self.run, *states, self.position, config, self.data.digest, self._others)
         self._saved = replace(self.position)
 
     def close(self) -> None:
@@ -206,55 +234,18 @@ class Trainer:
 
     def _diverged(self, what: str, found: Finding) -> str:
         """The sentences, a line each: what went wrong and what is kept, where it began, what may help."""
-        saved, name = self._saved, self.settings.optimizer.name
+        saved = self._saved
         kept = "there is no checkpoint yet"
         if saved.epochs:
             kept = f"the checkpoints of epoch {saved.epochs} are in {self.run.folder}"
         if saved.seen:
             kept = f"what was saved after step {saved.step} is in {self.run.folder}"
-        smaller = f"try a smaller step, for instance --set train.optimizer.{name}.lr=..., or another init"
+        smaller = f"try a smaller step, for instance --set {self.learning_rate.key}=..., or another init"
         first = f"{what} at step {self.steps} (epoch {self.epoch}), so training stopped; {kept}"
         return "\n".join([first, *found.sentences, found.remedy or smaller])
 
 
-def check_compatible(network: Network, data: Dataset) -> None:
-    """Hold a network and its data against each other, and name its classes; raises DataError, warns of spare scores.
-
-    The network gets what is known of the data: its classes, and how its pictures were read.
-    """
-    check_data(network, data)
-    network.classes = () if data.numbered else data.classes
-    dark = has_dark_background(data.train.images, data.test.images)
-    network.reading = Reading(data.pictures, dark, data.white_level)
-    if data.white_level is not None:  # found in the images, and kept: others must be read as these were
-        settings = network.config.data.model_copy(update={"white_level": data.white_level})
-        network.config = network.config.model_copy(update={"data": settings})
-    if network.out_shape[0] > len(data.classes):
-        last = list(network.layers())[-1]
-        warnings.warn(
-            f"{last.where} gives {network.out_shape[0]} scores, and {data.name} has {len(data.classes)} classes; "
-            f"out_features: {len(data.classes)} would do",
-            RuntimeWarning,
-            stacklevel=3,
-        )
-
-
-def compile_kernels(
-    trainers: Sequence[Trainer],
-    compiling: Callable[[str, int], None],
-    compiled: Callable[[int, float], None],
-    before: int,
-) -> None:
-    """Compile or load every kernel in this thread, before the clock of training starts.
-
-    ``compiling`` is told each kernel that is about to be compiled and how many are left; ``compiled``, if there were
-    any, how many and the seconds, of all since the ledger was ``before`` lines long.
-    """
-    data = trainers[0].data.train
-    idle = [type(trainer.optimizer)(trainer.settings.optimizer.config, 0) for trainer in trainers]
-    with announced(compiling):
-        augment = bool(trainers[0].settings.augment)
-        warm([trainer.executor for trainer in trainers], idle, data.images, data.labels, augment)
-    kernels, seconds = total(since(before), "compiled")
-    if kernels:
-        compiled(kernels, seconds)
+def _averaged_arrays(network: Network) -> dict[str, np.ndarray]:
+    """What a moving average is taken of: all parameters, and the running statistics of norms."""
+    kept = {name: array for name, array in network.buffers.items() if array.dtype == network.dtype}
+    return {"parameters": network.parameters, **kept}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,12 +10,14 @@ import numpy as np
 
 from nbcnn.autotune.auto import resolve_auto
 from nbcnn.compiler.compile_log import COMPILE_LOG, looking_ahead, since, total
-from nbcnn.config import Overrides
+from nbcnn.config import Overrides, TrainConfig
 from nbcnn.engine.engine import Engine
 from nbcnn.engine.executor import Executor
 from nbcnn.kernels.contract import LANES
 from nbcnn.optim import OPTIMIZERS
 from nbcnn.optim.base import Optimizer
+from nbcnn.optim.clip_grad_norm import clip_grad_norm
+from nbcnn.optim.weight_average import WeightAverage
 from nbcnn.training.diagnose.magnitude_kernel import magnitude_bits
 from nbcnn.training.loading import load
 
@@ -41,10 +43,12 @@ def warm(
     images: np.ndarray,
     labels: np.ndarray,
     augment: bool = False,
+    others: Sequence[Callable[[], object]] = (),
 ) -> None:
     """Compile or load all that training, evaluation and prediction on such images take; no parameter is changed.
 
-    The optimizers are of size 0, and make a step. ``augment``: whether training moves its images.
+    The optimizers are of size 0, and make a step. ``augment``: whether training moves its images; ``others``: what else
+    its steps call, on nothing.
 
     What has to be compiled is counted before the first is (compiler/compile_log.py), except what a backend calls from
     Python.
@@ -56,6 +60,9 @@ def warm(
     for optimizer in optimizers:
         with looking_ahead():
             optimizer.step(_NOTHING, _NOTHING)
+    for call in others:
+        with looking_ahead():
+            call()
     with looking_ahead():
         magnitude_bits(_NOTHING)
     for executor in trainable:
@@ -65,6 +72,19 @@ def warm(
     for optimizer in optimizers:
         optimizer.step(_NOTHING, _NOTHING)
     magnitude_bits(_NOTHING)
+    for call in others:
+        call()
+
+
+def calls_of_a_step(settings: TrainConfig) -> list[Callable[[], object]]:
+    """What the steps of a training call besides the optimizer, on no parameters."""
+    calls: list[Callable[[], object]] = []
+    if settings.clip_grad_norm is not None:
+        calls.append(lambda: clip_grad_norm(np.ones(1, np.float32), 0.5))
+    if settings.ema is not None:
+        average = WeightAverage(settings.ema.decay, {"": _NOTHING})
+        calls += [average.update, average.update]
+    return calls
 
 
 def warm_up(source: str | Path, overrides: Overrides | None = None) -> Warmed:
@@ -84,7 +104,8 @@ def warm_up(source: str | Path, overrides: Overrides | None = None) -> Warmed:
         for one in (floats[:1], images[:1]):  # on their own way: engine/single_image.py
             with looking_ahead():
                 engine.predict(one)
-        warm([engine], [optimizer], images, np.zeros(LANES, np.int64), bool(settings.augment))
+        others = calls_of_a_step(settings)
+        warm([engine], [optimizer], images, np.zeros(LANES, np.int64), bool(settings.augment), others)
         for few in (floats, floats[:1], images[:1]):
             engine.predict(few)
     finally:

@@ -60,6 +60,11 @@ _KEYS = {
     "epochs": ("maxepochs", "numepochs", "nepochs", "maxepoch", "iterations", "maxiter"),
     "batch_size": ("batch", "batches", "bs", "minibatch", "minibatchsize", "trainbatchsize"),
     "optimizer": ("optim", "optimiser", "solver", "updater"),
+    "clip_grad_norm": ("gradclip", "clipgrad", "gradientclipval", "maxgradnorm", "clipnorm", "gradientclipping"),
+    "ema": ("emadecay", "modelema", "exponentialmovingaverage", "weightaverage", "swa"),
+    "early_stopping": ("earlystop", "patience", "earlystoppingpatience"),
+    "label_smoothing": ("smoothing", "labelsmooth"),
+    "class_weights": ("classweight", "weights", "weight"),
     "seed": ("randomstate", "randomseed", "rngseed", "manualseed"),
     "init": ("initializer", "kernelinitializer", "weightinit", "initialization", "initialisation"),
     "checkpoint_every": ("saveevery", "savefreq", "saveperiod", "saveinterval", "snapshot"),
@@ -79,17 +84,26 @@ _KEYS = {
     "grayscale": ("greyscale", "gray", "grey"),
 }  # fmt: skip
 
+_SCHEDULES = {
+    "constant": ("constantlr", "none", "fixed"),
+    "step": ("steplr",),
+    "multi_step": ("multisteplr", "piecewise", "piecewiseconstant"),
+    "cosine": ("cosineannealinglr", "cosineannealing", "cosinedecay", "cosinelr", "cosineannealingwarmrestarts"),
+    "one_cycle": ("onecyclelr", "1cycle"),
+    "reduce_on_plateau": ("reducelronplateau", "plateau", "reducelr"),
+}
+
 # Spelled like a name of nbcnn's, and something else.
 _ELSEWHERE = {
     "selu", "celu", "prelu", "rrelu", "mish", "softplus",
-    "nadam", "adamax", "radam", "adagrad", "adadelta", "rmsprop", "resnet", "scheduler",
+    "nadam", "adamax", "radam", "adagrad", "adadelta", "resnet",
 }  # fmt: skip
 
 
 def alias(name: str, known: Collection[str]) -> str | None:
     """The known layer or key that another library calls ``name``, if one does: PyTorch, Keras, Caffe, Darknet."""
     plain = _plain(name)
-    for table in (_LAYERS, _KEYS):
+    for table in (_LAYERS, _KEYS, _SCHEDULES):
         for ours, theirs in table.items():
             if ours in known and plain in theirs:
                 return ours

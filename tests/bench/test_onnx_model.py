@@ -146,6 +146,7 @@ class Names:
 def torch(monkeypatch: pytest.MonkeyPatch) -> Any:
     nn = Names()
     optim = SimpleNamespace(SGD=lambda p, **k: ("SGD", k), Adam=lambda p, **k: ("Adam", k), AdamW=None)
+    optim.RMSprop = lambda p, **k: ("RMSprop", p)
     stand_in = SimpleNamespace(nn=nn, optim=optim)
     monkeypatch.setitem(sys.modules, "torch", stand_in)
     return stand_in
@@ -191,5 +192,9 @@ def test_pytorchs_optimizers(torch: Any) -> None:
     net = SimpleNamespace(parameters=list)
     assert _torch_net.optimizer_of("sgd", {"lr": 0.1}, net) == ("SGD", {"lr": 0.1})
     assert _torch_net.optimizer_of("adam", {"lr": 0.1}, net)[0] == "Adam"
+    weight, bias = (SimpleNamespace(dim=lambda n=n: n) for n in (2, 1))
+    net = SimpleNamespace(parameters=lambda: [weight, bias])
+    groups = [{"params": [weight]}, {"params": [bias], "weight_decay": 0.0}]
+    assert _torch_net.optimizer_of("rmsprop", {"lr": 0.1}, net, "weights") == ("RMSprop", groups)
     with pytest.raises(KeyError):
         _torch_net.optimizer_of("mine", {}, net)

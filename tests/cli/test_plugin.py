@@ -55,20 +55,28 @@ def add(kind: str, name: str) -> Path:
 
 
 def test_a_plugin_of_each_kind_works_from_one_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    files = {kind: add(kind, name) for kind, name in zip(KINDS, ("taps", "leaky", "lion", "mini"), strict=True)}
+    names = ("taps", "leaky", "lion", "decay", "mini")
+    files = {kind: add(kind, name) for kind, name in zip(KINDS, names, strict=True)}
     sources = {path: path.stat().st_mtime_ns for path in (ROOT / "nbcnn").rglob("*.py")}
     text = SMALL.replace("- relu", "- leaky: {negative_slope: 0.2}").replace("adam: {lr: 0.003}", "lion: {lr: 0.001}")
+    text = text.replace("threads: 1", "threads: 1, schedule: {decay: {power: 0.1}}")
     write(folder / "small.yaml", text + "backends: {conv2d: taps}\n")
     given = [word for file in files.values() for word in ("--plugin", file)]
     told = call(capsys, "train", "small.yaml", "--out", "run", *given)
-    assert "conv2d=taps" in told and "mini: 3,000 training and 600 test images" in told and "lion (lr 0.001)" in told
+    assert (
+        "conv2d=taps" in told
+        and "mini: 3,000 training and 600 test images" in told
+        and "lion (lr 0.001), decay" in told
+    )
     last = json.loads((folder / "run" / "metrics.jsonl").read_text().splitlines()[-1])
     assert last["test_accuracy"] > 0.9
+    assert last["lr"] == pytest.approx(0.001 * (1 / last["step"]) ** 0.1)
     info = json.loads((folder / "run" / "run.json").read_text())
     assert [(entry["name"], entry["file"], entry["registers"]) for entry in info["plugins"]] == [
         ("taps", str(folder / "taps.py"), {"backend of conv2d": ["taps"]}),
         ("leaky", str(folder / "leaky.py"), {"layer": ["leaky"]}),
         ("lion", str(folder / "lion.py"), {"optimizer": ["lion"]}),
+        ("decay", str(folder / "decay.py"), {"schedule": ["decay"]}),
         ("mini", str(folder / "mini.py"), {"data set": ["mini"]}),
     ]
     assert all(len(entry["sha256"]) == 64 for entry in info["plugins"])
@@ -163,14 +171,14 @@ def test_a_loaded_file_is_not_offered_again(folder: Path) -> None:
 
 
 def test_layers_optimizers_data_sets_and_options_say_it_too(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for kind, name in zip(KINDS, ("taps", "leaky", "lion", "mini_set"), strict=True):
+    for kind, name in zip(KINDS, ("taps", "leaky", "lion", "decay", "mini_set"), strict=True):
         write(folder / "my plugins" / f"{name}.py", (TEMPLATES / f"{kind}.py").read_text())
     text = (
         SMALL.replace("- relu", "- leaky").replace("adam: {lr: 0.003}", "lion: {lr: 0.001}").replace("mini", "mini-set")
-    )
+    ).replace("threads: 1", "threads: 1, schedule: decay")
     path = write(folder / "my plugins" / "small.yaml", text)
     told = call(capsys, "summary", path, "--backend", "conv2d=taps", code=2)
-    for kind, name in (("layer", "leaky"), ("optimizer", "lion"), ("data set", "mini-set")):
+    for kind, name in (("layer", "leaky"), ("optimizer", "lion"), ("schedule", "decay"), ("data set", "mini-set")):
         file = f"my plugins/{name.replace('-', '_')}.py"
         assert (
             f"unknown {kind} {name!r}; {file} may have it and is not loaded: add --plugin {shlex.quote(file)} " in told
@@ -347,7 +355,7 @@ def test_a_folder_that_nobody_may_write_to(capsys: pytest.CaptureFixture[str], m
     assert told == f"error: {sentence}\n"
 
 
-@parametrize("kind", ["layer", "optimizer", "dataset"], quick=["layer"])
+@parametrize("kind", ["layer", "optimizer", "schedule", "dataset"], quick=["layer", "schedule"])
 def test_what_is_said_to_come_next_can_be_done(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     """That of a backend is done by the test of docs/add-a-kernel.md."""
     lines = call(capsys, "plugin", "new", "fresh_one", "--kind", kind).splitlines()

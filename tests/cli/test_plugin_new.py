@@ -35,6 +35,7 @@ def new(capsys: pytest.CaptureFixture[str], *words: str, code: int = 2) -> str:
         ("test", "Python's tools take a file called test.py for their own; choose another, for instance my_test"),
         ("conv2d", "there is one called conv2d already; choose another, for instance my_conv2d"),
         ("naive", "there is one called naive already"),
+        ("cosine", "there is one called cosine already"),
         ("null", "YAML takes null for something else than a name"),
         ("class", "letters, digits and _, without .py; for instance my_class"),
         ("my-conv", "letters, digits and _, without .py; for instance my_conv"),
@@ -44,10 +45,12 @@ def new(capsys: pytest.CaptureFixture[str], *words: str, code: int = 2) -> str:
         ("", "letters, digits and _, without .py; for instance my_conv"),
     ],
 )
-@pytest.mark.parametrize("kind", [["--exercise"], ["--kind", "backend"], ["--kind", "dataset"]])
+@pytest.mark.parametrize("kind", [["--exercise"], ["--kind", "backend"], ["--kind", "dataset"], ["--kind", "schedule"]])
 def test_a_name_that_is_somebody_elses(
     name: str, words: str, kind: list[str], folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    if name in (("cosine",) if kind[-1] != "schedule" else ("conv2d", "naive")):
+        return  # a thing of another kind may be called so
     if kind[-1] == "dataset" and name in ("conv2d", "naive"):
         return  # a data set may be called so
     told = new(capsys, name, *kind)
@@ -73,4 +76,6 @@ def test_what_an_exercise_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--exercise is a backend of conv2d; leave out --kind layer" in new(
         capsys, "mine", "--exercise", "--kind", "layer"
     )
-    assert "Missing option '--kind': one of backend, layer, optimizer, dataset; or --exercise." in new(capsys, "mine")
+    assert "Missing option '--kind': one of backend, layer, optimizer, schedule, dataset; or --exercise." in new(
+        capsys, "mine"
+    )

@@ -66,7 +66,13 @@ ADDED = {
     "learning_rate in sgd": ("train: {optimizer: {sgd: {learning_rate: 1}}}", "8:27: train.optimizer.sgd.learning_rate: unknown key 'learning_rate'; did you mean lr?"),
     "lr as an optimizer": ("train: {optimizer: {lr: 1}}", "8:21: train.optimizer.lr: unknown optimizer 'lr'; it is an argument; write the optimizer first, as in sgd: {lr: ...}"),
     "name of an optimizer": ("train: {optimizer: {name: sgd, lr: 1}}", "8:20: train.optimizer: expected one optimizer, got 2 keys (name, lr); the name is the key and arguments stand below it, as in sgd: {lr: ...}"),
-    "scheduler": ("train: {scheduler: cosine}", "8:9: train.scheduler: unknown key 'scheduler'; nbcnn keeps the learning rate as it is"),
+    "scheduler": ("train: {scheduler: cosine}", "8:9: train.scheduler: unknown key 'scheduler'; the learning rate's is train.schedule, as in train: {schedule: {cosine: {eta_min: 0.001}}}"),
+    "schedule at the top": ("schedule: cosine", "8:1: schedule: unknown key 'schedule'; the learning rate's is train.schedule, as in train:"),
+    "warmup_epochs": ("train: {warmup_epochs: 5}", "8:9: train.warmup_epochs: unknown key 'warmup_epochs'; linear warm-up is train.warmup, as in train: {warmup: {epochs: 2}}"),
+    "PyTorch's name of a schedule": ("train: {schedule: {CosineAnnealingLR: {T_max: 3}}}", "8:20: train.schedule.CosineAnnealingLR: unknown schedule 'CosineAnnealingLR'; did you mean cosine? (known: constant, cosine, multi_step, one_cycle, reduce_on_plateau, step)"),
+    "arguments of a schedule without its name": ("train: {schedule: {step_size: 3, gamma: 0.1}}", "8:19: train.schedule: expected one schedule, got 2 keys (step_size, gamma); arguments go one level deeper than the name, as in cosine: {T_max: 10}"),
+    "mode of a plateau": ("train: {schedule: {reduce_on_plateau: {mode: max}}}", "8:40: train.schedule.reduce_on_plateau.mode: unknown key 'mode'; it follows from the metric: a loss falls"),
+    "steps of one_cycle": ("train: {schedule: {one_cycle: {total_steps: 100}}}", "8:32: train.schedule.one_cycle.total_steps: unknown key 'total_steps'; it is all steps of the training"),
     "loss": ("train: {loss: mse}", "8:9: train.loss: unknown key 'loss'; the loss is always cross-entropy; leave it out"),
     "batch": ("train: {batch: 3}", "8:9: train.batch: unknown key 'batch'; did you mean batch_size?"),
     "no space after a colon": ("train:\n  epochs:3\n  batch_size: 4", "9:9: not valid YAML: put a space after the colon, as in epochs: 3"),
@@ -74,7 +80,7 @@ ADDED = {
     "Windows path": ('data: {folder: "C:\\users\\me"}', "8:21: not valid YAML: in double quotes a backslash begins a special character; put the text in single quotes, or write a path with /"),
     "Windows path, hexadecimal": ('data: {folder: "D:\\xrays"}', "8:21: not valid YAML: in double quotes a backslash begins a special character"),
     "Windows path, unknown": ('data: {folder: "C:\\My"}', "8:20: not valid YAML: in double quotes a backslash begins a special character"),
-    "another optimizer": ("train: {optimizer: RMSprop}", "8:20: train.optimizer: unknown optimizer 'RMSprop'; known: adam"),
+    "another optimizer": ("train: {optimizer: RMSprop}", "8:20: train.optimizer: unknown optimizer 'RMSprop'; did you mean rmsprop?"),
 }  # fmt: skip
 
 OTHER_FORMATS = {

@@ -72,8 +72,18 @@ def test_everything_else_has_a_default(more: str, tmp_path: Path) -> None:
         "train": {
             "epochs": 10,
             "batch_size": 64,
-            "optimizer": {"sgd": {"lr": 0.1, "momentum": 0.0, "weight_decay": 0.0, "nesterov": False}},
+            "optimizer": {
+                "sgd": {"lr": 0.1, "momentum": 0.0, "dampening": 0.0, "weight_decay": 0.0, "nesterov": False}
+            },
             "init": "default",
+            "weight_decay_on": "all",
+            "schedule": {"constant": {}},
+            "warmup": None,
+            "clip_grad_norm": None,
+            "label_smoothing": 0.0,
+            "class_weights": None,
+            "ema": None,
+            "early_stopping": None,
             "seed": 0,
             "threads": None,
             "executor": "threads",

@@ -185,6 +185,74 @@ train: {optimizer: {sgd: {lr: 1}, adam: {}}}
     4:20: train.optimizer: expected one optimizer, got 2 keys
 train: {optimizer: {sgd: {lr: 1, nesterov: true}}}
     4:26: train.optimizer.sgd: nesterov needs a momentum above 0, for instance momentum: 0.9
+train: {optimizer: {sgd: {lr: 1, dampening: 0.5}}}
+    4:26: train.optimizer.sgd: dampening needs a momentum above 0, for instance momentum: 0.9
+train: {optimizer: {sgd: {lr: 1, momentum: 0.9, nesterov: true, dampening: 0.5}}}
+    4:26: train.optimizer.sgd: nesterov needs dampening: 0, got dampening: 0.5; leave one of them out
+train: {schedule: {cosine: {T_max: 0}}}
+    4:36: train.schedule.cosine.T_max: expected a whole number of at least 1, or null, got 0
+train: {schedule: {cosine: {eta_min: 0.5}}}
+    4:38: train.schedule.cosine.eta_min: the rate would rise from 0.1 to 0.5; expected at most the optimizer's lr
+train: {schedule: {multi_step: {milestones: [30, 60, 45]}}}
+    4:32: train.schedule.multi_step: milestones must rise, and 45 comes after 60; write each once, in order
+train: {schedule: {multi_step: {milestones: [30, 30]}}}
+    4:32: train.schedule.multi_step: milestones must rise, and 30 comes after 30; write each once, in order
+train: {schedule: {multi_step: {milestones: []}}}
+    4:45: train.schedule.multi_step.milestones: expected a list of whole numbers of at least 1, at least one, got []
+train: {schedule: {multi_step: {milestones: [0, 5]}}}
+    4:46: train.schedule.multi_step.milestones[0]: expected a whole number of at least 1, got 0
+train: {schedule: {multi_step: {gamma: 0.1}}}
+    4:20: train.schedule.multi_step: milestones is missing; expected a list of whole numbers of at least 1, at least one
+train: {schedule: step}
+    4:19: train.schedule.step: step_size is missing; expected a whole number of at least 1
+train: {schedule: {step: {step_size: 3, gamma: 2}}}
+    4:48: train.schedule.step.gamma: expected a number above 0 and of at most 1, got 2
+train: {schedule: {one_cycle: {pct_start: 0}}}
+    4:43: train.schedule.one_cycle.pct_start: expected a number above 0 and below 1, got 0
+train: {schedule: {one_cycle: {pct_start: 1.0}}}
+    4:43: train.schedule.one_cycle.pct_start: expected a number above 0 and below 1, got 1.0
+train: {schedule: {one_cycle: {pct_start: 0.6, three_phase: true}}}
+    4:31: train.schedule.one_cycle: 0.6 up and 0.6 down are 1.2 of the training; with three_phase pct_start is at most
+train: {schedule: {one_cycle: {base_momentum: 0.9, max_momentum: 0.8}}}
+    4:31: train.schedule.one_cycle: base_momentum 0.9 is above max_momentum 0.8; exchange them
+train: {schedule: {reduce_on_plateau: {factor: 1}}}
+    4:48: train.schedule.reduce_on_plateau.factor: expected a number above 0 and below 1, got 1
+train: {schedule: {reduce_on_plateau: {min_lr: 1}}}
+    4:48: train.schedule.reduce_on_plateau.min_lr: 1 is above the optimizer's lr 0.1, so the rate could never be reduced
+train: {epochs: 5, warmup: {epochs: 5}}
+    4:37: train.warmup.epochs: a warm-up of 5 epochs leaves 5 - 5 = 0 epochs to the schedule
+train: {warmup: {}}
+    4:17: train.warmup: expected one length, steps or epochs, as in {epochs: 2}, got none
+train: {warmup: {steps: 5, epochs: 1}}
+    4:17: train.warmup: expected one length, steps or epochs, as in {epochs: 2}, got steps: 5 and epochs: 1
+train: {warmup: 5}
+    4:17: train.warmup: expected steps or epochs, as in {epochs: 2}, or null, got 5
+train: {schedule: one_cycle, warmup: {epochs: 1}}
+    4:38: train.warmup: one_cycle warms up by itself, for its pct_start of the training; leave warmup out
+train: {clip_grad_norm: 0}
+    4:25: train.clip_grad_norm: expected a number above 0, or null, got 0
+train: {label_smoothing: 1}
+    4:26: train.label_smoothing: expected a number of at least 0 and below 1, got 1
+train: {class_weights: []}
+    4:24: train.class_weights: expected a list of numbers above 0, at least one, or null, got []
+train: {class_weights: [1, 0]}
+    4:28: train.class_weights[1]: expected a number above 0, got 0
+train: {class_weights: [1, 1e-46]}
+    4:28: train.class_weights[1]: 1e-46 is 0 or nearly so in float32, in which nbcnn computes; the smallest that works
+train: {ema: {decay: 1}}
+    4:22: train.ema.decay: expected a number above 0 and below 1, got 1
+train: {ema: 0.999}
+    4:14: train.ema: expected a decay, as in {decay: 0.999}, or null, got 0.999
+train: {early_stopping: {}}
+    4:9: train.early_stopping: patience is missing; expected a whole number of at least 1
+train: {early_stopping: {patience: 0}}
+    4:36: train.early_stopping.patience: expected a whole number of at least 1, got 0
+train: {early_stopping: {patience: 3, metric: val_loss}}
+    4:47: train.early_stopping.metric: expected one of loss, accuracy, got 'val_loss'
+train: {weight_decay_on: biases}
+    4:26: train.weight_decay_on: expected one of all, weights, got 'biases'
+train: {optimizer: {rmsprop: {alpha: 1}}}
+    4:38: train.optimizer.rmsprop.alpha: expected a number of at least 0 and below 1, got 1
 """
 
 # Whole files.

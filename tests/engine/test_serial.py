@@ -64,7 +64,10 @@ def test_a_pack_goes_through_every_layer_and_back() -> None:
     serial.train_step(images, labels, np.arange(1))
     assert serial.last is not None
     paths = [
-        layer for layer, _ in serial.layers("train", serial.new_batch(np.arange(1)), serial.last.inputs, serial.pack)
+        layer
+        for layer, _ in serial.layers(
+            "train", serial.new_batch(np.arange(1), serial.last.inputs), serial.last.inputs, serial.pack
+        )
     ]
     layers = [layer.path for layer in network.layers() if layer.op]
     assert paths == ["batch", *layers, "loss", "loss", *reversed(layers)]

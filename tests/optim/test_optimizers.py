@@ -10,6 +10,7 @@ import pytest
 from nbcnn.conformance.guarded_arrays import GuardedArrays
 from nbcnn.optim import OPTIMIZERS, Optimizer
 from optim import oracle as ops
+from optim.pytorch_steps import DEFAULTS, GRADIENTS, PARAMETERS, STEPS
 
 SIZE = 37
 
@@ -44,6 +45,8 @@ SGD: dict[str, dict[str, Any]] = {
     "momentum and decay": {"lr": 0.5, "momentum": 0.75, "weight_decay": 0.25},
     "nesterov": {"lr": 0.5, "momentum": 0.5, "nesterov": True},
     "nesterov and decay": {"lr": 0.25, "momentum": 0.5, "weight_decay": 0.5, "nesterov": True},
+    "dampening": {"lr": 0.5, "momentum": 0.5, "dampening": 0.75},
+    "dampening and decay": {"lr": 0.25, "momentum": 0.5, "dampening": 0.5, "weight_decay": 0.5},
 }
 
 
@@ -52,8 +55,8 @@ def test_sgd_equals_the_oracle(case: str) -> None:
     p, gradients = draw(1, whole=True)  # with powers of two all numbers of three steps are exact
     got = steps(optimizer("sgd", **SGD[case]), p, gradients[:3])
     wanted, velocity = p.astype(np.float64), np.zeros(SIZE)
-    for gradient in gradients[:3]:
-        wanted, velocity = ops.sgd_step(wanted, gradient, velocity, **SGD[case])
+    for number, gradient in enumerate(gradients[:3]):
+        wanted, velocity = ops.sgd_step(wanted, gradient, velocity, **SGD[case], first=number == 0)
     np.testing.assert_array_equal(got, wanted)
 
 
@@ -94,6 +97,49 @@ def test_adam_is_near_the_oracle(case: str) -> None:
     assert np.abs(got - p).max() > 0.01
 
 
+RMSPROP: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "decay and eps": {"lr": 0.1, "alpha": 0.9, "eps": 1e-3, "weight_decay": 0.25},
+    "momentum": {"lr": 0.003, "momentum": 0.9},
+    "centered": {"centered": True, "alpha": 0.5, "eps": 0.01},
+    "all": {"lr": 0.003, "alpha": 0.75, "eps": 0.1, "weight_decay": 0.1, "momentum": 0.5, "centered": True},
+}
+
+
+@pytest.mark.parametrize("case", RMSPROP)
+def test_rmsprop_is_near_the_oracle(case: str) -> None:
+    p, gradients = draw(5)
+    chosen = optimizer("rmsprop", **RMSPROP[case])
+    got = steps(chosen, p, gradients)
+    wanted, kept = p.astype(np.float64), (np.zeros(SIZE), np.zeros(SIZE), np.zeros(SIZE))
+    for gradient in gradients:
+        wanted, kept = ops.rmsprop_step(wanted, gradient, kept, **RMSPROP[case])
+    np.testing.assert_allclose(got, wanted, rtol=0, atol=5e-6)
+    names = ["squares", *["means"] * ("centered" in RMSPROP[case]), *["velocity"] * ("momentum" in RMSPROP[case])]
+    for name, array in zip(("squares", "means", "velocity"), kept, strict=True):
+        np.testing.assert_allclose(chosen.state[name], array if name in names else [], rtol=1e-5, atol=1e-5)
+    assert np.abs(got - p).max() > 0.01
+
+
+def test_rmsprop_of_steady_gradients_has_no_variance_and_stays_a_number() -> None:
+    """By rounding the mean of squares becomes less than the square of the mean."""
+    gradients = np.tile(np.random.default_rng(0).uniform(0.5, 2, 16).astype(np.float32), (200, 1))
+    chosen = optimizer("rmsprop", 16, centered=True, alpha=0.5)
+    assert np.isfinite(steps(chosen, np.zeros(16, np.float32), gradients)).all()
+
+
+@pytest.mark.parametrize("case", range(len(STEPS)))
+def test_every_optimizer_steps_as_in_pytorch(case: int) -> None:
+    name, arguments, wanted = STEPS[case]
+    got = steps(optimizer(name, 4, **arguments), np.array(PARAMETERS, np.float32), np.array(GRADIENTS, np.float32))
+    np.testing.assert_allclose(got, wanted, rtol=3e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_every_optimizer_has_the_defaults_of_pytorch(name: str) -> None:
+    assert OPTIMIZERS.get(name).Config.model_validate({"lr": DEFAULTS[name]["lr"]}).model_dump() == DEFAULTS[name]
+
+
 @pytest.mark.parametrize("name", ["adam", "adamw"])
 def test_the_first_step_of_adam_is_as_long_as_the_learning_rate(name: str) -> None:
     g = np.array([[1e-3, -5, 100, 0]], np.float32)
@@ -103,7 +149,13 @@ def test_the_first_step_of_adam_is_as_long_as_the_learning_rate(name: str) -> No
 
 @pytest.mark.parametrize(
     ("name", "arguments"),
-    [("sgd", {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01}), ("adam", {}), ("adamw", {})],
+    [
+        ("sgd", {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01}),
+        ("sgd", {"lr": 0.1, "momentum": 0.9, "dampening": 0.5}),
+        ("adam", {}),
+        ("adamw", {}),
+        ("rmsprop", {"momentum": 0.9, "centered": True}),
+    ],
 )
 def test_state_is_all_that_there_is_to_restore(name: str, arguments: dict[str, Any]) -> None:
     p, gradients = draw(3)
@@ -115,7 +167,9 @@ def test_state_is_all_that_there_is_to_restore(name: str, arguments: dict[str, A
     assert steps(second, half, gradients[3:]).tobytes() == whole.tobytes()
 
 
-@pytest.mark.parametrize(("name", "arguments"), [("sgd", {"lr": 0.1}), ("adam", {})])
+@pytest.mark.parametrize(
+    ("name", "arguments"), [("sgd", {"lr": 0.1}), ("adam", {}), ("rmsprop", {}), ("rmsprop", {"centered": True})]
+)
 def test_nan_in_a_gradient_shows_in_its_parameter_alone(name: str, arguments: dict[str, Any]) -> None:
     p, gradients = draw(4)
     gradients[0, 5] = np.nan

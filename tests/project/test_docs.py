@@ -22,10 +22,13 @@ from nbcnn import functional
 from nbcnn.cli import nbcnn as command_line
 from nbcnn.config import Config, DataConfig, InputConfig, TrainConfig, load_config, model_names
 from nbcnn.config.augment import AugmentConfig, RandomCropConfig, RandomHorizontalFlipConfig
+from nbcnn.config.schedule import WarmupConfig
+from nbcnn.config.train import EarlyStopping, EMAConfig
 from nbcnn.data import dataset_names
 from nbcnn.kernels.registry import backend_names, op_names
 from nbcnn.layers.base import LAYERS
 from nbcnn.optim import OPTIMIZERS
+from nbcnn.optim.schedules import SCHEDULES
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(page for folder in (ROOT, ROOT / "docs", ROOT / "plugins") for page in folder.glob("*.md"))
@@ -140,7 +143,7 @@ def check_rows(title: str, model: Any, defaults: dict[str, Any]) -> dict[str, li
             assert default == "required", f"{title}: {key}"
         elif default.startswith("`"):
             value = yaml.safe_load(default.strip("`"))
-            if key == "optimizer":
+            if key in ("optimizer", "schedule"):
                 value = TrainConfig.model_validate({key: value}).model_dump(mode="json")[key]
             assert value == plain(defaults[key]), f"{title}: {key}"
         else:  # a whole section, which has a table of its own
@@ -179,7 +182,27 @@ def test_every_layer_is_documented(name: str) -> None:
 @pytest.mark.parametrize("name", OPTIMIZERS.names())
 def test_every_optimizer_is_documented(name: str) -> None:
     model = OPTIMIZERS.get(name).Config
-    check_rows(name, model, model.model_validate({"lr": 0.001}).model_dump(mode="json"))
+    needed = {"lr": 0.001} if model.model_fields["lr"].is_required() else {}
+    check_rows(name, model, model.model_validate(needed).model_dump(mode="json"))
+
+
+@pytest.mark.parametrize("name", SCHEDULES.names())
+def test_every_schedule_is_documented(name: str) -> None:
+    model = SCHEDULES.get(name).Config
+    if not model.model_fields:
+        assert "no arguments" in section(ROOT / "docs/yaml.md", name)
+        return
+    needed = {"step": {"step_size": 1}, "multi_step": {"milestones": (1,)}}.get(name, {})
+    check_rows(name, model, model.model_validate(needed).model_dump(mode="json"))
+
+
+def test_averages_and_early_stopping_are_documented() -> None:
+    check_rows("ema", EMAConfig, EMAConfig().model_dump(mode="json"))
+    check_rows("early_stopping", EarlyStopping, EarlyStopping(patience=1).model_dump(mode="json"))
+
+
+def test_the_warm_up_is_documented() -> None:
+    check_rows("warmup", WarmupConfig, WarmupConfig(steps=1).model_dump(mode="json") | {"steps": None})
 
 
 def test_every_backend_is_documented() -> None:
@@ -201,7 +224,7 @@ def test_examples_of_the_network_file_are_right(example: str) -> None:
     value = yaml.safe_load(example)
     if isinstance(value, list):
         value = {"layers": value}
-    elif "optimizer" in value:
+    elif "optimizer" in value or "schedule" in value:
         value = {"train": value}
     load_config({**base, **value})
 

@@ -130,9 +130,9 @@ def test_metrics_in_both_files(run: Run) -> None:
         None,
     )
     assert run.metrics_csv.read_text().splitlines() == [
-        "epoch,step,train_loss,train_accuracy,test_loss,test_accuracy,seconds,images_per_second,val_loss,val_accuracy",
-        "1,40,1.0,0.5,0.5,0.25,1.25,1000.5,,",
-        "2,80,,0.5,,,1.25,,,",
+        "epoch,step,train_loss,train_accuracy,test_loss,test_accuracy,seconds,images_per_second,val_loss,val_accuracy,lr,grad_norm",
+        "1,40,1.0,0.5,0.5,0.25,1.25,1000.5,,,,",
+        "2,80,,0.5,,,1.25,,,,,",
     ]
 
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.trust
 @pytest.fixture(autouse=True)
 def data(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every training and comparison meets the same few images."""
-    for module in ("loop", "comparison"):
+    for module in ("train", "comparison"):
         monkeypatch.setattr(f"nbcnn.training.{module}.load_dataset", lambda _: wrong_numbers.dataset())
 
 

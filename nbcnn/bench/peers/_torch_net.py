@@ -28,12 +28,18 @@ def parameters(plan: list[dict[str, Any]], net: Any) -> dict[str, Any]:
     return found
 
 
-def optimizer_of(name: str, arguments: dict[str, Any], net: Any) -> Any:
-    """The optimizer of that name, with PyTorch's arguments."""
+def optimizer_of(name: str, arguments: dict[str, Any], net: Any, decayed: str = "all") -> Any:
+    """The optimizer of that name, with PyTorch's arguments; weight decay for ``all`` parameters, or for ``weights``."""
     import torch
 
-    made = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[name]
-    return made(net.parameters(), **arguments)
+    optim = torch.optim
+    made = {"sgd": optim.SGD, "adam": optim.Adam, "adamw": optim.AdamW, "rmsprop": optim.RMSprop}[name]
+    if decayed == "all":
+        return made(net.parameters(), **arguments)
+    groups: list[dict[str, Any]] = [{"params": []}, {"params": [], "weight_decay": 0.0}]
+    for parameter in net.parameters():
+        groups[parameter.dim() < 2]["params"].append(parameter)
+    return made([group for group in groups if group["params"]], **arguments)
 
 
 def _module(nn: Any, step: dict[str, Any]) -> Any:
@@ -102,8 +108,8 @@ def main() -> None:
 
     torch.set_num_threads(task["threads"])
     net = build(task["plan"])
-    name, arguments = task["optimizer"]
-    optimizer, loss_of = optimizer_of(name, arguments, net), torch.nn.CrossEntropyLoss()
+    name, arguments, decayed = task["optimizer"]
+    optimizer, loss_of = optimizer_of(name, arguments, net, decayed), torch.nn.CrossEntropyLoss()
     classes = int(net(torch.zeros(1, *task["shape"])).shape[1])
     images, labels = torch.rand(task["images"], *task["shape"]), torch.randint(0, classes, (task["images"],))
     seconds = None

@@ -39,14 +39,15 @@ class Torch(Peer):
         return {way: self._layer(arrays, way) for way in WAYS}
 
     def child(self, task: Task, images: int) -> Child:
-        choice = task.network.config.train.optimizer
+        settings = task.network.config.train
+        choice = settings.optimizer
         what = {
             "plan": plan(task.network),
             "shape": list(task.network.in_shape),
             "batch_size": len(task.batches[0]),
             "images": images,
             "threads": task.threads,
-            "optimizer": [choice.name, choice.config.model_dump(mode="json")],
+            "optimizer": [choice.name, choice.config.model_dump(mode="json"), settings.weight_decay_on],
         }
         # -P: beside that file there is this one, which is not the torch that it means to import
         return Child([sys.executable, "-P", str(Path(_torch_net.__file__))], what)
@@ -86,12 +87,14 @@ class Torch(Peer):
         net, tensors = self._net(task, way)
         xs = [_laid(torch.from_numpy(task.x[order]), way) for order in task.batches]
         ys = [torch.from_numpy(task.labels[order]) for order in task.batches]
-        choice = task.network.config.train.optimizer
+        settings = task.network.config.train
+        choice, arguments = settings.optimizer, settings.optimizer.config.model_dump(mode="json")
         try:
-            optimizer = _torch_net.optimizer_of(choice.name, choice.config.model_dump(mode="json"), net)
+            optimizer = _torch_net.optimizer_of(choice.name, arguments, net, settings.weight_decay_on)
         except KeyError:
             raise PeerError(f"PyTorch has no optimizer that is known as {choice.name}; leave out --against") from None
-        loss_of = torch.nn.CrossEntropyLoss()
+        weights = None if settings.class_weights is None else torch.tensor(settings.class_weights)
+        loss_of = torch.nn.CrossEntropyLoss(weights, label_smoothing=settings.label_smoothing)
 
         def step(k: int) -> None:
             optimizer.zero_grad()

@@ -9,7 +9,7 @@ from nbcnn.cli._command_group import Verbs
 
 @click.group("plugin", cls=Verbs, package=__name__, short_help="Begin a plugin; list loaded and installed ones.")
 def command() -> None:
-    """Plugins: backends, layers, optimizers and data sets of your own, one Python file each.
+    """Plugins: backends, layers, optimizers, schedules and data sets of your own, one Python file each.
 
     They are loaded with --plugin, by the variable NBCNN_PLUGINS or by nbcnn.load_plugin, and in no other way.
     """

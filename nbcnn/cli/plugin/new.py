@@ -8,7 +8,7 @@ import click
 
 from nbcnn.cli._output import say
 
-KINDS = ("backend", "layer", "optimizer", "dataset")
+KINDS = ("backend", "layer", "optimizer", "schedule", "dataset")
 
 
 @click.command("new", short_help="Write a commented plugin that works already, or an exercise.")
@@ -52,6 +52,7 @@ _WHAT = {
     "backend": "a backend of conv2d, the formula as it stands",
     "layer": "a layer, an activation with a slope",
     "optimizer": "an optimizer, Lion",
+    "schedule": "a learning-rate schedule, polynomial decay",
     "dataset": "a data set, stripes at ten angles",
 }
 _TRAIN = "train lenet-relu --epochs 1 --plugin {name}.py"
@@ -66,6 +67,7 @@ _NEXT = {
         ("train with it", _TRAIN + ' --set "layers[1]={name}"'),
     ),
     "optimizer": (("train with it", _TRAIN + ' --set "train.optimizer={name}"'),),
+    "schedule": (("train with it", _TRAIN + ' --set "train.schedule={name}"'),),
     "dataset": (
         ("see what is in it", "data info {name} --plugin {name}.py"),
         ("train on it", _TRAIN + " --data {name}"),

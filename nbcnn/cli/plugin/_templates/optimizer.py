@@ -41,12 +41,14 @@ class MyOptimizer(Optimizer):
     def __init__(self, config: OptimizerConfig, size: int) -> None:
         assert isinstance(config, MyConfig)
         self._moment = np.zeros(size, np.float32)
-        wanted = (config.lr, config.beta1, 1 - config.beta1, config.beta2, 1 - config.beta2, config.weight_decay)
-        self._numbers = tuple(np.float32(number) for number in wanted)  # a plain float would make the loop float64
+        self._config = config
 
-    def step(self, parameters: np.ndarray, gradients: np.ndarray) -> None:
-        """One step: change parameters (size,) in place."""
-        step(parameters, gradients, self._moment, self._numbers)
+    def step(self, parameters: np.ndarray, gradients: np.ndarray, lr: float | None = None) -> None:
+        """One step: change parameters (size,) in place. A schedule hands it the learning rate."""
+        c = self._config
+        wanted = (c.lr if lr is None else lr, c.beta1, 1 - c.beta1, c.beta2, 1 - c.beta2, c.weight_decay)
+        numbers = tuple(np.float32(number) for number in wanted)  # a plain float would make the loop float64
+        step(parameters, gradients, self._moment, numbers)
 
     @property
     def state(self) -> dict[str, np.ndarray]:

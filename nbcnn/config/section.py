@@ -1,0 +1,17 @@
+"""What the sections of a config share: their base class, and the types of fields that several of them have."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+class Section(BaseModel):
+    """A section of the config; an empty one (null) has all its defaults."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+NothingSet = BeforeValidator(lambda value: {} if value is None else value)
+Count = Annotated[int, Field(ge=1)]
