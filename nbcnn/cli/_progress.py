@@ -105,14 +105,15 @@ class Progress(Display, Reporter):
         activity.tell(now="")
         self._records.append(record)
         width = len(str(self._epochs))
-        train, test = loss_text(record["train_loss"]), loss_text(record["test_loss"])
-        losses = accuracies = ""
-        if _has_validation(record):
-            losses, accuracies = f", val {loss_text(record['val_loss'])}", f", val {record['val_accuracy']:.1%}"
+        losses, accuracies = [f"loss {loss_text(record['train_loss'])}"], [f"accuracy {record['train_accuracy']:.1%}"]
+        for part in ("val", "test"):
+            if record.get(f"{part}_accuracy") is not None:
+                losses.append(f"{part} {loss_text(record[f'{part}_loss'])}")
+                accuracies.append(f"{part} {record[f'{part}_accuracy']:.1%}")
         self._tell(
             f"epoch {record['epoch']:>{width}}",
-            f"loss {train}{losses}, test {test}",
-            f"accuracy {record['train_accuracy']:.1%}{accuracies}, test {record['test_accuracy']:.1%}",
+            ", ".join(losses),
+            ", ".join(accuracies),
             f"{record['images_per_second']:,.0f} images/s",
         )
 
@@ -157,10 +158,7 @@ class Progress(Display, Reporter):
                 f"best {best[f'{part}_accuracy']:.1%} (epoch {best['epoch']}), kept in"
             )
             self._print(f"{run.folder}/best.safetensors")
-            if part == "val" and best.get("test_accuracy") is not None:
-                self._tell(f"test accuracy of this checkpoint {best['test_accuracy']:.1%}")
-            if best.get("test_accuracy") is not None:
-                self._guessed(best["test_accuracy"], last.get("train_accuracy"))
+            self._tested(run, part, best, last)
         drawn = [path.name for path in (run.curves, run.confusion, run.samples, run.augmented) if path.exists()]
         if drawn:
             self._print(f"pictures: {run.folder}/{', '.join(drawn)}")
@@ -174,6 +172,24 @@ class Progress(Display, Reporter):
         self._print("\nnext:")
         for what, command in hints:
             self._print(f"  {with_plugins(command)}\n      {what}")
+
+    def _tested(self, run: Run, part: str, best: Mapping[str, Any], last: Mapping[str, Any]) -> None:
+        """The test accuracy of the best checkpoint, and what that is worth: which images chose it."""
+        from nbcnn.training.final_test import read_result
+
+        accuracy, result = best.get("test_accuracy"), read_result(run)
+        if result is not None:
+            accuracy = result.accuracy
+            self._tell(f"test accuracy of this checkpoint {accuracy:.1%}; the test images were looked at once, now")
+        elif part == "val" and accuracy is not None:
+            self._tell(f"test accuracy of this checkpoint {accuracy:.1%}")
+        elif accuracy is not None:
+            self._tell(
+                "the test images chose it, so its accuracy on them is a little too high; "
+                "--set data.validation=0.1 would choose on images held out of the training"
+            )
+        if accuracy is not None:
+            self._guessed(accuracy, last.get("train_accuracy"))
 
     def _guessed(self, best: float, train: float | None) -> None:
         """Say so where the best test accuracy is no better than guessing."""

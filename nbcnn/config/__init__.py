@@ -1,8 +1,9 @@
 """Configs: YAML, mappings and command-line overrides, validated into frozen models with all defaults."""
 
+from nbcnn.config.data import DataConfig
 from nbcnn.config.loader import find_model, load_config, model_names
 from nbcnn.config.overrides import Overrides
-from nbcnn.config.schema import CheckpointEvery, Config, DataConfig, InputConfig, OptimizerChoice, TrainConfig
+from nbcnn.config.schema import CheckpointEvery, Config, InputConfig, OptimizerChoice, TrainConfig
 
 __all__ = [
     "CheckpointEvery",

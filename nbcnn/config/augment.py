@@ -8,33 +8,28 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import Field
+
+from nbcnn.config.section import NothingSet, Section
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
-
-
-class RandomCropConfig(_Section):
+class RandomCropConfig(Section):
     """Random crop: ``padding`` black pixels on all sides, then a window of the old size at a random place."""
 
     padding: int = Field(ge=0)
 
 
-class RandomHorizontalFlipConfig(_Section):
+class RandomHorizontalFlipConfig(Section):
     """Random horizontal flip: left and right exchanged, with probability ``p``."""
 
     p: float = Field(0.5, ge=0, le=1)
 
 
-_NothingSet = BeforeValidator(lambda value: {} if value is None else value)
-
-
-class AugmentConfig(_Section):
+class AugmentConfig(Section):
     """The augmentation of training images, drawn anew in each epoch: first the crop, then the flip."""
 
-    random_crop: Annotated[RandomCropConfig, _NothingSet] = RandomCropConfig(padding=0)
-    random_horizontal_flip: Annotated[RandomHorizontalFlipConfig, _NothingSet] = RandomHorizontalFlipConfig(p=0.0)
+    random_crop: Annotated[RandomCropConfig, NothingSet] = RandomCropConfig(padding=0)
+    random_horizontal_flip: Annotated[RandomHorizontalFlipConfig, NothingSet] = RandomHorizontalFlipConfig(p=0.0)
 
     def __bool__(self) -> bool:
         """Whether any image is changed."""

@@ -5,67 +5,37 @@ Frozen and strict: ``true`` is no number and ``"5"`` is none either; a whole num
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PlainSerializer,
     PlainValidator,
-    ValidationError,
     WithJsonSchema,
     model_validator,
 )
 
 from nbcnn.config.augment import AugmentConfig
+from nbcnn.config.data import DataConfig
 from nbcnn.config.folders import relative_folders
 from nbcnn.config.precision import precision_flaws, scaling_flaws
+from nbcnn.config.section import NothingSet, Section
 from nbcnn.config.writer import to_yaml
 from nbcnn.kernels.registry import op_names
 from nbcnn.layers.entries import Flaw, LayerList, backend_flaws, choose, refuse
 from nbcnn.optim import OPTIMIZERS, OptimizerConfig
-from nbcnn.plugins import remedy
 from nbcnn.util.suggestions import nearest
 
-DEFAULT_DATA = "fashion-mnist-mini"
 DEFAULT_OPTIMIZER: dict[str, Any] = {"sgd": {"lr": 0.1}}
 
 
-class _Section(BaseModel):
-    """A section of the config; an empty one (null) has all its defaults."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
-
-
-_NothingSet = BeforeValidator(lambda value: {} if value is None else value)
 _Count = Annotated[int, Field(ge=1)]
-_Text = Annotated[str, Field(min_length=1)]
-_Deviation = Annotated[float, Field(gt=0)]
 
 
-def _one_or_more(value: object) -> object:
-    return (value,) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
-
-
-def _for_channels(number: str, **bounds: float) -> WithJsonSchema:
-    """How one number, or a list of one for each channel, is described."""
-    expected = f"{number}, or a list of one for each input channel"
-    return WithJsonSchema({"type": "array", "items": {"type": "number", **bounds}, "x-expected": expected})
-
-
-_OneOrMore = BeforeValidator(_one_or_more)
-_Means = Annotated[tuple[float, ...], Field(min_length=1), _OneOrMore, _for_channels("a number")]
-_Deviations = Annotated[
-    tuple[_Deviation, ...], Field(min_length=1), _OneOrMore, _for_channels("a number above 0", exclusiveMinimum=0)
-]
-
-
-class InputConfig(_Section):
+class InputConfig(Section):
     """The size of an input image: channels, height and width, each at least 1."""
 
     channels: _Count
@@ -76,56 +46,6 @@ class InputConfig(_Section):
     def shape(self) -> tuple[int, int, int]:
         """(C, H, W)."""
         return self.channels, self.height, self.width
-
-
-def _known_data_set(name: str) -> str:
-    from nbcnn.data.source import DATASETS  # here, because it imports NumPy and the reading of files
-
-    if name not in DATASETS:
-        refuse(Flaw((), f"unknown data set {name!r}; {remedy(name, DATASETS)}", name))
-    return name
-
-
-class DataConfig(_Section):
-    """The source of the images: a data set by ``name``, or a ``folder`` of class folders of images.
-
-    ``size`` (height, width), ``grayscale`` and ``white_level`` (in images of more than 8 bits) say how a folder's
-    images are read. ``mean`` and ``std`` are those of pixels counted from 0 (black) to 1 (white): one number, or one
-    for each channel.
-    """
-
-    name: Annotated[_Text, AfterValidator(_known_data_set)] | None = None
-    folder: _Text | None = None
-    size: tuple[_Count, _Count] | None = None
-    grayscale: bool = False
-    white_level: _Count | None = None
-    data_dir: _Text | None = None
-    mean: _Means = (0.0,)
-    std: _Deviations = (1.0,)
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _one_source(cls, value: Any, validate: Callable[[Any], DataConfig]) -> DataConfig:
-        if not isinstance(value, Mapping):
-            return validate(value)
-        flaws: list[Flaw] = []
-        name, folder = value.get("name"), value.get("folder")
-        if name is None and folder is None:
-            name, value = DEFAULT_DATA, {**value, "name": DEFAULT_DATA}
-        if name is not None and folder is not None:
-            words = "name and folder exclude one another; give the name of a data set or a folder of images"
-            flaws.append(Flaw((), words, value))
-        for key, unset in (("size", None), ("grayscale", False), ("white_level", None)):
-            if folder is None and value.get(key, unset) is not unset:
-                words = f"{key} is for a folder of images; the data set {name} has its own"
-                flaws.append(Flaw((key,), words, value[key]))
-        if not flaws:
-            return validate(value)
-        try:
-            validate(value)
-        except ValidationError as error:
-            refuse(*flaws, besides=error, model=cls)
-        refuse(*flaws)
 
 
 class OptimizerChoice(NamedTuple):
@@ -147,7 +67,7 @@ _Optimizer = Annotated[
 ]
 
 
-class CheckpointEvery(_Section):
+class CheckpointEvery(Section):
     """How often the training state is saved: after so many ``steps`` or ``seconds``, whichever come first."""
 
     steps: _Count | None = None
@@ -165,7 +85,7 @@ _Every = Annotated[
 ]
 
 
-class TrainConfig(_Section):
+class TrainConfig(Section):
     """Training settings. ``threads`` is None for as many as the machine has; they never change a result.
     ``executor`` is ``threads``, the engine, or ``serial``, which makes the same calls one by one in Python.
 
@@ -181,7 +101,7 @@ class TrainConfig(_Section):
     executor: Literal["threads", "serial"] = "threads"
     shuffle: bool = True
     checkpoint_every: _Every = None
-    augment: Annotated[AugmentConfig, _NothingSet] = Field(default_factory=AugmentConfig)
+    augment: Annotated[AugmentConfig, NothingSet] = Field(default_factory=AugmentConfig)
 
 
 # The name becomes a part of the run folder's name, so it can't lead out of `runs`.
@@ -204,15 +124,15 @@ def _known_backends(backends: Any) -> Any:
     return backends
 
 
-class Config(_Section):
+class Config(Section):
     """A network, its data and its training. Two configs are equal when their YAML is, wherever they came from."""
 
     name: _Name
     input: InputConfig
     layers: LayerList
-    backends: Annotated[dict[str, str], BeforeValidator(_known_backends), _NothingSet] = Field(default_factory=dict)
-    data: Annotated[DataConfig, _NothingSet] = Field(default_factory=lambda: DataConfig.model_validate({}))
-    train: Annotated[TrainConfig, _NothingSet] = Field(default_factory=TrainConfig)
+    backends: Annotated[dict[str, str], BeforeValidator(_known_backends), NothingSet] = Field(default_factory=dict)
+    data: Annotated[DataConfig, NothingSet] = Field(default_factory=lambda: DataConfig.model_validate({}))
+    train: Annotated[TrainConfig, NothingSet] = Field(default_factory=TrainConfig)
 
     @model_validator(mode="after")
     def _fits_the_input(self) -> Config:

@@ -112,7 +112,10 @@ def _changed(network: Network, data: Dataset, mapped: Dataset) -> bool | None:
         return None
     if record["sha256"] in (data.digest, mapped.digest):
         return False
-    then = " and ".join(_count(record.get(key), what) for key, what in (("train", "training"), ("test", "test")))
+    train, held = record.get("train"), record.get("validation")
+    if data.validation is None and isinstance(train, int) and isinstance(held, int):
+        train += held  # they were held out of the training images
+    then = f"{_count(train, 'training')} and {_count(record.get('test'), 'test')}"
     warnings.warn(
         f"{data.name} ({data.source}): images or labels have changed since the training, which had {then} images; now "
         f"there are {len(data.train):,} training and {len(data.test):,} test images. Some test images may have been "

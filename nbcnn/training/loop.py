@@ -14,15 +14,18 @@ from nbcnn.compiler.compile_log import COMPILE_LOG, announced
 from nbcnn.config import Config, DataConfig, Overrides
 from nbcnn.data import Dataset, load_dataset
 from nbcnn.data.user_arrays import own_dataset, write_folder
+from nbcnn.data.validation_split import hold_out
 from nbcnn.engine.network import Network
 from nbcnn.plugins import blamed
 from nbcnn.runs.run_folder import Run
 from nbcnn.training.checkpoint_schedule import CheckpointSchedule
+from nbcnn.training.data_check import check_compatible
+from nbcnn.training.final_test import look_at_test
 from nbcnn.training.loading import config_of, with_options
 from nbcnn.training.pictures import draw_run
 from nbcnn.training.reporter import Reporter
 from nbcnn.training.signals import StopBetweenChoices, StopRequest
-from nbcnn.training.trainer import Trainer, check_compatible, compile_kernels
+from nbcnn.training.trainer import Trainer, compile_kernels
 from nbcnn.util.blas import first_use
 
 
@@ -64,7 +67,11 @@ def run_training(network: Network, data: Dataset, begin: Callable[[Trainer], Run
             stopping.check()
             train_epochs(trainer, reporter, stopping)
             reporter.drawing()
-            draw_run(run, trainer.executor, data)
+            last = network.state_dict()
+            try:  # both with the weights of the best checkpoint
+                draw_run(run, trainer.executor, data, look_at_test(run, trainer.executor, data))
+            finally:
+                network.load_state_dict(last)
             stopping.check()
         finally:
             trainer.close()
@@ -111,7 +118,7 @@ def train(
         trainer.keep_in(run)
         return run
 
-    images = arrays or load_dataset(config.data)
+    images = hold_out(arrays or load_dataset(config.data), config.data.validation, config.train.seed)
     network = Network(config)
     if given is not None:
         network.load_state_dict(given.state_dict(), "the network that was given")
@@ -124,6 +131,7 @@ def train(
 
 
 def with_folder(config: Config, folder: Path) -> Config:
-    """The config with the data of a folder; how pixels are scaled stays."""
-    data = DataConfig(folder=str(folder), mean=config.data.mean, std=config.data.std)
+    """The config with the data of a folder; how pixels are scaled and how many images are held out stays."""
+    kept = config.data
+    data = DataConfig(folder=str(folder), mean=kept.mean, std=kept.std, validation=kept.validation)
     return config.model_copy(update={"data": data})

@@ -12,29 +12,26 @@ from nbcnn.report.curves import draw_curves
 from nbcnn.report.figure import attempted
 from nbcnn.report.image_choice import evenly
 from nbcnn.report.samples import draw_samples
-from nbcnn.runs.checkpoint import load_weights
 from nbcnn.runs.run_folder import Run
 from nbcnn.training.evaluation import Evaluation, evaluate_with
+from nbcnn.training.final_test import load_best
 from nbcnn.training.prediction import probabilities
 
 
-def draw_run(run: Run, executor: Executor, data: Dataset) -> None:
+def draw_run(run: Run, executor: Executor, data: Dataset, tested: Evaluation | None = None) -> None:
     """Draw curves.png, confusion.png, samples.png and, where images were augmented, augmented.png.
 
-    The executor's network gets the best checkpoint's weights. What can't be drawn costs a warning, never the training.
+    The executor's network gets the best checkpoint's weights; ``tested`` is their evaluation on the test images, if it
+    was made. What can't be drawn costs a warning, never the training.
     """
     network = executor.network
-    weights, metadata = load_weights(run.weights_path("best"), network.shapes)
-    network.load_state_dict(weights, str(run.weights_path("best")))
-    epoch = metadata.get("epoch", "")  # weights that somebody put there have none
-    best = int(epoch) if epoch.isdecimal() else None
+    best = load_best(run, network)
     of = "best checkpoint" if best is None else f"best checkpoint (epoch {best})"
     with attempted(run.curves):
         run.check()
         draw_curves(run.metrics(), run.curves, network.config.name, best=best)
-    tested: Evaluation | None = None
     with attempted(run.confusion, run.samples):
-        tested = evaluate_with(executor, data)
+        tested = tested or evaluate_with(executor, data)
     if tested is not None:
         with attempted(run.confusion):
             run.check()

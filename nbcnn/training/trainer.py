@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import NamedTuple
@@ -12,8 +11,6 @@ import numpy as np
 from nbcnn.autotune.auto import resolve_auto
 from nbcnn.compiler.compile_log import announced, since, total
 from nbcnn.data import Dataset, Split, batches, epoch_moves, epoch_order
-from nbcnn.data.background import has_dark_background
-from nbcnn.data.picture import Reading
 from nbcnn.engine.executor import make_executor
 from nbcnn.engine.network import Network
 from nbcnn.engine.weights_metadata import WeightsMetadata
@@ -23,7 +20,8 @@ from nbcnn.runs.run_folder import Record, Run
 from nbcnn.training.diagnose.finite_check import wrong_after, wrong_before
 from nbcnn.training.diagnose.nan_report import Finding
 from nbcnn.training.diagnose.nan_trace import examine, examine_update
-from nbcnn.training.evaluation import Evaluation, check_data, evaluate_with
+from nbcnn.training.evaluation import Evaluation, evaluate_with
+from nbcnn.training.final_test import test_is_for_the_end
 from nbcnn.training.loading import read_info
 from nbcnn.training.provenance import description, resumed
 from nbcnn.training.state import Position, State, save_state
@@ -128,21 +126,24 @@ class Trainer:
         """Evaluate, save, and log the epoch's record; ``seconds`` is what its steps took.
 
         The best checkpoint is that of the highest accuracy on the validation images, or on the test images where there
-        are none; of equals that of the lowest loss there. Where not all training images have been seen, the position
+        are none; of equals that of the lowest loss there. With ``data.validation`` the test images are for the end
+        (final_test.py), and not looked at here. Where not all training images have been seen, the position
         stays within the epoch.
         """
         self._begin()
         position, validation = self.position, self.data.validation
         position.seconds = seconds
-        self.tested = tested = self._evaluated("test", None)
+        tested = None if test_is_for_the_end(self.network, self.data) else self._evaluated("test", None)
         judged = self._evaluated("validation", validation) if validation else tested
+        assert judged is not None
+        self.tested = tested or judged
         record = {
             "epoch": self.epoch,
             "step": position.step,
             "train_loss": position.loss_sum / position.seen,
             "train_accuracy": position.right / position.seen,
-            "test_loss": tested.loss,
-            "test_accuracy": tested.accuracy,
+            "test_loss": tested.loss if tested else None,
+            "test_accuracy": tested.accuracy if tested else None,
             "seconds": seconds,
             "images_per_second": position.seen / seconds,
             "val_loss": judged.loss if validation else None,
@@ -215,28 +216,6 @@ class Trainer:
         smaller = f"try a smaller step, for instance --set train.optimizer.{name}.lr=..., or another init"
         first = f"{what} at step {self.steps} (epoch {self.epoch}), so training stopped; {kept}"
         return "\n".join([first, *found.sentences, found.remedy or smaller])
-
-
-def check_compatible(network: Network, data: Dataset) -> None:
-    """Hold a network and its data against each other, and name its classes; raises DataError, warns of spare scores.
-
-    The network gets what is known of the data: its classes, and how its pictures were read.
-    """
-    check_data(network, data)
-    network.classes = () if data.numbered else data.classes
-    dark = has_dark_background(data.train.images, data.test.images)
-    network.reading = Reading(data.pictures, dark, data.white_level)
-    if data.white_level is not None:  # found in the images, and kept: others must be read as these were
-        settings = network.config.data.model_copy(update={"white_level": data.white_level})
-        network.config = network.config.model_copy(update={"data": settings})
-    if network.out_shape[0] > len(data.classes):
-        last = list(network.layers())[-1]
-        warnings.warn(
-            f"{last.where} gives {network.out_shape[0]} scores, and {data.name} has {len(data.classes)} classes; "
-            f"out_features: {len(data.classes)} would do",
-            RuntimeWarning,
-            stacklevel=3,
-        )
 
 
 def compile_kernels(
