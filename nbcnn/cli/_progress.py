@@ -16,6 +16,8 @@ from nbcnn.training.reporter import Reporter
 from nbcnn.util import activity
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from nbcnn.data import Dataset
     from nbcnn.engine.network import Network
     from nbcnn.errors import NbcnnError
@@ -28,8 +30,10 @@ STEP = "a step of the training"
 class Progress(Display, Reporter):
     """A line per epoch, above a bar that counts images."""
 
-    def __init__(self) -> None:
+    def __init__(self, resumes: Path | None = None) -> None:
+        """``resumes`` is the folder to go on with, where that is not the run folder."""
         super().__init__()
+        self._resumes = resumes
         self._records: list[Mapping[str, Any]] = []
         self._backends: list[str] = []
         self._run: Run | None = None
@@ -124,7 +128,7 @@ class Progress(Display, Reporter):
             folder = self._run.folder
             activity.tell(
                 saved=f"{printable(str(folder))} keeps what was saved {_place(position)}. To go on from there: "
-                + with_plugins(f"train --resume {quote(str(folder))}")
+                + self._going_on()
             )
 
     def stopped(self) -> None:
@@ -133,7 +137,7 @@ class Progress(Display, Reporter):
         if self._run is None or self._saved is None:
             return
         self._print(f"stopped; saved in {self._run.folder} {_place(self._saved)}. To go on:")
-        self._print("  " + with_plugins(f"train --resume {quote(str(self._run.folder))}"))
+        self._print("  " + self._going_on())
 
     def failed(self, error: NbcnnError) -> None:
         """Say what is left of a training that could not go on."""
@@ -142,7 +146,12 @@ class Progress(Display, Reporter):
             return
         self._print(f"{self._run.folder} keeps what was saved {_place(self._saved)}. To go on from there:")
         more = " --allow-changes --set ..." if isinstance(error, TrainingError) else ""
-        self._print("  " + with_plugins(f"train --resume {quote(str(self._run.folder))}{more}"))
+        self._print("  " + self._going_on(more))
+
+    def _going_on(self, more: str = "") -> str:
+        """The command that goes on with this training."""
+        assert self._run is not None
+        return with_plugins(f"train --resume {quote(str(self._resumes or self._run.folder))}{more}")
 
     def summary(self, run: Run) -> None:
         """The result, and what to do next."""
