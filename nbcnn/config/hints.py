@@ -18,7 +18,7 @@ _ANSWERS = {
     "dtype": "everything is computed in float32; leave it out",
     "dilation": "only conv2d and max_pool2d have dilation; leave it out",
     "groups": "only conv2d has groups of channels; leave it out",
-    "padding_mode": "padding is always with zeros; leave it out",
+    "padding_mode": "padding of a layer is always with zeros; leave it out",
     "fill": "what comes into a shifted image is black; leave it out",
     "pad_if_needed": "images are cropped back to the size that they had; leave it out",
     "ceil_mode": "only pooling rounds sizes up; leave it out",

@@ -18,7 +18,8 @@ Mode = Literal["train", "eval", "predict"]
 class BatchInputs(NamedTuple):
     """All images (M, C, H, W), uint8 or float, ``scaling`` (2, C) of their pixels, labels (M,).
 
-    ``moves`` (M, 3): how each is shifted and flipped when it is gathered (data/augment.py), or None.
+    ``moves`` (M, 3): how each is shifted and flipped when it is gathered (data/augment.py), or None; as float64
+    (M, 16 or more) they augment otherwise (augmented_pack.py).
     """
 
     images: np.ndarray

@@ -65,7 +65,7 @@ class Engine:
     ) -> BatchResult:
         """Forward and backward over those of images (M, C, H, W) that ``order`` (N,) picks.
 
-        ``moves`` (M, 3) shifts and flips each (data/augment.py). Afterwards ``gradient`` is that of their mean loss.
+        ``moves`` augments each (batch.py). Afterwards ``gradient`` is that of their mean loss.
         """
         return self._run("train", self._labelled(images, labels, moves), order, 1 / order.size)
 

@@ -13,10 +13,10 @@ from math import prod
 
 import numpy as np
 
+from nbcnn.engine.augmented_pack import AugmentedPackBuffers, mixed
 from nbcnn.engine.batch import Batch, BatchInputs, BatchResult, LastBatch, Mode, scalings
 from nbcnn.engine.memory_use import threads_that_fit
 from nbcnn.engine.network import Network
-from nbcnn.engine.pack_buffers import PackBuffers
 from nbcnn.kernels.contract import LANES
 from nbcnn.layers.base import Call
 from nbcnn.util.blas import one_blas_thread
@@ -34,7 +34,7 @@ class SerialExecutor:
         threads_that_fit(network, training, 1)
         with no_memory_error(f"the buffers of {network.config.name}", "use smaller images"):
             self.gradient = np.zeros(network.parameters.size if training else 0, network.dtype)
-            self.pack = PackBuffers(network, training)
+            self.pack = AugmentedPackBuffers(network, training)
         self._of_bytes, self._of_floats = scalings(network)
         self.last: LastBatch | None = None
 
@@ -90,9 +90,9 @@ class SerialExecutor:
         if mode == "predict":
             yield "batch", pack.outputs(batch)
             return
-        yield "loss", pack.loss(batch)
+        yield "loss", pack.loss(batch, mixed(inputs))
         if mode == "train":
-            yield "loss", pack.loss_gradient()
+            yield "loss", pack.loss_gradient(mixed(inputs))
             yield from by_layer(pack.backward)  # dy -> dw, db and dx, from the last layer to the first
             yield "batch", pack.add_gradient(batch)  # gradient += that of this pack, in the order of packs
 

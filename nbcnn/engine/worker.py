@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from nbcnn.engine import ordered_sum
+from nbcnn.engine.augmented_pack import AugmentedPackBuffers, augmented, mixed
 from nbcnn.engine.batch import Batch, BatchInputs, Mode
 from nbcnn.engine.call_list import CallList
 from nbcnn.engine.fusion import fuse
 from nbcnn.engine.network import Network
-from nbcnn.engine.pack_buffers import PackBuffers
 from nbcnn.engine.thread_pool import AbandonedError
 from nbcnn.layers.base import Call
 
@@ -23,7 +23,7 @@ class Worker:
     """The packs that one thread takes of a batch."""
 
     def __init__(self, network: Network, training: bool) -> None:
-        self.buffers = PackBuffers(network, training)
+        self.buffers = AugmentedPackBuffers(network, training)
         self._given: dict[Mode, tuple[Batch, BatchInputs]] = {}
         self._lists: dict[Mode, Any] = {}
 
@@ -33,16 +33,17 @@ class Worker:
         made = [*pack.gather(batch, inputs), *pack.forward]
         if mode == "predict":
             return fuse([*made, *pack.outputs(batch)])
-        made += pack.loss(batch)
+        made += pack.loss(batch, mixed(inputs))
         if mode == "train":
-            made += [*pack.loss_gradient(), *pack.backward, *pack.add_gradient(batch)]
+            made += [*pack.loss_gradient(mixed(inputs)), *pack.backward, *pack.add_gradient(batch)]
         return fuse(made)
 
     def begin(self, mode: Mode, batch: Batch, inputs: BatchInputs, images: int) -> None:
         """Get ready for packs of a batch of so many images."""
         self.buffers.place[1], self.buffers.late[0] = images, 0
         known, given = self._given.pop(mode, (None, None))  # who is interrupted here leaves no half-changed call list
-        if known is not batch:
+        kinds = [(augmented(one), mixed(one)) for one in (given or inputs, inputs)]
+        if known is not batch or kinds[0] != kinds[1]:
             calls = self.calls(mode, batch, inputs)
             self._lists[mode] = CallList(((call.kernel, call.arrays) for call in calls), pieces=True)
         elif given is not inputs:

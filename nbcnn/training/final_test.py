@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 from nbcnn.data import Dataset
@@ -53,6 +55,16 @@ def look_at_test(run: Run, executor: Executor, data: Dataset) -> Evaluation | No
     loss = found.loss if math.isfinite(found.loss) else None
     run.write_json(run.test, asdict(FinalTest(found.accuracy, loss, found.images, epoch)))
     return found
+
+
+@contextmanager
+def weights_kept(network: Network) -> Iterator[None]:
+    """Whatever weights the network gets inside, afterwards it has those of before."""
+    before = network.state_dict()
+    try:
+        yield
+    finally:
+        network.load_state_dict(before)
 
 
 def load_best(run: Run, network: Network) -> int | None:

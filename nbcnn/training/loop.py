@@ -20,7 +20,7 @@ from nbcnn.plugins import blamed
 from nbcnn.runs.run_folder import Run
 from nbcnn.training.checkpoint_schedule import CheckpointSchedule
 from nbcnn.training.data_check import check_compatible
-from nbcnn.training.final_test import look_at_test
+from nbcnn.training.final_test import look_at_test, weights_kept
 from nbcnn.training.loading import config_of, with_options
 from nbcnn.training.pictures import draw_run
 from nbcnn.training.reporter import Reporter
@@ -67,11 +67,8 @@ def run_training(network: Network, data: Dataset, begin: Callable[[Trainer], Run
             stopping.check()
             train_epochs(trainer, reporter, stopping)
             reporter.drawing()
-            last = network.state_dict()
-            try:  # both with the weights of the best checkpoint
+            with weights_kept(network):  # both give it those of the best checkpoint
                 draw_run(run, trainer.executor, data, look_at_test(run, trainer.executor, data))
-            finally:
-                network.load_state_dict(last)
             stopping.check()
         finally:
             trainer.close()
@@ -132,6 +129,6 @@ def train(
 
 def with_folder(config: Config, folder: Path) -> Config:
     """The config with the data of a folder; how pixels are scaled and how many images are held out stays."""
-    kept = config.data
-    data = DataConfig(folder=str(folder), mean=kept.mean, std=kept.std, validation=kept.validation)
+    kept = config.data.model_dump(include={"mean", "std", "validation"})
+    data = DataConfig(folder=str(folder), **kept)
     return config.model_copy(update={"data": data})

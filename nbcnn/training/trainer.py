@@ -10,13 +10,14 @@ import numpy as np
 
 from nbcnn.autotune.auto import resolve_auto
 from nbcnn.compiler.compile_log import announced, since, total
-from nbcnn.data import Dataset, Split, batches, epoch_moves, epoch_order
+from nbcnn.data import Dataset, Split, batches, epoch_order
 from nbcnn.engine.executor import make_executor
 from nbcnn.engine.network import Network
 from nbcnn.engine.weights_metadata import WeightsMetadata
 from nbcnn.errors import TrainingError
 from nbcnn.optim import OPTIMIZERS
 from nbcnn.runs.run_folder import Record, Run
+from nbcnn.training.augmentation import draw_moves, no_moves
 from nbcnn.training.diagnose.finite_check import wrong_after, wrong_before
 from nbcnn.training.diagnose.nan_report import Finding
 from nbcnn.training.diagnose.nan_trace import examine, examine_update
@@ -198,11 +199,11 @@ class Trainer:
             )
 
     def _moves(self) -> np.ndarray | None:
-        """How each training image is moved in this epoch, drawn once for it; None without augmentation."""
+        """How each training image is augmented in this epoch, drawn once for it; None without augmentation."""
         if self._drawn[0] != self.epoch:
-            augment, count = self.settings.augment, len(self.data.train)
-            padding, p = augment.random_crop.padding, augment.random_horizontal_flip.p
-            self._drawn = self.epoch, epoch_moves(count, self.settings.seed, self.epoch, padding=padding, p=p)
+            images, settings = self.data.train.images, self.settings
+            moves = draw_moves(settings.augment, len(images), settings.seed, self.epoch, images.shape[2:])
+            self._drawn = self.epoch, moves
         return self._drawn[1]
 
     def _diverged(self, what: str, found: Finding) -> str:
@@ -232,8 +233,8 @@ def compile_kernels(
     data = trainers[0].data.train
     idle = [type(trainer.optimizer)(trainer.settings.optimizer.config, 0) for trainer in trainers]
     with announced(compiling):
-        augment = bool(trainers[0].settings.augment)
-        warm([trainer.executor for trainer in trainers], idle, data.images, data.labels, augment)
+        moves = no_moves(trainers[0].settings.augment, len(data))
+        warm([trainer.executor for trainer in trainers], idle, data.images, data.labels, moves)
     kernels, seconds = total(since(before), "compiled")
     if kernels:
         compiled(kernels, seconds)

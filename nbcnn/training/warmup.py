@@ -16,6 +16,7 @@ from nbcnn.engine.executor import Executor
 from nbcnn.kernels.contract import LANES
 from nbcnn.optim import OPTIMIZERS
 from nbcnn.optim.base import Optimizer
+from nbcnn.training.augmentation import no_moves
 from nbcnn.training.diagnose.magnitude_kernel import magnitude_bits
 from nbcnn.training.loading import load
 
@@ -40,17 +41,16 @@ def warm(
     optimizers: Sequence[Optimizer],
     images: np.ndarray,
     labels: np.ndarray,
-    augment: bool = False,
+    moves: np.ndarray | None = None,
 ) -> None:
     """Compile or load all that training, evaluation and prediction on such images take; no parameter is changed.
 
-    The optimizers are of size 0, and make a step. ``augment``: whether training moves its images.
+    The optimizers are of size 0, and make a step. ``moves`` are of the kind that training has.
 
     What has to be compiled is counted before the first is (compiler/compile_log.py), except what a backend calls from
     Python.
     """
     trainable = [executor for executor in executors if len(executor.network.out_shape) == 1]
-    moves = np.zeros((LANES, 3), np.int64) if augment else None
     for executor in executors:
         executor.expect(images, labels if executor in trainable else None, moves)
     for optimizer in optimizers:
@@ -84,7 +84,7 @@ def warm_up(source: str | Path, overrides: Overrides | None = None) -> Warmed:
         for one in (floats[:1], images[:1]):  # on their own way: engine/single_image.py
             with looking_ahead():
                 engine.predict(one)
-        warm([engine], [optimizer], images, np.zeros(LANES, np.int64), bool(settings.augment))
+        warm([engine], [optimizer], images, np.zeros(LANES, np.int64), no_moves(settings.augment, LANES))
         for few in (floats, floats[:1], images[:1]):
             engine.predict(few)
     finally:

@@ -81,7 +81,13 @@ def test_everything_else_has_a_default(more: str, tmp_path: Path) -> None:
             "executor": "threads",
             "shuffle": True,
             "checkpoint_every": None,
-            "augment": {"random_crop": {"padding": 0}, "random_horizontal_flip": {"p": 0.0}},
+            "augment": {
+                "random_crop": {"padding": 0, "padding_mode": "constant"},
+                "random_horizontal_flip": {"p": 0.0, "mode": "random"},
+                "random_affine": None,
+                "random_erasing": None,
+                "mixup": None,
+            },
         },
     }
 
