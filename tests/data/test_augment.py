@@ -136,6 +136,12 @@ WRONG = r"""
     4:43: train.augment.random_erasing.ratio: 0 is not between 1e-06 and 1e+06
 {random_erasing: {value: random}}
     4:43: train.augment.random_erasing.value: expected a number, got 'random'
+{flip: {p: 0.5}}
+    4:19: train.augment.flip: unknown key 'flip'; write random_horizontal_flip, as in random_horizontal_flip: {p: 0.5}
+{affine: {degrees: 3}}
+    4:19: train.augment.affine: unknown key 'affine'; write random_affine, as in random_affine: {degrees: 10}
+{erasing: {}}
+    4:19: train.augment.erasing: unknown key 'erasing'; write random_erasing, as in random_erasing: {p: 0.5}
 {mixup: {alpha: 0}}
     4:34: train.augment.mixup.alpha: expected a number above 0, got 0
 {mixup: 0.2}
