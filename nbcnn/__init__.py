@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from nbcnn.training.model import Model as Network
     from nbcnn.training.prediction import Prediction, predict
     from nbcnn.training.resume import resume
+    from nbcnn.training.seeds import resume_seeds, train_seeds
     from nbcnn.training.train import train
 
 _HOME = {
@@ -42,7 +43,9 @@ _HOME = {
     "load_plugin": "nbcnn.plugins",
     "predict": "nbcnn.training.prediction",
     "resume": "nbcnn.training.resume",
+    "resume_seeds": "nbcnn.training.seeds",
     "train": "nbcnn.training.train",
+    "train_seeds": "nbcnn.training.seeds",
 }
 
 _MODULES = {
@@ -71,7 +74,9 @@ __all__ = [
     "predict",
     "register",
     "resume",
+    "resume_seeds",
     "train",
+    "train_seeds",
 ]
 
 

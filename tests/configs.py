@@ -28,7 +28,7 @@ layers:
   - flatten:
   - linear: {out_features: 10}
 backends: {conv2d: direct}
-data: {folder: images, size: [16, 12], grayscale: false, white_level: 4095, data_dir: cache, mean: [0.5, 0.25, 1e-3], std: [1]}
+data: {folder: images, size: [16, 12], grayscale: false, white_level: 4095, data_dir: cache, mean: [0.5, 0.25, 1e-3], std: [1], validation: 0.25}
 train:
   epochs: 3
   batch_size: 32

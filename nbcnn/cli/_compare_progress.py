@@ -64,10 +64,11 @@ class CompareProgress(Display, Reporter):
 
     def epoch_done(self, comparison: Comparison, epoch: int) -> None:
         """Print the epoch's line: the losses side by side."""
+        part = comparison.part
         losses = "  ".join(
-            _outcome(variant, loss_text(variant.last.get("test_loss", 0))) for variant in comparison.variants
+            _outcome(variant, loss_text(variant.last.get(f"{part}_loss", 0))) for variant in comparison.variants
         )
-        self._print(wrapped(f"epoch {epoch:>{len(str(comparison.epochs))}}  test loss  {losses}"))
+        self._print(wrapped(f"epoch {epoch:>{len(str(comparison.epochs))}}  {part} loss  {losses}"))
 
     def stopped(self) -> None:
         """Say what is left of a comparison that was interrupted."""
@@ -100,7 +101,8 @@ class CompareProgress(Display, Reporter):
 
 def _table(comparison: Comparison) -> Table:
     weights = ("parts\nat step", "weights\ndiffering", "|Δw|\nthen", "|Δw|\nat end")
-    outcome = ("train\nloss", "test\nloss", "test\naccuracy", "images\n/s", "\nspeed")
+    part = comparison.part
+    outcome = ("train\nloss", f"{part}\nloss", f"{part}\naccuracy", "images\n/s", "\nspeed")
     table = plain_table(["\nvariant"], weights + outcome)
     for variant in comparison.variants:
         last, parted = variant.last, variant.parted
@@ -114,7 +116,9 @@ def _table(comparison: Comparison) -> Table:
         if variant.diverged:
             results = ["diverged", f"at step {variant.diverged.step:,}", ""]
         elif last:
-            results = [loss_text(last["train_loss"]), loss_text(last["test_loss"]), f"{last['test_accuracy']:.1%}"]
+            results = [loss_text(last[f"{name}_loss"]) for name in ("train", part)] + [
+                f"{last[f'{part}_accuracy']:.1%}"
+            ]
         else:
             results = ["", "", ""]
         pace = [f"{comparison.images_per_second(variant):,.0f}", f"{comparison.speed(variant):.2f}"]

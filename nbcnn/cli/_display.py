@@ -131,7 +131,7 @@ class Display:
 
     def _augmented(self, settings: TrainConfig) -> None:
         if settings.augment:
-            self._print(f"training images augmented: {settings.augment}")
+            self._print(wrapped(f"training images augmented: {settings.augment}"))
 
     def _tell(self, *parts: str) -> None:
         """Print parts of a line, on a narrow terminal on as many lines as they need."""

@@ -16,6 +16,8 @@ from nbcnn.training.reporter import Reporter
 from nbcnn.util import activity
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from nbcnn.data import Dataset
     from nbcnn.engine.network import Network
     from nbcnn.errors import NbcnnError
@@ -28,8 +30,10 @@ STEP = "a step of the training"
 class Progress(Display, Reporter):
     """A line per epoch, above a bar that counts images."""
 
-    def __init__(self) -> None:
+    def __init__(self, resumes: Path | None = None) -> None:
+        """``resumes`` is the folder to go on with, where that is not the run folder."""
         super().__init__()
+        self._resumes = resumes
         self._records: list[Mapping[str, Any]] = []
         self._backends: list[str] = []
         self._run: Run | None = None
@@ -109,14 +113,15 @@ class Progress(Display, Reporter):
         activity.tell(now="")
         self._records.append(record)
         width = len(str(self._epochs))
-        train, test = loss_text(record["train_loss"]), loss_text(record["test_loss"])
-        losses = accuracies = ""
-        if _has_validation(record):
-            losses, accuracies = f", val {loss_text(record['val_loss'])}", f", val {record['val_accuracy']:.1%}"
+        losses, accuracies = [f"loss {loss_text(record['train_loss'])}"], [f"accuracy {record['train_accuracy']:.1%}"]
+        for part in ("val", "test"):
+            if record.get(f"{part}_accuracy") is not None:
+                losses.append(f"{part} {loss_text(record[f'{part}_loss'])}")
+                accuracies.append(f"{part} {record[f'{part}_accuracy']:.1%}")
         self._tell(
             f"epoch {record['epoch']:>{width}}",
-            f"loss {train}{losses}, test {test}",
-            f"accuracy {record['train_accuracy']:.1%}{accuracies}, test {record['test_accuracy']:.1%}",
+            ", ".join(losses),
+            ", ".join(accuracies),
             *([f"lr {record['lr']:.4g}"] if self._schedule else []),
             f"{record['images_per_second']:,.0f} images/s",
         )
@@ -132,7 +137,7 @@ class Progress(Display, Reporter):
             folder = self._run.folder
             activity.tell(
                 saved=f"{printable(str(folder))} keeps what was saved {_place(position)}. To go on from there: "
-                + with_plugins(f"train --resume {quote(str(folder))}")
+                + self._going_on()
             )
 
     def stopped(self) -> None:
@@ -141,7 +146,7 @@ class Progress(Display, Reporter):
         if self._run is None or self._saved is None:
             return
         self._print(f"stopped; saved in {self._run.folder} {_place(self._saved)}. To go on:")
-        self._print("  " + with_plugins(f"train --resume {quote(str(self._run.folder))}"))
+        self._print("  " + self._going_on())
 
     def failed(self, error: NbcnnError) -> None:
         """Say what is left of a training that could not go on."""
@@ -150,7 +155,12 @@ class Progress(Display, Reporter):
             return
         self._print(f"{self._run.folder} keeps what was saved {_place(self._saved)}. To go on from there:")
         more = " --allow-changes --set ..." if isinstance(error, TrainingError) else ""
-        self._print("  " + with_plugins(f"train --resume {quote(str(self._run.folder))}{more}"))
+        self._print("  " + self._going_on(more))
+
+    def _going_on(self, more: str = "") -> str:
+        """The command that goes on with this training."""
+        assert self._run is not None
+        return with_plugins(f"train --resume {quote(str(self._resumes or self._run.folder))}{more}")
 
     def summary(self, run: Run) -> None:
         """The result, and what to do next."""
@@ -166,10 +176,7 @@ class Progress(Display, Reporter):
                 f"best {best[f'{part}_accuracy']:.1%} (epoch {best['epoch']}), kept in"
             )
             self._print(f"{run.folder}/best.safetensors")
-            if part == "val" and best.get("test_accuracy") is not None:
-                self._tell(f"test accuracy of this checkpoint {best['test_accuracy']:.1%}")
-            if best.get("test_accuracy") is not None:
-                self._guessed(best["test_accuracy"], last.get("train_accuracy"))
+            self._tested(run, part, best, last)
         drawn = [path.name for path in (run.curves, run.confusion, run.samples, run.augmented) if path.exists()]
         if drawn:
             self._print(f"pictures: {run.folder}/{', '.join(drawn)}")
@@ -183,6 +190,24 @@ class Progress(Display, Reporter):
         self._print("\nnext:")
         for what, command in hints:
             self._print(f"  {with_plugins(command)}\n      {what}")
+
+    def _tested(self, run: Run, part: str, best: Mapping[str, Any], last: Mapping[str, Any]) -> None:
+        """The test accuracy of the best checkpoint, and what that is worth: which images chose it."""
+        from nbcnn.training.final_test import read_result
+
+        accuracy, result = best.get("test_accuracy"), read_result(run)
+        if result is not None:
+            accuracy = result.accuracy
+            self._tell(f"test accuracy of this checkpoint {accuracy:.1%}; the test images were looked at once, now")
+        elif part == "val" and accuracy is not None:
+            self._tell(f"test accuracy of this checkpoint {accuracy:.1%}")
+        elif accuracy is not None:
+            self._tell(
+                "the test images chose it, so its accuracy on them is a little too high; "
+                "--set data.validation=0.1 would choose on images held out of the training"
+            )
+        if accuracy is not None:
+            self._guessed(accuracy, last.get("train_accuracy"))
 
     def _guessed(self, best: float, train: float | None) -> None:
         """Say so where the best test accuracy is no better than guessing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Literal
 
 import click
 
@@ -19,6 +20,9 @@ from nbcnn.cli._tables import wrapped
 @click.option(
     "--invert/--no-invert", default=None, help="Swap light and dark, or never. [default: as the training images]"
 )
+@click.option(
+    "--tta", type=click.Choice(["flip"]), help="Test-time augmentation: average the scores of image and mirror image."
+)
 @click.option("--top", type=click.IntRange(min=1), default=3, show_default=True, help="How many guesses to print.")
 @plugin_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON list.")
@@ -28,6 +32,7 @@ def command(
     which: str | None,
     weights: str | None,
     invert: bool | None,
+    tta: Literal["flip"] | None,
     top: int,
     as_json: bool,
 ) -> None:
@@ -43,7 +48,7 @@ def command(
     network = network_of(run, weights, "last" if which else "best")
     found, failed = [], 0
     with compiling_is_told():
-        for one in predictions(network, pictures, invert):
+        for one in predictions(network, pictures, invert, tta):
             if isinstance(one, DataError):
                 failed += 1
                 if failed <= LISTED:

@@ -5,20 +5,17 @@ Frozen and strict: ``true`` is no number and ``"5"`` is none either; a whole num
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import (
-    AfterValidator,
-    BeforeValidator,
     Field,
-    ValidationError,
     WithJsonSchema,
     model_validator,
 )
 
 from nbcnn.config.backend_names import BackendsField
+from nbcnn.config.data import DataConfig
 from nbcnn.config.folders import relative_folders
 from nbcnn.config.precision import float32_flaw, precision_flaws, scaling_flaws
 from nbcnn.config.section import Count, NothingSet, Section
@@ -26,28 +23,6 @@ from nbcnn.config.substitution import BlocksField, substituted
 from nbcnn.config.train import TrainConfig
 from nbcnn.config.writer import to_yaml
 from nbcnn.layers.entries import Flaw, LayerList, refuse
-from nbcnn.plugins import remedy
-
-DEFAULT_DATA = "fashion-mnist-mini"
-_Text = Annotated[str, Field(min_length=1)]
-_Deviation = Annotated[float, Field(gt=0)]
-
-
-def _one_or_more(value: object) -> object:
-    return (value,) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
-
-
-def _for_channels(number: str, **bounds: float) -> WithJsonSchema:
-    """How one number, or a list of one for each channel, is described."""
-    expected = f"{number}, or a list of one for each input channel"
-    return WithJsonSchema({"type": "array", "items": {"type": "number", **bounds}, "x-expected": expected})
-
-
-_OneOrMore = BeforeValidator(_one_or_more)
-_Means = Annotated[tuple[float, ...], Field(min_length=1), _OneOrMore, _for_channels("a number")]
-_Deviations = Annotated[
-    tuple[_Deviation, ...], Field(min_length=1), _OneOrMore, _for_channels("a number above 0", exclusiveMinimum=0)
-]
 
 
 class InputConfig(Section):
@@ -61,56 +36,6 @@ class InputConfig(Section):
     def shape(self) -> tuple[int, int, int]:
         """(C, H, W)."""
         return self.channels, self.height, self.width
-
-
-def _known_data_set(name: str) -> str:
-    from nbcnn.data.source import DATASETS  # here, because it imports NumPy and the reading of files
-
-    if name not in DATASETS:
-        refuse(Flaw((), f"unknown data set {name!r}; {remedy(name, DATASETS)}", name))
-    return name
-
-
-class DataConfig(Section):
-    """The source of the images: a data set by ``name``, or a ``folder`` of class folders of images.
-
-    ``size`` (height, width), ``grayscale`` and ``white_level`` (in images of more than 8 bits) say how a folder's
-    images are read. ``mean`` and ``std`` are those of pixels counted from 0 (black) to 1 (white): one number, or one
-    for each channel.
-    """
-
-    name: Annotated[_Text, AfterValidator(_known_data_set)] | None = None
-    folder: _Text | None = None
-    size: tuple[Count, Count] | None = None
-    grayscale: bool = False
-    white_level: Count | None = None
-    data_dir: _Text | None = None
-    mean: _Means = (0.0,)
-    std: _Deviations = (1.0,)
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _one_source(cls, value: Any, validate: Callable[[Any], DataConfig]) -> DataConfig:
-        if not isinstance(value, Mapping):
-            return validate(value)
-        flaws: list[Flaw] = []
-        name, folder = value.get("name"), value.get("folder")
-        if name is None and folder is None:
-            name, value = DEFAULT_DATA, {**value, "name": DEFAULT_DATA}
-        if name is not None and folder is not None:
-            words = "name and folder exclude one another; give the name of a data set or a folder of images"
-            flaws.append(Flaw((), words, value))
-        for key, unset in (("size", None), ("grayscale", False), ("white_level", None)):
-            if folder is None and value.get(key, unset) is not unset:
-                words = f"{key} is for a folder of images; the data set {name} has its own"
-                flaws.append(Flaw((key,), words, value[key]))
-        if not flaws:
-            return validate(value)
-        try:
-            validate(value)
-        except ValidationError as error:
-            refuse(*flaws, besides=error, model=cls)
-        refuse(*flaws)
 
 
 # The name becomes a part of the run folder's name, so it can't lead out of `runs`.

@@ -14,4 +14,5 @@ class Section(BaseModel):
 
 
 NothingSet = BeforeValidator(lambda value: {} if value is None else value)
+"""In the type of a section: an empty one (null) has all its defaults."""
 Count = Annotated[int, Field(ge=1)]

@@ -19,8 +19,9 @@ Mode = Literal["train", "eval", "predict"]
 class BatchInputs(NamedTuple):
     """All images (M, C, H, W), uint8 or float, ``scaling`` (2, C) of their pixels, labels (M,).
 
-    ``moves`` (M, 3): how each is shifted and flipped when it is gathered (data/augment.py), or None. ``targets``: what
-    label smoothing and class weights make of the loss (loss_targets.py), or None.
+    ``moves`` (M, 3): how each is shifted and flipped when it is gathered (data/augment.py), or None; as float64
+    (M, 16 or more) they augment otherwise (augmented_pack.py). ``targets``: what label smoothing and class weights make
+    of the loss (loss_targets.py), or None.
     """
 
     images: np.ndarray
@@ -48,6 +49,7 @@ class LastBatch(NamedTuple):
     mode: Mode
     inputs: BatchInputs
     order: np.ndarray
+    step: int = 0
 
 
 class Batch:

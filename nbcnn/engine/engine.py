@@ -65,14 +65,18 @@ class Engine:
         self.last: LastBatch | None = None
 
     def train_step(
-        self, images: np.ndarray, labels: np.ndarray, order: np.ndarray, moves: np.ndarray | None = None
+        self, images: np.ndarray, labels: np.ndarray, order: np.ndarray, moves: np.ndarray | None = None, step: int = 0
     ) -> BatchResult:
         """Forward and backward over those of images (M, C, H, W) that ``order`` (N,) picks.
 
-        ``moves`` (M, 3) shifts and flips each (data/augment.py). Afterwards ``gradient`` is that of their mean loss.
+        ``moves`` augments each (batch.py), ``step`` is the number of the training step, which dropout depends on.
+        Afterwards ``gradient`` is that of their mean loss. Raises ShapeError for fewer images than a layer needs.
         """
+        self.network.check_batch(order.size)
         inputs = self._labelled(images, labels, moves, self.targets)
-        return self._run("train", inputs, order, inputs.weight(order))
+        for worker in self.workers:
+            worker.buffers.step[:] = step, self.network.config.train.seed
+        return self._run("train", inputs, order, inputs.weight(order), step)
 
     def evaluate(self, images: np.ndarray, labels: np.ndarray, order: np.ndarray) -> BatchResult:
         """Losses and predicted classes of the images that ``order`` picks."""
@@ -134,8 +138,8 @@ class Engine:
         """End the threads."""
         self.thread_pool.close()
 
-    def _run(self, mode: Mode, inputs: BatchInputs, order: np.ndarray, weight: float = 0) -> BatchResult:
-        self.last = LastBatch(mode, inputs, order)
+    def _run(self, mode: Mode, inputs: BatchInputs, order: np.ndarray, weight: float = 0, step: int = 0) -> BatchResult:
+        self.last = LastBatch(mode, inputs, order, step)
         self._begin(mode, inputs, order, weight)
         batch = self._batch
         workers = min(self.thread_pool.size, batch.packs)

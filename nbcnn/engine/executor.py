@@ -29,7 +29,7 @@ class Executor(Protocol):
     def threads(self) -> int: ...
 
     def train_step(
-        self, images: np.ndarray, labels: np.ndarray, order: np.ndarray, moves: np.ndarray | None = None
+        self, images: np.ndarray, labels: np.ndarray, order: np.ndarray, moves: np.ndarray | None = None, step: int = 0
     ) -> BatchResult:
         """Losses of the images that ``order`` (N,) picks of (M, C, H, W), and the gradient of their (weighted) mean."""
 

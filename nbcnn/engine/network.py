@@ -38,6 +38,7 @@ class Network:
         tensors = all_tensors(self.root)
         parameters = {name: tensor for name, tensor in tensors.items() if isinstance(tensor, Parameter)}
         self._order = tuple(tensors)
+        self._need_images = [layer for layer in leaves(self.root) if layer.least_images > 1]
         self.shapes = {name: parameter.shape for name, parameter in parameters.items()}
         if sum(prod(shape) for shape in self.shapes.values()) * self.dtype.itemsize > memory().bytes:
             raise ShapeError(_too_large(self.root, self.shapes))  # some systems promise more than they have
@@ -75,6 +76,15 @@ class Network:
     def layers(self) -> Iterator[Layer]:
         """All layers that are not made of others, in order."""
         return leaves(self.root)
+
+    def check_batch(self, images: int) -> None:
+        """Raise ShapeError where a layer can't be trained on a batch of so many images, as batch norm on one value."""
+        for layer in self._need_images if images < 2 else ():
+            raise ShapeError(
+                f"{layer.where}: it has one number a channel and image, so a batch of {images} image has 1 value a "
+                "channel: the variance of 1 value is Σ(x - μ)²/(1 - 1) = 0/0. Take a batch_size that leaves no batch of "
+                "1 image at the end of an epoch, or put it before the last pooling"
+            )
 
     def choose_backends(self, names: Mapping[str, str]) -> None:
         """Put these backends, by layer path, in the place of ``auto``, in the config too; parameters stay."""

@@ -13,12 +13,12 @@ from math import prod
 
 import numpy as np
 
+from nbcnn.engine.augmented_pack import AugmentedPackBuffers
 from nbcnn.engine.batch import Batch, BatchInputs, BatchResult, LastBatch, Mode, scalings
 from nbcnn.engine.common_memory import SharedArrays
 from nbcnn.engine.loss_targets import loss_targets
 from nbcnn.engine.memory_use import threads_that_fit
 from nbcnn.engine.network import Network, unchanged
-from nbcnn.engine.pack_buffers import PackBuffers
 from nbcnn.engine.stages import in_turn, stages_of, with_sums
 from nbcnn.kernels.contract import LANES
 from nbcnn.layers.base import Call
@@ -34,25 +34,26 @@ class SerialExecutor:
 
     def __init__(self, network: Network, training: bool = True) -> None:
         self.network, self.threads = network, 1
-        self._shared, self._more = SharedArrays(), list[PackBuffers]()
+        self._shared, self._more = SharedArrays(), list[AugmentedPackBuffers]()
         threads_that_fit(network, training, 1)
         with no_memory_error(f"the buffers of {network.config.name}", "use smaller images"):
             self.gradient = np.zeros(network.parameters.size if training else 0, network.dtype)
-            self.pack = PackBuffers(network, training, self._shared)
-            self._inference = PackBuffers(network, False, like=self.pack) if training else self.pack
+            self.pack = AugmentedPackBuffers(network, training, self._shared)
+            self._inference = AugmentedPackBuffers(network, False, like=self.pack) if training else self.pack
         self._of_bytes, self._of_floats = scalings(network)
         self.targets = loss_targets(network) if training else None
         self.last: LastBatch | None = None
 
     def train_step(
-        self, images: np.ndarray, labels: np.ndarray, order: np.ndarray, moves: np.ndarray | None = None
+        self, images: np.ndarray, labels: np.ndarray, order: np.ndarray, moves: np.ndarray | None = None, step: int = 0
     ) -> BatchResult:
         """Forward and backward over the images that ``order`` (N,) picks: ``gradient`` is that of their mean loss.
 
         The step of the optimizer comes next: ``optimizer.step(network.parameters, executor.gradient)``.
         """
+        self.network.check_batch(order.size)
         inputs = BatchInputs(images, self._scaling(images), labels, moves, self.targets)
-        return self._run("train", inputs, order).result(order.size)
+        return self._run("train", inputs, order, step).result(order.size)
 
     def evaluate(self, images: np.ndarray, labels: np.ndarray, order: np.ndarray) -> BatchResult:
         """Losses and predicted classes of the images that ``order`` picks."""
@@ -63,18 +64,19 @@ class SerialExecutor:
         inputs, order = BatchInputs(images, self._scaling(images)), np.arange(len(images))
         return self._run("predict", inputs, order).outputs.reshape(len(images), *self.network.out_shape)
 
-    def _run(self, mode: Mode, inputs: BatchInputs, order: np.ndarray) -> Batch:
-        self.last, batch = LastBatch(mode, inputs, order), self.new_batch(order, inputs)
+    def _run(self, mode: Mode, inputs: BatchInputs, order: np.ndarray, step: int = 0) -> Batch:
+        self.last, batch = LastBatch(mode, inputs, order, step), self.new_batch(order, inputs, step)
         for _ in self.steps(mode, inputs, batch):
             pass
         return batch
 
-    def new_batch(self, order: np.ndarray, inputs: BatchInputs) -> Batch:
+    def new_batch(self, order: np.ndarray, inputs: BatchInputs, step: int = 0) -> Batch:
         """The arrays of a batch of the images that ``order`` picks."""
         with no_memory_error(f"the outputs of {order.size:,} images", "use smaller batches, or give fewer at a time"):
             batch = Batch(order.size, prod(self.network.out_shape), self.gradient)
         batch.begin(order, inputs.weight(order))
         self.pack.place[1] = order.size
+        self.pack.step[:] = step, self.network.config.train.seed  # what dropout depends on
         return batch
 
     def steps(self, mode: Mode, inputs: BatchInputs, batch: Batch) -> Iterator[Call]:
@@ -96,7 +98,7 @@ class SerialExecutor:
             for call in self.pack.after:
                 call.kernel(*call.arrays)
 
-    def stages(self, mode: Mode, inputs: BatchInputs, batch: Batch, pack: PackBuffers) -> list[list[Call]]:
+    def stages(self, mode: Mode, inputs: BatchInputs, batch: Batch, pack: AugmentedPackBuffers) -> list[list[Call]]:
         """The calls of a pack in each stage, at whose end the pack's gradient is added, in the order of packs."""
         stages = stages_of([call for _, own in self.layers(mode, batch, inputs, pack) for call in own])
         if mode == "train":
@@ -110,7 +112,7 @@ class SerialExecutor:
         return made
 
     def layers(
-        self, mode: Mode, batch: Batch, inputs: BatchInputs, pack: PackBuffers
+        self, mode: Mode, batch: Batch, inputs: BatchInputs, pack: AugmentedPackBuffers
     ) -> Iterator[tuple[str, list[Call]]]:
         """What a pack goes through, as the path of a layer and its calls: forward, loss, backward."""
         yield "batch", pack.gather(batch, inputs)  # 16 images, scaled: (C, H, W, 16)
@@ -123,7 +125,7 @@ class SerialExecutor:
             yield "loss", pack.loss_gradient(inputs)
             yield from by_layer(pack.backward)  # dy -> dw, db and dx, from the last layer to the first
 
-    def _packs(self, mode: Mode, count: int) -> list[PackBuffers]:
+    def _packs(self, mode: Mode, count: int) -> list[AugmentedPackBuffers]:
         """The buffers that ``count`` packs take: the same for all, or each its own where there are several stages."""
         if mode != "train":
             return [self._inference]
@@ -131,7 +133,7 @@ class SerialExecutor:
             return [self.pack]
         while len(self._more) < count - 1:
             with no_memory_error(f"the activations of {count * LANES} images", "use smaller batches"):
-                self._more.append(PackBuffers(self.network, True, self._shared, like=self.pack))
+                self._more.append(AugmentedPackBuffers(self.network, True, self._shared, like=self.pack))
         return [self.pack, *self._more[: count - 1]]
 
     def expect(self, images: np.ndarray, labels: np.ndarray | None, moves: np.ndarray | None = None) -> None:

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from nbcnn.engine import ordered_sum
+from nbcnn.engine.augmented_pack import AugmentedPackBuffers, augmented, mixed
 from nbcnn.engine.batch import Batch, BatchInputs, Mode
 from nbcnn.engine.call_list import CallList
 from nbcnn.engine.common_memory import BYTES, Rows, SharedArrays
 from nbcnn.engine.fusion import fuse
 from nbcnn.engine.memory_plan import Blocks, Memory, MemoryPlan, plan, refuse_unplanned, relocate
 from nbcnn.engine.network import Network
-from nbcnn.engine.pack_buffers import PackBuffers
 from nbcnn.engine.progress import Progress
 from nbcnn.engine.stages import in_turn, stages_of, with_sums
 from nbcnn.engine.thread_pool import AbandonedError
@@ -45,8 +45,8 @@ class Worker:
     def __init__(
         self, network: Network, training: bool, shared: SharedArrays | None = None, rows: Rows | None = None
     ) -> None:
-        self.buffers = PackBuffers(network, training, shared)
-        self._inference = PackBuffers(network, False, like=self.buffers) if training else self.buffers
+        self.buffers = AugmentedPackBuffers(network, training, shared)
+        self._inference = AugmentedPackBuffers(network, False, like=self.buffers) if training else self.buffers
         self._parameters, self._rows, self._own = network.parameters, rows or Rows(), zeros((0,), BYTES)
         self._given: dict[Mode, tuple[Batch, BatchInputs]] = {}
         self._stages: dict[Mode, list[StageCalls]] = {}
@@ -78,14 +78,15 @@ class Worker:
             turns += late.size
         return made
 
-    def _of(self, mode: Mode) -> PackBuffers:
+    def _of(self, mode: Mode) -> AugmentedPackBuffers:
         return self.buffers if mode == "train" else self._inference
 
     def begin(self, mode: Mode, batch: Batch, inputs: BatchInputs, images: int) -> None:
         """Get ready for packs of a batch of so many images."""
         self.buffers.place[1] = images
         known, given = self._given.pop(mode, (None, None))  # who is interrupted here leaves no half-changed call list
-        if known is not batch:
+        kinds = [(augmented(one), mixed(one)) for one in (given or inputs, inputs)]
+        if known is not batch or kinds[0] != kinds[1]:
             planned, rows = self._planned(mode, batch, inputs), self._moves[mode][2].rows
             self._stages[mode] = [
                 StageCalls(calls, late, rows, batch.stage(number)) for number, (calls, late) in enumerate(planned)

@@ -47,8 +47,8 @@ class Variant:
 
     ``losses``, ``seconds`` and ``differences`` (the largest abs(Δw) from the reference's weights) have a number for
     each step; ``differences`` end where the reference or this variant diverged. ``records`` are those of the run
-    folder's epochs. ``other_guesses`` counts the test images that got another guess than the reference's gave, at the
-    last evaluation.
+    folder's epochs. ``other_guesses`` counts the images of the last evaluation that got another guess than the
+    reference's gave.
     """
 
     name: str
@@ -78,7 +78,8 @@ class Comparison:
     """Variants of one network, trained in lockstep from one seed; the first is the reference.
 
     ``batches`` has the images of each step, ``epoch_steps`` the steps of a whole epoch; ``steps_asked`` is None where
-    all epochs were to be trained.
+    all epochs were to be trained. ``validation_images`` are those that epochs are evaluated on; None where it is on the
+    test images.
     """
 
     folder: Path
@@ -96,6 +97,12 @@ class Comparison:
     steps_asked: int | None = None
     batches: list[int] = field(default_factory=list)
     interrupted: bool = False
+    validation_images: int | None = None
+
+    @property
+    def part(self) -> str:
+        """What records call the split that epochs are evaluated on: ``test`` or ``val``."""
+        return "test" if self.validation_images is None else "val"
 
     @property
     def reference(self) -> Variant:

@@ -149,4 +149,6 @@ def _result(variant: Variant) -> str:
         return f":  diverged at step {variant.diverged.step}"
     if not variant.last:
         return ""
-    return f":  last epoch's mean {variant.last['train_loss']:.4f},  test accuracy {variant.last['test_accuracy']:.1%}"
+    part = "test" if variant.last["test_accuracy"] is not None else "val"
+    accuracy = f"{part} accuracy {variant.last[f'{part}_accuracy']:.1%}"
+    return f":  last epoch's mean {variant.last['train_loss']:.4f},  {accuracy}"

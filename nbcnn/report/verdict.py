@@ -71,4 +71,6 @@ def _guesses(comparison: Comparison, variant: Variant) -> str:
     if variant.other_guesses is None:
         return ""
     few = variant.other_guesses or "none"
-    return f"; at the end {few} of {comparison.test_images:,} test images get{'s' * (few == 1)} another guess"
+    held = comparison.validation_images
+    images = f"{comparison.test_images:,} test" if held is None else f"{held:,} validation"
+    return f"; at the end {few} of {images} images get{'s' * (few == 1)} another guess"

@@ -8,6 +8,7 @@
 | best.safetensors, last.safetensors | weights of the best and of the latest epoch |
 | state.safetensors | all that going on needs (training/state.py), of the latest epoch or step that was saved |
 | last.json | its position, for people to read |
+| test.json | the best checkpoint's result on the test images, if they were kept for the end |
 | curves.png, confusion.png, samples.png | the plots |
 | augmented.png | some training images as the first epochs met them, if they were augmented |
 """
@@ -26,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from nbcnn.runs.checkpoint import save_tensors
 from nbcnn.errors import CheckpointError
 from nbcnn.util.suggestions import closest, nearest
-from nbcnn.util.files import (append_line, claim_folder, read_file, remove_spares, write_atomic)
+from nbcnn.util.files import (append_line, claim_folder, read_file, remove_file, remove_spares, write_atomic)
 from nbcnn.runs.folder_lock import FolderLock
 from nbcnn.util.user_folders import expanded
 
@@ -66,6 +67,7 @@ class Run:
         self.augmented = self.folder / "augmented.png"
         self.state = self.folder / "state.safetensors"
         self.position = self.folder / "last.json"
+        self.test = self.folder / "test.json"
 
     def __repr__(self) -> str:
         return f"<Run {self.folder}>"
@@ -141,8 +143,8 @@ class Run:
     def metrics(self) -> list[Record]:
         """All epochs so far, in order; [] before the first.
 
-        A last line without its line feed was cut by a kill and is left out. Raises CheckpointError for any other line
-        that is no record.
+        A last line without its line feed was cut by a kill and is left out. Raises CheckpointError for any other that
+        is no record.
         """
         if not self.metrics_jsonl.exists():
             return []
@@ -150,11 +152,12 @@ class Run:
         return [self._record(number, line) for number, line in enumerate(lines, 1)]
 
     def rewind(self, epoch: int) -> None:
-        """Drop the metrics of epochs after ``epoch``, so that a resumed training logs none of them twice."""
+        """Drop the metrics of epochs after ``epoch``, which a resumed training logs again, and the test's result."""
         rows = [{c: row.get(c) for c in COLUMNS} for row in self.metrics() if row["epoch"] <= epoch]
         table = "".join(line + "\n" for line in [",".join(COLUMNS), *map(_csv_line, rows)])
         self._write(self.metrics_jsonl, "".join(json.dumps(r) + "\n" for r in rows).encode())
         self._write(self.metrics_csv, table.encode())
+        remove_file(self.test, CheckpointError)
 
     def save(self, kind: Kind, weights: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
         """Write best.safetensors or last.safetensors."""

@@ -20,6 +20,7 @@ from nbcnn.autotune.auto import Listener, told
 from nbcnn.compiler.compile_log import COMPILE_LOG, announced
 from nbcnn.config import Config, Overrides
 from nbcnn.data import Dataset, batches, epoch_order, load_dataset
+from nbcnn.data.validation_split import hold_out
 from nbcnn.engine.network import Network, views
 from nbcnn.errors import CheckpointError, ConfigError, TrainingError
 from nbcnn.plugins import blamed
@@ -28,10 +29,13 @@ from nbcnn.report.comparison import draw_comparison
 from nbcnn.report.figure import attempted
 from nbcnn.runs.folder_lock import FolderLock
 from nbcnn.runs.run_folder import Run
+from nbcnn.training.data_check import check_compatible
+from nbcnn.training.final_test import look_at_test, test_is_for_the_end
 from nbcnn.training.loading import config_of, with_options
 from nbcnn.training.pictures import draw_run
-from nbcnn.training.preparation import check_compatible, compile_kernels
+from nbcnn.training.preparation import compile_kernels
 from nbcnn.training.trainer import Trainer
+from nbcnn.training.variants import variant_choices
 from nbcnn.util.files import claim_folder, write_atomic
 
 
@@ -79,10 +83,10 @@ def compare(
     wanted, reporter = with_options(overrides, options), reporter or Reporter()
     if steps is not None and (not isinstance(steps, int) or steps < 1):
         raise ConfigError(f"steps must be a whole number of at least 1, or None for all, got {steps!r}")
-    choices = _choices(backends)
+    choices = variant_choices(backends)
     configs = [config_of(source, replace(wanted, backends=(*wanted.backends, *choice))) for choice in choices]
     networks = [Network(config) for config in configs]
-    data = load_dataset(configs[0].data)
+    data = hold_out(load_dataset(configs[0].data), configs[0].data.validation, configs[0].train.seed)
     trainers: list[Trainer] = []
     before = len(COMPILE_LOG)
     try:
@@ -108,46 +112,11 @@ def compare(
         _write(comparison)
         for variant, trainer in zip(comparison.variants, trainers, strict=True):
             if variant.records:
-                draw_run(trainer.run, trainer.executor, data)
+                draw_run(trainer.run, trainer.executor, data, look_at_test(trainer.run, trainer.executor, data))
     finally:
         for trainer in trainers:
             trainer.close()
     return comparison
-
-
-def _choices(backends: Sequence[str]) -> list[tuple[str, ...]]:
-    """Each variant's ``op=name``s; raises ConfigError for what is no list of at least two different variants."""
-    if isinstance(backends, str) or not all(isinstance(text, str) for text in backends):
-        raise ConfigError(f"backends must be a list such as ['conv2d=direct', 'conv2d=fft'], got {backends!r}")
-    choices = [tuple(re.sub(r"\s*=\s*", "=", part.strip()) for part in text.split(",")) for text in backends]
-    for choice, text in zip(choices, backends, strict=True):
-        alone = [part for part in choice if part and "=" not in part]
-        if "=" in choice[0] and alone:
-            op = choice[0].partition("=")[0]
-            raise ConfigError(
-                f"--backend {text}: a comma joins ops of one variant, each as OP=NAME; give each variant a "
-                f"--backend of its own: --backend {choice[0]} --backend {op}={alone[0]}"
-            )
-    if len(backends) < 2:
-        found = f"there is one: {backends[0]}" if backends else "there is none"
-        raise ConfigError(
-            f"a comparison needs at least two variants, and {found}; "
-            "give one --backend for each, for instance --backend conv2d=direct --backend conv2d=fft"
-        )
-    for choice, text in zip(choices, backends, strict=True):
-        ops = [part.partition("=")[0].strip() for part in choice]
-        if twice := [op for op in ops if ops.count(op) > 1]:
-            raise ConfigError(
-                f"--backend {text}: {twice[0]} stands there twice; what the commas part is one variant, so give each "
-                "variant a --backend of its own"
-            )
-    for index, choice in enumerate(choices):
-        if set(choice) in map(set, choices[:index]):
-            raise ConfigError(
-                f"--backend {backends[index]} is given twice; training it again gives the same bits, so every variant "
-                "must be another"
-            )
-    return choices
 
 
 def _set_up(
@@ -176,6 +145,7 @@ def _set_up(
         data=data.name,
         train_images=count,
         test_images=len(data.test.images),
+        validation_images=len(data.validation or ()) if test_is_for_the_end(first.network, data) else None,
         epoch_steps=-(-count // settings.batch_size),
         steps_asked=steps,
     )

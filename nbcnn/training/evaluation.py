@@ -20,6 +20,7 @@ from nbcnn.engine.network import Network
 from nbcnn.errors import DataError
 from nbcnn.plugins import blamed
 from nbcnn.training.loading import load, trained
+from nbcnn.training.tta import TTA, check_tta, cross_entropy, scores
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Evaluation:
     Both count into ``classes``; guesses go up to ``outputs`` - 1, which may be more. ``test_images_in_training`` is how
     many of the images are in the training split of the same data too; ``data_changed`` says whether the data are others
     now than in the network's training, None where that is not known or it is another data set; ``labels_by`` is
-    "position" where one side has numbers for classes.
+    "position" where one side has numbers for classes. ``tta`` is what was averaged over at test time.
     """
 
     accuracy: float
@@ -42,6 +43,7 @@ class Evaluation:
     test_images_in_training: int = 0
     data_changed: bool | None = None
     labels_by: Literal["name", "position"] = "name"
+    tta: TTA | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -62,14 +64,22 @@ class Evaluation:
 
 @blamed()
 def evaluate(
-    source: str | Path | Network, data: str | None = None, *, data_dir: str | None = None, threads: int | None = None
+    source: str | Path | Network,
+    data: str | None = None,
+    *,
+    data_dir: str | None = None,
+    threads: int | None = None,
+    tta: TTA | None = None,
 ) -> Evaluation:
     """Evaluate a run folder (or a Network) on the test images of its own data set, or of ``data`` (a name or a folder).
+
+    ``tta="flip"`` averages the scores of each image and its mirror image (tta.py).
 
     Labels go by the names of classes where both sides have names. A model that is not trained is refused unless it is
     given as a Network. Raises DataError where images or labels do not fit the network or it does not know a class,
     CheckpointError, and whatever ``load`` raises. Warns where the images have changed since the training.
     """
+    check_tta(tta)
     if data is not None and not isinstance(data, str):
         raise DataError(f"data must be the name of a data set or a folder, got {type(data).__name__}")
     network = source if isinstance(source, Network) else load(trained(source).folder)
@@ -84,7 +94,7 @@ def evaluate(
     resolve_auto(network, training=False, threads=threads)
     engine = Engine(network, training=False, threads=threads)
     try:
-        result = evaluate_with(engine, dataset)
+        result = evaluate_with(engine, dataset) if tta is None else _with_tta(engine, dataset, tta)
     finally:
         engine.close()
     by: Literal["name", "position"] = "name" if by_name(found, network.classes, outputs) else "position"
@@ -102,6 +112,15 @@ def evaluate_with(executor: Executor, data: Dataset, split: Split | None = None)
     return Evaluation(right / len(images), loss, len(images), outcome.guesses, labels, data.classes, outputs)
 
 
+def _with_tta(executor: Executor, data: Dataset, tta: TTA) -> Evaluation:
+    """As ``evaluate_with`` on the test images, by averaged scores."""
+    images, labels = data.test.images, data.test.labels
+    found = scores(executor.predict, images, tta)
+    guesses = found.argmax(axis=1)  # the first of equals, as the kernel has it
+    accuracy, loss = float(np.mean(guesses == labels)), float(cross_entropy(found, labels).mean())
+    return Evaluation(accuracy, loss, len(images), guesses, labels, data.classes, found.shape[1], tta=tta)
+
+
 def _changed(network: Network, data: Dataset, mapped: Dataset) -> bool | None:
     """Whether the data of the training are others now, which is said; None where these are not those.
 
@@ -112,7 +131,10 @@ def _changed(network: Network, data: Dataset, mapped: Dataset) -> bool | None:
         return None
     if record["sha256"] in (data.digest, mapped.digest):
         return False
-    then = " and ".join(_count(record.get(key), what) for key, what in (("train", "training"), ("test", "test")))
+    train, held = record.get("train"), record.get("validation")
+    if data.validation is None and isinstance(train, int) and isinstance(held, int):
+        train += held  # they were held out of the training images
+    then = f"{_count(train, 'training')} and {_count(record.get('test'), 'test')}"
     warnings.warn(
         f"{data.name} ({data.source}): images or labels have changed since the training, which had {then} images; now "
         f"there are {len(data.train):,} training and {len(data.test):,} test images. Some test images may have been "

@@ -12,9 +12,11 @@ from nbcnn.data import Dataset
 from nbcnn.engine.network import Network
 from nbcnn.runs.run_folder import Run
 from nbcnn.training.checkpoint_schedule import CheckpointSchedule
+from nbcnn.training.data_check import check_compatible
 from nbcnn.training.early_stopping import stopped_early
+from nbcnn.training.final_test import look_at_test, weights_kept
 from nbcnn.training.pictures import draw_run
-from nbcnn.training.preparation import check_compatible, compile_kernels
+from nbcnn.training.preparation import compile_kernels
 from nbcnn.training.reporter import Reporter
 from nbcnn.training.signals import StopBetweenChoices, StopRequest
 from nbcnn.training.trainer import Trainer
@@ -62,7 +64,8 @@ def run_training(network: Network, data: Dataset, begin: Callable[[Trainer], Run
             stopping.check()
             train_epochs(trainer, reporter, stopping)
             reporter.drawing()
-            draw_run(run, trainer.executor, data)
+            with weights_kept(network):  # both give it those of the best checkpoint
+                draw_run(run, trainer.executor, data, look_at_test(run, trainer.executor, data))
             stopping.check()
         finally:
             trainer.close()

@@ -4,37 +4,37 @@ from __future__ import annotations
 
 import numpy as np
 
-from nbcnn.data import Dataset, epoch_moves
+from nbcnn.config import Config
+from nbcnn.data import Dataset
 from nbcnn.engine.executor import Executor
+from nbcnn.kernels.augmented_packs import PARTNER, VALUE
 from nbcnn.report.augmented import EPOCHS, IMAGES, draw_augmented
 from nbcnn.report.confusion import draw_confusion
 from nbcnn.report.curves import draw_curves
 from nbcnn.report.figure import attempted
 from nbcnn.report.image_choice import evenly
 from nbcnn.report.samples import draw_samples
-from nbcnn.runs.checkpoint import load_weights
 from nbcnn.runs.run_folder import Run
+from nbcnn.training.augmentation import draw_moves
 from nbcnn.training.evaluation import Evaluation, evaluate_with
+from nbcnn.training.final_test import load_best
 from nbcnn.training.prediction import probabilities
 
 
-def draw_run(run: Run, executor: Executor, data: Dataset) -> None:
+def draw_run(run: Run, executor: Executor, data: Dataset, tested: Evaluation | None = None) -> None:
     """Draw curves.png, confusion.png, samples.png and, where images were augmented, augmented.png.
 
-    The executor's network gets the best checkpoint's weights. What can't be drawn costs a warning, never the training.
+    The executor's network gets the best checkpoint's weights; ``tested`` is their evaluation on the test images, if it
+    was made. What can't be drawn costs a warning, never the training.
     """
     network = executor.network
-    weights, metadata = load_weights(run.weights_path("best"), network.tensor_shapes)
-    network.load_state_dict(weights, str(run.weights_path("best")))
-    epoch = metadata.get("epoch", "")  # weights that somebody put there have none
-    best = int(epoch) if epoch.isdecimal() else None
+    best = load_best(run, network)
     of = "best checkpoint" if best is None else f"best checkpoint (epoch {best})"
     with attempted(run.curves):
         run.check()
         draw_curves(run.metrics(), run.curves, network.config.name, best=best)
-    tested: Evaluation | None = None
     with attempted(run.confusion, run.samples):
-        tested = evaluate_with(executor, data)
+        tested = tested or evaluate_with(executor, data)
     if tested is not None:
         with attempted(run.confusion):
             run.check()
@@ -47,14 +47,34 @@ def draw_run(run: Run, executor: Executor, data: Dataset) -> None:
             draw_samples(images, tested.labels, tested.guesses, confidences, names, run.samples, of)
     settings = network.config.train
     if settings.augment:
-        padding, p = settings.augment.random_crop.padding, settings.augment.random_horizontal_flip.p
         with attempted(run.augmented):
             chosen = evenly(data.train.labels.tolist(), IMAGES)
-            first, count = viewable(data.train.images[chosen]), max(chosen) + 1
-            drawn = [epoch_moves(count, settings.seed, epoch, padding=padding, p=p) for epoch in range(1, EPOCHS + 1)]
-            moves = [each[chosen] for each in drawn if each is not None]
+            numbers, moves = first_epochs(network.config, data, chosen)
             run.check()
-            draw_augmented(first, moves, run.augmented, str(settings.augment))
+            images, words = viewable(data.train.images[numbers]), str(settings.augment)
+            draw_augmented(images, moves, run.augmented, words, len(chosen))
+
+
+def first_epochs(config: Config, data: Dataset, chosen: list[int]) -> tuple[list[int], list[np.ndarray]]:
+    """The numbers of the ``chosen`` training images and of those that they are mixed with, and their moves in EPOCHS.
+
+    Colours that are erased with are bytes, so that the picture can show them.
+    """
+    settings, images = config.train, data.train.images
+    drawn = [
+        draw_moves(settings.augment, len(images), settings.seed, epoch, images.shape[2:])
+        for epoch in range(1, EPOCHS + 1)
+    ]
+    found = [each for each in drawn if each is not None]
+    partners = [each[chosen, PARTNER].astype(int).tolist() for each in found] if settings.augment.mixup else []
+    numbers = [*chosen, *(number for each in partners for number in each)]
+    moves = [np.ascontiguousarray(each[numbers]) for each in found]
+    for epoch, each in enumerate(moves):
+        if each.dtype.kind == "f":
+            each[:, VALUE] = np.clip((each[:, VALUE] * config.data.std[0] + config.data.mean[0]) * 255, 0, 255)
+        if partners:
+            each[: len(chosen), PARTNER] = len(chosen) * (1 + epoch) + np.arange(len(chosen))
+    return numbers, moves
 
 
 def viewable(images: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from nbcnn.plugins import blamed
 from nbcnn.runs.run_folder import Kind
 from nbcnn.training.loading import load, trained
 from nbcnn.training.model import Model
+from nbcnn.training.tta import TTA, check_tta, scores
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -62,24 +63,26 @@ def predict(
     weights: str | Path | None = None,
     which: Kind = "best",
     invert: bool | None = None,
+    tta: TTA | None = None,
 ) -> list[Prediction]:
     """Classify pictures with a run folder's network (or a Model, or with ``weights`` any model), one result for each.
 
     ``pictures`` is one or several: paths of files, or pictures of Pillow's, which become pixels as on the command line
     (nbcnn.data.picture.prepare); or an array of images (N, C, H, W), or one (C, H, W), of the network's own shape:
     bytes are scaled as in training, float32 taken as it is. ``invert`` swaps light and dark, or never does; None
-    decides by the training images.
+    decides by the training images. ``tta="flip"`` averages the scores of each picture and its mirror image.
 
     Raises DataError that names the first LISTED pictures that can't be read, for arrays of another shape, and for a
     network that has not one score for each class; CheckpointError and whatever ``load`` raises.
     """
+    check_tta(tta)
     network = network_of(source, weights, which)
     if isinstance(pictures, np.ndarray):
-        return _of_array(network, pictures)
+        return _of_array(network, pictures, tta)
     given: list[Any] = (
         [pictures] if isinstance(pictures, (str, Path)) or hasattr(pictures, "getexif") else list(pictures)
     )
-    found = list(predictions(network, given, invert))
+    found = list(predictions(network, given, invert, tta))
     failures = [one for one in found if isinstance(one, DataError)]
     if failures:
         raise failures[0] if len(failures) == 1 else DataError("\n".join(listed(failures, len(found))))
@@ -109,16 +112,16 @@ def network_of(source: str | Path | Model, weights: str | Path | None = None, wh
 
 
 def predictions(
-    network: Model, pictures: Iterable[str | Path | Image], invert: bool | None = None
+    network: Model, pictures: Iterable[str | Path | Image], invert: bool | None = None, tta: TTA | None = None
 ) -> Iterator[Prediction | DataError]:
     """For each picture its prediction, or why it can't be read; AT_ONCE pictures are looked at together."""
     waiting: list[tuple[str, Prepared | DataError]] = []
     for number, picture in enumerate(pictures):
         waiting.append((_called(picture, number), _prepared(network, picture, invert)))
         if len(waiting) == AT_ONCE:
-            yield from _guessed(network, waiting)
+            yield from _guessed(network, waiting, tta)
             waiting = []
-    yield from _guessed(network, waiting)
+    yield from _guessed(network, waiting, tta)
 
 
 def listed(failures: Sequence[DataError], count: int) -> list[str]:
@@ -128,9 +131,9 @@ def listed(failures: Sequence[DataError], count: int) -> list[str]:
     return [first, *(f"  {failure}" for failure in failures[:LISTED]), *more]
 
 
-def probabilities(scores: np.ndarray) -> np.ndarray:
+def probabilities(logits: np.ndarray) -> np.ndarray:
     """Softmax of scores (N, K) along the classes, equation (14)."""
-    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     result: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
     return result
 
@@ -150,14 +153,16 @@ def _prepared(network: Model, picture: Any, invert: bool | None) -> Prepared | D
         return fault
 
 
-def _guessed(network: Model, waiting: list[tuple[str, Prepared | DataError]]) -> Iterator[Prediction | DataError]:
+def _guessed(
+    network: Model, waiting: list[tuple[str, Prepared | DataError]], tta: TTA | None
+) -> Iterator[Prediction | DataError]:
     images = [one.image for _, one in waiting if isinstance(one, Prepared)]
-    shares = iter(probabilities(network.scores(np.stack(images))) if images else ())
+    shares = iter(probabilities(scores(network.scores, np.stack(images), tta)) if images else ())
     for name, one in waiting:
         yield one if isinstance(one, DataError) else _ordered(network, name, next(shares), one.steps)
 
 
-def _of_array(network: Model, images: np.ndarray) -> list[Prediction]:
+def _of_array(network: Model, images: np.ndarray, tta: TTA | None) -> list[Prediction]:
     batch = images[None] if images.shape == network.in_shape else images
     if batch.dtype != np.uint8:
         network.check_input(batch)
@@ -168,7 +173,7 @@ def _of_array(network: Model, images: np.ndarray) -> list[Prediction]:
             f"expected images (N, {c}, {h}, {w}), got {images.dtype} {images.shape}; pictures of other sizes are given "
             "as paths or as PIL.Image.fromarray(picture)"
         )
-    shares = probabilities(network.scores(batch)) if len(batch) else batch
+    shares = probabilities(scores(network.scores, batch, tta)) if len(batch) else batch
     return [_ordered(network, str(n), share, []) for n, share in enumerate(shares)]
 
 

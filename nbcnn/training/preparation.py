@@ -1,41 +1,14 @@
-"""What comes before the first step: a network and its data held against each other, and all kernels compiled."""
+"""Compilation of all kernels of a training before its first step."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 
 from nbcnn.compiler.compile_log import announced, since, total
-from nbcnn.data import Dataset
-from nbcnn.data.background import has_dark_background
-from nbcnn.data.picture import Reading
-from nbcnn.engine.network import Network
 from nbcnn.optim import OPTIMIZERS
-from nbcnn.training.evaluation import check_data
+from nbcnn.training.augmentation import no_moves
 from nbcnn.training.trainer import Trainer
 from nbcnn.training.warmup import calls_of_a_step, warm
-
-
-def check_compatible(network: Network, data: Dataset) -> None:
-    """Hold a network and its data against each other, and name its classes; raises DataError, warns of spare scores.
-
-    The network gets what is known of the data: its classes, and how its pictures were read.
-    """
-    check_data(network, data)
-    network.classes = () if data.numbered else data.classes
-    dark = has_dark_background(data.train.images, data.test.images)
-    network.reading = Reading(data.pictures, dark, data.white_level)
-    if data.white_level is not None:  # found in the images, and kept: others must be read as these were
-        settings = network.config.data.model_copy(update={"white_level": data.white_level})
-        network.config = network.config.model_copy(update={"data": settings})
-    if network.out_shape[0] > len(data.classes):
-        last = list(network.layers())[-1]
-        warnings.warn(
-            f"{last.where} gives {network.out_shape[0]} scores, and {data.name} has {len(data.classes)} classes; "
-            f"out_features: {len(data.classes)} would do",
-            RuntimeWarning,
-            stacklevel=3,
-        )
 
 
 def compile_kernels(
@@ -53,9 +26,9 @@ def compile_kernels(
     chosen = [trainer.settings.optimizer for trainer in trainers]
     idle = [OPTIMIZERS.get(optimizer.name)(optimizer.config, 0) for optimizer in chosen]
     with announced(compiling):
-        augment = bool(trainers[0].settings.augment)
+        moves = no_moves(trainers[0].settings.augment, len(data))
         executors, others = [trainer.executor for trainer in trainers], calls_of_a_step(trainers[0].settings)
-        warm(executors, idle, data.images, data.labels, augment, others)
+        warm(executors, idle, data.images, data.labels, moves, others)
     kernels, seconds = total(since(before), "compiled")
     if kernels:
         compiled(kernels, seconds)

@@ -11,6 +11,7 @@ from typing import Any
 from nbcnn.config import Config, Overrides, TrainConfig, load_config
 from nbcnn.data import Dataset, load_dataset
 from nbcnn.data.classes import changed, in_terms_of
+from nbcnn.data.validation_split import hold_out
 from nbcnn.engine.network import Network
 from nbcnn.errors import CheckpointError, ConfigError, DataError
 from nbcnn.plugins import blamed
@@ -60,7 +61,8 @@ def resume(
             )
         if not allow_changes:
             refuse_changes(load_config(state.config), config, str(run.folder))
-        data = _in_its_terms(run, state, load_dataset(config.data), allow_changes)
+        whole = _in_its_terms(run, state, load_dataset(config.data), allow_changes)
+        data = hold_out(whole, config.data.validation, config.train.seed)
         if state.position.seen > len(data.train):
             raise CheckpointError(
                 f"{state.file} says that {state.position.seen:,} images of an epoch are done, and {data.name} has "

@@ -10,6 +10,7 @@ from typing import Any
 from nbcnn.config import Config, DataConfig, Overrides
 from nbcnn.data import load_dataset
 from nbcnn.data.user_arrays import own_dataset, write_folder
+from nbcnn.data.validation_split import hold_out
 from nbcnn.engine.network import Network
 from nbcnn.plugins import blamed
 from nbcnn.runs.run_folder import Run
@@ -59,7 +60,7 @@ def train(
         trainer.keep_in(run)
         return run
 
-    images = arrays or load_dataset(config.data)
+    images = hold_out(arrays or load_dataset(config.data), config.data.validation, config.train.seed)
     network = Network(config)
     if given is not None:
         network.load_state_dict(given.state_dict(), "the network that was given")
@@ -72,6 +73,7 @@ def train(
 
 
 def with_folder(config: Config, folder: Path) -> Config:
-    """The config with the data of a folder; how pixels are scaled stays."""
-    data = DataConfig(folder=str(folder), mean=config.data.mean, std=config.data.std)
+    """The config with the data of a folder; how pixels are scaled and how many images are held out stays."""
+    kept = config.data.model_dump(include={"mean", "std", "validation"})
+    data = DataConfig(folder=str(folder), **kept)
     return config.model_copy(update={"data": data})

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nbcnn.autotune.auto import resolve_auto
-from nbcnn.data import Dataset, Split, batches, epoch_moves, epoch_order
+from nbcnn.data import Dataset, Split, batches, epoch_order
 from nbcnn.engine.executor import make_executor
 from nbcnn.engine.network import Network
 from nbcnn.engine.weights_metadata import WeightsMetadata
@@ -18,10 +18,12 @@ from nbcnn.errors import TrainingError
 from nbcnn.optim import make_optimizer
 from nbcnn.optim.weight_average import WeightAverage
 from nbcnn.runs.run_folder import Record, Run
+from nbcnn.training.augmentation import draw_moves
 from nbcnn.training.diagnose.finite_check import wrong_after, wrong_before
 from nbcnn.training.diagnose.nan_report import Finding
 from nbcnn.training.diagnose.nan_trace import examine, examine_update
 from nbcnn.training.evaluation import Evaluation, evaluate_with
+from nbcnn.training.final_test import test_is_for_the_end
 from nbcnn.training.gradient_clipping import GradientClipping
 from nbcnn.training.learning_rate import LearningRate
 from nbcnn.training.loading import read_info
@@ -51,6 +53,8 @@ class Trainer:
     def __init__(self, network: Network, data: Dataset) -> None:
         self.network, self.data = network, data
         self.settings = network.config.train
+        images, size = len(data.train), self.settings.batch_size
+        network.check_batch(min(images, images % size or size))  # the smallest of an epoch
         self.choices = resolve_auto(network, training=True, threads=self.settings.threads)
         self.executor = make_executor(network, self.settings)
         optimizer, self.learning_rate = self.settings.optimizer, LearningRate(self.settings, len(data.train))
@@ -113,7 +117,7 @@ class Trainer:
         """One batch: gradient of the training images that ``order`` (N,) picks, and a step of the optimizer."""
         self._begin()
         labels, position = self.data.train.labels, self.position
-        outcome = self.executor.train_step(self.data.train.images, labels, order, self._moves())
+        outcome = self.executor.train_step(self.data.train.images, labels, order, self._moves(), position.step)
         targets = self.executor.targets
         total = targets.total(labels[order]) if targets else order.size
         loss = float(np.sum(outcome.losses, dtype=np.float64)) / total
@@ -140,21 +144,24 @@ class Trainer:
         """Evaluate, save, and log the epoch's record; ``seconds`` is what its steps took.
 
         The best checkpoint is that of the highest accuracy on the validation images, or on the test images where there
-        are none; of equals that of the lowest loss there. Where not all training images have been seen, the position
+        are none; of equals that of the lowest loss there. With ``data.validation`` the test images are for the end
+        (final_test.py), and not looked at here. Where not all training images have been seen, the position
         stays within the epoch.
         """
         self._begin()
         position, validation = self.position, self.data.validation
         position.seconds = seconds
-        self.tested = tested = self._evaluated("test", None)
+        tested = None if test_is_for_the_end(self.network, self.data) else self._evaluated("test", None)
         judged = self._evaluated("validation", validation) if validation else tested
+        assert judged is not None
+        self.tested = tested or judged
         record = {
             "epoch": self.epoch,
             "step": position.step,
             "train_loss": position.loss_sum / position.seen,
             "train_accuracy": position.right / position.seen,
-            "test_loss": tested.loss,
-            "test_accuracy": tested.accuracy,
+            "test_loss": tested.loss if tested else None,
+            "test_accuracy": tested.accuracy if tested else None,
             "seconds": seconds,
             "images_per_second": position.seen / seconds,
             "val_loss": judged.loss if validation else None,
@@ -225,11 +232,11 @@ class Trainer:
             )
 
     def _moves(self) -> np.ndarray | None:
-        """How each training image is moved in this epoch, drawn once for it; None without augmentation."""
+        """How each training image is augmented in this epoch, drawn once for it; None without augmentation."""
         if self._drawn[0] != self.epoch:
-            augment, count = self.settings.augment, len(self.data.train)
-            padding, p = augment.random_crop.padding, augment.random_horizontal_flip.p
-            self._drawn = self.epoch, epoch_moves(count, self.settings.seed, self.epoch, padding=padding, p=p)
+            images, settings = self.data.train.images, self.settings
+            moves = draw_moves(settings.augment, len(images), settings.seed, self.epoch, images.shape[2:])
+            self._drawn = self.epoch, moves
         return self._drawn[1]
 
     def _diverged(self, what: str, found: Finding) -> str:

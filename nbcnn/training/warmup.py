@@ -18,6 +18,7 @@ from nbcnn.optim import OPTIMIZERS
 from nbcnn.optim.base import Optimizer
 from nbcnn.optim.clip_grad_norm import clip_grad_norm
 from nbcnn.optim.weight_average import WeightAverage
+from nbcnn.training.augmentation import no_moves
 from nbcnn.training.diagnose.magnitude_kernel import magnitude_bits
 from nbcnn.training.loading import load
 
@@ -42,19 +43,18 @@ def warm(
     optimizers: Sequence[Optimizer],
     images: np.ndarray,
     labels: np.ndarray,
-    augment: bool = False,
+    moves: np.ndarray | None = None,
     others: Sequence[Callable[[], object]] = (),
 ) -> None:
     """Compile or load all that training, evaluation and prediction on such images take; no parameter is changed.
 
-    The optimizers are of size 0, and make a step. ``augment``: whether training moves its images; ``others``: what else
+    The optimizers are of size 0, and make a step. ``moves`` are of the kind that training has; ``others``: what else
     its steps call, on nothing.
 
     What has to be compiled is counted before the first is (compiler/compile_log.py), except what a backend calls from
     Python.
     """
     trainable = [executor for executor in executors if len(executor.network.out_shape) == 1]
-    moves = np.zeros((LANES, 3), np.int64) if augment else None
     for executor in executors:
         executor.expect(images, labels if executor in trainable else None, moves)
     for optimizer in optimizers:
@@ -104,8 +104,8 @@ def warm_up(source: str | Path, overrides: Overrides | None = None) -> Warmed:
         for one in (floats[:1], images[:1]):  # on their own way: engine/single_image.py
             with looking_ahead():
                 engine.predict(one)
-        others = calls_of_a_step(settings)
-        warm([engine], [optimizer], images, np.zeros(LANES, np.int64), bool(settings.augment), others)
+        others, moves = calls_of_a_step(settings), no_moves(settings.augment, LANES)
+        warm([engine], [optimizer], images, np.zeros(LANES, np.int64), moves, others)
         for few in (floats, floats[:1], images[:1]):
             engine.predict(few)
     finally:

@@ -129,6 +129,14 @@ def claim_folder(out: str | Path | None, parent: str, name: str, error: type[Nbc
     return next(path for k in count(1) if _claim(path := Path(parent, f"{safe}-{k}"), error))
 
 
+def remove_file(path: str | Path, error: type[NbcnnError] = NbcnnError) -> None:
+    """Remove a file, if it is there; raises ``error`` with one sentence."""
+    try:
+        Path(path).unlink(missing_ok=True)
+    except OSError as fault:
+        raise error(sentence("remove", path, fault)) from fault
+
+
 def remove_spares(folder: str | Path) -> None:
     """Drop temporary files of ``write_atomic``, in a folder where nobody writes: a killed process leaves them."""
     for spare in Path(folder).glob(".nbcnn-*.tmp"):

@@ -35,6 +35,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         "data_dir": str(tmp_path / "cache"),
         "mean": (0.5, 0.25, 0.001),
         "std": (1.0,),
+        "validation": 0.25,
     }
     train = config.train
     assert (train.epochs, train.batch_size, train.init, train.seed) == (3, 32, "kaiming_uniform", 7)
@@ -68,6 +69,7 @@ def test_everything_else_has_a_default(more: str, tmp_path: Path) -> None:
             "data_dir": None,
             "mean": [0.0],
             "std": [1.0],
+            "validation": None,
         },
         "train": {
             "epochs": 10,
@@ -89,7 +91,13 @@ def test_everything_else_has_a_default(more: str, tmp_path: Path) -> None:
             "executor": "threads",
             "shuffle": True,
             "checkpoint_every": None,
-            "augment": {"random_crop": {"padding": 0}, "random_horizontal_flip": {"p": 0.0}},
+            "augment": {
+                "random_crop": {"padding": 0, "padding_mode": "constant"},
+                "random_horizontal_flip": {"p": 0.0, "mode": "random"},
+                "random_affine": None,
+                "random_erasing": None,
+                "mixup": None,
+            },
         },
     }
 

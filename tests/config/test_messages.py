@@ -135,6 +135,22 @@ data: {mean: true}
     4:14: data.mean: expected a number, or a list of one for each input channel, got true
 data: {mean: []}
     4:14: data.mean: expected a number, or a list of one for each input channel, got []
+data: {validation: 0}
+    4:20: data.validation: a share of 0 holds out 0 × N = 0 of N training images, and none could choose the best checkpoint; give a share above 0 and below 1, such as 0.1, or null for no
+data: {validation: 1}
+    4:20: data.validation: a share of 1 holds out all N of N training images, and N - N = 0 are left to train on; give a share above 0 and below 1
+data: {validation: 10}
+    4:20: data.validation: a share of 10 would be 10 × N of N training images, more than there are; give a share above 0 and below 1, such as 0.1, or 0.1 for 10 %, or null
+data: {validation: 5000.0}
+    4:20: data.validation: a share of 5000 would be 5000 × N of N training images, more than there are; give a share above 0 and below 1, such as 0.1, or null
+data: {validation: -0.1}
+    4:20: data.validation: a share of -0.1 would be a negative number of images; give a share
+data: {validation: true}
+    4:20: data.validation: expected a share above 0 and below 1, as in 0.1 for a tenth, or null, got true
+data: {validation: 10%}
+    4:20: data.validation: expected a share above 0 and below 1, as in 0.1 for a tenth, or null, got '10%'
+data: {validaton: 0.1}
+    4:8: data.validaton: unknown key 'validaton'; did you mean validation? (known:
 data: {std: 0}
     4:13: data.std: expected a number above 0, or a list of one for each input channel, got 0
 train: {optimizer: {sgd: {lr: '0,001'}}}

@@ -95,7 +95,7 @@ WRONG = r"""
 {random_crop: 2}
     4:32: train.augment.random_crop: expected a mapping with keys such as padding, got 2
 {RandomCrop: {padding: 2}}
-    4:19: train.augment.RandomCrop: unknown key 'RandomCrop'; did you mean random_crop? (known: random_crop, random_h
+    4:19: train.augment.RandomCrop: unknown key 'RandomCrop'; did you mean random_crop? (known: mixup, random_affine, random_crop,
 {random_crop: {padding: -1}}
     4:42: train.augment.random_crop.padding: expected a whole number of at least 0, got -1
 {random_crop: {padding: 1.5}}
@@ -103,11 +103,49 @@ WRONG = r"""
 {random_crop: {padding: 8}}
     4:42: train.augment.random_crop.padding: expected at most 7, so that something is left of images of 8×8, got 8
 {random_crop: {paddin: 2}}
-    4:33: train.augment.random_crop.paddin: unknown key 'paddin'; did you mean padding? (known: padding)
+    4:33: train.augment.random_crop.paddin: unknown key 'paddin'; did you mean padding? (known: padding, padding_mode)
 {random_crop: {padding: 2, fill: 1}}
     4:45: train.augment.random_crop.fill: unknown key 'fill'; what comes into a shifted image is black; leave it out
-{random_crop: {padding: 2, padding_mode: reflect}}
-    4:45: train.augment.random_crop.padding_mode: unknown key 'padding_mode'; padding is always with zeros; leave it out
+{random_crop: {padding: 2, padding_mode: edge}}
+    4:59: train.augment.random_crop.padding_mode: expected one of constant, reflect, got 'edge'
+{random_horizontal_flip: {mode: never}}
+    4:50: train.augment.random_horizontal_flip.mode: expected one of random, alternating, got 'never'
+{random_affine: {}}
+    4:19: train.augment.random_affine: degrees is missing; expected degrees, or a list of two
+{random_affine: {degrees: -5}}
+    4:44: train.augment.random_affine.degrees: expected degrees, or a list of two, got -5
+{random_affine: {degrees: 270}}
+    4:44: train.augment.random_affine.degrees: -270 is not between -180 and 180
+{random_affine: {degrees: [10, -10]}}
+    4:44: train.augment.random_affine.degrees: expected the smallest number first, but 10 is larger than -10
+{random_affine: {degrees: [1, 2, 3]}}
+    4:44: train.augment.random_affine.degrees: expected degrees, or a list of two, got [1, 2, 3]
+{random_affine: {degrees: 5, translate: [0.1, 1.5]}}
+    4:58: train.augment.random_affine.translate: 1.5 is not between 0 and 1
+{random_affine: {degrees: 5, translate: 0.1}}
+    4:58: train.augment.random_affine.translate: expected a list of two shares of width and height, got 0.1
+{random_affine: {degrees: 5, scale: [0, 1]}}
+    4:54: train.augment.random_affine.scale: 0 is not between 1e-06 and 1e+06
+{random_affine: {degrees: 5, shear: 90}}
+    4:54: train.augment.random_affine.shear: -90 is not between -89 and 89
+{random_erasing: {scale: [0.5, 0.1]}}
+    4:43: train.augment.random_erasing.scale: expected the smallest number first, but 0.5 is larger than 0.1
+{random_erasing: {scale: [0.5, 1.1]}}
+    4:43: train.augment.random_erasing.scale: 1.1 is not between 1e-06 and 1
+{random_erasing: {ratio: [0, 2]}}
+    4:43: train.augment.random_erasing.ratio: 0 is not between 1e-06 and 1e+06
+{random_erasing: {value: random}}
+    4:43: train.augment.random_erasing.value: expected a number, got 'random'
+{flip: {p: 0.5}}
+    4:19: train.augment.flip: unknown key 'flip'; write random_horizontal_flip, as in random_horizontal_flip: {p: 0.5}
+{affine: {degrees: 3}}
+    4:19: train.augment.affine: unknown key 'affine'; write random_affine, as in random_affine: {degrees: 10}
+{erasing: {}}
+    4:19: train.augment.erasing: unknown key 'erasing'; write random_erasing, as in random_erasing: {p: 0.5}
+{mixup: {alpha: 0}}
+    4:34: train.augment.mixup.alpha: expected a number above 0, got 0
+{mixup: 0.2}
+    4:26: train.augment.mixup: expected a mapping with keys such as alpha, or null, got 0.2
 {random_crop: {padding: 2, pad_if_needed: true}}
     4:45: train.augment.random_crop.pad_if_needed: unknown key 'pad_if_needed'; images are cropped back to the size
 {random_horizontal_flip: {p: 1.5}}
@@ -117,11 +155,11 @@ WRONG = r"""
 {random_horizontal_flip: {p: .nan}}
     4:47: train.augment.random_horizontal_flip.p: expected a number from 0 to 1, got '.nan'
 {random_horizontal_flip: 0.5}
-    4:43: train.augment.random_horizontal_flip: expected a mapping with keys such as p, got 0.5
+    4:43: train.augment.random_horizontal_flip: expected a mapping with keys such as p, mode, got 0.5
 {random_vertical_flip: {p: 1}}
-    4:19: train.augment.random_vertical_flip: unknown key 'random_vertical_flip'; known: random_crop, random_horizontal_flip
+    4:19: train.augment.random_vertical_flip: unknown key 'random_vertical_flip'; known: mixup, random_affine, random_crop, random_erasing, random_horizontal_flip
 [random_crop: {padding: 2}]
-    4:18: train.augment: expected a mapping with keys such as random_crop, random_horizontal_flip, got [
+    4:18: train.augment: expected a mapping with keys such as random_crop, random_horizontal_flip, random_affine, random_erasing, got [
 """
 
 
@@ -139,7 +177,13 @@ def test_a_crop_that_is_too_large_is_told_beside_other_mistakes(tmp_path: Path) 
 def test_defaults_change_nothing_and_the_config_shows_them(tmp_path: Path) -> None:
     config = load_config(written(tmp_path, TINY))
     assert not config.train.augment and str(config.train.augment) == ""
-    assert "augment: {random_crop: {padding: 0}, random_horizontal_flip: {p: 0.0}}" in config.to_yaml()
+    assert config.to_mapping()["train"]["augment"] == {
+        "random_crop": {"padding": 0, "padding_mode": "constant"},
+        "random_horizontal_flip": {"p": 0.0, "mode": "random"},
+        "random_affine": None,
+        "random_erasing": None,
+        "mixup": None,
+    }
     flip = load_config(written(tmp_path, TINY + "train:\n  augment:\n    random_horizontal_flip:\n"))
     assert flip.train.augment.random_horizontal_flip.p == 0.5  # torchvision's default
     assert str(flip.train.augment) == "random_horizontal_flip (p 0.5)" and flip.train.augment

@@ -21,7 +21,14 @@ import nbcnn
 from nbcnn import functional
 from nbcnn.cli import nbcnn as command_line
 from nbcnn.config import Config, DataConfig, InputConfig, TrainConfig, load_config, model_names
-from nbcnn.config.augment import AugmentConfig, RandomCropConfig, RandomHorizontalFlipConfig
+from nbcnn.config.augment import (
+    AugmentConfig,
+    MixupConfig,
+    RandomAffineConfig,
+    RandomCropConfig,
+    RandomErasingConfig,
+    RandomHorizontalFlipConfig,
+)
 from nbcnn.config.schedule import WarmupConfig
 from nbcnn.config.train import EarlyStopping, EMAConfig
 from nbcnn.data import dataset_names
@@ -164,8 +171,14 @@ def test_every_key_of_a_section_is_documented(title: str) -> None:
 
 def test_every_way_to_augment_is_documented() -> None:
     check_rows("augment", AugmentConfig, AugmentConfig().model_dump(mode="json"))
-    check_rows("random_crop", RandomCropConfig, {})
-    check_rows("random_horizontal_flip", RandomHorizontalFlipConfig, {"p": 0.5})
+    for title, model, required in (
+        ("random_crop", RandomCropConfig, {"padding": 1}),
+        ("random_horizontal_flip", RandomHorizontalFlipConfig, {}),
+        ("random_affine", RandomAffineConfig, {"degrees": (0.0, 0.0)}),
+        ("random_erasing", RandomErasingConfig, {}),
+        ("mixup", MixupConfig, {}),
+    ):
+        check_rows(title, model, model.model_validate(required).model_dump(mode="json"))
 
 
 @pytest.mark.parametrize("name", LAYERS.names())

@@ -29,7 +29,7 @@ def examine(executor: Executor) -> Finding:
     network, last = executor.network, executor.last
     assert last is not None
     serial = SerialExecutor(network, training=executor.gradient.size > 0)
-    batch, pack = serial.new_batch(last.order, last.inputs), serial.pack
+    batch, pack = serial.new_batch(last.order, last.inputs, last.step), serial.pack
     scene = Scene(network, batch.order, pack.place, "training" if last.mode == "train" else "test")
     if spoilt := spoilt_tensor(network, network.parameters):
         return Finding((f"it began before the step, in {spoilt}",), "load other weights, or train anew")
