@@ -1,4 +1,4 @@
-"""The receptive field: the number of input pixels, along each axis, that one output depends on."""
+"""The receptive field: rows and columns of input pixels that one output depends on, through branches the largest."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nbcnn.introspect.graph import IMAGE, Node
+from nbcnn.introspect.seen_pixels import pixels_seen
+from nbcnn.layers import Layer
+
 Pair = tuple[int, int]
+Ranges = dict[int, tuple[int, int]]
+"""Of one axis: output o sees input rows first + o·jump to last + o·jump, for each jump: (first, last)."""
 
 
 class Field(NamedTuple):
@@ -17,56 +23,82 @@ class Field(NamedTuple):
     jump: Pair = (1, 1)
 
 
-def after(field: Field, problem: Any) -> Field:
-    """The field after a layer, equation (25): r' = r + (k - 1)·j and j' = j·s. No window, no change."""
-    if not hasattr(problem, "kernel_size"):
-        return field
-    dilation = getattr(problem, "dilation", (1, 1))
-    sizes, jumps = [], []
+class _Seen(NamedTuple):
+    """What the outputs of a node see along both axes, of an image of ``places`` rows and columns of outputs."""
+
+    ranges: tuple[Ranges, Ranges]
+    jump: Pair
+    places: Pair
+    whole: bool = False
+
+
+def fields_of(nodes: Sequence[Node], in_shape: Sequence[int]) -> list[Field | None]:
+    """The field of each node's outputs, the largest where they differ; None: the whole image."""
+    rows, columns = (*in_shape[1:], 1, 1)[:2]
+    found = {IMAGE: _Seen(({1: (0, 0)}, {1: (0, 0)}), (1, 1), (rows, columns))}
+    for number, node in enumerate(nodes):
+        before = [found[each] for each in node.inputs]
+        seen = _joined(before) if node.how else _after(before[0], node.layer)
+        if not seen.whole and not node.how and _mixes_places(node.layer):
+            seen = _fixed(seen, pixels_seen(nodes, number, (rows, columns)))
+        found[number] = seen
+    return [None if seen.whole else Field(_size(seen), seen.jump) for number, seen in found.items() if number != IMAGE]
+
+
+def _mixes_places(layer: Layer) -> bool:
+    problem = layer.problem
+    return problem is not None and (problem.op == "linear" or hasattr(problem, "kernel_size"))
+
+
+def _after(seen: _Seen, layer: Layer) -> _Seen:
+    """Equation (25): r' = r + d·(k - 1)·j, j' = j·s, and the first row moves by the padding. No window, no change."""
+    places = (layer.out_shape[1], layer.out_shape[2]) if len(layer.out_shape) == 3 else seen.places
+    if seen.whole or not hasattr(layer.problem, "kernel_size"):
+        return seen._replace(places=places)
+    problem: Any = layer.problem
+    dilation, ranges, jumps = getattr(problem, "dilation", (1, 1)), [], []
     for axis in (0, 1):
-        r, j = field.size[axis], field.jump[axis]
-        sizes.append(r + dilation[axis] * (problem.kernel_size[axis] - 1) * j)
-        jumps.append(j * problem.stride[axis])
-    return Field((sizes[0], sizes[1]), (jumps[0], jumps[1]))
+        reach, before = dilation[axis] * (problem.kernel_size[axis] - 1), problem.padding[2 * axis]
+        ranges.append(
+            {
+                jump * problem.stride[axis]: (first - before * jump, last + (reach - before) * jump)
+                for jump, (first, last) in seen.ranges[axis].items()
+            }
+        )
+        jumps.append(seen.jump[axis] * problem.stride[axis])
+    return _Seen((ranges[0], ranges[1]), (jumps[0], jumps[1]), places)
 
 
-LARGEST = 10_000_000
-"""Rows or columns up to which it is reckoned which of them are seen; a larger image is taken not to be seen whole."""
+def _joined(before: Sequence[_Seen]) -> _Seen:
+    """From the first pixel that any branch sees to the last; branches with other strides move apart."""
+    ranges: tuple[Ranges, Ranges] = {}, {}
+    for seen in before:
+        for axis in (0, 1):
+            for jump, (first, last) in seen.ranges[axis].items():
+                low, high = ranges[axis].get(jump, (first, last))
+                ranges[axis][jump] = min(low, first), max(high, last)
+    jumps = max(seen.jump[0] for seen in before), max(seen.jump[1] for seen in before)
+    return _Seen(ranges, jumps, before[0].places, any(seen.whole for seen in before))
 
 
-def seen_by_all(problems: Sequence[Any], size: int, axis: int) -> np.ndarray | None:
-    """Rows (axis 0) or columns (1) of the image that each output of the last problem depends on; sorted int64.
-
-    ``size`` is the image's; None where some outputs see less than others. The last problem is linear, or a window that
-    covers its whole input at every place; those before it may leave pixels out, which a floor drops or a stride skips.
-    """
-    last, before = problems[-1], [problem for problem in problems[:-1] if hasattr(problem, "kernel_size")]
-    sizes = [size, *(problem.y_shape[1 + axis] for problem in before)]
-    if max(sizes) > LARGEST or (hasattr(last, "kernel_size") and not _sees_all(last, axis)):
-        return None
-    seen = np.arange(sizes[-1])
-    for problem, below in zip(reversed(before), reversed(sizes[:-1]), strict=True):
-        seen = _looked_at(problem, below, seen, axis)
-    return seen
+def _fixed(seen: _Seen, pixels: tuple[np.ndarray, np.ndarray, bool] | None) -> _Seen:
+    """The same pixels for all outputs, where that is known: they don't move from output to output."""
+    if pixels is None:
+        return seen
+    rows, columns, whole = pixels
+    ends = [(int(axis[0]), int(axis[-1])) if axis.size else (0, -1) for axis in (rows, columns)]
+    return seen._replace(ranges=({0: ends[0]}, {0: ends[1]}), whole=whole)
 
 
-def _sees_all(problem: Any, axis: int) -> bool:
-    """Whether the windows of all outputs cover the whole input: the first one its end, the last one its beginning."""
-    k, stride, size = problem.kernel_size[axis], problem.stride[axis], problem.x_shape[1 + axis]
-    step, before = getattr(problem, "dilation", (1, 1))[axis], problem.padding[2 * axis]
-    last: int = (problem.y_shape[1 + axis] - 1) * stride - before
-    return bool((step == 1 or size == 1) and last <= 0 and step * (k - 1) - before >= size - 1)
-
-
-def _looked_at(problem: Any, size: int, outputs: np.ndarray, axis: int) -> np.ndarray:
-    """The input rows (columns), of ``size``, that are in the windows of some outputs."""
-    step, first = getattr(problem, "dilation", (1, 1))[axis], outputs * problem.stride[axis] - problem.padding[2 * axis]
-    found = np.zeros(size, bool)
-    if outputs.size:  # of a window larger than the image, only taps that meet the image
-        taps = range(max(0, -(int(first[-1]) // step)), problem.kernel_size[axis])
-        for tap in taps[: max(0, (size - 1 - int(first[0])) // step + 1 - taps.start)]:
-            rows = first + tap * step
-            found[rows[(rows >= 0) & (rows < size)]] = True
-            if found.all():
-                break
-    return np.flatnonzero(found)
+def _size(seen: _Seen) -> Pair:
+    """Of the output that sees most: with several jumps that is the first or the last one."""
+    sizes = [
+        max(
+            max(last + place * jump for jump, (_, last) in ranges.items())
+            - min(first + place * jump for jump, (first, _) in ranges.items())
+            for place in (0, places - 1)
+        )
+        + 1
+        for ranges, places in zip(seen.ranges, seen.places, strict=True)
+    ]
+    return sizes[0], sizes[1]
