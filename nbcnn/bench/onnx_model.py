@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbcnn.bench.layer_plan import Step
 from nbcnn.errors import PeerError
+from nbcnn.introspect.graph import IMAGE
 from nbcnn.kernels.ops import op
 from nbcnn.util.version import __version__
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 OPSET, IR = 17, 8
 """Versions that every ONNX Runtime of the last years reads."""
+JOINS = {"add": "Add", "concat": "Concat", "multiply": "Mul"}
+"""How branches are joined, and ONNX's operator for it."""
 
 
 def onnx_model(
@@ -24,19 +27,21 @@ def onnx_model(
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
-    nodes, flow = [], "x"
+    tensors, flows = dict(tensors), {IMAGE: "x"}
+    nodes, used = [], list[str]()
     for number, step in enumerate(plan):
-        after = "y" if number == len(plan) - 1 else f"h{number}"
-        given = [flow, *(step[own] for own in ("weight", "bias") if step.get(own))]
+        flows[number] = "y" if number == len(plan) - 1 else f"h{number}"
+        given = _tensors_of(step, number, tensors)
+        used += given
         kind, attributes = _node(step)
-        nodes.append(helper.make_node(kind, given, [after], f"layer{number}", **attributes))
-        flow = after
+        inputs = [*(flows[each] for each in step.get("inputs", [number - 1])), *given]
+        nodes.append(helper.make_node(kind, inputs, [flows[number]], f"layer{number}", **attributes))
     graph = helper.make_graph(
         nodes,
         "nbcnn",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", *in_shape])],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", *out_shape])],
-        [numpy_helper.from_array(value, name) for name, value in tensors.items()],
+        [numpy_helper.from_array(tensors[name], name) for name in used],
     )
     model = helper.make_model(
         graph,
@@ -50,8 +55,22 @@ def onnx_model(
     return content
 
 
+def _tensors_of(step: Step, number: int, tensors: dict[str, np.ndarray]) -> list[str]:
+    """Names of the tensors that a step takes, in ONNX's order; a batch norm without weights gets ones and zeros."""
+    if step["op"] != "batch_norm":
+        return [step[own] for own in ("weight", "bias") if step.get(own)]
+    if not step["affine"]:
+        mean = tensors[step["running_mean"]]
+        tensors[f"ones{number}"], tensors[f"zeros{number}"] = mean * 0 + 1, mean * 0
+    affine = [step["weight"], step["bias"]] if step["affine"] else [f"ones{number}", f"zeros{number}"]
+    return [*affine, step["running_mean"], step["running_var"]]
+
+
 def _node(step: Step) -> tuple[str, dict[str, Any]]:
     """ONNX's operator and its attributes."""
+    if step["op"] in JOINS:
+        join = "Sum" if step["op"] == "add" and len(step["inputs"]) > 2 else JOINS[step["op"]]
+        return join, {"axis": 1} if step["op"] == "concat" else {}
     if step["op"] == "flatten":
         return "Flatten", {}
     kind, attributes = op(step["op"]).onnx_node(step)

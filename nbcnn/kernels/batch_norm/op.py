@@ -128,3 +128,6 @@ class BatchNorm(Op):
         head = {"conv2d": {"out_channels": 2, "kernel_size": 3}}
         norm = {"batch_norm2d": {"backend": backend}}
         return [[head, norm, "tanh", "flatten", {"linear": {"out_features": 3}}]]
+
+    def onnx_node(self, step: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
+        return self.onnx, {"epsilon": step["eps"]}
