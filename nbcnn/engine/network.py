@@ -72,6 +72,11 @@ class Network:
         """Shape of one image's output, (K,) for a classifier."""
         return self.root.out_shape
 
+    @property
+    def tensor_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of all tensors in a file of weights: parameters, and what layers keep beside them."""
+        return {name: tensor.shape for name, tensor in self.tensors.items()}
+
     def layers(self) -> Iterator[Layer]:
         """All layers that are not made of others, in order."""
         return leaves(self.root)

@@ -24,7 +24,7 @@ def draw_run(run: Run, executor: Executor, data: Dataset) -> None:
     The executor's network gets the best checkpoint's weights. What can't be drawn costs a warning, never the training.
     """
     network = executor.network
-    weights, metadata = load_weights(run.weights_path("best"), network.shapes)
+    weights, metadata = load_weights(run.weights_path("best"), network.tensor_shapes)
     network.load_state_dict(weights, str(run.weights_path("best")))
     epoch = metadata.get("epoch", "")  # weights that somebody put there have none
     best = int(epoch) if epoch.isdecimal() else None

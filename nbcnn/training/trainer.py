@@ -90,7 +90,7 @@ class Trainer:
         Raises CheckpointError where the state is that of another network or optimizer, or the folder can't be written.
         """
         self.run = run
-        self.network.load_state_dict(state.restore(self.network.shapes, self.optimizer.state), state.file)
+        self.network.load_state_dict(state.restore(self.network.tensor_shapes, self.optimizer.state), state.file)
         self.position = state.position
         run.rewind(self.position.epochs)
         position = asdict(self.position)
