@@ -24,7 +24,7 @@ CONFIG: dict[str, Any] = {
 def test_pictures_are_drawn_and_a_resumed_run_is_the_one_that_never_stopped(tmp_path: Path) -> None:
     nbcnn.train(CONFIG, out=tmp_path / "a")
     assert (tmp_path / "a" / "confusion.png").exists()
-    nbcnn.train(tmp_path / "a", resume=True, overrides=nbcnn.Overrides(epochs=2))
+    nbcnn.resume(tmp_path / "a", overrides=nbcnn.Overrides(epochs=2))
     nbcnn.train({**CONFIG, "train": {**CONFIG["train"], "epochs": 2}}, out=tmp_path / "b")
     names = ("state.safetensors", "last.safetensors")
     resumed, whole = (nbcnn.load(tmp_path / run).state_dict() for run in "ab")
