@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,9 +16,11 @@ from nbcnn.bench.peers.base import Forward, Learner, Peer, Task
 from nbcnn.bench.results import Tell, listed, silent
 from nbcnn.bench.rows import OWN, Row, as_rates, scaled
 from nbcnn.bench.startup import Runner, first_steps
+from nbcnn.bench.ties import Float64, without_ties
 from nbcnn.engine.engine import Engine
 from nbcnn.engine.network import views
 from nbcnn.errors import PeerError, ShapeError
+from nbcnn.layers.dropout import Dropout
 from nbcnn.optim import make_optimizer
 from nbcnn.training.model import Model
 
@@ -72,21 +75,23 @@ def measure(
 ) -> list[Row]:
     """A row for each measure, start-up two. ``source`` is what a child process makes the network of (startup.py).
 
-    Inference is asked about ``at_once`` images.
+    Inference is asked about ``at_once`` images. The training of a network with dropout has no peers (training_apart).
 
     Raises PeerError, before anything is timed, where a peer does not compute the same numbers, and where peers were
     asked for and none does any of ``only``.
     """
     rows: list[Row] = []
+    why = training_apart(task.network)
     with ExitStack() as stack:
-        trainers = _trainers(task, peers, stack) if "training" in only else {}
+        trainers = _trainers(task, {} if why else peers, stack, tell) if "training" in only else {}
         many = _forwards(task, peers, task.x[:at_once]) if "inference" in only else {}
         one = _forwards(task, peers, task.x[:1]) if "latency" in only else {}
         children = [name for name in ("startup", "memory") if name in only]
         others = {name for group in (trainers, many, one) for name in group} - {OWN}
         if peers and not others and not (children and any(peer.child(task, 1) for peer in peers.values())):
             asked = ", ".join(only)
-            raise PeerError(f"--against {','.join(peers)}: there is nothing to compare, for it has no {asked}")
+            reason = why if why and "training" in only else f"it has no {asked}"
+            raise PeerError(f"--against {','.join(peers)}: there is nothing to compare, for {reason}")
         if trainers:
             tell("training")
             samples = take(_turns({n: _steps(t) for n, t in trainers.items()}, peers, task.threads), rounds)
@@ -106,11 +111,51 @@ def measure(
     return rows
 
 
-def _trainers(task: Task, peers: Mapping[str, Peer], stack: ExitStack) -> dict[str, Learner]:
-    found = {OWN: _own_trainer(task, stack)} | _named(peers, lambda peer: peer.training(task))
+def training_apart(network: Model) -> str:
+    """Why a network's training can't be compared with another library's; empty where it can."""
+    dropping = [layer for layer in network.layers() if isinstance(layer, Dropout) and layer.config.p > 0]
+    if not dropping:
+        return ""
+    return f"{dropping[0].where} draws random numbers, and no two libraries draw the same"
+
+
+def _trainers(task: Task, peers: Mapping[str, Peer], stack: ExitStack, tell: Tell) -> dict[str, Learner]:
+    found = _made_trainers(task, peers, stack)
     _before(found, peers, task.threads)
-    check_training(found)
+    try:
+        check_training(found)
+    except PeerError as error:
+        _judged_by_float64(task, peers, error, tell)
+        found = _made_trainers(task, peers, stack)
     return found
+
+
+def _made_trainers(task: Task, peers: Mapping[str, Peer], stack: ExitStack) -> dict[str, Learner]:
+    return {OWN: _own_trainer(task, stack)} | _named(peers, lambda peer: peer.training(task))
+
+
+def _judged_by_float64(task: Task, peers: Mapping[str, Peer], error: PeerError, tell: Tell) -> None:
+    """Raise the error unless all gradients are near those in float64, or ties are what makes them differ.
+
+    Those of layers before a tie may be further off then, and on a few images without ties all have to agree.
+    """
+    tell("gradients differ: judged against float64")
+    float64 = Float64(task)
+    whole = float64.step(task.batches[0])
+    try:
+        with ExitStack() as own:
+            check_training(_made_trainers(task, peers, own), whole)
+        if not whole.ties:
+            return
+        tell(f"gradients differ where rounding decides: ties, {whole.words()}; judged on images without")
+        order, few = without_ties(float64, len(task.images))
+        with ExitStack() as own:
+            check_training(_made_trainers(replace(task, batches=[order] * len(task.batches)), peers, own), few)
+    except PeerError as refusal:
+        if not whole.ties:
+            raise error from None
+        words = f"there are ties, which rounding decides ({whole.words()}), but they don't explain it"
+        raise PeerError(f"{refusal}; {words}") from None
 
 
 def _forwards(task: Task, peers: Mapping[str, Peer], x: np.ndarray) -> dict[str, Forward]:
@@ -170,4 +215,10 @@ def _own_trainer(task: Task, stack: ExitStack) -> Learner:
     def gradients() -> dict[str, np.ndarray]:
         return {name: view.copy() for name, view in views(engine.gradient, network.shapes).items()}
 
-    return Learner(step, network.state_dict, gradients)
+    def parameters() -> dict[str, np.ndarray]:
+        return {name: network.tensors[name].copy() for name in network.shapes}
+
+    def buffers() -> dict[str, np.ndarray]:
+        return {name: array.copy() for name, array in network.buffers.items()}
+
+    return Learner(step, parameters, gradients, buffers)

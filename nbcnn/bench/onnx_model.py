@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbcnn.bench.layer_plan import Step
 from nbcnn.errors import PeerError
+from nbcnn.introspect.graph import IMAGE
 from nbcnn.kernels.op import OnnxNode
 from nbcnn.kernels.ops import op
 from nbcnn.util.version import __version__
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 OPSET, IR = 17, 8
 """Versions that every ONNX Runtime of the last years reads."""
+JOINS = {"add": "Add", "concat": "Concat", "multiply": "Mul"}
+"""How branches are joined, and ONNX's operator for it."""
 
 
 def onnx_model(
@@ -26,33 +29,34 @@ def onnx_model(
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
-    nodes, flow = [], "x"
-    constants: dict[str, Any] = {}
+    nodes, flows = [], {IMAGE: "x"}
+    given: dict[str, Any] = {}
     for number, step in enumerate(plan):
-        after = "y" if number == len(plan) - 1 else f"h{number}"
+        flows[number] = after = "y" if number == len(plan) - 1 else f"h{number}"
         of_step = _nodes(step)
         outputs = [*(f"{after}.{part}" for part in range(len(of_step) - 1)), after]
-        known: dict[str | int, str | None] = {"x": flow, "weight": step.get("weight"), "bias": step.get("bias")}
-        known |= dict(enumerate(outputs))
+        known: dict[str | int, list[str]] = {part: [name] for part, name in enumerate(outputs)}
+        known["x"] = [flows[each] for each in step.get("inputs", [number - 1])]
+        known[""] = [""]  # an input that is left out, before one that is not
         for part, node in enumerate(of_step):
-            given = []
+            takes = list[str]()
             for place, what in enumerate(node.inputs):
-                if what == "":  # an input that is left out, before one that is not
-                    given.append("")
-                elif isinstance(what, str | int):
-                    given += [name] if (name := known[what]) else []  # a layer without a bias has none
-                else:
-                    given.append(f"{outputs[part]}.constant{place}")
-                    constants[given[-1]] = np.asarray(what, np.int64 if _whole(what) else np.float32)
+                if not isinstance(what, str | int):
+                    takes.append(f"{outputs[part]}.constant{place}")
+                    given[takes[-1]] = np.asarray(what, np.int64 if _whole(what) else np.float32)
+                elif what in known:
+                    takes += known[what]
+                elif name := step.get(str(what)):  # a layer without a bias has none
+                    takes.append(name)
+                    given[name] = tensors[name]
             title = f"layer{number}" if len(of_step) == 1 else f"layer{number}.{part}"
-            nodes.append(helper.make_node(node.kind, given, [outputs[part]], title, **node.attributes))
-        flow = after
+            nodes.append(helper.make_node(node.kind, takes, [outputs[part]], title, **node.attributes))
     graph = helper.make_graph(
         nodes,
         "nbcnn",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", *in_shape])],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", *out_shape])],
-        [numpy_helper.from_array(value, name) for name, value in {**tensors, **constants}.items()],
+        [numpy_helper.from_array(value, name) for name, value in given.items()],
     )
     model = helper.make_model(
         graph,
@@ -68,6 +72,11 @@ def onnx_model(
 
 def _nodes(step: Step) -> list[OnnxNode]:
     """ONNX's operators for a step."""
+    if step["op"] in JOINS:
+        join = "Sum" if step["op"] == "add" and len(step["inputs"]) > 2 else JOINS[step["op"]]
+        return [OnnxNode(join, ("x",), {"axis": 1} if step["op"] == "concat" else {})]
+    if step["op"] == "dropout":  # in inference nothing is dropped, as ONNX has it too
+        return [OnnxNode("Dropout")]
     if step["op"] == "flatten":
         return [OnnxNode("Flatten")]
     nodes = op(step["op"]).onnx_nodes(step)

@@ -28,6 +28,8 @@ from nbcnn.layers import Layer
 from nbcnn.layers.base import Call
 from nbcnn.optim import make_optimizer
 
+FORMULAS = ("forward", "grad_input", "grad_weight")
+"""Directions whose multiplications are the formula's; a layer's other calls gather its statistics, and count none."""
 SECONDS = 0.25
 """How long the steps of a round with a clock in them last; as many are without."""
 
@@ -181,7 +183,7 @@ def _apart(calls: list[Call]) -> list[Call]:
 
 
 def _profile(task: Task, calls: list[Call], found: list[_Step], without: list[_Step], peak: float) -> Profile:
-    config, layers = task.network.config, {layer.path: layer for layer in task.network.layers()}
+    config, layers = task.network.config, _by_path(task.network.root)
     size = config.train.batch_size
     packs = -(-size // LANES)
     typical = _middle(found)
@@ -198,7 +200,7 @@ def _profile(task: Task, calls: list[Call], found: list[_Step], without: list[_S
             continue
         seconds = float(spent[number]) / packs / 1e9
         own = [layers[path] for path in call.layer.split("+") if path in layers]
-        macs = sum(_macs(layer) for layer in own)
+        macs = sum(_macs(layer) for layer in own) if call.direction in FORMULAS else 0
         rate = 2 * LANES * macs / seconds if macs and seconds else None
         speed = (rate / 1e9, rate / peak) if rate else (None, None)
         rows.append(Row(call.layer, _what(own), call.direction, seconds, float(spent[number]) / whole, *speed))
@@ -226,6 +228,14 @@ def _middle(steps: list[_Step]) -> list[_Step]:
     return sorted(steps, key=lambda step: step.length)[cut : len(steps) - cut]
 
 
+def _by_path(layer: Layer) -> dict[str, Layer]:
+    """A layer and all layers in it: joins of branches are calls of the composite layer's own."""
+    found = {layer.path: layer}
+    for child in layer.children:
+        found |= _by_path(child)
+    return found
+
+
 def _macs(layer: Layer) -> int:
     return int(layer.problem.macs) if layer.problem is not None else 0
 
@@ -235,4 +245,4 @@ def _what(layers: list[Layer]) -> str:
     if not layers:
         return ""
     backends = dict.fromkeys(layer.backend or "" for layer in layers)
-    return f"{'+'.join(layer.kind for layer in layers)} {'+'.join(backends)}"
+    return f"{'+'.join(layer.kind for layer in layers)} {'+'.join(backends)}".rstrip()

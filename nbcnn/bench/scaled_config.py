@@ -71,9 +71,22 @@ def _hidden(config: Config) -> dict[str, Layer]:
 
 
 def _arguments(plain: Plain, layer: Layer) -> Plain:
-    """The layer's arguments in the mapping: path 2.0 is the first layer of the sequential that is the third."""
-    node: Any = plain
-    for part in layer.path.split("."):
-        (node,) = node["layers"][int(part)].values()
+    """The layer's arguments in the mapping: path 2.0 is the first layer of the sequential that is the third.
+
+    Names in a path are keys: 3.body.0, 3.branches.1.0; the layers of dense are sequentials of one, 3.layers.0.0.
+    """
+    node: Any = plain["layers"]
+    parts = layer.path.split(".")
+    while parts:
+        part = parts.pop(0)
+        if not part.isdecimal():
+            node = node[part]
+            if part in ("branches", "layers"):
+                node = node[int(parts.pop(0))]
+                node = [node] if part == "layers" else node
+            continue
+        (node,) = node[int(part)].values()
+        if parts and parts[0].isdecimal():
+            node = node["layers"]
     found: Plain = node
     return found

@@ -91,8 +91,13 @@ def layers_table(name: str, raced: Sequence[Raced], threads: int, rounds: int) -
         sys.stdout.flush()
 
 
-def whole_table(name: str, rows: Sequence[Row], peers: Sequence[str], threads: int, rounds: int) -> None:
-    """A line for each measure: nbcnn, then each peer's best way and how far nbcnn is ahead of it."""
+def whole_table(
+    name: str, rows: Sequence[Row], peers: Sequence[str], threads: int, rounds: int, apart: str = ""
+) -> None:
+    """A line for each measure: nbcnn, then each peer's best way and how far nbcnn is ahead of it.
+
+    ``apart`` says that training has no peers, and why.
+    """
     from nbcnn.bench.rows import OWN
 
     say(f"{name}: {counted(threads, 'thread')}, medians of {counted(rounds, 'round')} in turn\n")
@@ -103,6 +108,8 @@ def whole_table(name: str, rows: Sequence[Row], peers: Sequence[str], threads: i
     show(table)
     if peers:
         say("\nratio: above 1 nbcnn is ahead; each round's own, then their median. A peer's best way is shown.")
+    if apart:
+        say(folded(apart, ""))
 
 
 def peer_cells(row: Row, peers: Sequence[str], shown: Callable[[float], float] = float) -> Iterator[str]:

@@ -170,7 +170,7 @@ def _growth(record: dict[str, Any], as_json: bool, options: dict[str, Any], begi
 
 
 def _whole(model: str, as_json: bool, options: dict[str, Any], begin: Callable[[], Any]) -> dict[str, Any]:
-    from nbcnn.bench.end_to_end import measure, measures, task_of
+    from nbcnn.bench.end_to_end import measure, measures, task_of, training_apart
     from nbcnn.bench.peers import peers_of
     from nbcnn.cli._bench import whole_table
     from nbcnn.engine.thread_pool import available_threads
@@ -185,7 +185,9 @@ def _whole(model: str, as_json: bool, options: dict[str, Any], begin: Callable[[
     source = {"source": model, "sets": sets, "backends": backends, "plugins": plugins}
     with begin() as tell:
         rows = measure(task_of(network, threads), source, peers, only, options["rounds"], tell)
+    why = training_apart(network) if peers and "training" in only else ""
+    note = why and f"training is not compared, for {why}"
     if not as_json:
-        whole_table(network.config.name, rows, list(peers), threads, options["rounds"])
+        whole_table(network.config.name, rows, list(peers), threads, options["rounds"], note)
     found = {"name": network.config.name, "threads": threads, "batch_size": network.config.train.batch_size}
-    return found | {"rows": [row.as_json(list(peers)) for row in rows]}
+    return found | ({"note": note} if note else {}) | {"rows": [row.as_json(list(peers)) for row in rows]}

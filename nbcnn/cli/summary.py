@@ -21,7 +21,7 @@ def command(model: str, as_json: bool, **options: Any) -> None:
     """Show MODEL (a name, a YAML file or a run folder) layer by layer.
 
     MACs and memory are for one image, forward. Window: kernel size, /stride, +padding. The receptive field is the
-    part of the image, in rows × columns, that one output number depends on.
+    part of the image, in rows × columns, that one output number depends on; where branches are joined, the largest.
     """
     from nbcnn.config import load_config
     from nbcnn.engine.network import layers_of

@@ -35,7 +35,7 @@ class SerialExecutor:
     def __init__(self, network: Network, training: bool = True) -> None:
         self.network, self.threads = network, 1
         self._shared, self._more = SharedArrays(), list[AugmentedPackBuffers]()
-        threads_that_fit(network, training, 1)
+        threads_that_fit(network, training, 1, serial=True)
         with no_memory_error(f"the buffers of {network.config.name}", "use smaller images"):
             self.gradient = np.zeros(network.parameters.size if training else 0, network.dtype)
             self.pack = AugmentedPackBuffers(network, training, self._shared)

@@ -1,15 +1,20 @@
-"""The receptive field: the number of input pixels, along each axis, that one output depends on."""
+"""The receptive field: rows and columns of input pixels that one output depends on, through branches the largest."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
-from math import prod
-from typing import Any, NamedTuple
+from math import lcm
+from typing import NamedTuple
 
-import numpy as np
+from nbcnn.introspect.graph import IMAGE, Node
+from nbcnn.introspect.seen_pixels import pixels_seen
+from nbcnn.introspect.windows import jump, moves, reach, sees_all
 
 Pair = tuple[int, int]
+
+MANY = 1000
+"""Outputs, side by side, whose fields are compared at most, at either end of the image."""
 
 
 class Field(NamedTuple):
@@ -21,106 +26,96 @@ class Field(NamedTuple):
     jump: tuple[float, float] = (1, 1)
 
 
-MANY = 1000
-"""Outputs, side by side, whose fields are compared at most."""
-
-
-def field_of(problems: Sequence[Any]) -> Field:
-    """The field behind layers one after the other: equation (25), from the last one's output back to the image.
-
-    Where outputs differ in how many pixels they depend on, the most; pixels beyond the image's border count too.
+class _Seen(NamedTuple):
+    """What a node's outputs see. ``places``: rows and columns of outputs, of a vector those that it was made of;
+    ``ends``: first and last row and column of the image, where all outputs see the same pixels; ``whole``: all of them.
     """
-    moving = [problem for problem in problems if moves(problem)]
-    jumps = [prod((jump(problem, axis) for problem in moving), start=Fraction(1)) for axis in (0, 1)]
+
+    places: Pair
+    jump: tuple[Fraction, Fraction] = (Fraction(1), Fraction(1))
+    period: Pair = (1, 1)
+    size: Pair = (1, 1)
+    ends: tuple[Pair, Pair] | None = None
+    whole: bool = False
+
+
+def fields_of(nodes: Sequence[Node], in_shape: Sequence[int]) -> list[Field | None]:
+    """The field of each node's outputs, equation (25), from each back to the image; None: the whole image.
+
+    Where outputs differ in how many pixels they depend on, the most; pixels beyond the image's border count too. Where
+    branches are joined, it reaches from the first pixel that any of them sees to the last.
+    """
+    rows, columns = (*in_shape[1:], 1, 1)[:2]
+    found = {IMAGE: _Seen((rows, columns))}
+    for number, node in enumerate(nodes):
+        found[number] = _seen(nodes, number, found, [found[each] for each in node.inputs])
+    return [None if found[n].whole else Field(found[n].size, _numbers(found[n].jump)) for n in range(len(nodes))]
+
+
+def _seen(nodes: Sequence[Node], number: int, found: dict[int, _Seen], before: Sequence[_Seen]) -> _Seen:
+    node, first = nodes[number], before[0]
+    shape, problem = node.layer.out_shape, None if node.how else node.layer.problem
+    widest = max(seen.places[0] for seen in before), max(seen.places[1] for seen in before)
+    places = (shape[1], shape[2]) if len(shape) == 3 else widest
+    if not node.how and (first.whole or first.ends or not (moves(problem) or sees_all(problem))):
+        return first._replace(places=places)  # what comes after sees what all outputs before it saw
+    if any(seen.whole for seen in before):
+        return _Seen(places, whole=True)
+    alike = [seen for seen in before if seen.places == places] if node.how else [first]
+    jumps = [max(seen.jump[axis] for seen in alike or before) for axis in (0, 1)]
+    periods = [lcm(*(seen.period[axis] for seen in before)) for axis in (0, 1)]
+    if moves(problem):
+        own = [jump(problem, axis) for axis in (0, 1)]
+        jumps = [one * other for one, other in zip(jumps, own, strict=True)]
+        periods = [period * one.denominator for period, one in zip(periods, own, strict=True)]
+    seen = _Seen(places, (jumps[0], jumps[1]), (periods[0], periods[1]))
+    if problem is not None and (pixels := pixels_seen(nodes, number, found[IMAGE].places)) is not None:
+        at, to = ((int(axis[0]), int(axis[-1])) if axis.size else (0, -1) for axis in pixels[:2])
+        return seen._replace(ends=(at, to), size=(at[1] - at[0] + 1, to[1] - to[0] + 1), whole=pixels[2])
+    sizes = [_extent(nodes, number, {**found, number: seen}, axis) for axis in (0, 1)]
+    return seen._replace(size=(sizes[0], sizes[1]))
+
+
+def _extent(nodes: Sequence[Node], number: int, found: Mapping[int, _Seen], axis: int) -> int:
+    """Fields repeat after a period; of branches that move apart, the first or the last ones see most."""
+    count = found[number].places[axis]
+    few = min(found[number].period[axis], count, MANY)
+    outputs = {*range(few), *range(count - few, count)} or {0}
+    return max(_reach_of(nodes, number, found, axis, output) for output in outputs)
+
+
+def _reach_of(nodes: Sequence[Node], number: int, found: Mapping[int, _Seen], axis: int, output: int) -> int:
+    """From the first to the last row (column) of the image that one output depends on, back through all branches."""
+    wanted: dict[int, Pair] = {number: (output, output)}
+    for at in range(number, IMAGE, -1):
+        if at not in wanted:
+            continue
+        span = wanted.pop(at)
+        for each, (first, last) in _back(nodes[at], found, at, axis, span):
+            low, high = wanted.get(each, (first, last))
+            wanted[each] = min(low, first), max(high, last)
+    first, last = wanted.get(IMAGE, (0, -1))
+    return last - first + 1
+
+
+def _back(node: Node, found: Mapping[int, _Seen], at: int, axis: int, span: Pair) -> Iterator[tuple[int, Pair]]:
+    """What a node's outputs, the first and the last, are computed from: nodes, and their outputs."""
+    ends = found[at].ends
+    if ends is not None:
+        if ends[axis][0] <= ends[axis][1]:
+            yield IMAGE, ends[axis]
+        return
+    problem = None if node.how else node.layer.problem
+    if moves(problem):
+        yield node.inputs[0], reach(problem, axis, *span)
+        return
+    places = found[at].places[axis]
+    for each in node.inputs:
+        size = found[each].places[axis]
+        # a factor for each channel has one place, whichever the output's is
+        yield each, span if size == places else (min(max(span[0], 0), size - 1), min(max(span[1], 0), size - 1))
+
+
+def _numbers(jumps: tuple[Fraction, Fraction]) -> tuple[float, float]:
     rows, columns = (int(found) if found.denominator == 1 else float(found) for found in jumps)
-    return Field((_extent(moving, 0), _extent(moving, 1)), (rows, columns))
-
-
-def _extent(problems: Sequence[Any], axis: int) -> int:
-    """Fields repeat after as many outputs as the denominators of jumps multiply to."""
-    period = prod(jump(problem, axis).denominator for problem in problems)
-    outputs = problems[-1].y_shape[1 + axis] if problems else 1
-    most = 1
-    for output in range(min(period, outputs, MANY)):
-        first = last = output
-        for problem in reversed(problems):
-            first, last = reach(problem, axis, first, last)
-        most = max(most, last - first + 1)
-    return most
-
-
-def moves(problem: Any) -> bool:
-    """Whether an output looks at more than one pixel, or at one in another place."""
-    return hasattr(problem, "kernel_size") or hasattr(problem, "reach")
-
-
-def sees_all(problem: Any) -> bool:
-    """Whether each output depends on the whole input, by what it is: a linear layer, a norm over the image."""
-    return problem.op == "linear" or getattr(problem, "over_the_image", False)
-
-
-def jump(problem: Any, axis: int) -> Fraction:
-    """How many input rows (axis 0) or columns (1) a layer's neighbouring outputs are apart."""
-    if hasattr(problem, "jump"):
-        found: Fraction = problem.jump(axis)
-        return found
-    return Fraction(problem.stride[axis])
-
-
-def reach(problem: Any, axis: int, first: int, last: int) -> Pair:
-    """The first and last input row (column) that some outputs depend on, as if there were no borders."""
-    if hasattr(problem, "reach"):
-        found: Pair = problem.reach(axis, first, last)
-        return found
-    before, stride = problem.padding[2 * axis], problem.stride[axis]
-    span = _dilation(problem, axis) * (problem.kernel_size[axis] - 1)
-    return first * stride - before, last * stride - before + span
-
-
-def _dilation(problem: Any, axis: int) -> int:
-    dilation: Pair = getattr(problem, "dilation", (1, 1))
-    return dilation[axis]
-
-
-LARGEST = 10_000_000
-"""Rows or columns up to which it is reckoned which of them are seen; a larger image is taken not to be seen whole."""
-
-
-def seen_by_all(problems: Sequence[Any], size: int, axis: int) -> np.ndarray | None:
-    """Rows (axis 0) or columns (1) of the image that each output of the last problem depends on; sorted int64.
-
-    ``size`` is the image's; None where some outputs see less than others. The last problem sees all, or has a window
-    that covers its whole input at every place; those before it may leave pixels out, which a floor drops or a stride
-    skips.
-    """
-    last, before = problems[-1], [problem for problem in problems[:-1] if moves(problem)]
-    sizes = [size, *(problem.y_shape[1 + axis] for problem in before)]
-    if max(sizes) > LARGEST or not (sees_all(last) or _covers_all(last, axis)):
-        return None
-    seen = np.arange(sizes[-1])
-    for problem, below in zip(reversed(before), reversed(sizes[:-1]), strict=True):
-        seen = problem.seen(axis, seen) if hasattr(problem, "seen") else _looked_at(problem, below, seen, axis)
-    return seen
-
-
-def _covers_all(problem: Any, axis: int) -> bool:
-    """Whether the windows of all outputs cover the whole input: the first one its end, the last one its beginning."""
-    size, count = problem.x_shape[1 + axis], problem.y_shape[1 + axis]
-    step = _dilation(problem, axis)
-    _, end = reach(problem, axis, 0, 0)
-    begin, _ = reach(problem, axis, count - 1, count - 1)
-    return (step == 1 or size == 1) and begin <= 0 and end >= size - 1
-
-
-def _looked_at(problem: Any, size: int, outputs: np.ndarray, axis: int) -> np.ndarray:
-    """The input rows (columns), of ``size``, that are in the windows of some outputs."""
-    step, first = _dilation(problem, axis), outputs * problem.stride[axis] - problem.padding[2 * axis]
-    found = np.zeros(size, bool)
-    if outputs.size:  # of a window larger than the image, only taps that meet the image
-        taps = range(max(0, -(int(first[-1]) // step)), problem.kernel_size[axis])
-        for tap in taps[: max(0, (size - 1 - int(first[0])) // step + 1 - taps.start)]:
-            rows = first + tap * step
-            found[rows[(rows >= 0) & (rows < size)]] = True
-            if found.all():
-                break
-    return np.flatnonzero(found)
+    return rows, columns

@@ -17,8 +17,9 @@ AtInfinity = Literal["formula", "limit", "any"]
 class OnnxNode(NamedTuple):
     """A node of an ONNX graph: its operator, what it takes, and its attributes.
 
-    What it takes is ``x``, ``weight`` or ``bias``, a whole number for the output of an earlier node of the op, or a
-    constant: a float, or a list of whole numbers or floats; "" leaves one out.
+    What it takes is ``x`` or a tensor by its name in the step (``weight``, ``bias``, ``running_mean``), a whole number
+    for the output of an earlier node of the op, or a constant: a float, or a list of whole numbers or floats; "" leaves
+    one out.
     """
 
     kind: str

@@ -35,7 +35,8 @@ LAYERS: list[Any] = [
 def network(layers: list[Any] = LAYERS) -> Model:
     net = nbcnn.load({"name": "n", "input": {"channels": 2, "height": 11, "width": 9}, "layers": layers})
     random = np.random.default_rng(0)
-    net.load_state_dict({n: random.standard_normal(s).astype(np.float32) / 2 for n, s in net.shapes.items()})
+    drawn = {n: random.standard_normal(s).astype(np.float32) / 2 for n, s in net.shapes.items()}
+    net.load_state_dict({**net.buffers, **drawn})
     return net
 
 
@@ -119,6 +120,87 @@ def test_a_plan_is_json() -> None:
     assert [step["op"] for step in steps] == [
         "conv2d", "relu", "conv2d", "tanh", "max_pool2d", "sigmoid", "avg_pool2d", "flatten", "linear", "linear",
     ]  # fmt: skip
+
+
+BRANCHES: list[Any] = [
+    {"conv2d": {"out_channels": 4, "kernel_size": 3, "padding": 1}},
+    {"batch_norm2d": {"eps": 1e-3}},
+    {"residual": {
+        "body": [{"conv2d": {"out_channels": 6, "kernel_size": 3, "stride": 2, "padding": 1}}, "batch_norm2d", "relu"],
+        "shortcut": [{"conv2d": {"out_channels": 6, "kernel_size": 1, "stride": 2}}],
+    }},
+    {"residual": {"body": [{"batch_norm2d": {"affine": False}}, "tanh"]}},
+    {"parallel": {"merge": "concat", "branches": [["identity"], [{"conv2d": {"out_channels": 2, "kernel_size": 1}}]]}},
+    {"parallel": {"merge": "add", "branches": [["identity"], ["tanh"], ["sigmoid"]]}},
+    {"parallel": {"merge": "multiply", "branches": [
+        ["identity"], ["global_avg_pool2d", {"conv2d": {"out_channels": 8, "kernel_size": 1}}, "sigmoid"],
+    ]}},
+    {"dense": [{"conv2d": {"out_channels": 2, "kernel_size": 3, "padding": 1}}, {"sequential": ["relu", {"conv2d": {
+        "out_channels": 3, "kernel_size": [2, 3], "padding": [0, 1, 1, 1]}}]}]},
+    "flatten",
+    {"linear": {"out_features": 5}},
+    "batch_norm1d",
+    {"linear": {"out_features": 3}},
+]  # fmt: skip
+
+
+def with_branches() -> Model:
+    net = network(BRANCHES)
+    random = np.random.default_rng(3)
+    for array in net.buffers.values():
+        if array.shape:
+            array[...] = random.uniform(0.5, 2, array.shape)
+    return net
+
+
+def test_the_onnx_model_has_branches_and_batch_norm() -> None:
+    net = with_branches()
+    x = np.random.default_rng(1).standard_normal((5, 2, 11, 9)).astype(np.float32)
+    model = onnx.load_model_from_string(onnx_model(plan(net), net.state_dict(), net.in_shape, net.out_shape))
+    kinds = {node.op_type for node in model.graph.node}
+    assert {"Add", "Sum", "Concat", "Mul", "BatchNormalization"} <= kinds
+    (y,) = ReferenceEvaluator(model).run(None, {"x": x})
+    assert np.ptp(y) > 0.1
+    np.testing.assert_allclose(y, net(x), rtol=1e-4, atol=1e-5)
+
+
+def test_the_onnx_model_has_layers_of_several_nodes_in_branches() -> None:
+    """Each layer that takes several nodes, or none, reads the branch's input and not the step before it."""
+    branches = [[layer, {"adaptive_avg_pool2d": {"output_size": [1, 1]}}, {"dropout": {"p": 0.25}}] for layer in ALONE]
+    layers = [
+        {"conv2d": {"out_channels": 2, "kernel_size": [5, 5]}},
+        {"residual": {"body": [{"blur_pool": {"stride": 1}}, "gelu", {"batch_norm2d": {"affine": False}}]}},
+        {"parallel": {"merge": "concat", "branches": branches}},
+        {"parallel": {"merge": "multiply", "branches": [["identity"], ["identity"]]}},
+        {"dropout": {"p": 0.5}},
+    ]
+    net = network(layers)
+    x = np.random.default_rng(1).standard_normal((5, 2, 11, 9)).astype(np.float32)
+    model = onnx.load_model_from_string(onnx_model(plan(net), net.state_dict(), net.in_shape, net.out_shape))
+    (y,) = ReferenceEvaluator(model).run(None, {"x": x})
+    assert y.shape == (5, 2 * len(ALONE), 1, 1)
+    np.testing.assert_allclose(y, net(x), rtol=1e-4, atol=1e-5)
+
+
+def test_a_plan_with_branches_says_what_each_step_reads() -> None:
+    steps = plan(with_branches())
+    assert json.loads(json.dumps(steps)) == steps
+    assert [(step["op"], step["inputs"]) for step in steps[2:11]] == [
+        ("conv2d", [1]), ("batch_norm", [2]), ("relu", [3]), ("conv2d", [1]), ("add", [4, 5]),
+        ("batch_norm", [6]), ("tanh", [7]), ("add", [8, 6]), ("conv2d", [9]),
+    ]  # fmt: skip
+    assert steps[11]["inputs"] == [9, 10]  # the input itself, which identity hands on
+    named = {step[own] for step in steps for own in _torch_net.TENSORS if step.get(own)}
+    assert named == set(with_branches().state_dict())
+
+
+def test_a_layer_that_joins_in_a_way_of_its_own_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = with_branches()
+    inner = net.root.children[2]
+    monkeypatch.setattr("nbcnn.bench.layer_plan.Branches", type("Other", (), {}))
+    with pytest.raises(KernelError, match=r"layers\[2\].*: other libraries can't be told of the layer residual"):
+        plan(net)
+    assert inner.kind == "residual"
 
 
 # PyTorch's modules, by a stand-in that keeps what it is given

@@ -131,6 +131,7 @@ OF_NO_ONE_FILE = {
     "compiler/test_machine_code.py": "what all of the compiler comes to",
     "functional/test_onnx_nodes.py": "ONNX's tests of its operators, on the functions",
     "functional/test_pytorch_samples.py": "PyTorch's samples, on the functions",
+    "introspect/test_branches.py": "summaries and receptive fields through branches",
     "kernels/test_added_op.py": "an op that a plugin adds",
     "kernels/test_activations.py": "activations and softmax, which are alike",
     "kernels/test_gradients.py": "every op's gradient against differences",
@@ -140,6 +141,7 @@ OF_NO_ONE_FILE = {
     "kernels/test_short_blocks.py": "what holds for the sums of every op",
     "layers/test_image_layers.py": "padding, enlargement, blur and pooling to a size, which are alike",
     "lanes/test_refusals.py": "what both kinds of lanes refuse",
+    "training/test_batch_norm_runs.py": "runs of networks with batch norm, resumed too",
 }
 """Tests that have no file's name, and why."""
 

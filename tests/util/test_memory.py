@@ -104,6 +104,67 @@ def test_what_a_thread_needs_by_hand() -> None:
     ]  # fmt: skip
 
 
+def test_what_every_pack_keeps_where_a_layer_needs_the_whole_batch_by_hand() -> None:
+    """40 images are 3 packs: outputs are kept for all, and the gradients of batch norm and of a sum with it inside."""
+    layers = [{"conv2d": CONV}, "batch_norm2d", {"residual": {"body": ["batch_norm2d"]}}, {"residual": {"body": [{"conv2d": CONV}]}}, "flatten", {"linear": {"out_features": 3}}]  # fmt: skip
+    network = Model(load_config({**NET, "layers": layers, "train": {"batch_size": 40}}))
+    pack, y, p = 16 * 4, 96 * 16 * 4, 4 * network.parameters.size
+    scratch = 4 * backend("conv2d", "direct").workspace(list(network.layers())[-4].problem)
+    join = 2 * y + 2 * y  # and a gradient of the input for either branch
+    parts = [(part.bytes, part.common) for part in memory_use._parts(network, True)]
+    assert parts == [
+        (3 * 48 * pack, True), (3 * y, True), (y, False), (3 * 2 * y, True), (0, False), (3 * 2 * y, True), (0, False),
+        (3 * join, True), (0, False), (3 * y, True), (y, False), (3 * y, True), (3 * y, False), (3 * 3 * pack, True), (3 * pack, False), (scratch, False), (p, False),
+    ]  # fmt: skip
+    serial = sum(part.bytes for part in memory_use._parts(network, True, serial=True))
+    assert serial == 3 * (48 * pack + 8 * y + 2 * join + 6 * pack + p) + scratch
+    assert [part.bytes for part in memory_use._parts(network, False)] == [48 * pack, *[y] * 6, 3 * pack, scratch]
+
+
+STAGED: dict[str, list[Any]] = {
+    "a chain": [{"conv2d": CONV}, "batch_norm2d", "relu", {"conv2d": CONV}, "batch_norm2d", "tanh", {"dropout": {"p": 0.5}}],
+    "residual": [
+        {"residual": {"body": [{"conv2d": {**CONV, "out_channels": 4}}, "batch_norm2d", "relu"], "shortcut": [{"conv2d": {**CONV, "out_channels": 4}}, "batch_norm2d"]}},
+        {"residual": {"body": ["batch_norm2d", {"conv2d": {**CONV, "out_channels": 4}}, "batch_norm2d"]}},
+    ],
+    "dense": [{"dense": [{"sequential": ["batch_norm2d", "relu", {"conv2d": CONV}]}] * 4}],
+    "parallel": [
+        {"parallel": {"merge": "concat", "branches": [[{"conv2d": CONV}, "batch_norm2d"], ["identity"], [{"conv2d": CONV}]]}},
+        {"parallel": {"merge": "multiply", "branches": [["identity"], ["global_avg_pool2d", {"conv2d": {"out_channels": 5, "kernel_size": 1}}, "sigmoid"]]}},
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("layers", STAGED.values(), ids=STAGED)
+def test_the_buffers_of_a_training_step_are_not_more_than_was_counted(layers: list[Any]) -> None:
+    """What the engine takes, as its memory plan has it: rows for all packs, and a thread's own."""
+    layers = [*layers, "flatten", {"linear": {"out_features": 3}}]
+    network = Model(load_config({**NET, "layers": layers, "train": {"batch_size": 100}}))
+    engine = Engine(network, threads=1)
+    images, labels = np.zeros((100, 1, 6, 8), np.float32), np.zeros(100, np.int64)
+    engine.train_step(images, labels, np.arange(100))
+    worker = engine.workers[0]
+    taken = worker._rows.of(0, 0).nbytes + worker._own.nbytes
+    engine.close()
+    counted = sum(part.bytes for part in memory_use._parts(network, True))
+    assert taken < counted < 3 * taken
+
+
+def test_a_batch_that_batch_norm_keeps_is_refused_before_memory_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    layers = [{"conv2d": CONV}, "batch_norm2d", "flatten", {"linear": {"out_features": 3}}]
+    network = Model(load_config({**NET, "layers": layers, "train": {"batch_size": 6400}}))
+    having(monkeypatch, 5e6)
+    Engine(network, training=False, threads=1).close()
+    words = (
+        r"layers\[{}: batch norm needs the whole batch, and its outputs and their gradients \(2×6×8 for each "
+        r"of 6,400 images\) take 4.9 MB, and all buffers .* smaller batches$"
+    )
+    with pytest.raises(ShapeError, match=words.format(r"1\].batch_norm2d")):
+        Engine(network, threads=1)
+    with pytest.raises(ShapeError, match=words.format(r"0\].conv2d")):
+        SerialExecutor(network)
+
+
 def test_activations_count_as_memory_and_the_layer_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     having(monkeypatch, 4e9)
     file = tmp_path / "h.yaml"

@@ -9,23 +9,68 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+TENSORS = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+
 
 def build(plan: list[dict[str, Any]]) -> Any:
-    """An ``nn.Sequential`` with a module for each step, in order."""
+    """A module for each step, in order: an ``nn.Sequential``, or with branches a module that knows who reads whom."""
     import torch
 
-    return torch.nn.Sequential(*(_module(torch.nn, step) for step in plan))
+    modules = [_module(torch.nn, step) for step in plan]
+    if not any("inputs" in step for step in plan):
+        return torch.nn.Sequential(*modules)
+    return _with_branches(torch, plan, modules)
 
 
 def parameters(plan: list[dict[str, Any]], net: Any) -> dict[str, Any]:
     """The network's tensors under the names that the plan has for them."""
     found = {}
     for step, module in zip(plan, net, strict=True):
-        module = module[-1] if type(module) is type(net) else module
-        for own in ("weight", "bias"):
+        module = module[-1] if type(module).__name__ == "Sequential" else module
+        for own in TENSORS:
             if step.get(own):
                 found[step[own]] = getattr(module, own)
     return found
+
+
+def _with_branches(torch: Any, plan: list[dict[str, Any]], modules: list[Any]) -> Any:
+    """A module whose state dict has nbcnn's names: ``3.body.0.weight``."""
+    joins = {
+        "add": lambda *branches: sum(branches[1:], branches[0]),
+        "concat": lambda *branches: torch.cat(branches, 1),
+        "multiply": torch.mul,
+    }
+    last_use = {each: number for number, step in enumerate(plan) for each in step["inputs"]}
+
+    class Branches(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            for step, module in zip(plan, modules, strict=True):
+                if module is None:
+                    continue
+                *outer, own = step["path"].split(".")
+                parent = self
+                for name in outer:
+                    if name not in parent._modules:
+                        parent.add_module(name, torch.nn.Module())
+                    parent = parent._modules[name]
+                # of a convolution with uneven padding, which is two modules, the second has the weights
+                parent.add_module(own, module[-1] if isinstance(module, torch.nn.Sequential) else module)
+
+        def __iter__(self) -> Any:
+            return iter(modules)
+
+        def forward(self, x: Any) -> Any:
+            outputs = {-1: x}
+            for number, step in enumerate(plan):
+                run = modules[number] or joins[step["op"]]
+                outputs[number] = run(*(outputs[each] for each in step["inputs"]))
+                for each in set(step["inputs"]):
+                    if last_use[each] == number:
+                        del outputs[each]
+            return outputs[len(plan) - 1]
+
+    return Branches()
 
 
 def optimizer_of(name: str, arguments: dict[str, Any], net: Any, decayed: str = "all") -> Any:
@@ -44,6 +89,8 @@ def optimizer_of(name: str, arguments: dict[str, Any], net: Any, decayed: str = 
 
 def _module(nn: Any, step: dict[str, Any]) -> Any:
     op = step["op"]
+    if op in ("add", "concat", "multiply"):
+        return None
     if op == "blur_pool":
         return _blur_pool(nn, step)
     if step["torch"] is None:
@@ -53,6 +100,8 @@ def _module(nn: Any, step: dict[str, Any]) -> Any:
         return _norm(module_of, step)
     if op == "linear":
         return module_of(*step["features"], bias=step["bias"] is not None)
+    if op == "batch_norm":
+        return module_of(step["channels"], **{name: step[name] for name in ("eps", "momentum", "affine")})
     if "padding" not in step:
         given = step.get("arguments", {})  # lists in JSON, which not every module takes for tuples
         return module_of(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
@@ -110,7 +159,8 @@ def main() -> None:
     net = build(task["plan"])
     name, arguments, decayed = task["optimizer"]
     optimizer, loss_of = optimizer_of(name, arguments, net, decayed), torch.nn.CrossEntropyLoss()
-    classes = int(net(torch.zeros(1, *task["shape"])).shape[1])
+    classes = int(net.eval()(torch.zeros(1, *task["shape"])).shape[1])  # batch norm can't train on one image
+    net.train()
     images, labels = torch.rand(task["images"], *task["shape"]), torch.randint(0, classes, (task["images"],))
     seconds = None
     for x, y in zip(images.split(task["batch_size"]), labels.split(task["batch_size"]), strict=True):

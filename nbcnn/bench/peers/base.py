@@ -36,11 +36,14 @@ class Task:
 
 @dataclass(frozen=True)
 class Learner:
-    """``step(k)`` trains on batch k; the others are copies, by name, of the parameters and of the last gradient."""
+    """``step(k)`` trains on batch k; the others are copies, by name, of the parameters, of the last gradient, and of
+    what layers keep beside them (running means).
+    """
 
     step: Callable[[int], object]
     parameters: Callable[[], dict[str, np.ndarray]]
     gradients: Callable[[], dict[str, np.ndarray]]
+    buffers: Callable[[], dict[str, np.ndarray]] = dict
 
 
 Forward = Callable[[], "np.ndarray"]

@@ -103,8 +103,9 @@ class Torch(Peer):
 
         return Learner(
             step,
-            lambda: {name: value.detach().numpy().copy() for name, value in tensors.items()},
-            lambda: {name: value.grad.numpy().copy() for name, value in tensors.items()},
+            lambda: {name: value.detach().numpy().copy() for name, value in tensors.items() if value.requires_grad},
+            lambda: {name: value.grad.numpy().copy() for name, value in tensors.items() if value.requires_grad},
+            lambda: {name: value.numpy().copy() for name, value in tensors.items() if not value.requires_grad},
         )
 
     def _layer(self, arrays: Any, way: str) -> dict[str, Callable[[], Any]]:

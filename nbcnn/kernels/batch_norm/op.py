@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 from nbcnn.kernels.contract import ArrayType, Kernel, Signature
-from nbcnn.kernels.op import Arrays, Case, Op
+from nbcnn.kernels.op import Arrays, Case, OnnxNode, Op
 from nbcnn.kernels.ops import OPS
 
 
@@ -128,3 +128,10 @@ class BatchNorm(Op):
         head = {"conv2d": {"out_channels": 2, "kernel_size": 3}}
         norm = {"batch_norm2d": {"backend": backend}}
         return [[head, norm, "tanh", "flatten", {"linear": {"out_features": 3}}]]
+
+    def onnx_nodes(self, step: dict[str, Any]) -> list[OnnxNode]:
+        """Without weights, ones and zeros in their place."""
+        count = step["channels"]
+        affine = ("weight", "bias") if step["affine"] else ([1.0] * count, [0.0] * count)
+        inputs = ("x", *affine, "running_mean", "running_var")
+        return [OnnxNode("BatchNormalization", inputs, {"epsilon": step["eps"]})]
