@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from click.testing import CliRunner
 
 import nbcnn
 from nbcnn.cli import nbcnn as command_line
-from nbcnn.config import Overrides, load_config, model_names
+from nbcnn.config import Overrides, load_config
 from nbcnn.introspect.summary import summarize
 from nbcnn.runs.checkpoint import load_tensors, save_tensors
 from nbcnn.training.model import Model
@@ -60,7 +61,7 @@ def test_the_recipe_is_honest(name: str) -> None:
 
 
 def lists_of_layers(layers: list[Any]) -> list[list[Any]]:
-    """This list and all inside it."""
+    """The list itself and all inside it."""
     found = [layers]
     for entry in layers:
         given = next(iter(entry.values())) if isinstance(entry, dict) else None
@@ -75,7 +76,7 @@ def lists_of_layers(layers: list[Any]) -> list[list[Any]]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_bias_stands_before_a_batch_norm(name: str) -> None:
-    pairs = [pair for layers in lists_of_layers(expanded(name)) for pair in zip(layers, layers[1:], strict=False)]
+    pairs = [pair for layers in lists_of_layers(expanded(name)) for pair in pairwise(layers)]
     before = [first for first, second in pairs if "batch_norm" in str(second)[:14] and isinstance(first, dict)]
     weighted = [given for first in before for kind, given in first.items() if kind in ("conv2d", "linear")]
     assert not [given for given in weighted if given["bias"]]
