@@ -61,7 +61,12 @@ def test_cells_of_a_training(tmp_path: Path) -> None:
 def test_folders_that_are_refused(tmp_path: Path) -> None:
     for name, options, error, sentence in (
         ("part", {"accuracies": [0.9, 0.9]}, CheckpointError, r"2 of 3 seeds are finished; nbcnn train --resume "),
-        ("other", {"sets": ("train.label_smoothing=0.25",)}, ConfigError, r"another config than mlp has: train\.label_smoothing: 0\.0 → 0\.25$"),
+        (
+            "other",
+            {"sets": ("train.label_smoothing=0.25",)},
+            ConfigError,
+            r"another config than mlp has: train\.label_smoothing: 0\.0 → 0\.25$",
+        ),
         ("mini", {"name": "lenet"}, ConfigError, r"mini is of lenet, which is not in the table: lenet-d2l, mlp, "),
     ):
         given: dict[str, Any] = {"name": "mlp", "accuracies": [0.9, 0.9, 0.9], **options}
