@@ -76,7 +76,7 @@ def plan(stages: Sequence[Stage], blocks: Blocks) -> MemoryPlan:
     own, rows = list[_Life](), list[_Life]()
     for number, when in uses.items():
         stage_numbers, moments = zip(*when, strict=True)
-        # Not all of one length: a load waits for a store to an address a multiple of 4096 bytes away (3 to 8 % of LeNet).
+        # Of unlike lengths: a load waits for a store a multiple of 4096 bytes away (3 to 8 % of LeNet's training).
         size = -(-blocks.arrays[number].nbytes // LINE) * LINE + LINE * (5 * len(own + rows) % 16)
         if min(stage_numbers) == max(stage_numbers):
             own.append(_Life(number, size, min(moments), max(moments)))
