@@ -45,7 +45,8 @@ class Branches(Layer):
 
     def branch(self, layers: tuple[LayerConfig, ...], name: str) -> Sequential:
         """A branch of these layers; ``name`` is its attribute in PyTorch."""
-        return Sequential("sequential", SequentialConfig(layers=layers), self.in_shape, f"{self.path}.{name}")
+        config = SequentialConfig.model_construct(layers=layers)  # else copies, which with_backends would not find
+        return Sequential("sequential", config, self.in_shape, f"{self.path}.{name}")
 
     def bind_branches(
         self, buffers: BufferProvider, x: np.ndarray, dx: np.ndarray | None, training: bool

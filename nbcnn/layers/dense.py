@@ -36,7 +36,7 @@ class Dense(Layer):
         channels, *size = image_shape(self.where, self.in_shape)
         made = []
         for number, config in enumerate(self.config.layers):
-            inside = SequentialConfig(layers=(config,))
+            inside = SequentialConfig.model_construct(layers=(config,))
             layer = Sequential("sequential", inside, (channels, *size), f"{self.path}.layers.{number}")
             made.append(layer)
             if len(layer.out_shape) != 3 or list(layer.out_shape[1:]) != size:

@@ -208,3 +208,19 @@ def test_numbers_that_float32_lacks_are_refused():
 def test_a_masked_array_is_refused():
     with pytest.raises(ShapeError, match=r"^x is a masked array; fill its gaps first: x\.filled\(0\)$"):
         nbcnn.load("lenet")(np.ma.zeros((1, 1, 28, 28), np.float32))
+
+
+def test_backends_of_layers_that_stand_directly_in_branches_can_be_changed() -> None:
+    conv = {"conv2d": {"out_channels": 1, "kernel_size": 3, "padding": 1, "backend": "auto"}}
+    layers = [
+        {"residual": {"body": [conv, conv], "shortcut": [conv]}},
+        {"parallel": {"merge": "add", "branches": [[conv], [conv]]}},
+        {"dense": [conv, {"sequential": [conv]}]},
+        "flatten",
+    ]
+    given = {"name": "t", "input": {"channels": 1, "height": 8, "width": 8}, "layers": layers}
+    network = nbcnn.Network(nbcnn.config.load_config(given))
+    paths = [layer.path for layer in network.layers() if layer.backend == "auto"]
+    assert len(paths) == 7
+    network.choose_backends(dict.fromkeys(paths, "naive"))
+    assert [layer.backend for layer in network.layers() if layer.op == "conv2d"] == ["naive"] * 7

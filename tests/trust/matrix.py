@@ -12,7 +12,7 @@ import yaml
 from kernels.networks import LENET_LIKE, MOTLEY, SPREAD
 
 from nbcnn.config import Config, load_config, model_names
-from nbcnn.engine.network import with_backends
+from nbcnn.engine.network import layers_of, leaves, with_backends
 from nbcnn.errors import ConfigError, KernelError, ShapeError
 from nbcnn.kernels.registry import AUTO, backend_names, op_names, prepare
 from nbcnn.layers import LAYERS
@@ -93,8 +93,9 @@ def small_networks() -> dict[str, Config]:
 
 
 def models() -> dict[str, Config]:
-    """The networks that come with nbcnn."""
-    return {name: load_config(name) for name in model_names()}
+    """The networks that come with nbcnn and name their backends; the layers of the wide ones are in NETWORKS."""
+    found = {name: load_config(name) for name in model_names()}
+    return {name: one for name, one in found.items() if AUTO not in {layer.backend for layer in leaves(layers_of(one))}}
 
 
 def variants(one: Config) -> Iterator[tuple[str, Config]]:

@@ -16,7 +16,7 @@ from exhaustive import parametrize
 
 import nbcnn
 from nbcnn import functional
-from nbcnn.config import Config, Overrides, load_config, model_names
+from nbcnn.config import Config, Overrides, load_config
 from nbcnn.config import loader as config_loader
 from nbcnn.data import Dataset, Split, load_dataset
 from nbcnn.data.source import DATASETS, DataSource
@@ -117,7 +117,7 @@ def check(name: str, config: Config, out: Path, jolts: Jolts) -> int:
     return len(THREADS)
 
 
-@parametrize("model", model_names(), quick=["lenet"])
+@parametrize("model", matrix.models(), quick=["lenet"])
 def test_models_with_every_backend(model: str, tmp_path: Path, long: bool, count: Callable[..., None]) -> None:
     changes = Overrides(epochs=1) if long else Overrides(epochs=1, batch_size=101)
     config = load_config(load_config(model).to_mapping(), changes)

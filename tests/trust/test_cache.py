@@ -16,7 +16,7 @@ import yaml
 from exhaustive import exhaustive, parametrize
 
 from nbcnn.compiler import kernel_cache
-from nbcnn.config import load_config, model_names
+from nbcnn.config import load_config
 from trust import matrix
 from trust.processes import ROOT, Commands, bits, end, start
 
@@ -232,7 +232,7 @@ def test_compiled_afresh_and_loaded_are_the_same_bits(
     found, lines = commands.train(base.cache)
     assert (found, [line for line in lines if "compil" in line]) == (base.bits, [])
     names: list[str] = []
-    for model in model_names() if long else ():
+    for model in matrix.models() if long else ():
         for name, variant in matrix.variants(load_config(model)):
             mapping = variant.to_mapping() | {"data": {"name": "fashion-mnist-mini"}}
             mapping["train"] |= {"epochs": 1, "threads": 2}
