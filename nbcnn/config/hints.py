@@ -20,7 +20,7 @@ _ANSWERS = {
     "dtype": "everything is computed in float32; leave it out",
     "dilation": "only conv2d and max_pool2d have dilation; leave it out",
     "groups": "only conv2d has groups of channels; leave it out",
-    "padding_mode": "padding of a layer is always with zeros; put reflect_pad2d before this one, or leave it out",
+    "padding_mode": "a layer pads with zeros; put reflect_pad2d before it, or leave it out",
     "fill": "what comes into a shifted image is black; leave it out",
     "flip": "write random_horizontal_flip, as in random_horizontal_flip: {p: 0.5}",
     "affine": "write random_affine, as in random_affine: {degrees: 10}",
@@ -30,8 +30,7 @@ _ANSWERS = {
     "pad_if_needed": "images are cropped back to the size that they had; leave it out",
     "ceil_mode": "only pooling rounds sizes up; leave it out",
     "output_size": "only adaptive_avg_pool2d has it: use that layer, or leave it out",
-    "mode": "images are enlarged by repeating pixels, PyTorch's mode nearest, and a schedule's follows from the metric; "
-    "leave it out",
+    "mode": "it follows from the metric: a loss falls, an accuracy rises; leave it out",
     "align_corners": "pixels are repeated, nothing is interpolated; leave it out",
     "return_indices": "the places of the largest pixels are not kept; leave it out",
     "start_dim": "a whole image is flattened; leave it out",
@@ -96,6 +95,8 @@ def hint(key: str, known: Collection[str], below: Collection[str] = (), chosen: 
     base, colon, rest = key.partition(":")
     if colon and rest and base in known:
         return f"put a space after the colon, as in {base}: {rest}"
+    if key == "mode" and "scale_factor" in known:
+        return "images are enlarged by repeating pixels, PyTorch's mode nearest; leave it out"
     if key in _ANSWERS and not (key in _OWN and below):
         return _ANSWERS[key]
     if chosen is not None and key in _SCHEDULES and key not in known:

@@ -24,6 +24,7 @@ from nbcnn.util.spans import in_row
 
 NO_ROWS = np.zeros((1, 0), np.uint8)
 """Memory of which pieces have nothing."""
+NO_MOVES = np.zeros((0, 2), np.int64), np.zeros(0, np.int64), np.zeros(1, np.int64)
 
 
 class CallList:
@@ -131,11 +132,13 @@ class _NativeCalls:
 
     def moves(self, memory):
         """The words that are addresses in row 0 of ``memory`` (pieces, n), as replay_pieces takes them."""
+        if not memory.size:
+            return NO_MOVES
         if self._moves is None:
-            start, step = memory.ctypes.data, memory.strides[0] if memory.size else 0
+            start, step = memory.ctypes.data, memory.strides[0]
             found = [
                 (row, place)
-                for row, (_, arguments) in enumerate(self._calls if step else ())
+                for row, (_, arguments) in enumerate(self._calls)
                 for place in addresses_in(arguments, 2)  # after the outcome's
                 if start <= self._rows[row, place] < start + step
             ]
@@ -146,6 +149,8 @@ class _NativeCalls:
     def move(self, memory, piece) -> None:
         """Have the calls those addresses that are of a piece."""
         words, first, step = self.moves(memory)
+        if not first.size:
+            return
         self._rows[words[:, 0], words[:, 1]] = first + piece * step
 
     def play(self, player=replay, *arguments) -> int:

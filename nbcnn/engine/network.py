@@ -81,9 +81,9 @@ class Network:
         """Raise ShapeError where a layer can't be trained on a batch of so many images, as batch norm on one value."""
         for layer in self._need_images if images < 2 else ():
             raise ShapeError(
-                f"{layer.where}: it has one number a channel and image, so a batch of {images} image has 1 value a "
-                "channel: the variance of 1 value is Σ(x - μ)²/(1 - 1) = 0/0. Take a batch_size that leaves no batch of "
-                "1 image at the end of an epoch, or put it before the last pooling"
+                f"{layer.where}: it has one number a channel and image, so a batch of 1 image has 1 value a "
+                "channel, whose variance is Σ(x - μ)²/(1 - 1) = 0/0. Take a batch_size that leaves no batch of 1 image "
+                "at the end of an epoch, or put it before the last pooling"
             )
 
     def choose_backends(self, names: Mapping[str, str]) -> None:

@@ -13,7 +13,7 @@ from nbcnn.engine.batch import Batch, BatchInputs, Mode
 from nbcnn.engine.call_list import CallList
 from nbcnn.engine.common_memory import BYTES, Rows, SharedArrays
 from nbcnn.engine.fusion import fuse
-from nbcnn.engine.memory_plan import Blocks, Memory, MemoryPlan, plan, refuse_unplanned, relocate
+from nbcnn.engine.memory_plan import Blocks, Memory, Relocation, plan, refuse_unplanned
 from nbcnn.engine.network import Network
 from nbcnn.engine.progress import Progress
 from nbcnn.engine.stages import in_turn, stages_of, with_sums
@@ -50,7 +50,7 @@ class Worker:
         self._parameters, self._rows, self._own = network.parameters, rows or Rows(), zeros((0,), BYTES)
         self._given: dict[Mode, tuple[Batch, BatchInputs]] = {}
         self._stages: dict[Mode, list[StageCalls]] = {}
-        self._moves: dict[Mode, tuple[Blocks, MemoryPlan, Memory]] = {}
+        self._moves: dict[Mode, Relocation] = {}
 
     def calls(self, mode: Mode, batch: Batch, inputs: BatchInputs) -> list[Call]:
         """All kernel calls for a pack, in order; those of an activation and the pooling that reads it are one."""
@@ -70,10 +70,10 @@ class Worker:
         if self._own.size < found.own:
             self._own = zeros((found.own,), BYTES)
         memory = Memory(self._own, self._rows.of(batch.most_packs, found.row) if found.row else zeros((1, 0), BYTES))
-        self._moves[mode] = blocks, found, memory
+        self._moves[mode] = moves = Relocation(blocks, found, memory)
         made, turns = [], 0
         for stage in stages:
-            calls, late = in_turn(relocate(stage, blocks, found, memory), batch.turn, turns, pack.place)
+            calls, late = in_turn(moves.calls(stage), batch.turn, turns, pack.place)
             made.append((calls, late))
             turns += late.size
         return made
@@ -87,12 +87,12 @@ class Worker:
         known, given = self._given.pop(mode, (None, None))  # who is interrupted here leaves no half-changed call list
         kinds = [(augmented(one), mixed(one)) for one in (given or inputs, inputs)]
         if known is not batch or kinds[0] != kinds[1]:
-            planned, rows = self._planned(mode, batch, inputs), self._moves[mode][2].rows
+            planned, rows = self._planned(mode, batch, inputs), self._moves[mode].memory.rows
             self._stages[mode] = [
                 StageCalls(calls, late, rows, batch.stage(number)) for number, (calls, late) in enumerate(planned)
             ]
         elif given is not inputs:
-            gather = relocate(self._of(mode).gather(batch, inputs), *self._moves[mode])
+            gather = self._moves[mode].same_blocks(self._of(mode).gather(batch, inputs))
             for number, call in enumerate(gather):
                 self._stages[mode][0].replace(number, call)
         for stage in self._stages[mode]:

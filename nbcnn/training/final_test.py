@@ -70,7 +70,7 @@ def weights_kept(network: Network) -> Iterator[None]:
 def load_best(run: Run, network: Network) -> int | None:
     """Give the network the best checkpoint's weights; returns its epoch, None for weights that don't say it."""
     path = run.weights_path("best")
-    weights, metadata = load_weights(path, network.shapes)
+    weights, metadata = load_weights(path, network.tensor_shapes)
     network.load_state_dict(weights, str(path))
     epoch = metadata.get("epoch", "")  # weights that somebody put there have none
     return int(epoch) if epoch.isdecimal() else None

@@ -218,14 +218,14 @@ def test_training_sees_moved_images_and_evaluation_never_does(
     seen: list[tuple[str, int, Any]] = []
     step, evaluate = Engine.train_step, Engine._labelled
 
-    def stepping(engine: Engine, images: Any, labels: Any, order: Any, moves: Any = None) -> Any:
+    def stepping(engine: Engine, images: Any, labels: Any, order: Any, moves: Any = None, step_number: int = 0) -> Any:
         seen.append(("train", len(images), moves))
-        return step(engine, images, labels, order, moves)
+        return step(engine, images, labels, order, moves, step_number)
 
-    def labelled(engine: Engine, images: Any, labels: Any, moves: Any = None) -> Any:
+    def labelled(engine: Engine, images: Any, labels: Any, moves: Any = None, targets: Any = None) -> Any:
         if len(images) == 20:
             seen.append(("test", len(images), moves))
-        return evaluate(engine, images, labels, moves)
+        return evaluate(engine, images, labels, moves, targets)
 
     monkeypatch.setattr(Engine, "train_step", stepping)
     monkeypatch.setattr(Engine, "_labelled", labelled)

@@ -26,8 +26,9 @@ def command(context: click.Context) -> None:
     from nbcnn.kernels.registry import DEFAULT, backend_names, describe, file_of, op_names
 
     say("choose with backends: {conv2d: fft} in YAML, backend: fft on a layer, or --backend conv2d=fft\n")
+    longest = max(map(len, op_names()))
     width = max(len(name) for op in op_names() for name in backend_names(op))
     for op in op_names():
         for name in backend_names(op):
             mark, file = "*" if name == DEFAULT else " ", file_of(op, name)
-            say(f"{op:<14} {mark} {name:<{width}} {describe(op, name)}{f' ({shown(file)})' if file else ''}")
+            say(f"{op:<{longest}} {mark} {name:<{width}} {describe(op, name)}{f' ({shown(file)})' if file else ''}")

@@ -79,6 +79,7 @@ def _registered(kind: str) -> list[str]:
     from nbcnn.data import DATASETS
     from nbcnn.layers import LAYERS
     from nbcnn.optim import OPTIMIZERS
+    from nbcnn.optim.schedules import SCHEDULES
 
-    registries: dict[str, Registry[Any]] = {"layer": LAYERS, "optimizer": OPTIMIZERS, "dataset": DATASETS}
-    return registries[kind].names()
+    registries: list[Registry[Any]] = [LAYERS, OPTIMIZERS, SCHEDULES, DATASETS]
+    return {registry.kind.replace(" ", ""): registry for registry in registries}[kind].names()

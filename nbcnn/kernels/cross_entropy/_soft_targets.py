@@ -20,7 +20,7 @@ def soft_loss(x, labels, losses, targets):
     """scores x (K,), labels (16,), plain losses (16,) -> losses: sum over k of target_k · (log total - (x_k - m))"""
     K = x.shape[0]
     everywhere = targets[0, K]
-    largest, total = largest_and_total(x)
+    largest, total = largest_and_total(x, None)
     length, zero = block_length(K), splat(x.dtype.type(0))
     s = shared = zero
     if everywhere > 0:  # else 0 · infinity would make no number of a score that is -infinity
@@ -39,7 +39,7 @@ def soft_loss(x, labels, losses, targets):
 def soft_gradient(x, labels, scale, dx, targets):
     """scale (16,) -> dx (K,) = scale (sum of targets · softmax(x) - target); a blank image has scale 0"""
     K = x.shape[0]
-    largest, total = largest_and_total(x)
+    largest, total = largest_and_total(x, None)
     for l in range(LANES):  # the sum of each image's targets, where dx has room for it
         dx[0, l] = targets[0, K] + targets[1, labels[l]]
     whole, factor = load(dx, (0,)), load(scale, (0,))
