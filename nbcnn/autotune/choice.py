@@ -1,4 +1,4 @@
-"""The record of one automatic choice of a backend: question, timings, result; as a sentence and as JSON."""
+"""The record of one automatic choice of a backend: problem, timings, result; as a sentence and as JSON."""
 
 from __future__ import annotations
 

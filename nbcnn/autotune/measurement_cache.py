@@ -1,4 +1,4 @@
-"""A cache of measurements of this machine: one small JSON file per question, in the user's cache folder.
+"""A cache of timings of this machine: one small JSON file for each problem, in the user's cache folder.
 
 A file says in full what it answers, so a person can read it, and an answer to another question is never taken for
 this one's. Files are written whole or not at all, and each has its own name: two processes at once can't mix theirs.

@@ -1,4 +1,4 @@
-"""Printed output of ``nbcnn bench --sweep`` for backends: a line per point, grids of maps, backends left out."""
+"""Printed output of ``nbcnn bench --sweep``: a line per point, tables of two-dimensional sweeps, what is left out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the texts ``$name`` in a block stand for at one use of it, and how a message names that use."""
+"""The values of a block's parameters (``$name``) at one use of the block, and the words for that use in messages."""
 
 from __future__ import annotations
 

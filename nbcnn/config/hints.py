@@ -1,4 +1,4 @@
-"""Hints for arguments that PyTorch's layers and optimizers have and nbcnn's do not."""
+"""Hints for unknown keys of a config, such as arguments that only PyTorch's layers and optimizers have."""
 
 from __future__ import annotations
 

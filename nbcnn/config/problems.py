@@ -1,4 +1,4 @@
-"""What is wrong with a config: sentences with their places, raised all at once."""
+"""Mistakes in a config: sentences with their places, raised all at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the sections of a config share: their base class, and the types of fields that several of them have."""
+"""The base class of a config's sections, and the field types that several sections have."""
 
 from __future__ import annotations
 

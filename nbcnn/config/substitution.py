@@ -1,4 +1,4 @@
-"""The layers that uses of ``blocks`` stand for: ``sequential`` with the block's layers, each ``$name`` an argument.
+"""Expansion of ``blocks``: each use becomes a ``sequential`` of the block's layers, with arguments for ``$name``.
 
 It works on the tree before anything is validated, and by name alone: a value that is exactly ``$name`` becomes the
 argument as it is written. Every value of the result keeps the place where it is written, and that of the use.

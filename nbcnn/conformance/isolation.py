@@ -1,4 +1,4 @@
-"""Child processes for parts of the suite: a hang or crash costs one backend its checks, nothing more.
+"""Child processes for parts of the conformance suite, so that a hang or crash fails one backend only.
 
 The process says through a pipe what it found, and in a file (util/activity.py) what it is doing. What it prints is
 caught and counted. Where it ends early, or stays in one call for too long, the backend that was at work is to blame;

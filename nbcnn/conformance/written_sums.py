@@ -1,4 +1,4 @@
-"""Text of a sum's products, ``1·1 + 2·2``, for messages about a wrong number."""
+"""A wrong sum written out as its products, ``1·1 + 2·2``, for messages of the conformance suite."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is drawn for each training image in an epoch: functions of seed, epoch and image, without state.
+"""Random numbers of augmentation for each training image of an epoch, as functions of seed, epoch and image.
 
 Each way to augment has a stream of its own, and each image places of its own in it, so that nothing else that is drawn
 changes a number, in whatever order it happens.

@@ -1,4 +1,4 @@
-"""PackBuffers for images that are augmented otherwise than by shifts and flips: warped, erased, mixed (MixUp)."""
+"""The PackBuffers of both executors: images also warped, erased or mixed (MixUp) where a training asks for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Memory that all workers of an executor have in common: arrays of layers, and what crosses from stage to stage."""
+"""Memory that all worker threads share: arrays of layers, and activations that are kept from stage to stage."""
 
 from __future__ import annotations
 

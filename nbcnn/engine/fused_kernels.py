@@ -1,4 +1,4 @@
-"""Kernels of an activation and the pooling after it in one pass, with the bits of both.
+"""Fused kernels of an activation and the pooling after it: one pass, the same bits.
 
 It takes pooling whose windows tile the image, for there each pixel has one window. Where the activation's output is
 wanted again, by a backward pass, it is kept.

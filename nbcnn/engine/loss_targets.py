@@ -1,4 +1,4 @@
-"""Label smoothing and class weights of a training: what its loss compares the scores with."""
+"""Target probabilities of the loss under label smoothing and class weights, as one table of coefficients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Progress of a stage of a batch: which packs are taken, and which are through."""
+"""Counters of one stage of a batch: the packs that threads have taken, and those that are done."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kernels that make a row of native calls by their addresses, for one piece or for all that nobody has taken."""
+"""Kernels that make the calls of a call list by their addresses, for one pack or for all packs that are left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stages of a call list: stretches of calls that every pack makes before any pack goes on.
+"""Stages of a step: groups of calls between which all packs of a batch wait for one another.
 
 A layer that needs the whole batch, such as batch norm, ends a stage: all packs come that far, what they share is
 complete, all packs go on. A network without such a layer is one stage. In training, the gradients of the parameters

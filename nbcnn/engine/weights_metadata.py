@@ -1,4 +1,4 @@
-"""Metadata of trained weights: classes, scaling of pixels, reading of pictures.
+"""Metadata of trained weights in a safetensors file: class names, pixel scaling, settings for reading pictures.
 
 It is in the metadata of the safetensors file, as JSON under one key of its own: other programs ignore it, and the
 metadata of other programs are ignored here.

@@ -1,4 +1,4 @@
-"""Conversion of PyTorch-style arguments to the problem of a kernel, with all their error messages."""
+"""PyTorch-style arguments turned into a problem (an op's sizes), with all their error messages."""
 
 from __future__ import annotations
 

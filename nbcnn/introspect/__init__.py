@@ -1,1 +1,1 @@
-"""Network summaries: shapes, parameters, cost and receptive field by layer."""
+"""Network summaries (shapes, parameters, cost, receptive field by layer) and expanded network files."""

@@ -1,4 +1,4 @@
-"""The network file that a config stands for, every layer written out, with each layer's output shape."""
+"""``nbcnn expand``: a config as YAML with every layer and default written out, and each layer's output shape."""
 
 from __future__ import annotations
 

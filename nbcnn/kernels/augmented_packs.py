@@ -1,4 +1,4 @@
-"""Gathering of images that are cropped, flipped, warped, erased, mixed; ``packs.gather_moved`` has shifts and flips."""
+"""Kernels that gather a pack of images with augmentation: crop, flip, affine map, erasing, mixing."""
 
 from __future__ import annotations
 

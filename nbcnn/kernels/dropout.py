@@ -1,4 +1,4 @@
-"""Dropout masks, made anew from counters wherever they are needed, and never kept.
+"""Dropout with masks from a counter-based hash, computed in the forward and again in the backward pass.
 
 Whether a number is dropped is a function of the seed, the training step, the layer, the image's number and the
 number's place in the image: the same on any number of threads, in any pack, and after a run is resumed.

@@ -1,4 +1,4 @@
-"""Ops on images without parameters or windows of one size: base classes of their problems and definitions."""
+"""Base classes of padding, upsampling, blurring and adaptive pooling: problems and op definitions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Normalisation of each image for itself, over groups of channels or all of it: problem, and base class of the ops."""
+"""The problem of group_norm and layer_norm, which normalise each image, and the base class of both ops."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turns of threads: who does something next, in the order of packs; atomic reads and writes for it.
+"""Ordered access of threads, pack after pack, by atomic counters.
 
 Two numbers in memory are shared by the threads: the pack whose turn it is, and the next pack that no thread has taken.
 They are read and written atomically, because a compiler may keep a plain number in a register, and a processor may let

@@ -1,4 +1,4 @@
-"""Layers: each file in this folder is one family of layers."""
+"""Layers, a family a file, and what they share: base class, calls, config entries, field types."""
 
 from nbcnn.layers.base import LAYERS, Layer, LayerConfig
 

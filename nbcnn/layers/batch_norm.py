@@ -105,7 +105,7 @@ class BatchNorm(Layer):
         merge = KernelWithAttributes(kernels.merge_statistics, values)
         forward = [
             Call(self.path, "statistics", kernels.pack_statistics, (seen(x), buffers.place, part)),
-            Call(self.path, "merge", merge, (part, w, numbers, statistics), None, True, True),
+            Call(self.path, "merge_statistics", merge, (part, w, numbers, statistics), None, True, True),
             self._call("forward", own, (seen(x), statistics, b, seen(y), scratch), problem),
         ]
         dy = buffers.pack(self.out_shape)
@@ -118,7 +118,7 @@ class BatchNorm(Layer):
         if dx is not None:
             merge = KernelWithAttributes(kernels.merge_means, values)
             backward += [
-                Call(self.path, "merge", merge, (dw, db, means), None, True, True),
+                Call(self.path, "merge_means", merge, (dw, db, means), None, True, True),
                 self._call("grad_input", own, (seen(x), seen(dy), statistics, means, seen(dx), scratch), problem),
                 Call(self.path, "blank", kernels.clear_blank_lanes, (seen(dx), buffers.place)),
             ]

@@ -1,4 +1,4 @@
-"""Kernel calls of a layer with their arrays, and the same calls on other arrays."""
+"""``Call``, a kernel call with its arrays, and ``Bound``, a layer's calls; both may be moved to other arrays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The layer ``dropout``: numbers that are 0 by chance while a network is trained (Srivastava et al. 2014)."""
+"""The layer ``dropout``: activations set to 0 at random in training (Srivastava et al. 2014)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where layers stand in a layer's arguments, read off the types of its config's fields."""
+"""The fields of a layer's config that hold layers, found by their types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How branches are joined: concatenated by channel, added, or multiplied; forward calls and gradients.
+"""Joins of branches (concatenation, sum, product): their forward calls and gradients.
 
 Branches write straight into the output that joins them, and read its gradient where it lies. An input that several
 branches read has the sum of their gradients, in the order of the config.

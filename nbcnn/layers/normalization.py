@@ -1,4 +1,4 @@
-"""Normalisation of each image for itself, group_norm and layer_norm: equations (51) and (52) of docs/math.md."""
+"""The layers group_norm and layer_norm, which normalise each image: equations (51) and (52) of docs/math.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Optimizers: each file in this folder is one family."""
+"""Optimizers, a family a file; parameter groups, gradient clipping, averages of weights."""
 
 from nbcnn.optim.base import OPTIMIZERS, Optimizer, OptimizerConfig
 from nbcnn.optim.parameter_groups import make_optimizer

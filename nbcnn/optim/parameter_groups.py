@@ -1,4 +1,4 @@
-"""Parameter groups: an optimizer whose weight decay spares bias and norm parameters, as PyTorch's users write it."""
+"""Parameter groups: an optimizer without weight decay on bias and norm parameters, and the factory of optimizers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plots of run folders and of comparisons, drawn from arrays that are handed in."""
+"""Plots and sentences about runs and comparisons, made from arrays that are handed in."""
 
 from nbcnn.report.confusion import draw_confusion
 from nbcnn.report.curves import draw_curves

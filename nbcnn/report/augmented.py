@@ -1,4 +1,4 @@
-"""The picture of augmented training images, each beside what the first epochs make of it."""
+"""The picture of augmented training images: each original beside its versions of the first epochs."""
 
 from __future__ import annotations
 

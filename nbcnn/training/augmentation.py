@@ -1,4 +1,4 @@
-"""``train.augment`` of a config turned into what an executor takes: the ``moves`` of an epoch's images."""
+"""Augmentation of an epoch: one row of numbers for each training image, from ``train.augment``."""
 
 from __future__ import annotations
 

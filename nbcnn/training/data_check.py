@@ -1,4 +1,4 @@
-"""A network and its data held against each other before training."""
+"""Checks that a network fits its data set; the network gets the classes and the settings for reading pictures."""
 
 from __future__ import annotations
 

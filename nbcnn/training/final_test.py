@@ -1,4 +1,4 @@
-"""The one look at the test images, after a training whose best checkpoint was chosen on validation images."""
+"""The evaluation on the test images at the end of a training whose validation images chose the checkpoint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The learning rate of each step of a training, as its schedule and warm-up say; nothing of it has to be saved."""
+"""The learning rate of each step of a training, from its schedule and warm-up, as a function without state."""
 
 from __future__ import annotations
 

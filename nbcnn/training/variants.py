@@ -1,4 +1,4 @@
-"""What ``nbcnn compare --backend`` says: the backends of each variant."""
+"""The backends of each variant of ``nbcnn compare``, from its ``--backend`` options."""
 
 from __future__ import annotations
 

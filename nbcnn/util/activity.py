@@ -1,4 +1,4 @@
-"""A small file in which a process writes what it is doing, for a watching process to read.
+"""A status file of a child process, read by the process that watches it for hangs and crashes.
 
 A kernel without the lock, or one that ends the program, can't be caught from inside. A watcher sees that the file has
 not changed for long, or that the process is gone, and the file says what was under way.

@@ -1,4 +1,4 @@
-"""Addresses of the memory that arrays use, and the same arrays moved to other memory."""
+"""Memory ranges of arrays, and the same views at another address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where an exception came from: the files and lines of its traceback."""
+"""The files and lines of an exception's traceback."""
 
 from __future__ import annotations
 

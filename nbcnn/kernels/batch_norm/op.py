@@ -1,4 +1,4 @@
-"""The op batch_norm: equations (53) and (56) to (58) of docs/math.md, the statistics given."""
+"""The op batch_norm: equations (53) and (56) to (58) of docs/math.md; mean and variance are inputs."""
 
 from __future__ import annotations
 

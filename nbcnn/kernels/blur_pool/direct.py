@@ -1,4 +1,4 @@
-"""Anti-aliased subsampling of a pack and of one image: sums of whole multiples of pixels, divided by a power of two."""
+"""Anti-aliased subsampling of a pack and of one image: a binomial filter with stride."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Convolution of one image, forward: naive's sums, with 16 output pixels in the lanes.
+"""Convolution of one image, forward, with 16 output pixels in the lanes; the same bits as in a pack.
 
 So these are the bits that a pack gives. Two shapes of blocks keep eight sums in registers; which one computes fewer
 sums for nothing depends on the number of channels and pixels. LeNet's convolutions: see docs/performance.md.

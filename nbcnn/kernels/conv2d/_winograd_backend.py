@@ -1,4 +1,4 @@
-"""What the backends of Winograd's filtering have in common: which problems, what scratch, which error, what cost."""
+"""The base class of the Winograd backends: supported problems, scratch, error bound, cost."""
 
 from __future__ import annotations
 

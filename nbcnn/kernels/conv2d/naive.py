@@ -1,4 +1,4 @@
-"""Convolution as the formula, loop for loop. Read this page first; other backends are compared with it.
+"""Convolution as the formula, loop for loop: the page to read first, and what other backends are compared with.
 
 C / G input channels make a group, and so do O / G output channels, which see no others. CG and OG are these numbers.
 

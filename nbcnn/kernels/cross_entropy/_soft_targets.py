@@ -1,4 +1,4 @@
-"""Cross-entropy with label smoothing and class weights: what training makes of the plain loss (docs/math.md).
+"""Cross-entropy with label smoothing and class weights, and its gradient (docs/math.md).
 
 ``targets`` (2, K + 1) are numbers of each class: what every image has of it, ``targets[0]``, and what its own class has
 besides, ``targets[1]``. ``targets[0, K]`` is the sum of the former.

@@ -1,4 +1,4 @@
-"""The fully connected layer with eight sums in registers: the bits of ``naive``, faster.
+"""The fully connected layer with eight sums in registers; the same bits as ``naive``.
 
 Long sums are taken in blocks (lanes/block_sums.py). Sizes that are no multiple of eight repeat their last row, which
 writes the same number twice. For the weight's gradient the sum runs over images, so there the lanes hold 16

@@ -1,4 +1,4 @@
-"""Max pooling of a pack, forward and gradient. Padding never wins; NaN does, so that it can't hide.
+"""Max pooling of a pack, forward and gradient; padding is never the maximum, NaN always is.
 
 A window none of whose taps meets the image, which dilation makes possible, has the maximum of no numbers: -inf, and no
 gradient, as in PyTorch.

@@ -1,4 +1,4 @@
-"""Reflections around each image of a pack, or around one image; going back, each pixel gets all its reflections' dy."""
+"""Reflections around the images of a pack, or around one image; backward, the sums of their gradients."""
 
 from __future__ import annotations
 

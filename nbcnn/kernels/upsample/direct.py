@@ -1,4 +1,4 @@
-"""Each pixel of a pack, or of one image, repeated; going back, the dy of its repetitions are summed."""
+"""Each pixel of a pack, or of one image, repeated; backward, the gradients of its repetitions are summed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Zeros around each image of a pack, or around one image; going back, they are cut off."""
+"""Zeros around each image of a pack, or around one image; backward, they are cut off."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The metric by which a training judges itself after each epoch."""
+"""The metric that reduce_on_plateau and early stopping watch."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from nbcnn.engine.network import Network, views
 from nbcnn.errors import shown
+from nbcnn.kernels.batch_norm.op import BatchNormKernels
 from nbcnn.kernels.contract import LANES, NormKernels, ParameterFreeKernels
 from nbcnn.kernels.cross_entropy.op import LossKernels
 from nbcnn.kernels.registry import file_of
@@ -29,6 +30,8 @@ WORDS = {
     "losses": "losses",
 }
 DIRECTIONS = {"forward": "y", "grad_input": "dx", "grad_weight": "dw"}
+OF_CHANNELS = ("statistics", "merge_statistics", "merge_means")
+"""Calls of batch norm whose results are numbers of channels, not of images."""
 
 
 PACKS = ("x", "y", "dy", "dx", "losses")
@@ -94,8 +97,8 @@ def told(scene: Scene, call: Call, array: np.ndarray) -> Finding:
     changed = next((name for name in given if given[name] is array), "")
     name = changed or next((name for name in results if results[name] is array), DIRECTIONS.get(call.direction, "y"))
     where = "the loss" if call.layer == "loss" else layer.where if layer else f"layer {call.layer}"
-    direction = "forward" if call.direction == "forward" else f"backward ({call.direction})"
-    is_pack = name in PACKS and array.shape[-1] == LANES
+    direction = _way(call)
+    is_pack = name in PACKS and array.shape[-1] == LANES and call.direction not in OF_CHANNELS
     counts = array_stats(scene.of_images(array) if is_pack else array)
     packs = {key: scene.of_images(one) if key in PACKS else one for key, one in given.items()}
     sizes = {key: array_stats(one).largest for key, one in packs.items() if not changed}
@@ -109,6 +112,13 @@ def told(scene: Scene, call: Call, array: np.ndarray) -> Finding:
         ),
         _suspect(layer, call, {key: (given[key].size, size) for key, size in sizes.items()}),
     )
+
+
+def _way(call: Call) -> str:
+    """``forward``, or which call of the backward pass; of statistics, where they are made."""
+    if call.direction in ("statistics", "merge_statistics"):
+        return "forward (statistics of the batch)"
+    return "forward" if call.direction == "forward" else f"backward ({call.direction})"
 
 
 def _pixels(scene: Scene, array: np.ndarray) -> Finding:
@@ -142,7 +152,7 @@ def _suspect(layer: Layer | None, call: Call, given: Mapping[str, tuple[int, flo
         return ""
     if not layer.op:
         return f"look at what the layer {layer.kind} computes {call.direction}, or try a smaller step"
-    if layer.problem.kernels is NormKernels:  # they divide, by what may be small
+    if layer.problem.kernels in (NormKernels, BatchNormKernels):  # they divide, by what may be small
         return ""
     taken = {"dy"} if layer.problem.kernels is ParameterFreeKernels and "dy" in given else given.keys() - {"b"}
     bound = prod(given[name][0] * given[name][1] for name in taken) + (given["b"][1] if "b" in given else 0)
