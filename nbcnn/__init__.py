@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from nbcnn.plugins import load_plugin
     from nbcnn.training.comparison import compare
     from nbcnn.training.evaluation import Evaluation, evaluate
+    from nbcnn.training.folding import fold
     from nbcnn.training.loading import load
     from nbcnn.training.model import Model
     from nbcnn.training.model import Model as Network
@@ -39,6 +40,7 @@ _HOME = {
     "Prediction": "nbcnn.training.prediction",
     "compare": "nbcnn.training.comparison",
     "evaluate": "nbcnn.training.evaluation",
+    "fold": "nbcnn.training.folding",
     "load": "nbcnn.training.loading",
     "load_plugin": "nbcnn.plugins",
     "predict": "nbcnn.training.prediction",
@@ -68,6 +70,7 @@ __all__ = [
     "data",
     "errors",
     "evaluate",
+    "fold",
     "functional",
     "load",
     "load_plugin",

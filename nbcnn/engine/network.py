@@ -16,7 +16,7 @@ from nbcnn.errors import ShapeError
 from nbcnn.kernels.registry import AUTO
 from nbcnn.layers import Layer
 from nbcnn.layers.base import Buffer, LayerConfig, Parameter
-from nbcnn.layers.composite import Sequential, SequentialConfig, all_tensors
+from nbcnn.layers.composite import Sequential, all_tensors, sequence, written_out
 from nbcnn.runs.checkpoint import convert_weights
 from nbcnn.runs.state_dict import as_arrays
 from nbcnn.util.memory import gigabytes, memory
@@ -145,8 +145,11 @@ def views(flat: np.ndarray, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, 
 
 
 def layers_of(config: Config) -> Sequential:
-    """The layers that a config describes, with their shapes and without any numbers; raises ShapeError."""
-    return Sequential("sequential", SequentialConfig(layers=config.layers), config.input.shape, "")
+    """The layers that a config describes, with their shapes and without any numbers; raises ShapeError.
+
+    A layer that stands for others is written out.
+    """
+    return Sequential("sequential", sequence(written_out(config.layers)), config.input.shape, "")
 
 
 @contextmanager

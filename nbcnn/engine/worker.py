@@ -11,6 +11,7 @@ from nbcnn.engine import ordered_sum
 from nbcnn.engine.augmented_pack import AugmentedPackBuffers, augmented, mixed
 from nbcnn.engine.batch import Batch, BatchInputs, Mode
 from nbcnn.engine.call_list import CallList
+from nbcnn.engine.captured_arrays import refuse_captured
 from nbcnn.engine.common_memory import BYTES, Rows, SharedArrays
 from nbcnn.engine.fusion import fuse
 from nbcnn.engine.memory_plan import Blocks, Memory, Relocation, plan, refuse_unplanned
@@ -62,6 +63,8 @@ class Worker:
         stages = stages_of(fuse(pack.calls(mode, batch, inputs)))
         if mode == "train":
             stages = with_sums(stages, pack.flat_gradient, batch.total, batch.done)
+        both = {id(array): array for array in (*self.buffers.blocks, *self._inference.blocks)}
+        refuse_captured((call for stage in stages for call in stage), Blocks([*both.values()]))
         blocks = Blocks(pack.blocks)
         if len(stages) > 1:
             known = (self._parameters, pack.flat_gradient, pack.work, pack.place, pack.step, batch.total, batch.done)

@@ -10,6 +10,7 @@ from nbcnn.config.writer import to_yaml
 from nbcnn.engine.network import layers_of
 from nbcnn.layers import Layer
 from nbcnn.layers.base import LayerConfig
+from nbcnn.layers.composite import written_out
 from nbcnn.layers.entries import kind_of
 
 
@@ -20,23 +21,10 @@ def expand(config: Config) -> str:
     do not fit.
     """
     layers_of(config)  # shapes that do not fit are told with their places in the file
-    plain = load_config(config.model_copy(update={"layers": _expanded(config.layers)}).to_mapping())
+    plain = load_config(config.model_copy(update={"layers": written_out(config.layers)}).to_mapping())
     shapes = {layer.config.where: str(layer.out_shape) for layer in _all(layers_of(plain))}
     comments = {path: shapes[where] for path, where in _places(plain.layers, ("layers",)) if where in shapes}
     return to_yaml(plain.to_mapping(), {("input",): str(plain.input.shape), **comments})
-
-
-def _expanded(value: Any) -> Any:
-    """A layer's config, or a value that may hold such, with every layer that stands for others written out."""
-    if isinstance(value, tuple):
-        return tuple(_expanded(item) for item in value)
-    if isinstance(value, dict):
-        return {key: _expanded(item) for key, item in value.items()}
-    if not isinstance(value, LayerConfig):
-        return value
-    if (other := value.expanded()) is not value:
-        return _expanded(other)
-    return value.model_copy(update={name: _expanded(item) for name, item in value})
 
 
 def _all(layer: Layer) -> Iterator[Layer]:

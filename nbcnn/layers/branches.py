@@ -8,7 +8,7 @@ from pydantic import Field
 
 from nbcnn.errors import ShapeError
 from nbcnn.layers.base import LAYERS, Bound, BufferProvider, Layer, LayerConfig, Shape, for_one_image
-from nbcnn.layers.composite import Sequential, SequentialConfig
+from nbcnn.layers.composite import Sequential, sequence
 from nbcnn.layers.entries import LayerList
 from nbcnn.layers.merges import Branch, Join
 
@@ -45,8 +45,7 @@ class Branches(Layer):
 
     def branch(self, layers: tuple[LayerConfig, ...], name: str) -> Sequential:
         """A branch of these layers; ``name`` is its attribute in PyTorch."""
-        config = SequentialConfig.model_construct(layers=layers)  # else copies, which with_backends would not find
-        return Sequential("sequential", config, self.in_shape, f"{self.path}.{name}")
+        return Sequential("sequential", sequence(layers), self.in_shape, f"{self.path}.{name}")
 
     def bind_branches(
         self, buffers: BufferProvider, x: np.ndarray, dx: np.ndarray | None, training: bool

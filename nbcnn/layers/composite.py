@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from nbcnn.layers.base import (
     LAYERS,
@@ -28,6 +28,30 @@ class SequentialConfig(LayerConfig):
 
     positional: ClassVar[str] = "layers"
     layers: LayerList
+
+
+def sequence(layers: tuple[LayerConfig, ...]) -> SequentialConfig:
+    """A config of these very layers; validation, which they have gone through, would copy them.
+
+    So a layer's config is an object in its network's config, where ``with_backends`` (engine/network.py) finds it.
+    """
+    return SequentialConfig.model_construct(layers=layers)
+
+
+def written_out(value: Any) -> Any:
+    """A layer's config, or a value that may hold such, with those in it that stand for others written out.
+
+    Every config in the result is an object of its own.
+    """
+    if isinstance(value, tuple):
+        return tuple(written_out(item) for item in value)
+    if isinstance(value, dict):
+        return {key: written_out(item) for key, item in value.items()}
+    if not isinstance(value, LayerConfig):
+        return value
+    if (other := value.expanded()) is not value:
+        return written_out(other)
+    return value.model_copy(update={name: written_out(item) for name, item in value})
 
 
 @LAYERS.register("sequential")

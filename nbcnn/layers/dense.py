@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from nbcnn.errors import ShapeError
 from nbcnn.layers.base import LAYERS, Bound, BufferProvider, Call, Layer, LayerConfig, Shape, for_one_image
 from nbcnn.layers.calls import redirected
-from nbcnn.layers.composite import Sequential, SequentialConfig
+from nbcnn.layers.composite import Sequential, sequence
 from nbcnn.layers.entries import LayerList
 from nbcnn.layers.images import image_shape
 
@@ -36,7 +36,7 @@ class Dense(Layer):
         channels, *size = image_shape(self.where, self.in_shape)
         made = []
         for number, config in enumerate(self.config.layers):
-            inside = SequentialConfig.model_construct(layers=(config,))
+            inside = sequence((config,))
             layer = Sequential("sequential", inside, (channels, *size), f"{self.path}.layers.{number}")
             made.append(layer)
             if len(layer.out_shape) != 3 or list(layer.out_shape[1:]) != size:

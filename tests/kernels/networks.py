@@ -55,6 +55,52 @@ SPREAD: list[Any] = [
 """Dilation, groups, padding on four sides and in words, sizes rounded up, pooling of whole images."""
 
 
+BRANCHES: list[Any] = [
+    {"conv2d": {"out_channels": 4, "kernel_size": 3, "padding": "same", "bias": False}},
+    "batch_norm2d",
+    "relu",
+    {
+        "residual": {
+            "body": [
+                {"conv2d": {"out_channels": 6, "kernel_size": 3, "stride": 2, "padding": 1}},
+                {"batch_norm2d": {"momentum": None}},
+                {"dropout": {"p": 0.25}},
+            ],
+            "shortcut": [
+                {"conv2d": {"out_channels": 6, "kernel_size": 1, "stride": 2}},
+                {"batch_norm2d": {"affine": False}},
+            ],
+        }
+    },
+    {"residual": {"body": ["batch_norm2d", "tanh", {"conv2d": {"out_channels": 6, "kernel_size": 1}}]}},
+    {
+        "dense": [
+            {"sequential": ["batch_norm2d", {"conv2d": {"out_channels": 2, "kernel_size": 3, "padding": "same"}}]},
+            "relu",
+        ]
+    },
+    {"parallel": {"merge": "concat", "branches": [[{"conv2d": {"out_channels": 3, "kernel_size": 1}}], ["identity"]]}},
+    {"parallel": {"merge": "add", "branches": [["identity"], ["batch_norm2d"], ["sigmoid"]]}},
+    {
+        "parallel": {
+            "merge": "multiply",
+            "branches": [
+                ["identity"],
+                ["global_avg_pool2d", {"conv2d": {"out_channels": 19, "kernel_size": 1}}, "sigmoid"],
+            ],
+        }
+    },
+    {"group_norm": {"num_groups": 19}},
+    "flatten",
+    {"linear": {"out_features": 7}},
+    "batch_norm1d",
+    "relu",
+    {"dropout": {"p": 0.5}},
+    {"linear": {"out_features": 3}},
+]
+"""Layers that need the whole batch inside every kind of branch, two of them side by side, and dropout."""
+
+
 def build(layers: list[Any], dtype: str = "float32", channels: int = 1, size: int = 8, **more: Any) -> Model:
     """A network on images (channels, size, size); ``more`` are sections of its YAML."""
     shape = {"channels": channels, "height": size, "width": size}

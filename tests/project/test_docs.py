@@ -126,7 +126,7 @@ def resolved() -> dict[str, Any]:
     needed |= {"zero_pad2d": {"padding": 0}, "reflect_pad2d": {"padding": 0}}
     needed |= {"group_norm": {"num_groups": 1}}
     needed |= {"adaptive_avg_pool2d": {"output_size": 8}, "upsample": {"scale_factor": 1}}
-    needed |= {"residual": {"body": ["relu"]}, "dense": {"layers": ["relu"]}}
+    needed |= {"residual": {"body": ["relu"]}, "repeat": {"times": 2, "body": ["relu"]}, "dense": {"layers": ["relu"]}}
     needed |= {"parallel": {"branches": [["relu"], ["identity"]], "merge": "add"}}
     vectors = ["flatten", "batch_norm1d", "linear"]
     for name in [*sorted(set(LAYERS.names()) - {*vectors, "sequential"}), *vectors]:

@@ -3,6 +3,7 @@
 The same bits:
 
     test_bits.py                 on any number of threads: every model, layer, optimizer and backend (matrix.py, jolts.py)
+    test_every_layer.py          of the serial executor and any number of threads, in each layer; in a resumed training
     test_side_by_side.py         of trainings and predictions at once, in processes, threads and after a fork
     test_cache.py                beside kernel caches that are spoilt, foreign, read-only or of another version
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from kernels.networks import LENET_LIKE, MOTLEY, SPREAD
+from kernels.networks import BRANCHES, LENET_LIKE, MOTLEY, SPREAD
 
 from nbcnn.config import Config, load_config, model_names
 from nbcnn.engine.network import layers_of, leaves, with_backends
@@ -29,9 +29,13 @@ NETWORKS: dict[str, list[Any]] = {
     "lenet-like": LENET_LIKE,
     "motley": MOTLEY,
     "spread": SPREAD,
+    "branches": BRANCHES,
     "one by one": [CONV, "relu", {"conv2d": {"out_channels": 5, "kernel_size": 1}}, "flatten", ENOUGH],
 }
 """Small networks; those of single layers come on top."""
+
+MODE_DEPENDS = {"batch_norm2d", "batch_norm1d", "dropout"}
+"""Layers that compute something else in training than in evaluation."""
 
 
 def config(layers: list[Any], optimizer: Any = "adam") -> Config:
@@ -90,6 +94,11 @@ def small_networks() -> dict[str, Config]:
     for kind in LAYERS:
         found |= {f"{kind} {number}": one for number, one in enumerate(layer_networks(kind))}
     return found
+
+
+def depends_on_mode(network: Model) -> bool:
+    """Whether a layer computes something else in training than in evaluation."""
+    return any(layer.kind in MODE_DEPENDS for layer in network.layers())
 
 
 def models() -> dict[str, Config]:

@@ -157,9 +157,10 @@ def test_floats_scores_and_images_alone(which: str) -> None:
         floats = random.standard_normal((53, *network.in_shape)).astype(np.float32)
         pixels = random.integers(0, 256, floats.shape, dtype=np.uint8)
         labels, order = random.integers(0, network.out_shape[0], 53), random.permutation(53)
-        found = set()
+        found, start = set(), network.state_dict()
         with jolted():
             for threads in THREADS:
+                network.load_state_dict(start)  # running statistics are what they were
                 engine = Engine(network, threads=threads)
                 try:
                     steps = [
@@ -169,13 +170,14 @@ def test_floats_scores_and_images_alone(which: str) -> None:
                     ]
                     tested = [engine.evaluate(x, labels, order).losses for x in (floats, pixels)]
                     outputs = [engine.predict(x) for x in (floats, pixels)]
-                    assert digest(*tested) == digest(steps[0], steps[3]), name
+                    if not matrix.depends_on_mode(network):
+                        assert digest(*tested) == digest(steps[0], steps[3]), name
                     anywhere = PLACED.isdisjoint(backend for _, backend in matrix.backends_of(variant))
                     for x, whole in zip((floats, pixels), outputs, strict=True):
                         for size in (1, 2, 6, 7, 16, 17) if anywhere else (16,):
                             parts = [engine.predict(x[k : k + size]) for k in range(0, 2 * size + 1, size)]
                             assert digest(*parts) == digest(whole[: sum(map(len, parts))]), f"{name}, {size} images"
-                    found.add(digest(*steps, *tested, *outputs))
+                    found.add(digest(*steps, *tested, *outputs, *network.buffers.values()))
                 finally:
                     engine.close()
         assert len(found) == 1, name
