@@ -24,6 +24,7 @@ LANGUAGE = (
     "lanes/words.py",
     "lanes/vector_type.py",
     "lanes/operators.py",
+    "lanes/error_function.py",
     "lanes/intrinsics.py",
     "lanes/partial_intrinsics.py",
     "lanes/block_intrinsics.py",

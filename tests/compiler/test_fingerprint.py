@@ -22,8 +22,8 @@ from nbcnn.compiler.jit import kernel
 pytestmark = pytest.mark.jit
 
 SOURCE = Path(nbcnn.__file__).parent
-BY_ADDRESS = ("call_list.py", "timed_replay.py", "ordered_sum.py")
-"""Files of the engine with instructions that Python has not: calls by address, atomic reads and writes."""
+BY_ADDRESS = ("call_list.py", "replay.py", "timed_replay.py", "turns.py")
+"""Files with instructions that Python has not: calls by address, atomic reads and writes."""
 
 
 def digest_of(dispatcher: Any) -> str:
