@@ -175,9 +175,8 @@ class Engine:
     def _labelled(self, images: np.ndarray, labels: np.ndarray, *more: Any) -> BatchInputs:
         """The same one for the same arrays, moves and targets: workers stay as they are."""
         made, last = BatchInputs(images, self._scaling(images), labels, *more), self._inputs
-        if any(
-            [one is not other for one, other in zip(made, last, strict=True)]
-        ):  # no generator: one may be interrupted
+        others = [one for one, other in zip(made, last, strict=True) if one is not other]
+        if others:  # any(…) makes a generator, which an interrupt may end
             self._inputs = made
         return self._inputs
 
