@@ -124,7 +124,7 @@ class Relocation:
         return [with_arrays(call, self._place) for call in calls]
 
     def same_blocks(self, calls: Sequence[Call]) -> list[Call]:
-        """The same for calls like some before, on the same arrays of the pack: others are not looked at.
+        """The same for calls like some before, on the very same arrays of the pack: others, and views, stay.
 
         To look for each array took 60 µs of a prediction, which took 1,300.
         """

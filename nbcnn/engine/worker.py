@@ -95,7 +95,11 @@ class Worker:
                 StageCalls(calls, late, rows, batch.stage(number)) for number, (calls, late) in enumerate(planned)
             ]
         elif given is not inputs:
-            gather = self._moves[mode].same_blocks(self._of(mode).gather(batch, inputs))
+            moves = self._moves[mode]
+            change = (
+                moves.calls if augmented(inputs) else moves.same_blocks
+            )  # the former makes views of its arrays anew
+            gather = change(self._of(mode).gather(batch, inputs))
             for number, call in enumerate(gather):
                 self._stages[mode][0].replace(number, call)
         for stage in self._stages[mode]:

@@ -140,7 +140,7 @@ def test_overrides_reach_the_resolved_config(place, capsys):
         (["version"], "There is no command 'version'; write nbcnn --version"),
         (["test"], "There is no command 'test'; did you mean eval?"),
         (["residual"], "There is no command 'residual'; known: bench"),
-        (["models"], "the models that come with nbcnn are lenet, lenet-d2l"),
+        (["models"], "the models that come with nbcnn are alexnet-mini, densenet-mini"),
         (["--lr", "1"], "No such option '--lr'; options stand after the command"),
         (["train", "lenet", "--lr", "1"], "No such option '--lr'; write --set train.optimizer.adam.lr="),
         (["train", "lenet", "--learning_rate", "1"], "write --set train.optimizer.adam.lr="),

@@ -159,7 +159,7 @@ def main() -> None:
     net = build(task["plan"])
     name, arguments, decayed = task["optimizer"]
     optimizer, loss_of = optimizer_of(name, arguments, net, decayed), torch.nn.CrossEntropyLoss()
-    classes = int(net.eval()(torch.zeros(1, *task["shape"])).shape[1])  # batch norm can't train on one image
+    classes = int(net.train(False)(torch.zeros(1, *task["shape"])).shape[1])  # batch norm can't train on one image
     net.train()
     images, labels = torch.rand(task["images"], *task["shape"]), torch.randint(0, classes, (task["images"],))
     seconds = None

@@ -29,7 +29,7 @@ def _share(x: Array, approximate: str) -> Array:
     """Φ(x), or what stands for it."""
     if approximate == "tanh":
         return np.asarray((1 + np.tanh(_inner(x))) / 2)
-    return np.asarray(np.vectorize(erfc, otypes=[np.float64])(-x / sqrt(2)) / 2)
+    return np.asarray(np.frompyfunc(erfc, 1, 1)(-x / sqrt(2)), np.float64) / 2
 
 
 def _inner(x: Array) -> Array:
