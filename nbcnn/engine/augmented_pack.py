@@ -65,6 +65,7 @@ class AugmentedPackBuffers(PackBuffers):
         calls = [
             Call("batch", "gather", augmented_packs.pack_numbers, (batch.order, self.place, self._drawn)),
             Call("batch", "gather", augmented_packs.gather_augmented, arrays),
+            *self.gather_numbers(batch),
         ]
         if inputs.labels is None:
             return calls

@@ -90,13 +90,17 @@ class PackBuffers:
         gather = Call("batch", "gather", packs.gather, (*arrays, self.x))
         if inputs.moves is not None:
             gather = Call("batch", "gather", packs.gather_moved, (*arrays, inputs.moves, self.x))
-        calls = [gather]
-        if self._numbers is not None:
-            calls.append(Call("batch", "numbers", packs.gather_numbers, (batch.order, self.place, self._numbers)))
+        calls = [gather, *self.gather_numbers(batch)]
         if inputs.labels is None:
             return calls
         labels = (inputs.labels, batch.order, self.place, batch.weight, self._labels, self._scale)
         return [*calls, Call("batch", "labels", packs.gather_labels, labels)]
+
+    def gather_numbers(self, batch: Batch) -> list[Call]:
+        """Take the images' numbers, where a layer such as dropout asked for them."""
+        if self._numbers is None:
+            return []
+        return [Call("batch", "numbers", packs.gather_numbers, (batch.order, self.place, self._numbers))]
 
     def outputs(self, batch: Batch) -> list[Call]:
         """Write the last layer's output where the batch has it."""

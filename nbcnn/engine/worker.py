@@ -10,7 +10,7 @@ import numpy as np
 from nbcnn.engine import ordered_sum
 from nbcnn.engine.augmented_pack import AugmentedPackBuffers, augmented, mixed
 from nbcnn.engine.batch import Batch, BatchInputs, Mode
-from nbcnn.engine.call_list import CallList
+from nbcnn.engine.call_list import NO_ROWS, CallList
 from nbcnn.engine.captured_arrays import refuse_captured
 from nbcnn.engine.common_memory import BYTES, Rows, SharedArrays
 from nbcnn.engine.fusion import fuse
@@ -72,7 +72,7 @@ class Worker:
         found = plan(stages, blocks)
         if self._own.size < found.own:
             self._own = zeros((found.own,), BYTES)
-        memory = Memory(self._own, self._rows.of(batch.most_packs, found.row) if found.row else zeros((1, 0), BYTES))
+        memory = Memory(self._own, self._rows.of(batch.most_packs, found.row) if found.row else NO_ROWS)
         self._moves[mode] = moves = Relocation(blocks, found, memory)
         made, turns = [], 0
         for stage in stages:
@@ -95,11 +95,9 @@ class Worker:
                 StageCalls(calls, late, rows, batch.stage(number)) for number, (calls, late) in enumerate(planned)
             ]
         elif given is not inputs:
-            moves = self._moves[mode]
-            change = (
-                moves.calls if augmented(inputs) else moves.same_blocks
-            )  # the former makes views of its arrays anew
-            gather = change(self._of(mode).gather(batch, inputs))
+            moves, gather = self._moves[mode], self._of(mode).gather(batch, inputs)
+            # Augmentation makes views of its arrays anew, which have to be looked for.
+            gather = moves.calls(gather) if augmented(inputs) else moves.same_blocks(gather)
             for number, call in enumerate(gather):
                 self._stages[mode][0].replace(number, call)
         for stage in self._stages[mode]:

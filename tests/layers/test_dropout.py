@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from kernels.networks import build
 
 from nbcnn.engine.engine import Engine
+from nbcnn.engine.serial import SerialExecutor
+from nbcnn.kernels.augmented_packs import AUGMENT_COLUMNS, SHARE, UNMIXED_COLUMNS
 from nbcnn.training.model import Model
 
 
@@ -84,3 +87,21 @@ def test_without_training_nothing_is_dropped() -> None:
     x = np.random.default_rng(0).standard_normal((5, 1, 10, 10)).astype(np.float32)
     np.testing.assert_array_equal(network(x), plain(x))
     assert masks(network_of({"dropout": {"p": 0}})) == masks(network_of("identity"))
+
+
+@pytest.mark.parametrize("columns", [UNMIXED_COLUMNS, AUGMENT_COLUMNS])
+def test_augmented_images_have_the_masks_that_they_have_without(columns: int) -> None:
+    """By rows of zeros nothing moves, and an image is mixed with itself: the same pixels reach the layer."""
+    network = network_of({"dropout": {"p": 0.5}})
+    x, order = np.ones((40, 1, 10, 10), np.float32), np.arange(39, -1, -1)
+    found = []
+    for moves in (None, np.zeros((40, columns))):
+        if moves is not None and columns == AUGMENT_COLUMNS:
+            moves[:, SHARE] = 1
+        for executor in (SerialExecutor(network), Engine(network, threads=1), Engine(network, threads=3)):
+            losses = executor.train_step(x, np.zeros(40, np.int64), order, moves, 7).losses
+            found.append(losses.copy())
+            executor.close()
+    for losses in found[1:]:
+        np.testing.assert_allclose(losses, found[0], rtol=1e-5)
+    assert np.ptp(found[0]) > 0.01
