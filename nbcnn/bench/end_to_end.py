@@ -18,9 +18,9 @@ from nbcnn.bench.rows import OWN, Row, as_rates, scaled
 from nbcnn.bench.startup import Runner, first_steps
 from nbcnn.bench.ties import Float64, without_ties
 from nbcnn.engine.engine import Engine
-from nbcnn.engine.network import views
+from nbcnn.engine.network import views, with_settings
 from nbcnn.errors import PeerError, ShapeError
-from nbcnn.layers.dropout import Dropout
+from nbcnn.layers.dropout import Dropout, DropoutConfig
 from nbcnn.optim import make_optimizer
 from nbcnn.training.model import Model
 
@@ -75,23 +75,22 @@ def measure(
 ) -> list[Row]:
     """A row for each measure, start-up two. ``source`` is what a child process makes the network of (startup.py).
 
-    Inference is asked about ``at_once`` images. The training of a network with dropout has no peers (training_apart).
+    Inference is asked about ``at_once`` images. No two libraries draw the same numbers for dropout: what they compute
+    in training is compared without it, and timed with it.
 
     Raises PeerError, before anything is timed, where a peer does not compute the same numbers, and where peers were
     asked for and none does any of ``only``.
     """
     rows: list[Row] = []
-    why = training_apart(task.network)
     with ExitStack() as stack:
-        trainers = _trainers(task, {} if why else peers, stack, tell) if "training" in only else {}
+        trainers = _trainers(task, peers, stack, tell) if "training" in only else {}
         many = _forwards(task, peers, task.x[:at_once]) if "inference" in only else {}
         one = _forwards(task, peers, task.x[:1]) if "latency" in only else {}
         children = [name for name in ("startup", "memory") if name in only]
         others = {name for group in (trainers, many, one) for name in group} - {OWN}
         if peers and not others and not (children and any(peer.child(task, 1) for peer in peers.values())):
             asked = ", ".join(only)
-            reason = why if why and "training" in only else f"it has no {asked}"
-            raise PeerError(f"--against {','.join(peers)}: there is nothing to compare, for {reason}")
+            raise PeerError(f"--against {','.join(peers)}: there is nothing to compare, for it has no {asked}")
         if trainers:
             tell("training")
             samples = take(_turns({n: _steps(t) for n, t in trainers.items()}, peers, task.threads), rounds)
@@ -111,15 +110,30 @@ def measure(
     return rows
 
 
-def training_apart(network: Model) -> str:
-    """Why a network's training can't be compared with another library's; empty where it can."""
-    dropping = [layer for layer in network.layers() if isinstance(layer, Dropout) and layer.config.p > 0]
-    if not dropping:
-        return ""
-    return f"{dropping[0].where} draws random numbers, and no two libraries draw the same"
+def drops(network: Model) -> bool:
+    """Whether training draws random numbers for a layer of dropout."""
+    return any(isinstance(layer, Dropout) and layer.config.p > 0 for layer in network.layers())
+
+
+def _without_dropout(network: Model) -> Model:
+    """The same network with the same weights, whose dropout never drops."""
+    layers = with_settings(
+        network.config.layers, lambda config: {"p": 0.0} if isinstance(config, DropoutConfig) else {}
+    )
+    same = Model(network.config.model_copy(update={"layers": layers}))
+    same.load_state_dict(network.state_dict())
+    return same
 
 
 def _trainers(task: Task, peers: Mapping[str, Peer], stack: ExitStack, tell: Tell) -> dict[str, Learner]:
+    if peers and drops(task.network):
+        with ExitStack() as own:
+            _agreeing_trainers(replace(task, network=_without_dropout(task.network)), peers, own, tell)
+        return _made_trainers(task, peers, stack)
+    return _agreeing_trainers(task, peers, stack, tell)
+
+
+def _agreeing_trainers(task: Task, peers: Mapping[str, Peer], stack: ExitStack, tell: Tell) -> dict[str, Learner]:
     found = _made_trainers(task, peers, stack)
     _before(found, peers, task.threads)
     try:

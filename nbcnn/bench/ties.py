@@ -15,6 +15,7 @@ from nbcnn.engine.batch import BatchInputs
 from nbcnn.engine.network import Network, views
 from nbcnn.engine.serial import SerialExecutor
 from nbcnn.kernels.contract import LANES
+from nbcnn.kernels.registry import AUTO, DEFAULT
 from nbcnn.layers import Layer
 
 NEAR = 2e-6
@@ -43,6 +44,8 @@ class Float64:
 
     def __init__(self, task: Task) -> None:
         self._task, self._network = task, Network(task.network.config, "float64")
+        auto = [layer.path for layer in self._network.layers() if layer.backend == AUTO]
+        self._network.choose_backends(dict.fromkeys(auto, DEFAULT))  # exact, and nothing to be timed
         self._tensors = task.network.state_dict()
         self._executor = SerialExecutor(self._network)
         self._layers = {layer.path: layer for layer in self._network.layers()}

@@ -12,6 +12,8 @@ import click
 from nbcnn.cli._options import config_options, overrides, plugin_option
 from nbcnn.cli._output import say
 
+WITHOUT_DROPOUT = "in training: timed with dropout, compared without, for no two libraries draw the same random numbers"
+
 
 @click.command("bench", short_help="Backends timed side by side; networks beside other libraries.")
 @click.argument("model", required=False)
@@ -170,7 +172,7 @@ def _growth(record: dict[str, Any], as_json: bool, options: dict[str, Any], begi
 
 
 def _whole(model: str, as_json: bool, options: dict[str, Any], begin: Callable[[], Any]) -> dict[str, Any]:
-    from nbcnn.bench.end_to_end import measure, measures, task_of, training_apart
+    from nbcnn.bench.end_to_end import drops, measure, measures, task_of
     from nbcnn.bench.peers import peers_of
     from nbcnn.cli._bench import whole_table
     from nbcnn.engine.thread_pool import available_threads
@@ -185,8 +187,7 @@ def _whole(model: str, as_json: bool, options: dict[str, Any], begin: Callable[[
     source = {"source": model, "sets": sets, "backends": backends, "plugins": plugins}
     with begin() as tell:
         rows = measure(task_of(network, threads), source, peers, only, options["rounds"], tell)
-    why = training_apart(network) if peers and "training" in only else ""
-    note = why and f"training is not compared, for {why}"
+    note = WITHOUT_DROPOUT if peers and "training" in only and drops(network) else ""
     if not as_json:
         whole_table(network.config.name, rows, list(peers), threads, options["rounds"], note)
     found = {"name": network.config.name, "threads": threads, "batch_size": network.config.train.batch_size}

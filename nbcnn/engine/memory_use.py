@@ -13,7 +13,9 @@ from nbcnn.kernels.contract import LANES
 from nbcnn.kernels.registry import AUTO, scratch
 from nbcnn.layers import Layer
 from nbcnn.layers.batch_norm import BatchNorm
+from nbcnn.layers.branches import Parallel
 from nbcnn.layers.composite import Sequential
+from nbcnn.layers.dense import Dense
 from nbcnn.layers.dropout import Dropout
 from nbcnn.util.memory import gigabytes, memory
 
@@ -82,8 +84,9 @@ def _parts(network: Network, training: bool, serial: bool = False) -> Iterator[P
     largest = Part(0, "")
     for layer in _with_joins(network.root):
         shape = "×".join(f"{n:,}" for n in layer.out_shape)
-        outputs = size * LANES * prod(layer.out_shape)
-        copies = size * LANES * len(layer.children) * prod(layer.in_shape)  # of the gradient, one for each branch
+        outputs = size * LANES * (prod(layer.out_shape) if serial else _numbers(layer))
+        branches = len(layer.children) if serial else max(0, len(layer.children) - 1)  # the first has the input's own
+        copies = size * LANES * branches * prod(layer.in_shape)  # of the gradient, where branches read one array
         gradients = outputs + copies if training else 0
         if packs == 1:
             words = f"its outputs{' and their gradients' if training else ''} ({shape} for each of {images}) take"
@@ -109,6 +112,18 @@ def _with_joins(layer: Layer) -> Iterator[Layer]:
         yield from _with_joins(child)
     if layer.op is not None or isinstance(layer, Dropout) or (layer.children and not isinstance(layer, Sequential)):
         yield layer
+
+
+def _numbers(layer: Layer) -> int:
+    """The outputs of a layer for one image that no layer inside it has counted.
+
+    Branches that are concatenated write into the array which joins them; what is copied there is an input handed on.
+    """
+    if isinstance(layer, Dense):
+        return prod(layer.in_shape)
+    if isinstance(layer, Parallel) and layer.config.merge == "concat":
+        return sum(prod(branch.out_shape) for branch in layer.children if not any(_with_joins(branch)))
+    return prod(layer.out_shape)
 
 
 def _ends_stage(layer: Layer) -> bool:

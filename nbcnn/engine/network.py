@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from math import prod
 from typing import Any
@@ -170,19 +170,21 @@ def shapes_of(config: Config) -> dict[str, tuple[int, ...]]:
 def with_backends(config: Config, root: Sequential, names: Mapping[str, str]) -> Config:
     """The config of ``root`` with other backends for the layers at these paths, and no ``auto`` for whole ops."""
     chosen = {id(layer.config): names[layer.path] for layer in leaves(root) if layer.path in names}
-
-    def replaced(value: Any) -> Any:
-        if isinstance(value, tuple):
-            return tuple(replaced(item) for item in value)
-        if not isinstance(value, LayerConfig):
-            return value
-        update = {name: replaced(item) for name, item in value if isinstance(item, tuple)}
-        if id(value) in chosen:
-            update["backend"] = chosen[id(value)]
-        return value.model_copy(update=update)
-
+    layers = with_settings(
+        root.config.layers, lambda config: {"backend": chosen[id(config)]} if id(config) in chosen else {}
+    )
     backends = {op: name for op, name in config.backends.items() if name != AUTO}
-    return config.model_copy(update={"layers": replaced(root.config.layers), "backends": backends})
+    return config.model_copy(update={"layers": layers, "backends": backends})
+
+
+def with_settings(layers: Any, settings: Callable[[LayerConfig], Mapping[str, Any]]) -> Any:
+    """The same layers, those inside others too, with what ``settings`` gives for each in place of its own."""
+    if isinstance(layers, tuple):
+        return tuple(with_settings(layer, settings) for layer in layers)
+    if not isinstance(layers, LayerConfig):
+        return layers
+    inner = {name: with_settings(value, settings) for name, value in layers if isinstance(value, tuple)}
+    return layers.model_copy(update={**inner, **settings(layers)})
 
 
 def leaves(layer: Layer) -> Iterator[Layer]:

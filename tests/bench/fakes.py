@@ -12,6 +12,7 @@ from nbcnn.autotune.sampler import Clock
 from nbcnn.bench.peers import PEERS, Child, Forward, Learner, Peer, Task
 from nbcnn.bench.results import Contest
 from nbcnn.kernels.conv2d.problem import Conv2dProblem
+from nbcnn.training.model import Model
 
 PROBLEM = Conv2dProblem(2, 3, 8, 8, (3, 3), padding=(1, 1, 1, 1))
 DIRECTIONS = ("forward", "grad_input", "grad_weight")
@@ -75,6 +76,7 @@ class Fake(Peer):
 
     def __init__(self) -> None:
         self.threads: list[int] = []
+        self.trained: list[Model] = []
 
     def before(self, threads: int) -> None:
         self.threads.append(threads)
@@ -87,6 +89,7 @@ class Fake(Peer):
         }
 
     def training(self, task: Task) -> dict[str, Learner]:
+        self.trained.append(task.network)
         tensors = {name: value.astype(np.float64) for name, value in task.network.state_dict().items()}
         gradients: dict[str, np.ndarray] = {}
         lr = task.network.config.train.optimizer.config.lr

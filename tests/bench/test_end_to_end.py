@@ -11,7 +11,7 @@ import pytest
 import nbcnn
 from bench.fakes import registered, take_of
 from nbcnn.bench import environment, startup
-from nbcnn.bench.end_to_end import MEASURES, measure, measures, task_of, training_apart
+from nbcnn.bench.end_to_end import MEASURES, drops, measure, measures, task_of
 from nbcnn.bench.peers import Child, Task, peers_of
 from nbcnn.bench.startup import Beginning, first_steps, peak_memory, run_child
 from nbcnn.errors import KernelError, PeerError, ShapeError
@@ -67,22 +67,21 @@ def test_all_that_is_measured_with_a_peer_beside() -> None:
     assert set(peer.threads) == {2}
 
 
-def test_training_with_dropout_has_no_peers() -> None:
-    """No two libraries draw the same numbers, so that gradients can't be compared; outputs can."""
-    layers: list[Any] = ["flatten", {"linear": {"out_features": 3}}, {"dropout": {"p": 0.5}}]
+def test_training_with_dropout_is_compared_without_it_and_timed_with_it() -> None:
+    """No two libraries draw the same numbers, so that gradients can only be compared where none are drawn."""
+    layers: list[Any] = ["flatten", {"linear": {"out_features": 3}}, {"sequential": [{"dropout": {"p": 0.5}}]}]
     made = task_of(nbcnn.load({**CONFIG, "layers": layers}, overrides=nbcnn.Overrides(threads=1)), 1)
-    words = r"layers\[2\]\.dropout draws random numbers, and no two libraries draw the same"
+    assert drops(made.network)
     with registered("fake") as kind:
-        take = take_of(SECONDS)
-        training, inference = measure(made, {}, {"fake": kind()}, ["training", "inference"], 1, take=take)
-        assert take.names == [["nbcnn"], ["nbcnn", "fake plain", "fake clever"]]
-        assert training.ratio("fake") is None
-        assert inference.ratio("fake") is not None
-        with pytest.raises(PeerError, match=rf"--against fake: there is nothing to compare, for {words}"):
-            measure(made, {}, {"fake": kind()}, ["training"], 1, take=take)
+        take, peer = take_of(SECONDS), kind()
+        (training,) = measure(made, {}, {"fake": peer}, ["training"], 1, take=take)
+        assert training.ratio("fake") is not None
+        assert [drops(network) for network in peer.trained] == [False, True]
+    with registered("fake", error=0.01) as kind, pytest.raises(PeerError, match=r"the gradients of 1\.weight of fake"):
+        measure(made, {}, {"fake": kind()}, ["training"], 1, take=take_of({}))
     layers[2] = {"dropout": {"p": 0}}
     never = task_of(nbcnn.load({**CONFIG, "layers": layers}, overrides=nbcnn.Overrides(threads=1)), 1)
-    assert training_apart(never.network) == ""
+    assert not drops(never.network)
 
 
 def test_only_what_is_asked_for_is_measured() -> None:

@@ -116,3 +116,16 @@ def test_equal_pixels_of_a_pooling_window_are_a_tie_unless_they_are_the_same() -
     assert Float64(made).step(made.batches[0]).ties == {}
     made.images[0] = 7
     assert Float64(made).step(np.array([0])).ties == {}  # both libraries take the first
+
+
+def test_a_network_whose_backends_auto_chooses_is_judged_too() -> None:
+    layers = [{"conv2d": {"out_channels": 2, "kernel_size": 3}}, "flatten", {"linear": {"out_features": 3}}]
+    auto, direct = (
+        task_of(nbcnn.load({**CONFIG, "layers": layers, "backends": {"conv2d": name}}), 1)
+        for name in ("auto", "direct")
+    )
+    direct.network.load_state_dict(auto.network.state_dict())
+    found, expected = (Float64(task).step(task.batches[0]).gradients for task in (auto, direct))
+    assert {name: array.tobytes() for name, array in found.items()} == {
+        name: array.tobytes() for name, array in expected.items()
+    }

@@ -346,7 +346,7 @@ CHANGES = {
         "store(frame, (c, i, j), zero + 1)",
         {"convolution"},
     ),
-    "an intrinsic": ("engine/ordered_sum.py", '"monotonic"', '"seq_cst"', {"add_in_turn", "replay_pieces"}),
+    "an intrinsic": ("kernels/turns.py", '"monotonic"', '"seq_cst"', {"add_in_turn", "replay_pieces"}),
     "a constant": ("compiler/native_call.py", "WORDS = 80", "WORDS = 96", {"replay", "replay_timed"}),
     "the language": ("lanes/math.py", "_single", "_one", None),
 }
