@@ -40,7 +40,7 @@ Stepper = Callable[[Network, bool, int, Sequence[Names]], Sequence[float]]
 
 
 class Listener:
-    """Who is told, in ``told``. This one does nothing about it."""
+    """Who is choice_listener, in ``choice_listener``. This one does nothing about it."""
 
     def choosing(self, problem: str) -> None:
         """Candidates for a problem, given in words, are about to be timed."""
@@ -58,7 +58,7 @@ _here = _Here()
 
 
 @contextmanager
-def told(listener: Listener) -> Iterator[None]:
+def choice_listener(listener: Listener) -> Iterator[None]:
     """While inside, tell ``listener`` of every choice of this thread."""
     try:
         _here.listeners.append(listener)

@@ -28,7 +28,7 @@ def progress(warning: str | None = None) -> Iterator[Callable[[str], None]]:
     from rich.markup import escape
 
     from nbcnn.cli._compiling import Teller
-    from nbcnn.compiler.compile_log import announced
+    from nbcnn.compiler.compile_log import compile_listener
 
     untold = [warning] if warning else []
 
@@ -38,7 +38,7 @@ def progress(warning: str | None = None) -> Iterator[Callable[[str], None]]:
 
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal:
-        with announced(Teller(partial(say, err=True), None)):
+        with compile_listener(Teller(partial(say, err=True), None)):
             yield lambda what: warn()
         return
     now: list[str] = []
@@ -52,7 +52,7 @@ def progress(warning: str | None = None) -> Iterator[Callable[[str], None]]:
         def compiling(line: str) -> None:
             status.update(escape(line or " ".join(now)))
 
-        with announced(Teller(tell, compiling)):
+        with compile_listener(Teller(tell, compiling)):
             yield tell
 
 

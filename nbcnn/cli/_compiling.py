@@ -65,8 +65,8 @@ class Teller:
 @contextmanager
 def compiling_is_told() -> Iterator[None]:
     """Say on standard error which kernels are being compiled, should any have to be; and what ``auto`` chose."""
-    from nbcnn.autotune.auto import Listener, told
-    from nbcnn.compiler.compile_log import announced
+    from nbcnn.autotune.auto import Listener, choice_listener
+    from nbcnn.compiler.compile_log import compile_listener
 
     line = _Line()
     begun: list[str] = []
@@ -82,7 +82,7 @@ def compiling_is_told() -> Iterator[None]:
 
     try:
         terminal = sys.stderr is not None and sys.stderr.isatty()  # None where it was closed
-        with announced(Teller(line.say, line.move if terminal else None)), told(Choices()):
+        with compile_listener(Teller(line.say, line.move if terminal else None)), choice_listener(Choices()):
             yield
     finally:
         line.move("")

@@ -48,7 +48,7 @@ _expected: dict[int, set[Hashable]] = {}
 
 
 @contextmanager
-def announced(listener: Listener) -> Iterator[None]:
+def compile_listener(listener: Listener) -> Iterator[None]:
     """While inside, call ``listener`` before this thread compiles a kernel that is on no other's way, and after the
     last.
     """
@@ -69,7 +69,7 @@ def listened_to() -> bool:
     return bool(_here.listeners)
 
 
-def expect(kernels: Iterable[Hashable]) -> None:
+def expect_kernels(kernels: Iterable[Hashable]) -> None:
     """Count these kernels as yet to be compiled, before the first of them begins."""
     if listened_to():
         _here.expected.update(kernels)
@@ -93,7 +93,7 @@ def looking_ahead() -> Iterator[None]:
 
 def announce(name: str, key: Hashable) -> None:
     """Compiling begins."""
-    expect([key])  # for listeners alone: where compiling fails, nobody takes it back
+    expect_kernels([key])  # for listeners alone: where compiling fails, nobody takes it back
     if _here.ahead:
         raise _Noted
     for listener in _here.listeners:

@@ -35,7 +35,7 @@ def compare(got: Array, wanted: Array, bound: Any) -> Verdict:
     return Verdict(wrong, float(finite.max(initial=0)) if wrong.any() is np.False_ else float(np.max(share)))
 
 
-def told(name: str, got: Array, wanted: Array, wrong: Array) -> str:
+def mismatch(name: str, got: Array, wanted: Array, wrong: Array) -> str:
     """``y is wrong in 12 of 240 numbers, first at channel 0, row 2, column 8, image 0: got 3, wanted 5``."""
     index = tuple(int(i) for i in np.argwhere(wrong)[0])
     count = "everywhere" if wrong.all() else f"in {int(wrong.sum()):,} of {wrong.size:,} numbers"

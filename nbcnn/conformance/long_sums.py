@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from nbcnn.conformance import one_image
-from nbcnn.conformance.error_bounds import compare, told
+from nbcnn.conformance.error_bounds import compare, mismatch
 from nbcnn.conformance.formatting import described
 from nbcnn.conformance.grid import Case
 from nbcnn.conformance.inputs import cast, draw
@@ -62,7 +62,7 @@ def check_long(backend: Backend, problem: Any, report: Report, strict: bool) -> 
         if verdict.right:
             report.ok(CHECK)
             continue
-        sentence, where = told(name, ran.out[name], wanted, verdict.wrong), described(Case(problem))
+        sentence, where = mismatch(name, ran.out[name], wanted, verdict.wrong), described(Case(problem))
         if strict:
             report.fail(CHECK, sentence, where, name, HINT)
         elif not any(note.startswith("long sums") for note in report.notes):

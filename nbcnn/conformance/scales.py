@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from nbcnn.conformance.error_bounds import compare, told
+from nbcnn.conformance.error_bounds import compare, mismatch
 from nbcnn.conformance.formatting import described
 from nbcnn.conformance.grid import Case
 from nbcnn.conformance.inputs import cast, rounded
@@ -42,7 +42,7 @@ def check_scales(backend: Backend, problem: Any, tolerance: float, report: Repor
                 if verdict.right:
                     report.ok(CHECK)
                     continue
-                sentence = f"with {what} 10⁶ apart {told(name, out[name], wanted, verdict.wrong)}"
+                sentence = f"with {what} 10⁶ apart {mismatch(name, out[name], wanted, verdict.wrong)}"
                 report.fail(CHECK, sentence, described(case), name, HINT)
     except BrokenError as error:
         report.fail(CHECK, str(error), described(case))

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nbcnn.conformance import diagnosis, one_image
-from nbcnn.conformance.error_bounds import compare, told
+from nbcnn.conformance.error_bounds import compare, mismatch
 from nbcnn.conformance.failure_patterns import features
 from nbcnn.conformance.formatting import described, figure
 from nbcnn.conformance.grid import Case
@@ -104,7 +104,7 @@ def _values(
         hint = ""
         if report.wants(check, name):
             hint = diagnosis.cause(rig, inputs, name, got, wanted, limits[name])
-        report.fail(check, told(name, got, wanted, verdict.wrong), described(case), name, hint)
+        report.fail(check, mismatch(name, got, wanted, verdict.wrong), described(case), name, hint)
 
 
 def _repeats(rig: KernelRunner, case: Case, inputs: Arrays, ran: Ran, report: Report) -> None:

@@ -8,7 +8,7 @@ from typing import Literal, Protocol, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from nbcnn.data.augment import epoch_moves
+from nbcnn.data.augment import epoch_augmentations
 from nbcnn.data.batches import batches, epoch_order
 from nbcnn.data.dataset import Dataset, Split
 from nbcnn.data.duplicates import Duplicates, find_duplicates, warn_of_duplicates
@@ -28,7 +28,7 @@ __all__ = [
     "batches",
     "data_source",
     "dataset_names",
-    "epoch_moves",
+    "epoch_augmentations",
     "epoch_order",
     "find_duplicates",
     "load",

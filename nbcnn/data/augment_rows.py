@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nbcnn.data.augment import epoch_moves
+from nbcnn.data.augment import epoch_augmentations
 from nbcnn.kernels import augmented_packs as columns
 from nbcnn.util.rng import stream
 
@@ -59,12 +59,12 @@ def epoch_rows(
     """The rows of images 0..count-1 of height and width ``shape``, for the kernel ``gather_augmented``.
 
     They have AUGMENT_COLUMNS columns where images are mixed (with ``alpha``), else UNMIXED_COLUMNS. Shifts and flips
-    are those of ``epoch_moves``.
+    are those of ``epoch_augmentations``.
     """
     rows = np.zeros((count, columns.UNMIXED_COLUMNS if alpha is None else columns.AUGMENT_COLUMNS))
-    moves = epoch_moves(count, seed, epoch, padding=padding, p=p, alternating=alternating)
-    if moves is not None:
-        rows[:, : columns.FLIP + 1] = moves
+    augmentations = epoch_augmentations(count, seed, epoch, padding=padding, p=p, alternating=alternating)
+    if augmentations is not None:
+        rows[:, : columns.FLIP + 1] = augmentations
     rows[:, columns.REFLECT] = reflect
     if affine is not None:
         rows[:, columns.AFFINE] = 1

@@ -1,4 +1,4 @@
-"""Reading and writing of IDX, the file format of MNIST: arrays of unsigned bytes, plain or gzipped.
+"""PictureSettings and writing of IDX, the file format of MNIST: arrays of unsigned bytes, plain or gzipped.
 
 A file is two zero bytes, a type code, the number of dimensions, each dimension as a big-endian 32-bit number, then
 the values, last dimension fastest. What the header declares is held against what the file can hold before any

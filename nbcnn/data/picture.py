@@ -27,7 +27,7 @@ FEW_LEVELS = 16
 
 
 @dataclass(frozen=True)
-class Reading:
+class PictureSettings:
     """Settings of picture reading, the same in prediction as in training.
 
     ``pictures``: it learned from picture files, so none is inverted. ``dark_background`` says of all its training

@@ -16,17 +16,17 @@ from nbcnn.layers.base import Call
 
 
 def augmented(inputs: BatchInputs) -> bool:
-    """Whether ``moves`` are rows of float64 (data/augment_rows.py), not whole numbers (data/augment.py) or None."""
-    return inputs.moves is not None and inputs.moves.dtype.kind == "f"
+    """Whether rows of float64 (data/augment_rows.py) augment the images, not whole numbers (data/augment.py)."""
+    return inputs.augmentations is not None and inputs.augmentations.dtype.kind == "f"
 
 
 def mixed(inputs: BatchInputs) -> bool:
     """Whether each image is two, with the labels of both."""
-    return inputs.moves is not None and inputs.moves.shape[1] > SHARE
+    return inputs.augmentations is not None and inputs.augmentations.shape[1] > SHARE
 
 
 class AugmentedPackBuffers(PackBuffers):
-    """PackBuffers that also take ``moves`` of float64; what few trainings need is made when it is needed."""
+    """PackBuffers that also take ``augmentations`` of float64; what few trainings need is made when it is needed."""
 
     @cached_property
     def _drawn(self) -> np.ndarray:
@@ -59,9 +59,9 @@ class AugmentedPackBuffers(PackBuffers):
 
     def gather(self, batch: Batch, inputs: BatchInputs) -> list[Call]:
         """Fill ``x`` with the pack's images, augmented and scaled, and take their labels."""
-        if inputs.moves is None or not augmented(inputs):
+        if inputs.augmentations is None or not augmented(inputs):
             return super().gather(batch, inputs)
-        arrays = (inputs.images, self._drawn, inputs.scaling, inputs.moves, self._planes, self.x)
+        arrays = (inputs.images, self._drawn, inputs.scaling, inputs.augmentations, self._planes, self.x)
         calls = [
             Call("batch", "gather", augmented_packs.pack_numbers, (batch.order, self.place, self._drawn)),
             Call("batch", "gather", augmented_packs.gather_augmented, arrays),
@@ -73,7 +73,7 @@ class AugmentedPackBuffers(PackBuffers):
         labels = (inputs.labels, batch.order, self.place, batch.weight, *own)
         calls.append(Call("batch", "labels", packs.gather_labels, labels))
         if mixed(inputs):
-            both = (inputs.labels, self._drawn, inputs.moves, self._both_labels, self._weights)
+            both = (inputs.labels, self._drawn, inputs.augmentations, self._both_labels, self._weights)
             calls.append(Call("batch", "labels", augmented_packs.mix_labels, both))
         return calls
 

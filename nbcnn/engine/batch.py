@@ -19,7 +19,7 @@ Mode = Literal["train", "eval", "predict"]
 class BatchInputs(NamedTuple):
     """All images (M, C, H, W), uint8 or float, ``scaling`` (2, C) of their pixels, labels (M,).
 
-    ``moves`` (M, 3): how each is shifted and flipped when it is gathered (data/augment.py), or None; as float64
+    ``augmentations`` (M, 3): how each is shifted and flipped when it is gathered (data/augment.py), or None; as float64
     (M, 16 or more) they augment otherwise (augmented_pack.py). ``targets``: what label smoothing and class weights make
     of the loss (loss_targets.py), or None.
     """
@@ -27,7 +27,7 @@ class BatchInputs(NamedTuple):
     images: np.ndarray
     scaling: np.ndarray
     labels: np.ndarray | None = None
-    moves: np.ndarray | None = None
+    augmentations: np.ndarray | None = None
     targets: LossTargets | None = None
 
     def weight(self, order: np.ndarray) -> float:

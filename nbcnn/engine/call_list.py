@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 from numba import config, typeof
 
-from nbcnn.compiler.compile_log import expect, listened_to
+from nbcnn.compiler.compile_log import expect_kernels, listened_to
 from nbcnn.compiler.jit import is_kernel, missing
 from nbcnn.compiler.native_call import WORDS, addresses_in, native_call, words_of
 from nbcnn.engine import native_self_test
@@ -203,7 +203,7 @@ def expect_calls(calls, pieces=False) -> None:
     for function, arguments in made:
         if is_kernel(function):
             signature = tuple(typeof(argument) for argument in arguments)
-            expect(missing(function, signature))
+            expect_kernels(missing(function, signature))
 
 
 def _alike(new, old) -> bool:

@@ -65,15 +65,21 @@ class Engine:
         self.last: LastBatch | None = None
 
     def train_step(
-        self, images: np.ndarray, labels: np.ndarray, order: np.ndarray, moves: np.ndarray | None = None, step: int = 0
+        self,
+        images: np.ndarray,
+        labels: np.ndarray,
+        order: np.ndarray,
+        augmentations: np.ndarray | None = None,
+        step: int = 0,
     ) -> BatchResult:
         """Forward and backward over those of images (M, C, H, W) that ``order`` (N,) picks.
 
-        ``moves`` augments each (batch.py), ``step`` is the number of the training step, which dropout depends on.
+        ``augmentations`` says how each is augmented (batch.py), ``step`` is the number of the training step, which
+        dropout depends on.
         Afterwards ``gradient`` is that of their mean loss. Raises ShapeError for fewer images than a layer needs.
         """
         self.network.check_batch(order.size)
-        inputs = self._labelled(images, labels, moves, self.targets)
+        inputs = self._labelled(images, labels, augmentations, self.targets)
         for worker in self.workers:
             worker.buffers.step[:] = step, self.network.config.train.seed
         return self._run("train", inputs, order, inputs.weight(order), step)
@@ -102,11 +108,11 @@ class Engine:
         except MemoryError:  # its layout of wide windows may be larger than a pack
             return None
 
-    def warm(self, images: np.ndarray, labels: np.ndarray, moves: np.ndarray | None = None) -> None:
+    def warm_up(self, images: np.ndarray, labels: np.ndarray, augmentations: np.ndarray | None = None) -> None:
         """Run one pack on every worker in this thread, so that all kernels are compiled; no parameter is changed."""
         order = np.arange(min(LANES, len(images)))
         with unchanged(self.network, self.gradient):
-            self._begin("train", self._labelled(images, labels, moves, self.targets), order)
+            self._begin("train", self._labelled(images, labels, augmentations, self.targets), order)
             with one_blas_thread():
                 for worker in self.workers:
                     self._batch.begin(order, 0)
@@ -115,11 +121,13 @@ class Engine:
             wait, arguments = self._waiting()
             wait(*arguments)
 
-    def expect(self, images: np.ndarray, labels: np.ndarray | None, moves: np.ndarray | None = None) -> None:
+    def expect_kernels(
+        self, images: np.ndarray, labels: np.ndarray | None, augmentations: np.ndarray | None = None
+    ) -> None:
         """Have the kernels counted that training (without labels: prediction) on such images has yet to compile."""
         inputs = BatchInputs(images, self._scaling(images), labels)
         for mode in ("train", "predict") if labels is not None else ("predict",):
-            own = inputs._replace(moves=moves, targets=self.targets) if mode == "train" else inputs
+            own = inputs._replace(augmentations=augmentations, targets=self.targets) if mode == "train" else inputs
             calls = self.workers[0].calls(mode, self._batch, own)
             if mode == "train":
                 calls += self.workers[0].buffers.after
@@ -173,7 +181,7 @@ class Engine:
             return Batch(size, prod(self.network.out_shape), self.gradient)
 
     def _labelled(self, images: np.ndarray, labels: np.ndarray, *more: Any) -> BatchInputs:
-        """The same one for the same arrays, moves and targets: workers stay as they are."""
+        """The same one for the same arrays, augmentations and targets: workers stay as they are."""
         made, last = BatchInputs(images, self._scaling(images), labels, *more), self._inputs
         others = [one for one, other in zip(made, last, strict=True) if one is not other]
         if others:  # any(…) makes a generator, which an interrupt may end

@@ -29,7 +29,12 @@ class Executor(Protocol):
     def threads(self) -> int: ...
 
     def train_step(
-        self, images: np.ndarray, labels: np.ndarray, order: np.ndarray, moves: np.ndarray | None = None, step: int = 0
+        self,
+        images: np.ndarray,
+        labels: np.ndarray,
+        order: np.ndarray,
+        augmentations: np.ndarray | None = None,
+        step: int = 0,
     ) -> BatchResult:
         """Losses of the images that ``order`` (N,) picks of (M, C, H, W), and the gradient of their (weighted) mean."""
 
@@ -39,10 +44,12 @@ class Executor(Protocol):
     def predict(self, images: np.ndarray) -> np.ndarray:
         """The last layer's output (N, …) for images (N, C, H, W)."""
 
-    def expect(self, images: np.ndarray, labels: np.ndarray | None, moves: np.ndarray | None = None) -> None:
+    def expect_kernels(
+        self, images: np.ndarray, labels: np.ndarray | None, augmentations: np.ndarray | None = None
+    ) -> None:
         """Count the kernels that are still to be compiled."""
 
-    def warm(self, images: np.ndarray, labels: np.ndarray, moves: np.ndarray | None = None) -> None:
+    def warm_up(self, images: np.ndarray, labels: np.ndarray, augmentations: np.ndarray | None = None) -> None:
         """Compile them; no parameter is changed."""
 
     def close(self) -> None:

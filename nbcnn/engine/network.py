@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from nbcnn.config import Config
-from nbcnn.data.picture import Reading
+from nbcnn.data.picture import PictureSettings
 from nbcnn.engine.initialization import initial
 from nbcnn.errors import ShapeError
 from nbcnn.kernels.registry import AUTO
@@ -58,7 +58,7 @@ class Network:
         """Names of the outputs, in order; () where they are not known, as with labels of IDX files."""
         self.trained_on: Mapping[str, Any] = {}
         """What run.json says of the data of its training; {} for a network that no run was loaded for."""
-        self.reading: Reading | None = None
+        self.reading: PictureSettings | None = None
         """How pictures become what it has learned from; None where nobody has recorded it."""
         self.chosen: frozenset[str] = frozenset()
         """Paths of the layers whose backends ``auto`` has chosen."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nbcnn.compiler.jit import kernel
 from nbcnn.kernels.packs import add
-from nbcnn.kernels.turns import SPINS, is_my_turn, pass_on, read_atomic, write_atomic
+from nbcnn.kernels.turns import SPINS, end_turn, is_my_turn, read_atomic, write_atomic
 from nbcnn.lanes.block_sums import BLOCK
 
 
@@ -63,4 +63,4 @@ def add_in_turn(total, done, part, whose):
             add(done, total)
         total[:] = 0
     add(total, part)
-    pass_on(whose)
+    end_turn(whose)

@@ -88,8 +88,8 @@ class PackBuffers:
         """Fill ``x`` with the pack's images, scaled, and take their labels."""
         arrays = (inputs.images, batch.order, self.place, inputs.scaling)
         gather = Call("batch", "gather", packs.gather, (*arrays, self.x))
-        if inputs.moves is not None:
-            gather = Call("batch", "gather", packs.gather_moved, (*arrays, inputs.moves, self.x))
+        if inputs.augmentations is not None:
+            gather = Call("batch", "gather", packs.gather_moved, (*arrays, inputs.augmentations, self.x))
         calls = [gather, *self.gather_numbers(batch)]
         if inputs.labels is None:
             return calls

@@ -45,14 +45,19 @@ class SerialExecutor:
         self.last: LastBatch | None = None
 
     def train_step(
-        self, images: np.ndarray, labels: np.ndarray, order: np.ndarray, moves: np.ndarray | None = None, step: int = 0
+        self,
+        images: np.ndarray,
+        labels: np.ndarray,
+        order: np.ndarray,
+        augmentations: np.ndarray | None = None,
+        step: int = 0,
     ) -> BatchResult:
         """Forward and backward over the images that ``order`` (N,) picks: ``gradient`` is that of their mean loss.
 
         The step of the optimizer comes next: ``optimizer.step(network.parameters, executor.gradient)``.
         """
         self.network.check_batch(order.size)
-        inputs = BatchInputs(images, self._scaling(images), labels, moves, self.targets)
+        inputs = BatchInputs(images, self._scaling(images), labels, augmentations, self.targets)
         return self._run("train", inputs, order, step).result(order.size)
 
     def evaluate(self, images: np.ndarray, labels: np.ndarray, order: np.ndarray) -> BatchResult:
@@ -136,13 +141,15 @@ class SerialExecutor:
                 self._more.append(AugmentedPackBuffers(self.network, True, self._shared, like=self.pack))
         return [self.pack, *self._more[: count - 1]]
 
-    def expect(self, images: np.ndarray, labels: np.ndarray | None, moves: np.ndarray | None = None) -> None:
+    def expect_kernels(
+        self, images: np.ndarray, labels: np.ndarray | None, augmentations: np.ndarray | None = None
+    ) -> None:
         """Nothing is counted beforehand: a kernel is compiled at its first call."""
 
-    def warm(self, images: np.ndarray, labels: np.ndarray, moves: np.ndarray | None = None) -> None:
+    def warm_up(self, images: np.ndarray, labels: np.ndarray, augmentations: np.ndarray | None = None) -> None:
         """Run one pack, so that all kernels are compiled; the gradient stays what it was."""
         with unchanged(self.network, self.gradient):
-            self.train_step(images, labels, np.arange(min(LANES, len(images))), moves)
+            self.train_step(images, labels, np.arange(min(LANES, len(images))), augmentations)
 
     def close(self) -> None:
         """There are no threads to end."""

@@ -163,7 +163,7 @@ class _Run:
     def serve(self, worker: int) -> None:
         """Work, unless somebody has failed."""
         try:
-            self._meet(worker)
+            self._wait_for_all(worker)
             if not self._over:
                 self._work(worker)
         except BaseException:
@@ -176,7 +176,7 @@ class _Run:
         if self._failed is not None:
             self._failed()
 
-    def _meet(self, worker: int) -> None:
+    def _wait_for_all(self, worker: int) -> None:
         self._here.append(worker)
         while len(self._here) < self._together:
             if self._over:

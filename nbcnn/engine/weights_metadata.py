@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from nbcnn.config import Config, Overrides
-from nbcnn.data.picture import Reading
+from nbcnn.data.picture import PictureSettings
 from nbcnn.engine.network import Network
 from nbcnn.errors import CheckpointError, is_printable
 
@@ -32,13 +32,15 @@ class WeightsMetadata:
     std: tuple[float, ...] = (1.0,)
     size: tuple[int, int] | None = None
     grayscale: bool = False
-    reading: Reading = field(default_factory=Reading)
+    reading: PictureSettings = field(default_factory=PictureSettings)
 
     @classmethod
     def of(cls, network: Network) -> WeightsMetadata:
         """Those of a network that was given its data."""
         data = network.config.data
-        return cls(network.classes, data.mean, data.std, data.size, data.grayscale, network.reading or Reading())
+        return cls(
+            network.classes, data.mean, data.std, data.size, data.grayscale, network.reading or PictureSettings()
+        )
 
     def to_metadata(self) -> dict[str, str]:
         """The entry of a safetensors file's metadata; the same facts give the same text."""
@@ -109,14 +111,14 @@ def read_metadata(metadata: Mapping[str, str], source: str) -> WeightsMetadata |
     return _checked(found, wrong, remedy)
 
 
-def checked_reading(found: Mapping[str, Any], source: str) -> Reading | None:
+def checked_reading(found: Mapping[str, Any], source: str) -> PictureSettings | None:
     """How pictures were read, as run.json has it; None where it does not say. Raises CheckpointError."""
     names = [name for name in _READING if name in found]
     for name in names:
         if not _SORTS[name](found[name]):
             raise CheckpointError(f"{source}: {name} must be {_EXPECTED[name]}; restore it or train again")
     values: dict[str, Any] = {name: found[name] for name in names}
-    return Reading(**values) if names else None
+    return PictureSettings(**values) if names else None
 
 
 def _checked(found: Mapping[str, Any], wrong: str, remedy: str) -> WeightsMetadata:
@@ -127,7 +129,7 @@ def _checked(found: Mapping[str, Any], wrong: str, remedy: str) -> WeightsMetada
     values: dict[str, Any] = {name: found[name] for name in _SORTS if name in found}
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     reading = {name: values.pop(name) for name in _READING if name in values}
-    return WeightsMetadata(**values, reading=Reading(**reading))
+    return WeightsMetadata(**values, reading=PictureSettings(**reading))
 
 
 def _is_list(value: object) -> bool:

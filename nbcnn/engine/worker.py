@@ -124,7 +124,7 @@ class Worker:
         for number, stage in enumerate(stages):
             self._run(batch, number, stage)
             if number + 1 < len(stages):
-                self._meet(batch, stage.progress)
+                self._wait_for_all(batch, stage.progress)
 
     def _run(self, batch: Batch, number: int, stage: StageCalls) -> None:
         """Without Python between packs, where two threads that want its lock would wait for each other: that cost 7 %
@@ -153,7 +153,7 @@ class Worker:
                 call = stage.turns[number]
                 call.kernel(*call.arrays)
 
-    def _meet(self, batch: Batch, progress: Progress) -> None:
+    def _wait_for_all(self, batch: Batch, progress: Progress) -> None:
         """Wait until all packs have made the calls of a stage."""
         while not ordered_sum.all_finished(progress.finished, batch.packs):
             if batch.failed:

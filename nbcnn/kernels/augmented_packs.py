@@ -105,8 +105,8 @@ def pack_numbers(order, place, numbers):
 
 
 @kernel
-def gather_augmented(images, numbers, scaling, moves, scratch, x):
-    """Images (N, C, H, W) of ``numbers`` (17,) to a pack x (C, H, W, 16), each augmented as its row of ``moves`` says.
+def gather_augmented(images, numbers, scaling, augmentations, scratch, x):
+    """Images (N, C, H, W) of ``numbers`` (17,) to a pack x (C, H, W, 16), each augmented by its row.
 
     Scaled as by ``packs.gather``; the lanes beyond the last image are zeros. ``scratch`` (2C + 1, H + 2, W + 2), zeros
     at first, has an image, the other one, and a channel in a black border.
@@ -118,10 +118,10 @@ def gather_augmented(images, numbers, scaling, moves, scratch, x):
         x[:] = 0
     for l in range(count):
         image = numbers[l]
-        augment_image(images[image], moves[image], scaling, bordered, own)
-        if moves.shape[1] > SHARE:
-            other, share = int(moves[image, PARTNER]), x.dtype.type(moves[image, SHARE])
-            augment_image(images[other], moves[other], scaling, bordered, partner)
+        augment_image(images[image], augmentations[image], scaling, bordered, own)
+        if augmentations.shape[1] > SHARE:
+            other, share = int(augmentations[image, PARTNER]), x.dtype.type(augmentations[image, SHARE])
+            augment_image(images[other], augmentations[other], scaling, bordered, partner)
             for c in range(C):
                 for i in range(H):
                     for j in range(W):
@@ -134,7 +134,7 @@ def gather_augmented(images, numbers, scaling, moves, scratch, x):
 
 
 @kernel
-def mix_labels(labels, numbers, moves, both, weights):
+def mix_labels(labels, numbers, augmentations, both, weights):
     """Of each image of ``numbers`` (17,) the partner's label, to both[1], and the weight of both labels.
 
     weights[0] (3, 16) is the image's own at first, and then has its share of it; weights[1] has the rest, weights[2]
@@ -143,8 +143,8 @@ def mix_labels(labels, numbers, moves, both, weights):
     for l in range(LANES):
         if l < numbers[LANES]:
             image = numbers[l]
-            share = moves[image, SHARE]
-            both[1, l], weights[2, l] = labels[int(moves[image, PARTNER])], share
+            share = augmentations[image, SHARE]
+            both[1, l], weights[2, l] = labels[int(augmentations[image, PARTNER])], share
             weights[1, l] = weights[0, l] * (1 - share)
             weights[0, l] *= share
         else:

@@ -29,8 +29,8 @@ def gather(images, order, place, scaling, x):
 
 
 @kernel
-def gather_moved(images, order, place, scaling, moves, x):
-    """As ``gather``, with each image moved: row ``moves[n]`` (N, 3) of image n is dy, dx, flip.
+def gather_moved(images, order, place, scaling, augmentations, x):
+    """As ``gather``, with each image moved: row ``augmentations[n]`` (N, 3) of image n is dy, dx, flip.
 
     Pixel (i, j) is pixel (i + dy, j + dx) of the image, black where that is outside of it; then, where flip is not 0,
     left and right are exchanged.
@@ -46,8 +46,8 @@ def gather_moved(images, order, place, scaling, moves, x):
         for i in range(H):
             for l in range(count):
                 image, out = order[first + l], x[c, i]
-                dy, dx = moves[image, 0], moves[image, 1]
-                left, step = (W - 1 + dx, -1) if moves[image, 2] != 0 else (dx, 1)
+                dy, dx = augmentations[image, 0], augmentations[image, 1]
+                left, step = (W - 1 + dx, -1) if augmentations[image, 2] != 0 else (dx, 1)
                 inside = 0 <= i + dy < H
                 row = images[image, c, i + dy if inside else 0]
                 for j in range(W):  # 10 µs for LeNet's pack where gather takes 5; loops for each side of an edge: 12

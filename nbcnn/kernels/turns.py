@@ -82,6 +82,6 @@ def is_my_turn(whose):
 
 
 @kernel
-def pass_on(whose):
+def end_turn(whose):
     """It is the turn of the next piece, which sees all that was written before."""
     write_atomic(whose[1], whose[0][0] + 1)

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 class Branch:
     """A branch that is bound: ``dx`` is where the gradient of its input goes, None where nobody wants it.
 
-    ``hands_on``: it has no arithmetic, its output is the input itself.
+    ``is_input``: it has no arithmetic, its output is the input itself.
     """
 
     bound: Bound
     dx: np.ndarray | None
-    hands_on: bool
+    is_input: bool
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Join:
         for branch, count in zip(branches, channels, strict=True):
             part = slice(first, first + count)
             first += count
-            if branch.hands_on:
+            if branch.is_input:
                 forward.append(self._flat("forward", "copy", branch.bound.y, self.y[part]))
             else:
                 branch.bound = redirected(branch.bound, branch.bound.y, self.y[part])
@@ -90,7 +90,7 @@ class Join:
         """The backward calls of a branch that is given ``dy``; those after the first add theirs to dx."""
         if dy is None or branch.bound.dy is None:
             return []
-        if branch.hands_on:
+        if branch.is_input:
             if branch.dx is None or self.dx is None:
                 return []
             if first:

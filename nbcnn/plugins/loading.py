@@ -155,7 +155,7 @@ def _all_or_nothing(place: str, drop_modules: Callable[[], object]) -> Iterator[
     """Inside, a plugin runs; at the end, the list has what it registered, unless that fails the contract."""
     from nbcnn.plugins.trial import check_ops, try_thing
 
-    before, things, state = set(_registered()), list[Thing](), activity.told()
+    before, things, state = set(_registered()), list[Thing](), activity.current_state()
     activity.tell(now=f"loading {place}", plugins=", ".join(filter(None, (state.get("plugins"), place))))
     try:
         with undisturbed(place):

@@ -16,14 +16,14 @@ _CELL, _GAP, _HEAD, _SIDE = 1.0, 0.1, 0.75, 0.25  # inches
 
 
 def draw_augmented(
-    images: np.ndarray, moves: list[np.ndarray], path: str | Path, words: str, shown: int | None = None
+    images: np.ndarray, augmentations: list[np.ndarray], path: str | Path, words: str, shown: int | None = None
 ) -> None:
-    """Draw a row for each of images uint8 (n, C, H, W), C 1 or 3: itself, then as each of ``moves`` (n, ...) has it.
+    """Draw a row for each of images uint8 (n, C, H, W), C 1 or 3: itself, then augmented by each of ``augmentations``.
 
     ``shown`` is how many have a row; the rest are those that they are mixed with. They are augmented by the kernel that
     training uses. ``words`` say by what. Raises CheckpointError when the file can't be written.
     """
-    columns = [images[:shown], *(moved(images, each, shown) for each in moves)]
+    columns = [images[:shown], *(moved(images, each, shown) for each in augmentations)]
     tall, wide = images.shape[2:]
     cell = (_CELL * wide / max(wide, tall), _CELL * tall / max(wide, tall))
     width = 2 * _SIDE + len(columns) * (cell[0] + _GAP)
@@ -46,8 +46,8 @@ def draw_augmented(
         save(figure, path)
 
 
-def moved(images: np.ndarray, moves: np.ndarray, shown: int | None = None) -> np.ndarray:
-    """The first ``shown``, at most 16, of images uint8 (n, C, H, W), augmented as their rows of ``moves`` say."""
+def moved(images: np.ndarray, augmentations: np.ndarray, shown: int | None = None) -> np.ndarray:
+    """The first ``shown``, at most 16, of images uint8 (n, C, H, W), augmented as their rows say."""
     import numpy as np
 
     from nbcnn.kernels import augmented_packs, packs
@@ -56,10 +56,10 @@ def moved(images: np.ndarray, moves: np.ndarray, shown: int | None = None) -> np
     count, (channels, height, width) = shown or len(images), images.shape[1:]
     x, same = np.zeros((*images.shape[1:], LANES), np.float32), np.zeros((2, channels), np.float32)
     same[0] = 1
-    if moves.dtype.kind == "i":
-        packs.gather_moved(images, np.arange(count), np.array([0, count]), same, moves, x)
+    if augmentations.dtype.kind == "i":
+        packs.gather_moved(images, np.arange(count), np.array([0, count]), same, augmentations, x)
     else:
         numbers = np.append(np.arange(LANES), count)
         scratch = np.zeros((2 * channels + 1, height + 2, width + 2), np.float32)
-        augmented_packs.gather_augmented(images, numbers, same, moves, scratch, x)
+        augmented_packs.gather_augmented(images, numbers, same, augmentations, scratch, x)
     return np.ascontiguousarray(np.moveaxis(np.rint(x[..., :count]), -1, 0)).astype(np.uint8)

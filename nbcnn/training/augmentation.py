@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from nbcnn.config.augment import AugmentConfig
-from nbcnn.data import epoch_moves
+from nbcnn.data import epoch_augmentations
 from nbcnn.data.augment_rows import Affine, Erasing, epoch_rows
 from nbcnn.kernels.augmented_packs import AUGMENT_COLUMNS, UNMIXED_COLUMNS
 
 
-def draw_moves(augment: AugmentConfig, count: int, seed: int, epoch: int, shape: tuple[int, int]) -> np.ndarray | None:
+def draw_augmentations(
+    augment: AugmentConfig, count: int, seed: int, epoch: int, shape: tuple[int, int]
+) -> np.ndarray | None:
     """How each of ``count`` training images of height and width ``shape`` is augmented in this epoch; None: not at all.
 
     Whole numbers (count, 3) for the kernel ``packs.gather_moved`` where images are shifted and flipped alone; else
@@ -19,7 +21,7 @@ def draw_moves(augment: AugmentConfig, count: int, seed: int, epoch: int, shape:
     crop, flip = augment.random_crop, augment.random_horizontal_flip
     alternating = flip.mode == "alternating"
     if augment.moves_only:
-        return epoch_moves(count, seed, epoch, padding=crop.padding, p=flip.p, alternating=alternating)
+        return epoch_augmentations(count, seed, epoch, padding=crop.padding, p=flip.p, alternating=alternating)
     affine, erasing = augment.random_affine, augment.random_erasing
     return epoch_rows(
         count,
@@ -36,8 +38,8 @@ def draw_moves(augment: AugmentConfig, count: int, seed: int, epoch: int, shape:
     )
 
 
-def no_moves(augment: AugmentConfig, count: int) -> np.ndarray | None:
-    """Moves of the kind that ``draw_moves`` gives, by which nothing moves: for the compilation of kernels."""
+def no_augmentations(augment: AugmentConfig, count: int) -> np.ndarray | None:
+    """Moves of the kind that ``draw_augmentations`` gives, by which nothing moves: for the compilation of kernels."""
     if not augment:
         return None
     if augment.moves_only:

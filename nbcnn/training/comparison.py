@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from nbcnn.autotune.auto import Listener, told
-from nbcnn.compiler.compile_log import COMPILE_LOG, announced
+from nbcnn.autotune.auto import Listener, choice_listener
+from nbcnn.compiler.compile_log import COMPILE_LOG, compile_listener
 from nbcnn.config import Config, Overrides
 from nbcnn.data import Dataset, batches, epoch_order, load_dataset
 from nbcnn.data.validation_split import hold_out
@@ -92,7 +92,7 @@ def compare(
     try:
         for network in networks:
             check_compatible(network, data)
-            with announced(reporter.compiling), told(reporter):
+            with compile_listener(reporter.compiling), choice_listener(reporter):
                 trainers.append(Trainer(network, data))
         comparison = _set_up(choices, trainers, out, steps)
         held = FolderLock(comparison.folder, CheckpointError)
@@ -130,7 +130,7 @@ def _set_up(
     for choice, trainer in zip(choices, trainers, strict=True):
         name = ",".join(choice)
         # Backends' names are files' names and may hold what a shell, or a path, takes for something else.
-        trainer.keep_in(Run.create(folder / re.sub(r"[^\w.=,+-]+", "-", name), name))
+        trainer.begin_in(Run.create(folder / re.sub(r"[^\w.=,+-]+", "-", name), name))
         used = {layer.path: layer.backend or "" for layer in trainer.network.layers() if layer.op}
         variants.append(Variant(name, trainer.run.folder, used))
     return Comparison(

@@ -6,7 +6,7 @@ import warnings
 
 from nbcnn.data import Dataset
 from nbcnn.data.background import has_dark_background
-from nbcnn.data.picture import Reading
+from nbcnn.data.picture import PictureSettings
 from nbcnn.engine.network import Network
 from nbcnn.training.evaluation import check_data
 
@@ -19,7 +19,7 @@ def check_compatible(network: Network, data: Dataset) -> None:
     check_data(network, data)
     network.classes = () if data.numbered else data.classes
     dark = has_dark_background(data.train.images, data.test.images)
-    network.reading = Reading(data.pictures, dark, data.white_level)
+    network.reading = PictureSettings(data.pictures, dark, data.white_level)
     if data.white_level is not None:  # found in the images, and kept: others must be read as these were
         settings = network.config.data.model_copy(update={"white_level": data.white_level})
         network.config = network.config.model_copy(update={"data": settings})

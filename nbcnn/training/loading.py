@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from nbcnn.config import Config, Overrides, load_config, model_names
-from nbcnn.data.picture import Reading
+from nbcnn.data.picture import PictureSettings
 from nbcnn.engine.network import Network, shapes_of
 from nbcnn.engine.weights_metadata import checked_reading, read_metadata
 from nbcnn.errors import CheckpointError, ConfigError, is_printable, shown
@@ -72,7 +72,7 @@ def load(
     return network
 
 
-def _reading(info: Mapping[str, Any], config: Config, source: str) -> Reading | None:
+def _reading(info: Mapping[str, Any], config: Config, source: str) -> PictureSettings | None:
     """How a run's pictures were read, where run.json alone says it: older runs, whose weights do not."""
     found = checked_reading(info, source)
     if found is None or "pictures" in info:

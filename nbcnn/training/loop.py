@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from nbcnn.autotune.auto import told
-from nbcnn.compiler.compile_log import COMPILE_LOG, announced
+from nbcnn.autotune.auto import choice_listener
+from nbcnn.compiler.compile_log import COMPILE_LOG, compile_listener
 from nbcnn.data import Dataset
 from nbcnn.engine.network import Network
 from nbcnn.runs.run_folder import Run
@@ -53,8 +53,8 @@ def run_training(network: Network, data: Dataset, begin: Callable[[Trainer], Run
     check_compatible(network, data)
     first_use()
     before = len(COMPILE_LOG)
-    with StopRequest() as stopping, announced(stopping.check), told(StopBetweenChoices(stopping)):
-        with announced(reporter.compiling), told(reporter):
+    with StopRequest() as stopping, compile_listener(stopping.check), choice_listener(StopBetweenChoices(stopping)):
+        with compile_listener(reporter.compiling), choice_listener(reporter):
             trainer = Trainer(network, data)
         try:
             run = begin(trainer)

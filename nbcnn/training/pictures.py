@@ -15,7 +15,7 @@ from nbcnn.report.figure import attempted
 from nbcnn.report.image_choice import evenly
 from nbcnn.report.samples import draw_samples
 from nbcnn.runs.run_folder import Run
-from nbcnn.training.augmentation import draw_moves
+from nbcnn.training.augmentation import draw_augmentations
 from nbcnn.training.evaluation import Evaluation, evaluate_with
 from nbcnn.training.final_test import load_best
 from nbcnn.training.prediction import probabilities
@@ -49,32 +49,32 @@ def draw_run(run: Run, executor: Executor, data: Dataset, tested: Evaluation | N
     if settings.augment:
         with attempted(run.augmented):
             chosen = evenly(data.train.labels.tolist(), IMAGES)
-            numbers, moves = first_epochs(network.config, data, chosen)
+            numbers, augmentations = first_epochs(network.config, data, chosen)
             run.check()
             images, words = viewable(data.train.images[numbers]), str(settings.augment)
-            draw_augmented(images, moves, run.augmented, words, len(chosen))
+            draw_augmented(images, augmentations, run.augmented, words, len(chosen))
 
 
 def first_epochs(config: Config, data: Dataset, chosen: list[int]) -> tuple[list[int], list[np.ndarray]]:
-    """The numbers of the ``chosen`` training images and of those that they are mixed with, and their moves in EPOCHS.
+    """The numbers of the ``chosen`` training images and of those mixed with them, and their augmentations in EPOCHS.
 
     Colours that are erased with are bytes, so that the picture can show them.
     """
     settings, images = config.train, data.train.images
     drawn = [
-        draw_moves(settings.augment, len(images), settings.seed, epoch, images.shape[2:])
+        draw_augmentations(settings.augment, len(images), settings.seed, epoch, images.shape[2:])
         for epoch in range(1, EPOCHS + 1)
     ]
     found = [each for each in drawn if each is not None]
     partners = [each[chosen, PARTNER].astype(int).tolist() for each in found] if settings.augment.mixup else []
     numbers = [*chosen, *(number for each in partners for number in each)]
-    moves = [np.ascontiguousarray(each[numbers]) for each in found]
-    for epoch, each in enumerate(moves):
+    augmentations = [np.ascontiguousarray(each[numbers]) for each in found]
+    for epoch, each in enumerate(augmentations):
         if each.dtype.kind == "f":
             each[:, VALUE] = np.clip((each[:, VALUE] * config.data.std[0] + config.data.mean[0]) * 255, 0, 255)
         if partners:
             each[: len(chosen), PARTNER] = len(chosen) * (1 + epoch) + np.arange(len(chosen))
-    return numbers, moves
+    return numbers, augmentations
 
 
 def viewable(images: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nbcnn.data.image_file import Step
-from nbcnn.data.picture import Prepared, Reading, prepare
+from nbcnn.data.picture import PictureSettings, Prepared, prepare
 from nbcnn.errors import DataError
 from nbcnn.plugins import blamed
 from nbcnn.runs.run_folder import Kind
@@ -139,7 +139,7 @@ def probabilities(logits: np.ndarray) -> np.ndarray:
 
 
 def _prepared(network: Model, picture: Any, invert: bool | None) -> Prepared | DataError:
-    reading = network.reading or Reading()
+    reading = network.reading or PictureSettings()
     channels, height, width = network.in_shape
     if not isinstance(picture, (str, Path)) and not hasattr(picture, "getexif"):
         return DataError(

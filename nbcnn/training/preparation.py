@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from nbcnn.compiler.compile_log import announced, since, total
+from nbcnn.compiler.compile_log import compile_listener, since, total
 from nbcnn.optim import OPTIMIZERS
-from nbcnn.training.augmentation import no_moves
+from nbcnn.training.augmentation import no_augmentations
 from nbcnn.training.trainer import Trainer
-from nbcnn.training.warmup import calls_of_a_step, warm
+from nbcnn.training.warmup import calls_of_a_step, compile_ahead
 
 
 def compile_kernels(
@@ -25,10 +25,10 @@ def compile_kernels(
     data = trainers[0].data.train
     chosen = [trainer.settings.optimizer for trainer in trainers]
     idle = [OPTIMIZERS.get(optimizer.name)(optimizer.config, 0) for optimizer in chosen]
-    with announced(compiling):
-        moves = no_moves(trainers[0].settings.augment, len(data))
+    with compile_listener(compiling):
+        augmentations = no_augmentations(trainers[0].settings.augment, len(data))
         executors, others = [trainer.executor for trainer in trainers], calls_of_a_step(trainers[0].settings)
-        warm(executors, idle, data.images, data.labels, moves, others)
+        compile_ahead(executors, idle, data.images, data.labels, augmentations, others)
     kernels, seconds = total(since(before), "compiled")
     if kernels:
         compiled(kernels, seconds)

@@ -15,7 +15,7 @@ import numpy as np
 from nbcnn.autotune.choice import Choice
 from nbcnn.compiler.host import LIBRARY_SETTINGS, NOT_SET, fuses, settings, target
 from nbcnn.data import Dataset
-from nbcnn.data.picture import Reading
+from nbcnn.data.picture import PictureSettings
 from nbcnn.engine.executor import Executor
 from nbcnn.engine.network import Network
 from nbcnn.plugins import loaded_plugins
@@ -31,7 +31,7 @@ def description(network: Network, data: Dataset, executor: Executor, choices: It
         "threads": executor.threads,
         "data": _data(network, data),
         "classes": list(network.classes),
-        **asdict(network.reading or Reading()),
+        **asdict(network.reading or PictureSettings()),
         "backends": {layer.path: layer.backend for layer in network.layers() if layer.op},
         "plugins": [plugin.record() for plugin in loaded_plugins()],
         "auto": [choice.record() for choice in choices],

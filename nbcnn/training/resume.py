@@ -74,7 +74,7 @@ def resume(
         reporter.goes_on(replace(state.position))
 
         def begin(trainer: Trainer) -> Run:
-            trainer.go_on(run, state)
+            trainer.resume_in(run, state)
             return run
 
         return run_training(Network(config), data, begin, reporter)

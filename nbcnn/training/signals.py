@@ -63,7 +63,7 @@ class StopRequest:
 
 
 class StopBetweenChoices(Listener):
-    """Ends a training between two choices of backends where Ctrl-C was pressed; ``announced`` does between kernels."""
+    """Ends a training between two choices of backends after Ctrl-C; ``compile_listener`` does between kernels."""
 
     def __init__(self, stopping: StopRequest) -> None:
         self._stopping = stopping

@@ -57,7 +57,7 @@ def train(
             folder = run.folder.resolve() / "data"
             write_folder(folder, arrays)
             trainer.network.config = with_folder(trainer.network.config, folder)
-        trainer.keep_in(run)
+        trainer.begin_in(run)
         return run
 
     images = hold_out(arrays or load_dataset(config.data), config.data.validation, config.train.seed)

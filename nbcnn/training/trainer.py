@@ -18,7 +18,7 @@ from nbcnn.errors import TrainingError
 from nbcnn.optim import make_optimizer
 from nbcnn.optim.weight_average import WeightAverage
 from nbcnn.runs.run_folder import Record, Run
-from nbcnn.training.augmentation import draw_moves
+from nbcnn.training.augmentation import draw_augmentations
 from nbcnn.training.diagnose.finite_check import wrong_after, wrong_before
 from nbcnn.training.diagnose.nan_report import Finding
 from nbcnn.training.diagnose.nan_trace import examine, examine_update
@@ -41,7 +41,7 @@ class Step(NamedTuple):
 
 
 class Trainer:
-    """One network with its executor, its optimizer and, after ``keep_in``, its run folder.
+    """One network with its executor, its optimizer and, after ``begin_in``, its run folder.
 
     Make a ``step`` with each of an epoch's ``batches``, ``end`` it; ``position`` is where that has got to. Raises
     TrainingError where a number stops being one, and where a step or an end was interrupted before: weights, optimizer
@@ -81,7 +81,7 @@ class Trainer:
         """The epoch that is, or will be, in progress, counted from 1."""
         return self.position.epochs + 1
 
-    def keep_in(self, run: Run) -> None:
+    def begin_in(self, run: Run) -> None:
         """Take a new run folder and write what is known before the first step.
 
         The config comes last: a folder that has one can be resumed.
@@ -91,7 +91,7 @@ class Trainer:
         self.save()
         run.write_config(self.network.config.to_yaml_in(run.folder))
 
-    def go_on(self, run: Run, state: State) -> None:
+    def resume_in(self, run: Run, state: State) -> None:
         """Go on in a run folder from a saved state; metrics of epochs after it are dropped.
 
         Raises CheckpointError where the state is that of another network or optimizer, or the folder can't be written.
@@ -235,8 +235,10 @@ class Trainer:
         """How each training image is augmented in this epoch, drawn once for it; None without augmentation."""
         if self._drawn[0] != self.epoch:
             images, settings = self.data.train.images, self.settings
-            moves = draw_moves(settings.augment, len(images), settings.seed, self.epoch, images.shape[2:])
-            self._drawn = self.epoch, moves
+            augmentations = draw_augmentations(
+                settings.augment, len(images), settings.seed, self.epoch, images.shape[2:]
+            )
+            self._drawn = self.epoch, augmentations
         return self._drawn[1]
 
     def _diverged(self, what: str, found: Finding) -> str:

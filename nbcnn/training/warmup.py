@@ -18,7 +18,7 @@ from nbcnn.optim import OPTIMIZERS
 from nbcnn.optim.base import Optimizer
 from nbcnn.optim.clip_grad_norm import clip_grad_norm
 from nbcnn.optim.weight_average import WeightAverage
-from nbcnn.training.augmentation import no_moves
+from nbcnn.training.augmentation import no_augmentations
 from nbcnn.training.diagnose.magnitude_kernel import magnitude_bits
 from nbcnn.training.loading import load
 
@@ -38,17 +38,17 @@ class Warmed(NamedTuple):
     loading: float
 
 
-def warm(
+def compile_ahead(
     executors: Sequence[Executor],
     optimizers: Sequence[Optimizer],
     images: np.ndarray,
     labels: np.ndarray,
-    moves: np.ndarray | None = None,
+    augmentations: np.ndarray | None = None,
     others: Sequence[Callable[[], object]] = (),
 ) -> None:
     """Compile or load all that training, evaluation and prediction on such images take; no parameter is changed.
 
-    The optimizers are of size 0, and make a step. ``moves`` are of the kind that training has; ``others``: what else
+    The optimizers are of size 0, and make a step. ``augmentations`` are of training's kind; ``others``: what else
     its steps call, on nothing.
 
     What has to be compiled is counted before the first is (compiler/compile_log.py), except what a backend calls from
@@ -56,7 +56,7 @@ def warm(
     """
     trainable = [executor for executor in executors if len(executor.network.out_shape) == 1]
     for executor in executors:
-        executor.expect(images, labels if executor in trainable else None, moves)
+        executor.expect_kernels(images, labels if executor in trainable else None, augmentations)
     for optimizer in optimizers:
         with looking_ahead():
             optimizer.step(_NOTHING, _NOTHING)
@@ -66,7 +66,7 @@ def warm(
     with looking_ahead():
         magnitude_bits(_NOTHING)
     for executor in trainable:
-        executor.warm(images, labels, moves)
+        executor.warm_up(images, labels, augmentations)
     for executor in executors:
         executor.predict(images[:LANES])
     for optimizer in optimizers:
@@ -100,12 +100,12 @@ def warm_up(source: str | Path, overrides: Overrides | None = None) -> Warmed:
         shape = (LANES, *network.in_shape)
         floats = np.zeros(shape, network.dtype)  # what a person may call the network with; training has bytes
         images = np.zeros(shape, np.uint8)
-        engine.expect(floats, None)
+        engine.expect_kernels(floats, None)
         for one in (floats[:1], images[:1]):  # on their own way: engine/single_image.py
             with looking_ahead():
                 engine.predict(one)
-        others, moves = calls_of_a_step(settings), no_moves(settings.augment, LANES)
-        warm([engine], [optimizer], images, np.zeros(LANES, np.int64), moves, others)
+        others, augmentations = calls_of_a_step(settings), no_augmentations(settings.augment, LANES)
+        compile_ahead([engine], [optimizer], images, np.zeros(LANES, np.int64), augmentations, others)
         for few in (floats, floats[:1], images[:1]):
             engine.predict(few)
     finally:

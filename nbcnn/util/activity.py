@@ -61,7 +61,7 @@ def is_watched() -> bool:
     return _here.file is not None
 
 
-def told() -> State:
+def current_state() -> State:
     """The present content of the file."""
     return _here.state
 

@@ -22,7 +22,7 @@ from nbcnn.bench.rows import as_rates
 from nbcnn.config import load_config
 from nbcnn.config.augment import AugmentConfig
 from nbcnn.engine.engine import Engine
-from nbcnn.training.augmentation import draw_moves
+from nbcnn.training.augmentation import draw_augmentations
 from nbcnn.training.model import Model
 
 CROP, FLIP = "train.augment.random_crop.padding=2", "train.augment.random_horizontal_flip.p=0.5"
@@ -44,7 +44,8 @@ def speed(threads: int) -> None:
     rng = np.random.default_rng(0)
     images, labels = rng.integers(0, 256, (10_000, 1, 28, 28), dtype=np.uint8), rng.integers(0, 10, 10_000)
     given = {
-        name: draw_moves(AugmentConfig.model_validate(way), 10_000, 0, 1, (28, 28)) for name, way in SPEEDS.items()
+        name: draw_augmentations(AugmentConfig.model_validate(way), 10_000, 0, 1, (28, 28))
+        for name, way in SPEEDS.items()
     }
     engines = {name: Engine(Model(load_config("lenet")), threads=threads) for name in SPEEDS}
     steps = rng.permutation(10_000)[:1280].reshape(-1, 64)

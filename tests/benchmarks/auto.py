@@ -107,7 +107,7 @@ def compare(source: Any, threads: int, rounds: int) -> None:
         return (time.perf_counter() - since) / count, (time.process_time() - used) / count
 
     for engine in engines.values():
-        engine.warm(images, labels)
+        engine.warm_up(images, labels)
     chosen = {name: [layer.backend for layer in engine.network.layers()] for name, engine in engines.items()}
     for name in engines:
         if name != AUTO and chosen[name] == chosen[AUTO]:

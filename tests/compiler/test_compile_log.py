@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nbcnn.compiler.compile_log import COMPILE_LOG, announced, looking_ahead, total
+from nbcnn.compiler.compile_log import COMPILE_LOG, compile_listener, looking_ahead, total
 from nbcnn.compiler.jit import kernel
 from nbcnn.compiler.kernel_cache import cache_folder
 from nbcnn.engine.call_list import CallList, expect_calls
@@ -60,7 +60,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def test_what_is_left_is_counted_before_the_first() -> None:
     fill, double, x, told = kernel(_fill), kernel(_double), np.zeros(3), Told()
-    with announced(told):
+    with compile_listener(told):
         CallList(
             [
                 (fill, (x, 1)),
@@ -75,7 +75,7 @@ def test_what_is_left_is_counted_before_the_first() -> None:
 def test_what_is_kept_is_not_counted() -> None:
     x, told = np.zeros(3), Told()
     kernel(_fill)(x, 1)
-    with announced(told):
+    with compile_listener(told):
         CallList([(kernel(_fill), (x, 1)), (kernel(_double), (x,))])()
         CallList([(kernel(_fill), (x, 1)), (kernel(_double), (x,))])()
     assert told.lines == [("_double", 1), ("_double", 0)]
@@ -87,7 +87,7 @@ def test_many_tapes_are_counted_together_and_python_as_it_comes() -> None:
     def by_python(x: Any) -> None:
         double(x)
 
-    with announced(told):
+    with compile_listener(told):
         expect_calls([(fill, (x, 1)), (by_python, (x,))])
         expect_calls([(fill, (np.zeros((1, 1)), 1))])
         CallList([(fill, (x, 1)), (by_python, (x,)), (fill, (np.zeros((1, 1)), 1))])()
@@ -100,7 +100,7 @@ def test_what_another_calls_is_a_part_of_it() -> None:
     def caller(x):  # type: ignore[no-untyped-def]
         x[0] = callee(x[0])
 
-    with announced(told):
+    with compile_listener(told):
         kernel(caller)(np.ones(1))
     assert told.lines == [("caller", 1), ("caller", 0)]
     lines = COMPILE_LOG[before:]
@@ -115,7 +115,7 @@ def test_what_another_calls_is_a_part_of_it() -> None:
 def test_a_look_ahead_compiles_nothing() -> None:
     fill, double, x, told, before = kernel(_fill), kernel(_double), np.ones(3), Told(), len(COMPILE_LOG)
     double(x)
-    with announced(told):
+    with compile_listener(told):
         with looking_ahead():
             double(x)
             fill(x, 5)
@@ -129,9 +129,9 @@ def test_a_look_ahead_compiles_nothing() -> None:
 
 def test_what_was_expected_is_forgotten_with_the_last_listener() -> None:
     fill, x, told = kernel(_fill), np.zeros(1), Told()
-    with announced(told):
+    with compile_listener(told):
         expect_calls([(fill, (x, 1))])
-    with announced(told):
+    with compile_listener(told):
         kernel(_double)(x)
     assert told.lines == [("_double", 1), ("_double", 0)]
 
@@ -140,7 +140,7 @@ def test_what_failed_before_is_not_waited_for() -> None:
     x, told = np.zeros(1), Told()
     with pytest.raises(KernelError, match="there_is_no_such_thing"):
         kernel(_broken)(x)
-    with announced(told):
+    with compile_listener(told):
         kernel(_double)(x)
     assert told.lines == [("_double", 1), ("_double", 0)]
 

@@ -18,7 +18,7 @@ import pytest
 
 import nbcnn
 from nbcnn.compiler import jit, kernel_cache
-from nbcnn.compiler.compile_log import COMPILE_LOG, announced
+from nbcnn.compiler.compile_log import COMPILE_LOG, compile_listener
 from nbcnn.compiler.jit import kernel
 
 pytestmark = pytest.mark.jit
@@ -318,7 +318,7 @@ def test_each_signature_has_an_entry_of_its_own(cache: Path) -> None:
 
 def test_compilation_is_announced_and_loading_is_not(cache: Path) -> None:
     told: list[tuple[str, int]] = []
-    with announced(lambda name, left: told.append((name.rpartition(".")[2], left))):
+    with compile_listener(lambda name, left: told.append((name.rpartition(".")[2], left))):
         kernel(_one_more)(1)
         kernel(_one_more)(1)
     kernel(_one_more)(1.5)

@@ -19,7 +19,7 @@ from nbcnn.cli import nbcnn as command_line
 from nbcnn.conformance import Options, Report, check_backend, check_backends
 from nbcnn.conformance import grid as grids
 from nbcnn.conformance.checks import has_sums
-from nbcnn.conformance.error_bounds import compare, told
+from nbcnn.conformance.error_bounds import compare, mismatch
 from nbcnn.conformance.formatting import described
 from nbcnn.conformance.grid import Case, grid
 from nbcnn.conformance.guarded_arrays import GuardedArrays
@@ -178,8 +178,8 @@ def test_a_comparison() -> None:
 def test_both_numbers_are_told_with_the_same_precision() -> None:
     got, wanted = np.array([0.7207831], "float32"), np.array([-0.022955953650690475])
     words = "db is wrong everywhere, first at channel 0: got 0.7207831, wanted -0.022955954"
-    assert told("db", got, wanted, np.array([True])) == words
-    near = told("db", np.array([0.1], "float32"), np.array([0.1]), np.array([True]))
+    assert mismatch("db", got, wanted, np.array([True])) == words
+    near = mismatch("db", np.array([0.1], "float32"), np.array([0.1]), np.array([True]))
     assert near.endswith("got 0.1, wanted 0.1")
 
 

@@ -14,7 +14,7 @@ import nbcnn
 from data.test_batches import draws
 from nbcnn.cli import main
 from nbcnn.config import Overrides, load_config
-from nbcnn.data import epoch_moves
+from nbcnn.data import epoch_augmentations
 from nbcnn.engine.engine import Engine
 from nbcnn.errors import DataError
 from nbcnn.report.augmented import draw_augmented, moved
@@ -41,50 +41,56 @@ def small(**train: Any) -> dict[str, Any]:
 
 def test_each_images_draws_are_at_places_of_its_own() -> None:
     """The numbers come from a second Philox, written out in Python (test_batches.py)."""
-    moves = epoch_moves(50, 7, 3, padding=2, p=0.3)
+    augmentations = epoch_augmentations(50, 7, 3, padding=2, p=0.3)
     shifts, flips = draws(100, 7, "augment crop", 3, 0), draws(50, 7, "augment flip", 3, 0)
-    assert moves is not None and moves.dtype == np.int64 and moves.flags.c_contiguous
-    assert moves.tolist() == [
+    assert augmentations is not None and augmentations.dtype == np.int64 and augmentations.flags.c_contiguous
+    assert augmentations.tolist() == [
         [shifts[2 * n] % 5 - 2, shifts[2 * n + 1] % 5 - 2, int(flips[n] / 2**64 < 0.3)] for n in range(50)
     ]
 
 
 def test_what_else_is_drawn_changes_nothing() -> None:
-    both, crop, flip = (epoch_moves(200, 1, 4, **k) for k in ({"padding": 3, "p": 0.5}, {"padding": 3}, {"p": 0.5}))
+    both, crop, flip = (
+        epoch_augmentations(200, 1, 4, **k) for k in ({"padding": 3, "p": 0.5}, {"padding": 3}, {"p": 0.5})
+    )
     assert both is not None and crop is not None and flip is not None
     assert np.array_equal(both[:, :2], crop[:, :2]) and not crop[:, 2].any()
     assert np.array_equal(both[:, 2], flip[:, 2]) and not flip[:, :2].any()
-    fewer = epoch_moves(120, 1, 4, padding=3, p=0.5)
+    fewer = epoch_augmentations(120, 1, 4, padding=3, p=0.5)
     assert np.array_equal(fewer, both[:120])  # type: ignore[arg-type]
 
 
 def test_an_epochs_moves_need_no_epoch_before() -> None:
-    in_turn = [epoch_moves(30, 5, epoch, padding=1, p=0.5) for epoch in range(1, 9)]
+    in_turn = [epoch_augmentations(30, 5, epoch, padding=1, p=0.5) for epoch in range(1, 9)]
     for epoch in (8, 3, 5, 1):
-        assert np.array_equal(epoch_moves(30, 5, epoch, padding=1, p=0.5), in_turn[epoch - 1])  # type: ignore[arg-type]
-    others = [epoch_moves(30, seed, 1, padding=1, p=0.5) for seed in (5, 6)]
-    assert len({moves.tobytes() for moves in [*in_turn, *others] if moves is not None}) == 9
+        assert np.array_equal(epoch_augmentations(30, 5, epoch, padding=1, p=0.5), in_turn[epoch - 1])  # type: ignore[arg-type]
+    others = [epoch_augmentations(30, seed, 1, padding=1, p=0.5) for seed in (5, 6)]
+    assert len({augmentations.tobytes() for augmentations in [*in_turn, *others] if augmentations is not None}) == 9
 
 
 def test_shifts_are_alike_likely_and_flips_come_as_often_as_asked() -> None:
     count = 200_000
     for p in (0.0, 0.1, 0.5, 1.0):
-        moves = epoch_moves(count, 11, 1, padding=2, p=p)
-        assert moves is not None
-        pairs, numbers = np.unique(moves[:, :2], axis=0, return_counts=True)
+        augmentations = epoch_augmentations(count, 11, 1, padding=2, p=p)
+        assert augmentations is not None
+        pairs, numbers = np.unique(augmentations[:, :2], axis=0, return_counts=True)
         assert len(pairs) == 25 and pairs.min() == -2 and pairs.max() == 2
         # Chi-square with 24 degrees of freedom: beyond 60 once in 16,000 seeds, and this is one seed.
         assert np.sum((numbers - count / 25) ** 2) / (count / 25) < 60
-        assert abs(moves[:, 2].mean() - p) <= 4 * np.sqrt(p * (1 - p) / count)
-        together = np.corrcoef(moves.T)[np.triu_indices(3, 1)] if 0 < p < 1 else np.corrcoef(moves[:, :2].T)[0, 1]
+        assert abs(augmentations[:, 2].mean() - p) <= 4 * np.sqrt(p * (1 - p) / count)
+        together = (
+            np.corrcoef(augmentations.T)[np.triu_indices(3, 1)]
+            if 0 < p < 1
+            else np.corrcoef(augmentations[:, :2].T)[0, 1]
+        )
         assert np.abs(together).max() < 4 / np.sqrt(count)
 
 
 def test_nothing_to_move_is_none_and_nonsense_is_refused() -> None:
-    assert epoch_moves(10, 0, 1) is None
+    assert epoch_augmentations(10, 0, 1) is None
     for padding, p in ((-1, 0.0), (0, 1.5), (0, -0.1), (0, float("nan"))):
         with pytest.raises(DataError, match=r"a padding of at least 0 and flipped with p in 0\.\.1, got"):
-            epoch_moves(10, 0, 1, padding=padding, p=p)
+            epoch_augmentations(10, 0, 1, padding=padding, p=p)
 
 
 # What a file may say
@@ -218,26 +224,28 @@ def test_training_sees_moved_images_and_evaluation_never_does(
     seen: list[tuple[str, int, Any]] = []
     step, evaluate = Engine.train_step, Engine._labelled
 
-    def stepping(engine: Engine, images: Any, labels: Any, order: Any, moves: Any = None, step_number: int = 0) -> Any:
-        seen.append(("train", len(images), moves))
-        return step(engine, images, labels, order, moves, step_number)
+    def stepping(
+        engine: Engine, images: Any, labels: Any, order: Any, augmentations: Any = None, step_number: int = 0
+    ) -> Any:
+        seen.append(("train", len(images), augmentations))
+        return step(engine, images, labels, order, augmentations, step_number)
 
-    def labelled(engine: Engine, images: Any, labels: Any, moves: Any = None, targets: Any = None) -> Any:
+    def labelled(engine: Engine, images: Any, labels: Any, augmentations: Any = None, targets: Any = None) -> Any:
         if len(images) == 20:
-            seen.append(("test", len(images), moves))
-        return evaluate(engine, images, labels, moves, targets)
+            seen.append(("test", len(images), augmentations))
+        return evaluate(engine, images, labels, augmentations, targets)
 
     monkeypatch.setattr(Engine, "train_step", stepping)
     monkeypatch.setattr(Engine, "_labelled", labelled)
     run = nbcnn.train(small(augment=BOTH, seed=9), data=stripes, out=tmp_path / "run")
     assert run.augmented.is_file()
     assert [what for what, _, _ in seen] == ["train"] * 4 + ["test"] + ["train"] * 4 + ["test", "test"]
-    for number, (what, count, moves) in enumerate(seen):
+    for number, (what, count, augmentations) in enumerate(seen):
         if what == "test":
-            assert (count, moves) == (20, None)
+            assert (count, augmentations) == (20, None)
         else:
-            wanted = epoch_moves(90, 9, 1 + number // 5, padding=2, p=0.5)
-            assert count == 90 and np.array_equal(moves, wanted)  # type: ignore[arg-type]
+            wanted = epoch_augmentations(90, 9, 1 + number // 5, padding=2, p=0.5)
+            assert count == 90 and np.array_equal(augmentations, wanted)  # type: ignore[arg-type]
     monkeypatch.undo()
     assert nbcnn.evaluate(run.folder).accuracy == max(record["test_accuracy"] for record in run.metrics())
 
@@ -284,11 +292,13 @@ def test_the_picture_shows_what_training_meets(tmp_path: Path) -> None:
     random = np.random.default_rng(5)
     for channels in (1, 3):
         images = random.integers(0, 256, (6, channels, 9, 7), dtype=np.uint8)
-        moves = [np.concatenate([random.integers(-2, 3, (6, 2)), random.integers(0, 2, (6, 1))], 1) for _ in range(3)]
+        augmentations = [
+            np.concatenate([random.integers(-2, 3, (6, 2)), random.integers(0, 2, (6, 1))], 1) for _ in range(3)
+        ]
         path = tmp_path / f"{channels}.png"
-        draw_augmented(images, moves, path, "some words")
+        draw_augmented(images, augmentations, path, "some words")
         with Image.open(path) as picture:
             assert picture.size[0] > 400
-        for row, (image, (dy, dx, flip)) in enumerate(zip(images, moves[0].tolist(), strict=True)):
+        for row, (image, (dy, dx, flip)) in enumerate(zip(images, augmentations[0].tolist(), strict=True)):
             wide = np.pad(image, ((0, 0), (2, 2), (2, 2)))[:, 2 + dy : 11 + dy, 2 + dx : 9 + dx]
-            assert np.array_equal(moved(images, moves[0])[row], wide[:, :, ::-1] if flip else wide)
+            assert np.array_equal(moved(images, augmentations[0])[row], wide[:, :, ::-1] if flip else wide)

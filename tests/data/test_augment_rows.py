@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nbcnn.data import epoch_moves
+from nbcnn.data import epoch_augmentations
 from nbcnn.data.augment_rows import Affine, Erasing, epoch_rows, mixup_shares
 from nbcnn.kernels.augmented_packs import MATRIX, PARTNER, SHARE, TOP, VALUE
 
@@ -27,8 +27,8 @@ def test_each_way_is_drawn_by_itself_and_each_image_too() -> None:
     both = epoch_rows(200, 3, 4, (28, 20), **WAYS)
     assert both.tobytes() == epoch_rows(200, 3, 4, (28, 20), **WAYS).tobytes()
     assert len({epoch_rows(200, seed, epoch, (28, 20), **WAYS).tobytes() for seed in (3, 5) for epoch in (4, 5)}) == 4
-    moves = epoch_moves(200, 3, 4, padding=2, p=0.5)
-    assert moves is not None and np.array_equal(both[:, :3], moves) and both[:, 3].all()
+    augmentations = epoch_augmentations(200, 3, 4, padding=2, p=0.5)
+    assert augmentations is not None and np.array_equal(both[:, :3], augmentations) and both[:, 3].all()
     fewer = epoch_rows(120, 3, 4, (28, 20), **{**WAYS, "alpha": None})
     assert fewer.shape == (120, 16) and np.array_equal(fewer, both[:120, :16])
     for name, span in (("affine", slice(4, 11)), ("erasing", slice(11, 16)), ("alpha", slice(16, 18))):
@@ -38,8 +38,8 @@ def test_each_way_is_drawn_by_itself_and_each_image_too() -> None:
 
 
 def test_flips_alternate() -> None:
-    epochs = [epoch_moves(500, 7, epoch, p=0.3, alternating=True) for epoch in range(1, 6)]
-    random = epoch_moves(500, 7, 1, p=0.3)
+    epochs = [epoch_augmentations(500, 7, epoch, p=0.3, alternating=True) for epoch in range(1, 6)]
+    random = epoch_augmentations(500, 7, 1, p=0.3)
     assert random is not None and np.array_equal(epochs[0], random)  # type: ignore[arg-type]
     for one, two in pairwise(epochs):
         assert one is not None and two is not None and np.array_equal(one[:, 2] + two[:, 2], np.ones(500))

@@ -175,7 +175,7 @@ def test_evaluation_and_warming_up_change_nothing() -> None:
         before, parameters = engine.gradient.tobytes(), network.parameters.tobytes()
         engine.evaluate(x, labels, np.arange(20))
         engine.predict(x)
-        engine.warm(x, labels)
+        engine.warm_up(x, labels)
         assert engine.gradient.tobytes() == before
         assert network.parameters.tobytes() == parameters
 

@@ -48,10 +48,10 @@ def test_the_engine_gives_its_bits(name: str, backend: str) -> None:
     network, random = model(name, backend), np.random.default_rng(0)
     images = random.integers(0, 256, (75, *network.in_shape), np.uint8)
     labels, order = random.integers(0, 10, 75), random.permutation(75)
-    moves = random.integers(0, 2, (75, 3))
+    augmentations = random.integers(0, 2, (75, 3))
     serial, engine = SerialExecutor(network), Engine(network, threads=3)
     try:
-        for moved in (None, moves):
+        for moved in (None, augmentations):
             expected, got = (executor.train_step(images, labels, order, moved) for executor in (serial, engine))
             assert expected.losses.tobytes() == got.losses.tobytes()
             assert expected.guesses.tobytes() == got.guesses.tobytes()

@@ -13,7 +13,7 @@ import pytest
 
 import nbcnn
 from nbcnn.config import Overrides
-from nbcnn.data.picture import Reading
+from nbcnn.data.picture import PictureSettings
 from nbcnn.engine.weights_metadata import KEY, WeightsMetadata, read_metadata
 from nbcnn.errors import CheckpointError
 from nbcnn.runs.checkpoint import load_tensors, save_tensors
@@ -24,7 +24,7 @@ NET: dict[str, Any] = {
     "input": {"channels": 1, "height": 4, "width": 4},
     "layers": ["flatten", {"linear": {"out_features": 2}}],
 }
-FACTS = WeightsMetadata(("ä", "b"), (0.1,), (0.3,), (4, 4), True, Reading(True, None, 4095))
+FACTS = WeightsMetadata(("ä", "b"), (0.1,), (0.3,), (4, 4), True, PictureSettings(True, None, 4095))
 
 
 def saved(path: Path, facts: WeightsMetadata | dict[str, Any] | str | None = FACTS) -> Path:
@@ -123,7 +123,7 @@ def test_endless_ones_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_keys_of_a_later_version_are_left_alone(tmp_path: Path) -> None:
     network = nbcnn.load(NET, weights=saved(tmp_path / "w", {"classes": ["a"], "colours": "later"}))
-    assert network.classes == ("a",) and network.reading == Reading()
+    assert network.classes == ("a",) and network.reading == PictureSettings()
 
 
 def test_means_of_other_channels_are_left_to_the_weights(tmp_path: Path) -> None:

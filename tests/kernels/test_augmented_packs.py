@@ -57,14 +57,14 @@ def augmented(image: np.ndarray, move: np.ndarray, factor: np.ndarray, offset: n
 
 
 def gathered(
-    images: np.ndarray, moves: np.ndarray, scaling: np.ndarray, order: np.ndarray, number: int = 0
+    images: np.ndarray, augmentations: np.ndarray, scaling: np.ndarray, order: np.ndarray, number: int = 0
 ) -> np.ndarray:
     fence, (C, H, W) = GuardedArrays(), images.shape[1:]
     scratch = np.zeros((2 * C + 1, H + 2, W + 2), scaling.dtype)
     x = fence.output("x", (C, H, W, LANES), scaling.dtype.name)
     numbers = np.zeros(LANES + 1, np.int64)
     augmented_packs.pack_numbers(order, np.array([number, order.size]), numbers)
-    given = fence.input("scaling", scaling), fence.input("moves", moves), scratch, x
+    given = fence.input("scaling", scaling), fence.input("augmentations", augmentations), scratch, x
     augmented_packs.gather_augmented(images, numbers, *given)
     fence.check()
     assert not scratch[-1, [0, -1]].any() and not scratch[-1][:, [0, -1]].any()
@@ -76,7 +76,7 @@ def gathered(
 def test_every_way_alone_and_together(kind: str, shape: tuple[int, int, int], dtype: str) -> None:
     random, (channels, height, width) = np.random.default_rng(1), shape
     images = random.integers(1, 256, (37, *shape)).astype(kind)
-    moves = np.zeros((37, 16))
+    augmentations = np.zeros((37, 16))
     most = min(height, width) - 1
     for n in range(37):
         ways = random.random(5) < 0.5
@@ -86,14 +86,14 @@ def test_every_way_alone_and_together(kind: str, shape: tuple[int, int, int], dt
         erased = (
             (top, left, random.integers(top, height) + 1, random.integers(left, width) + 1) if ways[4] else (0, 0, 0, 0)
         )
-        moves[n] = row(int(dy), int(dx), int(ways[1]), int(ways[2]), matrix, erased, 0.25)
+        augmentations[n] = row(int(dy), int(dx), int(ways[1]), int(ways[2]), matrix, erased, 0.25)
     scaling = np.array([FACTOR[:channels], OFFSET[:channels]], dtype)
     order = random.permutation(37)
     for number, count in ((0, 16), (1, 16), (2, 5)):
-        x = gathered(images, moves, scaling, order, number)
+        x = gathered(images, augmentations, scaling, order, number)
         for lane in range(count):
             image = order[16 * number + lane]
-            wanted = augmented(images[image], moves[image], *scaling.astype(float))
+            wanted = augmented(images[image], augmentations[image], *scaling.astype(float))
             np.testing.assert_allclose(x[..., lane], wanted, rtol=0, atol=2e-3 if dtype == "float32" else 1e-11)
         assert not x[..., count:].any()
 
@@ -113,34 +113,34 @@ def test_reflected_padding_is_numpys(dtype: str) -> None:
 def test_shifts_and_flips_are_those_of_gather_moved(dtype: str) -> None:
     random = np.random.default_rng(2)
     images = random.integers(0, 256, (16, 2, 6, 5), dtype=np.uint8)
-    moves = np.concatenate([random.integers(-7, 8, (16, 2)), random.integers(0, 2, (16, 1))], 1)
+    augmentations = np.concatenate([random.integers(-7, 8, (16, 2)), random.integers(0, 2, (16, 1))], 1)
     scaling = np.stack([1 / (255 * np.array([0.3, 0.7])), -np.array([0.1, 0.0])]).astype(dtype)
     wide = np.zeros((16, 16))
-    wide[:, :3] = moves
+    wide[:, :3] = augmentations
     order, x = random.permutation(16), np.zeros((2, 6, 5, LANES), dtype)
-    packs.gather_moved(images, order, np.array([0, 16]), scaling, moves, x)
+    packs.gather_moved(images, order, np.array([0, 16]), scaling, augmentations, x)
     np.testing.assert_allclose(gathered(images, wide, scaling, order), x, rtol=4 * np.finfo(dtype).eps, atol=1e-7)
 
 
 def test_a_mixed_image_is_both_images_each_augmented_as_itself(dtype: str) -> None:
     random = np.random.default_rng(3)
     images = random.integers(0, 256, (5, 1, 4, 4), dtype=np.uint8)
-    moves = np.array([[*row(k % 2, 0, k % 2), (k + 2) % 5, 0.5 + k / 10] for k in range(5)], float)
+    augmentations = np.array([[*row(k % 2, 0, k % 2), (k + 2) % 5, 0.5 + k / 10] for k in range(5)], float)
     scaling, order = np.array([[0.5], [1]], dtype), np.array([4, 0, 3])
-    x = gathered(images, moves, scaling, order)
+    x = gathered(images, augmentations, scaling, order)
     for lane, image in enumerate(order):
-        one, other = (augmented(images[k], moves[k], *scaling.astype(float)) for k in (image, (image + 2) % 5))
+        one, other = (augmented(images[k], augmentations[k], *scaling.astype(float)) for k in (image, (image + 2) % 5))
         share = 0.5 + image / 10
         np.testing.assert_allclose(x[..., lane], share * one + (1 - share) * other, rtol=1e-5)
 
 
 def test_labels_and_weights_of_both(dtype: str) -> None:
     labels, order = np.array([3, 1, 4, 1, 5]), np.array([4, 0])
-    moves = np.array([[*row(), (k + 1) % 5, 0.75] for k in range(5)], float)
+    augmentations = np.array([[*row(), (k + 1) % 5, 0.75] for k in range(5)], float)
     both, weights, numbers = np.full((2, LANES), 9), np.full((3, LANES), np.nan, dtype), np.zeros(LANES + 1, np.int64)
     packs.gather_labels(labels, order, np.array([0, 2]), np.full(1, 0.5, dtype), both[0], weights[0])
     augmented_packs.pack_numbers(order, np.array([0, 2]), numbers)
-    augmented_packs.mix_labels(labels, numbers, moves, both, weights)
+    augmented_packs.mix_labels(labels, numbers, augmentations, both, weights)
     blank = [0] * (LANES - 2)
     assert both.tolist() == [[5, 3, *blank], [3, 1, *blank]]
     assert weights.tolist() == [[wanted, wanted, *blank] for wanted in (0.375, 0.125, 0.75)]
@@ -152,22 +152,24 @@ def test_a_step_is_that_of_images_that_were_augmented_before(mixed: bool) -> Non
     random = np.random.default_rng(4)
     images, labels = random.integers(0, 256, (90, 1, 8, 8), dtype=np.uint8), random.integers(0, 4, 90)
     matrix = (0.9, 0.1, 0.5, -0.1, 0.9, 0.5)
-    moves = np.array(
+    augmentations = np.array(
         [
             [*row(k % 3 - 1, k % 2, k % 2, 1, matrix, (2, 3, 5, 8), 0.5), (7 * k + 1) % 90, 0.5 + k / 180]
             for k in range(90)
         ]
     )
-    moves = moves if mixed else np.ascontiguousarray(moves[:, :16])
+    augmentations = augmentations if mixed else np.ascontiguousarray(augmentations[:, :16])
     order = random.permutation(90)[:37]
     network = build(LENET_LIKE)
     scaling = np.array([[1 / 255], [0]], "float32")
-    there = np.concatenate([np.moveaxis(gathered(images, moves, scaling, order, number), -1, 0) for number in range(3)])
+    there = np.concatenate(
+        [np.moveaxis(gathered(images, augmentations, scaling, order, number), -1, 0) for number in range(3)]
+    )
     engines = [Engine(network, threads=threads) for threads in (1, 2, 3)] + [SerialExecutor(network)]
     steps = []
     for engine in engines:
         plain = engine.train_step(images, labels, order)
-        steps.append((engine.train_step(images, labels, order, moves), engine.gradient.tobytes()))
+        steps.append((engine.train_step(images, labels, order, augmentations), engine.gradient.tobytes()))
         again = engine.train_step(images, labels, order)  # the next one without
         assert (
             again.losses.tobytes() == plain.losses.tobytes() == engine.evaluate(images, labels, order).losses.tobytes()

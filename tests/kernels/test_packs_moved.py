@@ -30,15 +30,17 @@ def test_images_are_shifted_and_flipped(kind: str, shape: tuple[int, int, int], 
     channels, height, width = shape
     images = random.integers(1, 256, (40, *shape)).astype(kind)
     order = random.permutation(40)[:37]
-    moves = np.stack([random.integers(-height - 1, height + 2, 40), random.integers(-width - 1, width + 2, 40)], 1)
-    moves = fence.input("moves", np.concatenate([moves, random.integers(0, 2, (40, 1))], 1))
+    augmentations = np.stack(
+        [random.integers(-height - 1, height + 2, 40), random.integers(-width - 1, width + 2, 40)], 1
+    )
+    augmentations = fence.input("augmentations", np.concatenate([augmentations, random.integers(0, 2, (40, 1))], 1))
     scaling = fence.input("scaling", np.array([FACTOR[:channels], OFFSET[:channels]], dtype))
     for number, count in ((0, 16), (1, 16), (2, 5)):
         x = fence.output("x", (*shape, LANES), dtype)
-        packs.gather_moved(images, np.append(order, 0), np.array([number, 37]), scaling, moves, x)
+        packs.gather_moved(images, np.append(order, 0), np.array([number, 37]), scaling, augmentations, x)
         for lane in range(count):
             image = order[16 * number + lane]
-            wanted = moved(images[image], *moves[image].tolist())
+            wanted = moved(images[image], *augmentations[image].tolist())
             wanted = wanted * np.reshape(FACTOR[:channels], (-1, 1, 1)) + np.reshape(OFFSET[:channels], (-1, 1, 1))
             np.testing.assert_array_equal(x[..., lane], wanted)
         assert not x[..., count:].any()  # blank, not scaled black
@@ -51,10 +53,10 @@ def test_every_move_of_an_odd_size(dtype: str) -> None:
         for dx in range(-6, 7):
             for flip in (0, 1):
                 x = np.full((1, 3, 5, LANES), np.nan, dtype)
-                moves = np.array([[dy, dx, flip]])
+                augmentations = np.array([[dy, dx, flip]])
                 one = np.ones((2, 1), dtype)
-                packs.gather_moved(image, np.zeros(1, np.int64), np.array([0, 1]), one, moves, x)
-                np.testing.assert_array_equal(x[..., 0], moved(image[0], dy, dx, flip) + 1, err_msg=f"{moves}")
+                packs.gather_moved(image, np.zeros(1, np.int64), np.array([0, 1]), one, augmentations, x)
+                np.testing.assert_array_equal(x[..., 0], moved(image[0], dy, dx, flip) + 1, err_msg=f"{augmentations}")
 
 
 def test_no_move_gives_the_bits_of_gather(dtype: str) -> None:
@@ -99,25 +101,27 @@ def test_a_step_is_that_of_images_that_were_moved_before_on_any_number_of_thread
     if kind == "float32":
         images /= 128  # floats are taken as they are
     labels, order = random.integers(0, 4, 90), random.permutation(90)[:71]
-    moves = np.concatenate([random.integers(-3, 4, (90, 2)), random.integers(0, 2, (90, 1))], 1)
-    there = np.stack([moved(image, *move.tolist()) for image, move in zip(images, moves, strict=True)]).astype(kind)
+    augmentations = np.concatenate([random.integers(-3, 4, (90, 2)), random.integers(0, 2, (90, 1))], 1)
+    there = np.stack([moved(image, *move.tolist()) for image, move in zip(images, augmentations, strict=True)]).astype(
+        kind
+    )
     bits = set()
     for threads in (1, 2, 3, 4):
         engine = Engine(network, threads=threads)
         try:
-            given = [(there, None), (images, moves), (images, None)]
+            given = [(there, None), (images, augmentations), (images, None)]
             found = [(engine.train_step(x, labels, order, m), engine.gradient.copy()) for x, m in given]
             evaluated = engine.evaluate(images, labels, order).losses
         finally:
             engine.close()
         bits |= {(outcome.losses.tobytes(), gradient.tobytes()) for outcome, gradient in found[:2]}
-        assert not np.array_equal(found[1][1], found[2][1])  # a step without moves is another
+        assert not np.array_equal(found[1][1], found[2][1])  # a step without augmentations is another
         assert evaluated.tobytes() == found[2][0].losses.tobytes()  # evaluation moves nothing
     assert len(bits) == 1
 
 
 def test_new_moves_are_taken_and_none_are_kept() -> None:
-    """Between steps only the moves change: the same images, labels and batch."""
+    """Between steps only the augmentations change: the same images, labels and batch."""
     network, random = build(LENET_LIKE), np.random.default_rng(4)
     images, labels, order = (
         random.integers(0, 256, (32, 1, 8, 8), dtype=np.uint8),
@@ -127,9 +131,9 @@ def test_new_moves_are_taken_and_none_are_kept() -> None:
     first = np.full((32, 3), [1, -2, 1])
     second = np.full((32, 3), [-3, 0, 0])
     wanted = []
-    for moves in (None, first, second):
+    for augmentations in (None, first, second):
         engine = Engine(network, threads=1)
-        wanted.append(engine.train_step(images, labels, order, moves).losses.tobytes())
+        wanted.append(engine.train_step(images, labels, order, augmentations).losses.tobytes())
         engine.close()
     engine = Engine(network, threads=1)
     found = [engine.train_step(images, labels, order, m).losses.tobytes() for m in (first, second, None, first)]

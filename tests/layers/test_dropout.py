@@ -95,11 +95,11 @@ def test_augmented_images_have_the_masks_that_they_have_without(columns: int) ->
     network = network_of({"dropout": {"p": 0.5}})
     x, order = np.ones((40, 1, 10, 10), np.float32), np.arange(39, -1, -1)
     found = []
-    for moves in (None, np.zeros((40, columns))):
-        if moves is not None and columns == AUGMENT_COLUMNS:
-            moves[:, SHARE] = 1
+    for augmentations in (None, np.zeros((40, columns))):
+        if augmentations is not None and columns == AUGMENT_COLUMNS:
+            augmentations[:, SHARE] = 1
         for executor in (SerialExecutor(network), Engine(network, threads=1), Engine(network, threads=3)):
-            losses = executor.train_step(x, np.zeros(40, np.int64), order, moves, 7).losses
+            losses = executor.train_step(x, np.zeros(40, np.int64), order, augmentations, 7).losses
             found.append(losses.copy())
             executor.close()
     for losses in found[1:]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nbcnn.data import Dataset, Split, epoch_moves
+from nbcnn.data import Dataset, Split, epoch_augmentations
 from nbcnn.report import draw_confusion, draw_samples
 from nbcnn.report.image_choice import evenly
 
@@ -117,9 +117,9 @@ def test_augmented_images_are_of_every_class_and_moved_as_in_training(
     engine = Engine(network, training=True)
     nbcnn.training.pictures.draw_run(run, engine, data)
     engine.close()
-    ((first, moves, path, _, shown),) = seen
+    ((first, augmentations, path, _, shown),) = seen
     chosen = [0, 1, 10, 11, 20, 21]
     assert (first == images[chosen]).all() and path == run.augmented and shown == 6
-    for epoch, each in enumerate(moves, 1):
-        everything = epoch_moves(30, 0, epoch, padding=2, p=0.5)
+    for epoch, each in enumerate(augmentations, 1):
+        everything = epoch_augmentations(30, 0, epoch, padding=2, p=0.5)
         assert everything is not None and (each == everything[chosen]).all()

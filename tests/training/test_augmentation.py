@@ -16,7 +16,7 @@ from nbcnn.config import load_config
 from nbcnn.config.augment import AugmentConfig
 from nbcnn.report.augmented import moved
 from nbcnn.runs.run_folder import Run
-from nbcnn.training.augmentation import draw_moves, no_moves
+from nbcnn.training.augmentation import draw_augmentations, no_augmentations
 from nbcnn.training.pictures import first_epochs
 from nbcnn.training.reporter import Reporter
 from nbcnn.training.signals import StoppedError
@@ -97,7 +97,7 @@ def test_zeros_is_another_word_for_constant() -> None:
 @pytest.mark.parametrize("way", [*WAYS.values(), ALL, {}])
 def test_kernels_are_compiled_for_the_kind_that_training_has(way: dict[str, Any]) -> None:
     augment = AugmentConfig.model_validate(load_config(config(Path(), way)).train.augment)
-    drawn, nothing = draw_moves(augment, 9, 0, 1, (12, 12)), no_moves(augment, 9)
+    drawn, nothing = draw_augmentations(augment, 9, 0, 1, (12, 12)), no_augmentations(augment, 9)
     assert bool(augment) == bool(way) == (drawn is not None) == (nothing is not None)
     if drawn is not None and nothing is not None:
         assert (drawn.dtype, drawn.shape) == (nothing.dtype, nothing.shape)
@@ -118,10 +118,10 @@ def test_the_picture_has_what_training_meets(stripes: Path, tmp_path: Path) -> N
     assert run.augmented.stat().st_size > 1000
     data, chosen = nbcnn.data.load(stripes), [3, 5, 8]
     wide = config(stripes, ALL) | {"data": {"folder": str(stripes), "mean": 0.25, "std": 0.5}}
-    numbers, moves = first_epochs(load_config(wide), data, chosen)
+    numbers, augmentations = first_epochs(load_config(wide), data, chosen)
     assert numbers[:3] == chosen and len(numbers) == 3 + 7 * 3
-    for epoch, each in enumerate(moves, 1):
-        drawn = draw_moves(load_config(wide).train.augment, 210, 0, epoch, (12, 12))
+    for epoch, each in enumerate(augmentations, 1):
+        drawn = draw_augmentations(load_config(wide).train.augment, 210, 0, epoch, (12, 12))
         assert drawn is not None
         assert [numbers[int(k)] for k in each[:3, 16]] == drawn[chosen, 16].tolist()
         assert (each[:, 15] == 127.5).all()  # 0.5 · 0.5 + 0.25 of white

@@ -17,7 +17,7 @@ import nbcnn
 from nbcnn.cli.predict import command
 from nbcnn.config import load_config
 from nbcnn.data import data_source, load_dataset, load_folder, write_idx
-from nbcnn.data.picture import Reading, prepare
+from nbcnn.data.picture import PictureSettings, prepare
 from nbcnn.errors import CheckpointError, DataError, ShapeError
 from nbcnn.runs.checkpoint import load_tensors, save_tensors
 from nbcnn.training.prediction import Prediction
@@ -85,7 +85,7 @@ def test_predict_sees_the_pixels_of_eval_and_answers_alike(mixed: Path) -> None:
     network, files = nbcnn.load(mixed), test_files(mixed.parent / "set")
     data = load_dataset(network.config.data)
     reading = network.reading
-    assert reading == Reading(pictures=True)
+    assert reading == PictureSettings(pictures=True)
     for path, image in zip(files, data.test.images, strict=True):
         assert np.array_equal(prepare(path, 1, SIDE, SIDE, reading.dark_background).image, image)
     found = nbcnn.predict(mixed, files)
@@ -99,7 +99,7 @@ def test_nothing_is_inverted_where_pictures_were_learned_but_it_is_said(tmp_path
     """Three quarters of the pictures lie on the dark, or all: neither is a reason to change one."""
     write(tmp_path / "set", shapes())
     folder = nbcnn.train(config(tmp_path / "set", grayscale=True), out=tmp_path / "run", epochs=1).folder
-    assert nbcnn.load(folder).reading == Reading(pictures=True, dark_background=True)
+    assert nbcnn.load(folder).reading == PictureSettings(pictures=True, dark_background=True)
     Image.fromarray(255 - shapes()[0][1]).save(tmp_path / "ink.png")
     (plain,), (inverted,) = (nbcnn.predict(folder, tmp_path / "ink.png", invert=how) for how in (None, True))
     assert plain.steps == (
@@ -118,7 +118,7 @@ def test_a_picture_is_inverted_where_idx_images_were_learned_unless_it_is_one_of
         write_idx(tmp_path / "set" / f"{part}-images-idx3-ubyte", pixels + np.uint8(part == "t10k"))
         write_idx(tmp_path / "set" / f"{part}-labels-idx1-ubyte", np.array([n == "pole" for n, _ in images], np.uint8))
     folder = nbcnn.train(config(tmp_path / "set"), out=tmp_path / "run", epochs=1).folder
-    assert nbcnn.load(folder).reading == Reading(dark_background=True)
+    assert nbcnn.load(folder).reading == PictureSettings(dark_background=True)
     write(tmp_path / "own", images)
     assert {one.steps for one in nbcnn.predict(folder, sorted((tmp_path / "own").glob("*/*")))} == {("used as it is",)}
     Image.fromarray(255 - images[0][1]).save(tmp_path / "ink.png")
@@ -140,7 +140,7 @@ def test_a_mixed_idx_set_inverts_nothing(tmp_path: Path) -> None:
         write_idx(tmp_path / f"{part}-images-idx3-ubyte", pixels + np.uint8(part == "t10k"))
         write_idx(tmp_path / f"{part}-labels-idx1-ubyte", np.array([n == "pole" for n, _ in images], np.uint8))
     folder = nbcnn.train(config(tmp_path), out=tmp_path / "run", epochs=1).folder
-    assert nbcnn.load(folder).reading == Reading()
+    assert nbcnn.load(folder).reading == PictureSettings()
 
 
 def test_twelve_bits_are_learned_and_met_again_with_the_same_white(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_twelve_bits_are_learned_and_met_again_with_the_same_white(tmp_path: Pat
     write(tmp_path / "set", shapes(np.uint16, 16))
     folder = nbcnn.train(config(tmp_path / "set", grayscale=True), out=tmp_path / "run").folder
     network = nbcnn.load(folder)
-    assert network.config.data.white_level == 4095 and network.reading == Reading(True, True, 4095)
+    assert network.config.data.white_level == 4095 and network.reading == PictureSettings(True, True, 4095)
     dark = (shapes()[0][1].astype(np.uint16)) * 4  # up to 880: alone it would be one of 10 bits
     Image.fromarray(dark).save(tmp_path / "dark.png")
     (found,) = nbcnn.predict(folder, tmp_path / "dark.png")

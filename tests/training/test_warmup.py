@@ -119,7 +119,7 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 def test_mistakes_are_told_before_anything_is_compiled(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delattr("nbcnn.training.warmup.warm")
+    monkeypatch.delattr("nbcnn.training.warmup.compile_ahead")
     assert "did you mean lenet?" in refused(capsys, "warmup", "lenet", "lenett")
     assert "did you mean direct?" in refused(capsys, "warmup", "--backend", "conv2d=dirct")
     assert "did you mean epochs?" in refused(capsys, "warmup", "--set", "train.epohcs=3")

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 import nbcnn
-from nbcnn.data.picture import Reading
+from nbcnn.data.picture import PictureSettings
 from nbcnn.engine.weights_metadata import WeightsMetadata
 from trust.targets import FILES, SHAPES, TINY
 
@@ -54,7 +54,7 @@ def checkpoint_seeds() -> list[bytes]:
     rng = np.random.default_rng(0)
     weights = {name: rng.standard_normal(shape).astype(np.float32) for name, shape in SHAPES.items()}
     halves = {name: tensor.astype(np.float16) for name, tensor in weights.items()}
-    facts = WeightsMetadata(("ant", "bee"), size=(8, 8), reading=Reading(True, None, 4095)).to_metadata()
+    facts = WeightsMetadata(("ant", "bee"), size=(8, 8), reading=PictureSettings(True, None, 4095)).to_metadata()
     return [save(weights, {"epoch": "1", **facts}), save(halves), save({"count": np.zeros(3, np.int64)})]
 
 

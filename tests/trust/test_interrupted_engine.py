@@ -62,7 +62,7 @@ def used(engine: Engine, wanted: str, x: np.ndarray, labels: np.ndarray) -> byte
     if wanted in ("predict", "few"):
         return engine.predict(x[:3] if wanted == "few" else x).tobytes()
     if wanted == "warm":
-        engine.warm(x, labels)
+        engine.warm_up(x, labels)
         return b""
     outcome = (engine.train_step if wanted == "train" else engine.evaluate)(x, labels, order)
     return outcome.losses.tobytes() + outcome.guesses.tobytes() + engine.gradient.tobytes() * (wanted == "train")

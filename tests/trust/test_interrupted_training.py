@@ -90,8 +90,8 @@ def test_a_trainer_that_was_struck_in_a_step_goes_on_to_the_same_bits_or_not_at_
 def test_listeners_and_what_holds_inside_are_forgotten_wherever_they_were_struck() -> None:
     def listen() -> None:
         with (
-            compile_log.announced(print),
-            auto.told(auto.Listener()),
+            compile_log.compile_listener(print),
+            auto.choice_listener(auto.Listener()),
             entries.replacing(["conv2d"]),
             hints.near(Path()),
         ):

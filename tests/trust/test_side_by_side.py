@@ -18,7 +18,7 @@ from exhaustive import exhaustive
 from stripes import TINY as STRIPED
 
 import nbcnn
-from nbcnn.compiler.compile_log import COMPILE_LOG, announced, since
+from nbcnn.compiler.compile_log import COMPILE_LOG, compile_listener, since
 from nbcnn.compiler.jit import kernel
 from nbcnn.config import load_config
 from nbcnn.training.model import Model
@@ -145,7 +145,7 @@ def test_each_thread_hears_of_its_own_kernels(tmp_path: Path, monkeypatch: pytes
 
     def use(function: Any) -> tuple[list[str], int]:
         heard: list[str] = []
-        with announced(lambda name, left: heard.append(f"{name.rpartition('.')[2]} {left}")):
+        with compile_listener(lambda name, left: heard.append(f"{name.rpartition('.')[2]} {left}")):
             listening.wait()
             before = len(COMPILE_LOG)
             kernel(function)(1)

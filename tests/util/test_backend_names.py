@@ -7,7 +7,16 @@ import threading
 import pytest
 
 from nbcnn.compiler import compile_log
-from nbcnn.compiler.compile_log import Compiled, announce, announced, enter, expect, listened_to, since, total
+from nbcnn.compiler.compile_log import (
+    Compiled,
+    announce,
+    compile_listener,
+    enter,
+    expect_kernels,
+    listened_to,
+    since,
+    total,
+)
 from nbcnn.util.backend_names import unfit, without_op
 
 
@@ -38,9 +47,9 @@ def test_a_decorator_without_its_op_says_what_to_write() -> None:
 def test_listeners_hear_of_each_kernel_and_of_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compile_log, "COMPILE_LOG", before := [])
     heard: list[tuple[str, int]] = []
-    with announced(lambda kernel, left: heard.append((kernel, left))):
+    with compile_listener(lambda kernel, left: heard.append((kernel, left))):
         assert listened_to()
-        expect(["first", "second"])
+        expect_kernels(["first", "second"])
         for name in ("first", "second"):
             announce(name, name)
             enter(Compiled(name, "compiled", 0.5, False, threading.get_ident()), name)

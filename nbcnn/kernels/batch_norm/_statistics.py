@@ -6,7 +6,7 @@ from math import sqrt
 
 from nbcnn.compiler.jit import kernel
 from nbcnn.kernels.contract import LANES
-from nbcnn.kernels.turns import is_my_turn, pass_on
+from nbcnn.kernels.turns import end_turn, is_my_turn
 from nbcnn.lanes import lane, load, splat
 
 
@@ -71,7 +71,7 @@ def merge_statistics(part, w, numbers, statistics, whose, values):
             statistics[3, c] /= count
             statistics[1, c] = kind(1) / kind(sqrt(statistics[3, c] + numbers[0]))
             statistics[2, c] = w[c] * statistics[1, c]
-    pass_on(whose)
+    end_turn(whose)
 
 
 @kernel
@@ -91,7 +91,7 @@ def merge_means(dw, db, means, whose, values):
         if last:
             means[0, c] /= count
             means[1, c] /= count
-    pass_on(whose)
+    end_turn(whose)
 
 
 @kernel

@@ -79,7 +79,7 @@ class Scene(NamedTuple):
         return f"first in {self.split} image {index:,} (counted from 0), in {self.pack}"
 
 
-def told(scene: Scene, call: Call, array: np.ndarray) -> Finding:
+def finding(scene: Scene, call: Call, array: np.ndarray) -> Finding:
     """The message about the first array with wrong numbers, which ``call`` has just written."""
     if call.direction == "add":
         tensor = spoilt_tensor(scene.network, array)

@@ -18,7 +18,7 @@ from nbcnn.engine.serial import SerialExecutor
 from nbcnn.kernels.registry import file_of
 from nbcnn.layers.base import Call
 from nbcnn.training.diagnose.array_stats import array_stats, figure
-from nbcnn.training.diagnose.nan_report import Finding, Scene, check, spoilt_tensor, told
+from nbcnn.training.diagnose.nan_report import Finding, Scene, check, finding, spoilt_tensor
 
 
 def examine(executor: Executor) -> Finding:
@@ -40,7 +40,7 @@ def examine(executor: Executor) -> Finding:
         for call in serial.steps(last.mode, last.inputs, batch):
             for array in _results(network, pack, call):
                 if id(array) not in strange and not _finite(array):
-                    return told(scene, call, array)
+                    return finding(scene, call, array)
     return _nothing(network, "step" if last.mode == "train" else "evaluation")
 
 
