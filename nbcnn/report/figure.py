@@ -38,6 +38,8 @@ _LOOK: Any = {
     "figure.titleweight": "bold",
     "grid.color": "#DDDDDD",
     "legend.frameon": False,
+    "figure.constrained_layout.w_pad": 0.12,  # inches: at 0.04 the first digit of an axis may be cut
+    "figure.constrained_layout.h_pad": 0.08,
 }
 
 
