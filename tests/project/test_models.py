@@ -16,7 +16,10 @@ from click.testing import CliRunner
 import nbcnn
 from nbcnn.cli import nbcnn as command_line
 from nbcnn.config import Overrides, load_config
+from nbcnn.engine.network import Network, views, with_settings
+from nbcnn.engine.serial import SerialExecutor
 from nbcnn.introspect.summary import summarize
+from nbcnn.layers.dropout import DropoutConfig
 from nbcnn.runs.checkpoint import load_tensors, save_tensors
 from nbcnn.training.model import Model
 
@@ -130,3 +133,31 @@ if find_spec("torch"):
         there.load_state_dict({key: torch.from_numpy(value) for key, value in back.items()}, strict=True)
         with torch.no_grad():
             np.testing.assert_array_equal(there(torch.from_numpy(x)).numpy(), scores)
+
+    @pytest.mark.jit
+    @pytest.mark.parametrize("name", NAMES)
+    def test_gradients_are_those_of_pytorch(name: str) -> None:
+        """In float64, where no number is so near 0 that rounding decides; batch norm on the batch, nothing dropped."""
+        random = np.random.default_rng(1)
+        x, labels = random.standard_normal((9, 1, 28, 28)), random.integers(0, 10, 9)
+        config = load_config(name, Overrides(backends=direct(name)))
+        layers = with_settings(config.layers, lambda layer: {"p": 0.0} if isinstance(layer, DropoutConfig) else {})
+        here = Network(config.model_copy(update={"layers": layers}), "float64")
+        there = in_pytorch(expanded(name), torch.from_numpy(x).float()).double().train()
+        for module in there.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
+        tensors = {key: value.copy() for key, value in here.state_dict().items()}
+        there.load_state_dict({key: torch.from_numpy(value) for key, value in tensors.items()}, strict=True)
+        smoothing = config.train.label_smoothing
+        loss = torch.nn.CrossEntropyLoss(label_smoothing=smoothing)(there(torch.from_numpy(x)), torch.from_numpy(labels))
+        loss.backward()
+        executor = SerialExecutor(here)
+        found = executor.train_step(x, labels, np.arange(9)).losses.mean()
+        assert found == pytest.approx(loss.item(), rel=1e-12)
+        gradients = views(executor.gradient, here.shapes)
+        expected = {key: parameter.grad.numpy() for key, parameter in there.named_parameters()}
+        assert gradients.keys() == expected.keys()
+        largest = max(float(np.abs(gradient).max()) for gradient in expected.values())
+        for key, gradient in expected.items():
+            np.testing.assert_allclose(gradients[key], gradient, rtol=0, atol=1e-11 * largest, err_msg=key)
