@@ -2,8 +2,8 @@
 
 An array lives from the first call that has it to the last. What lives within one stage lies in a thread's own memory;
 what crosses from a stage to another is kept for every pack of the batch (one row of memory a pack). Largest arrays
-are placed first, each at the lowest address that is free while it lives ("greedy by size", Pisarchyk and Lee 2020,
-arXiv 2001.03288).
+are placed first, each at the lowest address that is free while it lives and suits its size (STEP): "greedy by size",
+Pisarchyk and Lee 2020, arXiv 2001.03288.
 """
 
 from __future__ import annotations
@@ -21,6 +21,13 @@ from nbcnn.layers.base import Call
 from nbcnn.layers.calls import with_arrays
 from nbcnn.util.aligned import LINE
 from nbcnn.util.spans import arrays_in, at, span
+
+PAGE, STEP = 4096, 21 * LINE
+"""A load waits for a store to an address that is the same modulo a page (4K aliasing). Large arrays begin a step apart
+modulo that, in the order of their first use: it takes 2 to 3 % off a prediction of LeNet.
+"""
+LARGE = 8 * PAGE
+"""Bytes of an array for which the gap before it is little."""
 
 
 class Place(NamedTuple):
@@ -93,13 +100,16 @@ def plan(stages: Sequence[Stage], blocks: Blocks) -> MemoryPlan:
 def _pack(lives: list[_Life]) -> tuple[dict[int, int], int]:
     """Offsets of arrays by number, and how many bytes they need in all."""
     placed: list[tuple[int, int, _Life]] = []
+    in_order = sorted(lives, key=lambda life: (life.first, life.number))
+    colours = {life.number: rank * STEP % PAGE for rank, life in enumerate(in_order)}
     for life in sorted(lives, key=lambda life: (-life.size, life.first, life.number)):
-        offset = 0
+        colour = offset = colours[life.number] if life.size >= LARGE else 0
         for start, end, other in sorted(placed):
             if other.first <= life.last and life.first <= other.last:
                 if start - offset >= life.size:
                     break
-                offset = max(offset, end)
+                gap = (colour - end) % PAGE if life.size >= LARGE else 0
+                offset = max(offset, end + gap)
         placed.append((offset, offset + life.size, life))
     return {life.number: start for start, _, life in placed}, max((end for _, end, _ in placed), default=0)
 

@@ -117,6 +117,11 @@ NUMERIC: dict[str, list[Any]] = {
         "flatten",
         {"linear": {"out_features": 3}},
     ],
+    "a sum of three": [
+        {"parallel": {"merge": "add", "branches": [[{"conv2d": {"out_channels": 2, "kernel_size": 1}}, "batch_norm2d"], [{"conv2d": {"out_channels": 2, "kernel_size": 3, "padding": 1}}, "tanh"], ["identity"]]}},
+        "flatten",
+        {"linear": {"out_features": 3}},
+    ],
 }  # fmt: skip
 
 

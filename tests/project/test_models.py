@@ -150,7 +150,9 @@ if find_spec("torch"):
         tensors = {key: value.copy() for key, value in here.state_dict().items()}
         there.load_state_dict({key: torch.from_numpy(value) for key, value in tensors.items()}, strict=True)
         smoothing = config.train.label_smoothing
-        loss = torch.nn.CrossEntropyLoss(label_smoothing=smoothing)(there(torch.from_numpy(x)), torch.from_numpy(labels))
+        loss = torch.nn.CrossEntropyLoss(label_smoothing=smoothing)(
+            there(torch.from_numpy(x)), torch.from_numpy(labels)
+        )
         loss.backward()
         executor = SerialExecutor(here)
         found = executor.train_step(x, labels, np.arange(9)).losses.mean()
