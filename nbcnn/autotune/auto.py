@@ -40,7 +40,7 @@ Stepper = Callable[[Network, bool, int, Sequence[Names]], Sequence[float]]
 
 
 class Listener:
-    """Who is choice_listener, in ``choice_listener``. This one does nothing about it."""
+    """Who hears of choices inside ``choice_listener``. This one does nothing about it."""
 
     def choosing(self, problem: str) -> None:
         """Candidates for a problem, given in words, are about to be timed."""

@@ -15,10 +15,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,21 +26,13 @@ from nbcnn.errors import CheckpointError
 from nbcnn.util.suggestions import closest, nearest
 from nbcnn.util.files import (append_line, claim_folder, read_file, remove_file, remove_spares, write_atomic)
 from nbcnn.runs.folder_lock import FolderLock
+from nbcnn.runs.metrics_row import COLUMNS, Record, as_html, csv_line, is_record, plain
 from nbcnn.util.user_folders import expanded
 
 if TYPE_CHECKING:
     import numpy as np
 
 Kind = Literal["last", "best"]
-Record = dict[str, Any]
-
-COLUMNS = (
-    "epoch", "step", "train_loss", "train_accuracy", "test_loss", "test_accuracy",
-    "seconds", "images_per_second", "val_loss", "val_accuracy", "lr", "grad_norm",
-)  # fmt: skip
-"""The columns of an epoch's record. Accuracies are shares (0 to 1); ``seconds`` is the time of the epoch's training. Those of
-validation images are null where the data have none. ``lr`` is the learning rate of the epoch's last step,
-``grad_norm`` the mean norm of its gradients before they were clipped, null where they are not."""
 
 LARGEST_LOG = 1 << 28
 """Bytes of metrics.jsonl: a million epochs."""
@@ -71,6 +60,10 @@ class Run:
 
     def __repr__(self) -> str:
         return f"<Run {self.folder}>"
+
+    def _repr_html_(self) -> str:
+        """In a notebook: the folder, and a row for each epoch."""
+        return as_html(str(self.folder), self.metrics())
 
     @classmethod
     def create(cls, out: str | Path | None, name: str) -> Run:
@@ -133,12 +126,12 @@ class Run:
         unknown = set(record) - set(COLUMNS)
         if unknown:
             raise CheckpointError(f"metrics have no column {min(unknown)}: {nearest(min(unknown), COLUMNS)}")
-        row = {column: _plain(record.get(column)) for column in COLUMNS}
+        row = {column: plain(record.get(column)) for column in COLUMNS}
         with self.writing():
             append_line(self.metrics_jsonl, json.dumps(row, allow_nan=False), CheckpointError)
             if not self.metrics_csv.exists():
                 append_line(self.metrics_csv, ",".join(COLUMNS), CheckpointError)
-            append_line(self.metrics_csv, _csv_line(row), CheckpointError)
+            append_line(self.metrics_csv, csv_line(row), CheckpointError)
 
     def metrics(self) -> list[Record]:
         """All epochs so far, in order; [] before the first.
@@ -154,7 +147,7 @@ class Run:
     def rewind(self, epoch: int) -> None:
         """Drop the metrics of epochs after ``epoch``, which a resumed training logs again, and the test's result."""
         rows = [{c: row.get(c) for c in COLUMNS} for row in self.metrics() if row["epoch"] <= epoch]
-        table = "".join(line + "\n" for line in [",".join(COLUMNS), *map(_csv_line, rows)])
+        table = "".join(line + "\n" for line in [",".join(COLUMNS), *map(csv_line, rows)])
         self._write(self.metrics_jsonl, "".join(json.dumps(r) + "\n" for r in rows).encode())
         self._write(self.metrics_csv, table.encode())
         remove_file(self.test, CheckpointError)
@@ -220,17 +213,9 @@ class Run:
             record = json.loads(line)
         except (ValueError, RecursionError):
             record = None
-        if not isinstance(record, dict) or not _is_record(record):
+        if not isinstance(record, dict) or not is_record(record):
             raise CheckpointError(f"{self.metrics_jsonl}:{number}: not a record of an epoch; remove that line")
         return record
-
-
-def _is_record(record: Mapping[str, Any]) -> bool:
-    """Whether every column that is there holds a number or null, and the epoch is a whole one of this world."""
-    values = [record.get(column) for column in COLUMNS]
-    known = all(value is None or (isinstance(value, (int, float)) and abs(value) < 1e300) for value in values)
-    epoch = record.get("epoch")
-    return known and isinstance(epoch, int) and abs(epoch) < 2**53
 
 
 def _others(folder: Path) -> str:
@@ -246,15 +231,3 @@ def _others(folder: Path) -> str:
 def _jsonable(value: Any) -> Any:
     """Conversion of values that json.dumps can't write: NumPy's numbers and arrays as they are, paths and the rest as text."""
     return value.tolist() if hasattr(value, "tolist") else str(value)
-
-
-def _plain(value: Any) -> Any:
-    """A metric as Python's number; None for one that isn't finite, which JSON has no word for."""
-    number = value.item() if hasattr(value, "item") else value
-    return None if isinstance(number, float) and not math.isfinite(number) else number
-
-
-def _csv_line(row: Mapping[str, Any]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(["" if row[c] is None else row[c] for c in COLUMNS])
-    return line.getvalue()

@@ -21,6 +21,7 @@ from nbcnn.errors import DataError
 from nbcnn.plugins import blamed
 from nbcnn.training.loading import load, trained
 from nbcnn.training.tta import TTA, check_tta, cross_entropy, scores
+from nbcnn.util.html_table import table
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,17 @@ class Evaluation:
         matrix = np.zeros((len(self.classes), len(self.columns)), np.int64)
         np.add.at(matrix, (self.labels, np.minimum(self.guesses, len(self.classes))), 1)
         return matrix
+
+    def _repr_html_(self) -> str:
+        """In a notebook: the confusion, a row for each true class."""
+        counts = zip(self.classes, self.confusion, strict=True)
+        rows = [
+            [name, *(f"{n:,}" for n in row), f"{row[k]:,} of {row.sum():,}"] for k, (name, row) in enumerate(counts)
+        ]
+        words = (
+            f"accuracy {100 * self.accuracy:.2f} %, loss {self.loss:.4f}, {self.images:,} images; columns: predicted"
+        )
+        return table(("class", *self.columns, "right"), rows, words)
 
 
 @blamed()

@@ -11,6 +11,7 @@ from nbcnn.config import Config
 from nbcnn.engine.engine import Engine
 from nbcnn.engine.network import Network
 from nbcnn.errors import ShapeError
+from nbcnn.introspect.summary_html import summary_html
 from nbcnn.util.locks import module_lock
 from nbcnn.util.memory import no_memory_error
 
@@ -40,6 +41,10 @@ class Model(Network):
             if x.dtype.itemsize > images.itemsize and not np.array_equal(np.isinf(images), np.isinf(x)):
                 raise ShapeError(f"x holds numbers that {self.dtype} can't, beyond 3.4e38; scale pixels as in training")
             return self.scores(images)
+
+    def _repr_html_(self) -> str:
+        """In a notebook: the table of ``nbcnn summary``."""
+        return summary_html(self.config.name, self.root)
 
     def scores(self, images: np.ndarray) -> np.ndarray:
         """As calling the model, for images (N, C, H, W) of any kind: bytes are scaled as in training.

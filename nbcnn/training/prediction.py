@@ -18,6 +18,7 @@ from nbcnn.runs.run_folder import Kind
 from nbcnn.training.loading import load, trained
 from nbcnn.training.model import Model
 from nbcnn.training.tta import TTA, check_tta, scores
+from nbcnn.util.html_table import table
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -53,6 +54,11 @@ class Prediction:
     def probability(self) -> float:
         """The probability of the likeliest class."""
         return float(self.probabilities[0])
+
+    def _repr_html_(self) -> str:
+        """In a notebook: the five likeliest classes."""
+        rows = [(name, f"{100 * p:.1f} %") for name, p in zip(self.classes[:5], self.probabilities, strict=False)]
+        return table(("class", "probability"), rows, "; ".join([self.picture, *self.steps]))
 
 
 @blamed()

@@ -20,6 +20,7 @@ from nbcnn.training.config_diff import refuse_changes
 from nbcnn.training.learning_rate import follows_metrics
 from nbcnn.training.loading import class_names, config_of, read_info, with_data_found, with_options
 from nbcnn.training.loop import run_training
+from nbcnn.training.notebook_reporter import default_reporter
 from nbcnn.training.provenance import warn_of_others
 from nbcnn.training.reporter import Reporter
 from nbcnn.training.state import Position, State, read_state
@@ -70,7 +71,7 @@ def resume(
             )
         _look_for_losses(run, state.position, config.train)
         warn_of_others(read_info(run), str(run.folder))
-        reporter = reporter or Reporter()
+        reporter = reporter or default_reporter()
         reporter.goes_on(replace(state.position))
 
         def begin(trainer: Trainer) -> Run:

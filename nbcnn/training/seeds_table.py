@@ -12,9 +12,11 @@ from statistics import fmean, stdev
 from typing import Any
 
 from nbcnn.errors import CheckpointError
-from nbcnn.runs.run_folder import Record, Run
+from nbcnn.runs.metrics_row import Record
+from nbcnn.runs.run_folder import Run
 from nbcnn.training.final_test import read_result
 from nbcnn.util.files import read_file, write_atomic
+from nbcnn.util.html_table import table
 
 LARGEST = 1 << 20
 """Bytes of a seeds.json: some 300 for each seed."""
@@ -57,6 +59,15 @@ class SeedRuns:
     def config(self) -> Path:
         """The config that all have in common; its seed is the first."""
         return self.folder / "seeds.yaml"
+
+    def _repr_html_(self) -> str:
+        """In a notebook: a row for each seed, and the mean and standard deviation."""
+        rows = [
+            [row[column] if column not in NUMBERS else _number(row[column]) for column in COLUMNS] for row in self.rows
+        ]
+        for words, of in (("mean", self.mean), ("standard deviation", self.standard_deviation)):
+            rows.append([words, *(_number(of(column)) if column in NUMBERS else "" for column in COLUMNS[1:])])
+        return table(COLUMNS, rows, str(self.folder))
 
     def run_folder(self, seed: int) -> Path:
         """The run folder of a seed."""
@@ -130,6 +141,10 @@ def row_of(run: Run, seed: int, epochs: int) -> dict[str, Any]:
     row = {"seed": seed, "folder": run.folder.name, "epochs": epochs, "checkpoint": "best" if best else "last"}
     seconds = sum(record.get("seconds") or 0.0 for record in records)
     return row | {"epoch": chosen["epoch"]} | {key: chosen.get(key) for key in NUMBERS} | {"seconds": seconds}
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
 
 
 def _rank(record: Record) -> tuple[float, float]:

@@ -16,6 +16,7 @@ from nbcnn.plugins import blamed
 from nbcnn.runs.run_folder import Run
 from nbcnn.training.loading import config_of, with_options
 from nbcnn.training.loop import run_training
+from nbcnn.training.notebook_reporter import default_reporter
 from nbcnn.training.reporter import Reporter
 from nbcnn.training.trainer import Trainer
 
@@ -36,7 +37,7 @@ def train(
     name of a data set, a folder, or arrays, ``(images, labels)`` or ``((images, labels), (test_images, test_labels))``:
     see ``own_dataset``. Arrays are written into the run folder, as ``data``, so that the run can be evaluated and
     resumed. ``overrides``, or the names of its fields (``epochs=3``), change the config. The folder is ``out``, or the
-    next free ``runs/NAME-K``.
+    next free ``runs/NAME-K``. ``reporter`` is told of the progress; without one a notebook shows it.
 
     Raises ConfigError, ShapeError, KernelError, DataError, CheckpointError (the folder exists or can't be written),
     TrainingError (the loss is no longer a number) and PluginError (a plugin's own code failed); of the two last what
@@ -65,7 +66,7 @@ def train(
     if given is not None:
         network.load_state_dict(given.state_dict(), "the network that was given")
     try:
-        return run_training(network, images, begin, reporter or Reporter())
+        return run_training(network, images, begin, reporter or default_reporter())
     finally:
         if given is not None:
             given.load_state_dict(network.state_dict())

@@ -17,7 +17,8 @@ from nbcnn.engine.weights_metadata import WeightsMetadata
 from nbcnn.errors import TrainingError
 from nbcnn.optim import make_optimizer
 from nbcnn.optim.weight_average import WeightAverage
-from nbcnn.runs.run_folder import Record, Run
+from nbcnn.runs.metrics_row import Record
+from nbcnn.runs.run_folder import Run
 from nbcnn.training.augmentation import draw_augmentations
 from nbcnn.training.diagnose.finite_check import wrong_after, wrong_before
 from nbcnn.training.diagnose.nan_report import Finding
