@@ -105,8 +105,7 @@ def measure(
         samples = take(_turns(one, peers, task.threads), rounds, each=True)
         rows.append(Row("latency", "one image", "µs", False, scaled(samples, 1e6)))
     if children:
-        found = first_steps(task, source, peers, min(rounds, CHILD_ROUNDS), tell, run)
-        rows += [row for row in found if row.measure in children]
+        rows += first_steps(task, source, peers, min(rounds, CHILD_ROUNDS), tell, run, children)
     return rows
 
 

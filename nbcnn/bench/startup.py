@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,11 +44,13 @@ def first_steps(
     rounds: int,
     tell: Tell = silent,
     run: Runner | None = None,
+    measures: Collection[str] = ("startup", "memory"),
 ) -> list[Row]:
     """Rows of start-up with a filled and with an empty cache of kernels, and of memory; peers' processes in turn.
 
     ``source`` is what a process makes the network of: source, sets, backends, plugins. Peers keep no such cache, so
-    their figures stand beside both.
+    their figures stand beside both. For memory alone the person's own cache is used: compiling a deep network's kernels
+    and choosing backends anew takes minutes.
     """
     run = run or run_child
     cold: Samples = {OWN: []}
@@ -57,12 +59,14 @@ def first_steps(
     others = {name: child for name, peer in peers.items() if (child := peer.child(task, IMAGES)) is not None}
     with tempfile.TemporaryDirectory() as kept:
         tell("start of a process: filling the cache of kernels")
-        run(_own(task, source, kept, kept))
+        cache = kept if "startup" in measures else None
+        run(_own(task, source, cache, kept))
         for number in range(1, rounds + 1):
             tell(f"start of a process, {number} of {rounds}")
-            with tempfile.TemporaryDirectory() as empty:
-                cold[OWN].append(run(_own(task, source, empty, kept)).seconds)
-            begun = run(_own(task, source, kept, kept))
+            if "startup" in measures:
+                with tempfile.TemporaryDirectory() as empty:
+                    cold[OWN].append(run(_own(task, source, empty, kept)).seconds)
+            begun = run(_own(task, source, cache, kept))
             warm[OWN].append(begun.seconds)
             memory[OWN].append(begun.megabytes)
             for name, child in others.items():
@@ -76,19 +80,24 @@ def first_steps(
     rows = [
         Row("startup", "first step, kernels in the cache", "s", False, warm),
         Row("startup", "first step, kernels compiled", "s", False, cold),
+        Row("memory", "peak memory of a training", "MB", False, known),
     ]
-    return rows + ([Row("memory", "peak memory of a training", "MB", False, known)] if known else [])
+    return [row for row in rows if row.measure in measures and row.samples]
 
 
-def _own(task: Task, source: Mapping[str, Any], cache: str, bytecode: str) -> Child:
+def _own(task: Task, source: Mapping[str, Any], cache: str | None, bytecode: str) -> Child:
     """nbcnn's own process, which finds the same nbcnn wherever it is started and keeps its kernels in ``cache``.
+
+    ``cache`` None: where this process keeps them.
 
     ``bytecode`` is a folder for Python's, which installed libraries such as the peers have beside their sources, and a
     checkout under PYTHONDONTWRITEBYTECODE=1 would have to make anew: 0.1 s.
     """
     found = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
     what = {**source, "threads": task.threads, "images": IMAGES}
-    places = {"PYTHONPATH": found, "NBCNN_CACHE_DIR": cache, "PYTHONPYCACHEPREFIX": bytecode}
+    places = {"PYTHONPATH": found, "PYTHONPYCACHEPREFIX": bytecode}
+    if cache is not None:
+        places["NBCNN_CACHE_DIR"] = cache
     return Child(
         [sys.executable, "-P", "-m", "nbcnn.bench.startup_child"], what, {**places, "PYTHONDONTWRITEBYTECODE": ""}
     )

@@ -58,7 +58,7 @@ class Prediction:
     def _repr_html_(self) -> str:
         """In a notebook: the five likeliest classes."""
         rows = [(name, f"{100 * p:.1f} %") for name, p in zip(self.classes[:5], self.probabilities, strict=False)]
-        return table(("class", "probability"), rows, "; ".join([self.picture, *self.steps]))
+        return table(("class", "probability"), rows, "; ".join([f"picture {self.picture}", *self.steps]))
 
 
 @blamed()

@@ -215,12 +215,23 @@ def test_caches_are_kept_or_empty() -> None:
     assert seen[1][0] != seen[3][0]
 
 
+def test_for_memory_alone_nothing_is_compiled_anew() -> None:
+    seen: list[bool] = []
+
+    def run(child: Child) -> Beginning:
+        seen.append("NBCNN_CACHE_DIR" in child.environment)
+        return Beginning(1.0, 1.0)
+
+    (row,) = first_steps(task(), {"source": "n"}, {}, 2, run=run, measures=["memory"])
+    assert (row.measure, row.samples) == ("memory", {"nbcnn": [1.0, 1.0]})
+    assert seen == [False] * 3
+
+
 def test_nbcnns_own_child_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(startup, "IMAGES", 50)
     (tmp_path / "n.yaml").write_text(json.dumps({key: value for key, value in CONFIG.items() if key != "data"}))
     source = {"source": str(tmp_path / "n.yaml"), "sets": ["train.batch_size=25"], "backends": [], "plugins": []}
-    child = startup._own(task(), source, "", str(tmp_path))
-    del child.environment["NBCNN_CACHE_DIR"]  # the tests' own cache
+    child = startup._own(task(), source, None, str(tmp_path))  # the tests' own cache
     begun = run_child(child)
     assert begun.seconds > 0
     assert begun.megabytes is None or 20 < begun.megabytes < 2000
