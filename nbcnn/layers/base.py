@@ -34,15 +34,23 @@ class LayerConfig(BaseModel):
     """The key that a bare value stands for: ``- sequential: [...]`` is ``- sequential: {layers: [...]}``."""
 
     _where: str = PrivateAttr("")
+    _written_at: tuple[str | int, ...] = PrivateAttr(())
 
     @property
     def where(self) -> str:
         """``models/x.yaml:5:5: layers[2].conv2d``, or the key path alone for a config made in Python."""
         return self._where
 
-    def placed(self, where: str) -> LayerConfig:
+    @property
+    def written_at(self) -> tuple[str | int, ...]:
+        """The keys that lead to where it is written, ``("layers", 2)``, inside ``blocks`` for one of a block; () if
+        nobody wrote it.
+        """
+        return self._written_at
+
+    def placed(self, where: str, written_at: tuple[str | int, ...] = ()) -> LayerConfig:
         """Remember the place; returns self."""
-        self._where = where
+        self._where, self._written_at = where, written_at
         return self
 
     def expanded(self) -> LayerConfig:
