@@ -48,9 +48,10 @@ class LayerConfig(BaseModel):
         """
         return self._written_at
 
-    def placed(self, where: str, written_at: tuple[str | int, ...] = ()) -> LayerConfig:
-        """Remember the place; returns self."""
-        self._where, self._written_at = where, written_at
+    def placed(self, where: str, written_at: tuple[str | int, ...] | None = None) -> LayerConfig:
+        """Remember the place, and the keys that lead there where they are given; returns self."""
+        self._where = where
+        self._written_at = self._written_at if written_at is None else written_at
         return self
 
     def expanded(self) -> LayerConfig:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from benchmarks.check_rules import page
 from plugin_files import empty_folder, write  # noqa: F401 (a fixture)
 
 import nbcnn
@@ -200,13 +201,15 @@ def test_factors_of_a_layer_need_no_activation_between() -> None:
     def pair(first: Any, second: Any) -> set[str]:
         return found([conv(16), "relu", POOL, first, second, "relu", POOL, *HEAD])
 
-    assert pair(conv(16, 3, groups=16), conv(32, 1)) == set()
-    assert pair(conv(16, [3, 1]), conv(16, [1, 3])) == set()
-    assert pair(conv(4, 1), conv(16, 1)) == set()
-    assert pair(conv(16), conv(16)) == {"missing_activation"}
-    assert found([conv(16), "relu", POOL, {"repeat": {"times": 2, "body": [conv(16)]}}, "relu", POOL, *HEAD]) == {
-        "missing_activation"
-    }
+    for factors in (
+        (conv(16, 3, groups=16), conv(32, 1)),
+        (conv(16, [3, 1]), conv(16, [1, 3])),
+        (conv(4, 1), conv(16, 1)),
+    ):
+        assert "missing_activation" not in pair(*factors)
+    assert "missing_activation" in pair(conv(16), conv(16))
+    twice = {"repeat": {"times": 2, "body": [conv(16)]}}
+    assert "missing_activation" in found([conv(16), "relu", POOL, twice, "relu", POOL, *HEAD])
 
 
 def test_one_narrow_branch_is_no_bottleneck() -> None:
@@ -240,8 +243,10 @@ def test_padding_of_a_layer_before_counts() -> None:
 
 
 def test_dilation_behind_a_full_window_leaves_no_grid() -> None:
-    assert "dilation_grid" not in found([conv(16), "relu", conv(16, 3, dilation=2), "relu", POOL, POOL, *HEAD])
-    assert "dilation_grid" in found([conv(16, 3, dilation=2), "relu", POOL, POOL, *HEAD])
+    head: list[Any] = ["relu", "global_avg_pool2d", *HEAD]
+    assert "dilation_grid" not in found([conv(16), "relu", conv(16, 3, dilation=2), *head])
+    assert "dilation_grid" in found([conv(16, 3, dilation=2), *head])
+    assert "dilation_grid" not in found([conv(16, 3, dilation=2), "relu", POOL, *head[1:]])  # a window of 2 fills it
 
 
 def test_a_network_that_normalises_for_itself_needs_no_mean() -> None:
@@ -272,7 +277,7 @@ def test_one_use_of_a_block_is_mended_in_the_network_written_out(tmp_path: Path)
     (tmp_path / "x.yaml").write_text(BLOCKS)
     finding = only(check(tmp_path / "x.yaml"), "padding_at_least_kernel")
     assert finding.where.startswith(
-        f"{tmp_path}/x.yaml:4:67 (used at {tmp_path}/x.yaml:6:5: layers[0]): blocks.stage.layers[0]"
+        f"{tmp_path}/x.yaml:4:58 (used at {tmp_path}/x.yaml:6:5: layers[0]): blocks.stage.layers[0]"
     )
     assert finding.layer == "0.0" and finding.others == 0
     assert finding.remedy and finding.remedy.expanded
@@ -375,8 +380,8 @@ def test_the_command(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None
 
 def test_a_plugin_adds_a_rule(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plugin = write(folder / "few_channels.py", RULE)
-    text = run(capsys, "check", "lenet", "--set", "layers[0].conv2d.out_channels=2", "--plugin", plugin)
-    assert re.search(r"lenet\.yaml:\d+:\d+: layers\[0\]\.conv2d: few_channels \(layer 0\): it has 2 channels", text)
+    text = run(capsys, "check", "lenet", "--set", "layers[0].conv2d.out_channels=3", "--plugin", plugin)
+    assert re.search(r"lenet\.yaml:\d+:\d+: layers\[0\]\.conv2d: few_channels \(layer 0\): it has 3 channels", text)
     assert "    - conv2d: {out_channels: 8, kernel_size: 5, padding: 2}\n  why: few_channels.py\n" in text
     assert f"1 finding of {len(NUMBERS) + 1} rules" in text
     write(plugin, RULE.replace("net.shape(number)[0]", "net.shape(number)[9]"))
@@ -397,3 +402,30 @@ def test_a_rule_of_another_kind_is_refused(folder: Path) -> None:
     write(plugin, RULE.replace("check_rule()", 'check_rule("rows_dropped")'))
     with pytest.raises(PluginError, match=r"check rule rows_dropped is defined twice"):
         nbcnn.load_plugin(plugin)
+
+
+# The page
+
+
+def test_the_page_is_what_its_command_writes() -> None:
+    assert (ROOT / "docs" / "check.md").read_text(encoding="utf-8") == page()
+
+
+def test_links_of_findings_lead_to_sections_of_the_page() -> None:
+    text = (ROOT / "docs" / "check.md").read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^## (\w+)\n\n(.*?)(?=^## |\Z)", text, re.M | re.S))
+    assert set(sections) == set(RULES.names())
+    for name, told in sections.items():
+        rule = RULES.get(name)
+        assert told.startswith(f"**{rule.title}.** {rule.reason}\n")
+        assert f"| [`{name}`](#{name}) | {rule.title} |" in text
+
+
+def test_the_rule_of_the_page_works(folder: Path) -> None:
+    (example,) = re.findall(
+        r"^```py\n# odd_width\.py\n(.*?)^```$", (ROOT / "docs" / "check.md").read_text(), re.M | re.S
+    )
+    nbcnn.load_plugin(write(folder / "odd_width.py", example))
+    finding = only(check("lenet"), "odd_width")
+    assert finding.sentence == "6 = 8·0 + 6 channels"
+    assert finding.remedy and "out_channels: 8" in finding.remedy.yaml

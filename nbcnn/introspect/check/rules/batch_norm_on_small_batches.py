@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from nbcnn.introspect.check.architecture import Architecture
 from nbcnn.introspect.check.edits import configure
 from nbcnn.introspect.check.rule import RULES, CheckRule, Found
+from nbcnn.util.formatting import counted
 
 
 @RULES.register()
@@ -27,8 +28,7 @@ class BatchNormOnSmallBatches(CheckRule):
         if not norms or size >= self.limit:
             return
         sentence = (
-            f"{len(norms)} batch norms take mean and variance from batches of {size} images; those of an "
-            "image then depend "
-            "much on which others are with it"
+            f"with batches of {size} images, what {counted(len(norms), 'batch norm')} make of an image depends much on "
+            "which others are with it"
         )
         yield Found(("train", "batch_size"), size, sentence, ((configure("train", batch_size=32),),))

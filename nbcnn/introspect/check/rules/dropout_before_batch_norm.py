@@ -31,9 +31,8 @@ class DropoutBeforeBatchNorm(CheckRule):
             if share == 0:
                 continue
             sentence = (
-                f"in training p = {share:g} makes the variance {1 / (1 - share):.2g} times that of "
-                "evaluation (of a mean of "
-                f"0), and {net.kind(norm)} {net.layer(norm).path} behind it keeps the training's"
+                f"in training p = {share:g} makes the variance {1 / (1 - share):.2g} times that of evaluation (of a "
+                f"mean of 0), and {net.kind(norm)} {net.layer(norm).path} behind it keeps the training's"
             )
             later = net.readers[norm]
             place = later[0] if len(later) == 1 and net.is_activation(later[0]) else norm

@@ -30,9 +30,8 @@ class EvenKernel(CheckRule):
             if max(off) != 1 or problem.stride != (1, 1) or net.size(number) != net.size(net.input(number)):
                 continue
             sentence = (
-                f"a {times(problem.kernel_size)} kernel that keeps the size is padded by {top}, {bottom}, "
-                f"{left}, {right} "
-                "(top, bottom, left, right): it moves what it sees by half a pixel"
+                f"a {times(problem.kernel_size)} kernel that keeps the size is padded by {top}, {bottom}, {left}, "
+                f"{right} (top, bottom, left, right): it moves what it sees by half a pixel"
             )
             remedies: list[Changes] = []
             for step in (1, -1):

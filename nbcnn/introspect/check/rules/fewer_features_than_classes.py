@@ -30,9 +30,8 @@ class FewerFeaturesThanClasses(CheckRule):
                 continue
             made = net.back(number, lambda n: not net.is_weighted(n))
             sentence = (
-                f"all that is known of an image passes through its {count} numbers, and there are "
-                f"{net.scores} scores: they "
-                f"can't vary independently"
+                f"all that is known of an image passes through its {count} numbers, and there are {net.scores} scores: "
+                "they can't vary independently"
             )
             remedies: list[Changes] = []
             if net.is_weighted(made):

@@ -37,8 +37,8 @@ class FieldSmallerThanObject(CheckRule):
         if share >= self.limit:
             return
         sentence = (
-            f"it pools features that see {times(field)} pixels each, of an image of {times(image)}: "
-            f"{percent(share)} of its height or width"
+            f"it pools features that see {times(field)} pixels each, of an image of {times(image)}: {percent(share)} "
+            "of its height or width"
         )
         last_first = [net.layer(n) for n in reversed(net.all_of("conv2d")) if n < pool]
         activations = [net.layer(n) for n in net if n < pool and net.is_activation(n)]

@@ -25,19 +25,18 @@ class MissingActivation(CheckRule):
     limit = 1
 
     def look(self, net: Architecture) -> Iterator[Found]:
+        through = _sources(net)
         for number in net:
             if not net.is_weighted(number):
                 continue
-            sources = _sources(net, net.input(number))
+            sources = through[net.input(number)]
             if None in sources or all(_factors(net, each, number) for each in sources if each is not None):
                 continue
             first = min(each for each in sources if each is not None)
             sentence = (
-                f"there is no activation between {net.kind(first)} {net.layer(first).path} and it: together "
-                "they are one "
-                f"linear function, so their {net.parameters(first) + net.parameters(number):,} parameters "
-                "can do no more "
-                "than one layer"
+                f"there is no activation between {net.kind(first)} {net.layer(first).path} and it: together they are "
+                f"one linear function, so their {net.parameters(first) + net.parameters(number):,} parameters can do "
+                "no more than one layer"
             )
             following = net.readers[first]
             norm = following[0] if len(following) == 1 and net.is_norm(following[0]) else first
@@ -45,15 +44,17 @@ class MissingActivation(CheckRule):
             yield Found(net.layer(number), 0, sentence, remedies)
 
 
-def _sources(net: Architecture, number: int) -> set[int | None]:
-    """The layers with weights that a node is a linear function of; None stands for anything else."""
-    if number == IMAGE:
-        return {None}
-    if net.is_weighted(number):
-        return {number}
-    if net.kind(number) not in ("add", "concat") and not net.is_linear(number):
-        return {None}
-    return set().union(*(_sources(net, each) for each in net.nodes[number].inputs))
+def _sources(net: Architecture) -> dict[int, set[int | None]]:
+    """For each node the layers with weights that it is a linear function of; None stands for anything else."""
+    found: dict[int, set[int | None]] = {IMAGE: {None}}
+    for number, node in enumerate(net.nodes):
+        if net.is_weighted(number):
+            found[number] = {number}
+        elif net.kind(number) in ("add", "concat") or net.is_linear(number):
+            found[number] = set().union(*(found[each] for each in node.inputs))
+        else:
+            found[number] = {None}
+    return found
 
 
 def _factors(net: Architecture, first: int, second: int) -> bool:

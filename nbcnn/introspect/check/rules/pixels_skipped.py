@@ -38,8 +38,8 @@ class PixelsSkipped(CheckRule):
             problem, layer = net.problem(number), net.layer(number)
             share = 1 - float(rows[0].mean() * rows[1].mean())
             sentence = (
-                f"a window of {times(problem.kernel_size)} at stride {times(problem.stride)} leaves "
-                f"{percent(share)} of its input's {times(net.size(net.input(number)))} pixels unread"
+                f"a window of {times(problem.kernel_size)} at stride {times(problem.stride)} leaves {percent(share)} "
+                f"of its input's {times(net.size(net.input(number)))} pixels unread"
             )
             pool = {"avg_pool2d": {"kernel_size": one_or_two(problem.stride), "ceil_mode": True}}
             remedies = [(Change(layer, (pool, Itself({"stride": 1}))),)] if net.is_weighted(number) else []

@@ -27,8 +27,8 @@ class PointwiseOnOneChannel(CheckRule):
             if prod(problem.w_shape[1:]) > 1:
                 continue
             sentence = (
-                f"each of its {problem.out_channels} channels is one channel of its input times a "
-                "number; nothing is joined"
+                f"each of its {problem.out_channels} channels is one channel of its input times a number; nothing is "
+                "joined"
             )
             if net.size(net.input(number)) == (1, 1):
                 yield Found(net.layer(number), 1, sentence)

@@ -30,9 +30,8 @@ class SigmoidStack(CheckRule):
         if count <= self.limit:
             return
         sentence = (
-            f"it is number {count} of the sigmoids in a row; each hands on at most 1/4 of a gradient, so at "
-            f"most 1/{4**count:,} "
-            "of it comes to the first layer"
+            f"it is number {count} of the sigmoids in a row; each hands on at most 1/4 of a gradient, so at most "
+            f"1/{4**count:,} of it comes to the first layer"
         )
         others = tuple(replace(net.layer(n), "relu") for n in net.all_of("sigmoid") if n <= deepest)
         yield Found(net.layer(deepest), count, sentence, (others,))

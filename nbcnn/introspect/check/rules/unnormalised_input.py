@@ -43,8 +43,8 @@ class UnnormalisedInput(CheckRule):
         if off <= self.limit:
             return
         sentence = (
-            f"the first layer gets pixels of mean {mean:.3g} and standard deviation {std:.3g}: "
-            f"the mean is {abs(mean) / std:.1f} deviations from 0"
+            f"the first layer gets pixels of mean {mean:.3g} and standard deviation {std:.3g}: the mean is "
+            f"{abs(mean) / std:.1f} deviations from 0"
         )
         remedy = configure("data", mean=_rounded(data.mean), std=_rounded(data.std))
         yield Found(("data",), off, sentence, ((remedy,),))

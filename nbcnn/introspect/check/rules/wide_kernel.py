@@ -41,9 +41,8 @@ class WideKernel(CheckRule):
             if wide <= self.limit * small:
                 continue
             sentence = (
-                f"its {times(problem.kernel_size)} kernel has {wide:,} weights; {count} convolutions of 3×3 "
-                "see as much, have "
-                f"{small:,}, and an activation after each"
+                f"its {times(problem.kernel_size)} kernel has {wide:,} weights; {count} convolutions of 3×3 see as "
+                f"much, have {small:,}, and an activation after each"
             )
             padding = 0 if not any(problem.padding) else "same"
             bias = "bias" in layer.parameters()
