@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 from pathlib import Path
 
 from nbcnn.introspect.check import Finding, check
@@ -100,7 +101,8 @@ def _limit(name: str) -> str:
 def _section(name: str) -> str:
     rule, findings = RULES.get(name), check(NETWORKS / f"{name}.bad.yaml").findings
     said = "\n".join(line for finding in findings for line in _lines(finding))
-    return f"## {name}\n\n**{rule.title}.** {rule.reason}\n\n```\n{said}\n```\n"
+    words = textwrap.fill(f"**{rule.title}.** {rule.reason}", 120, break_long_words=False, break_on_hyphens=False)
+    return f"## {name}\n\n{words}\n\n```\n{said}\n```\n"
 
 
 def _lines(finding: Finding) -> list[str]:

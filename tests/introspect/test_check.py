@@ -232,6 +232,26 @@ def test_convolutions_before_a_stride_even_it_out() -> None:
     assert "uneven_stride" in found([stride, "relu", conv(32), "relu", POOL, *HEAD])
 
 
+def test_the_first_layers_of_known_networks_are_even_enough() -> None:
+    pool = {"max_pool2d": {"kernel_size": 3, "stride": 2}}
+    for first in (conv(16, 11, stride=4), conv(16, 7, stride=2)):
+        assert "uneven_stride" not in found([first, "relu", pool, conv(32), "relu", *HEAD], size=(64, 64))
+
+
+def test_features_of_one_pixel_get_windows() -> None:
+    layers = [conv(16, 1), "relu", conv(32, 1), "relu", "global_avg_pool2d", *HEAD]
+    image = {"channels": 3, "height": 28, "width": 28}
+    finding = only(check({"name": "t", "input": image, "layers": layers}), "field_smaller_than_object")
+    assert finding.value == pytest.approx(1 / 28) and finding.remedy
+
+
+def test_a_window_that_leaves_one_pixel_of_many() -> None:
+    four = {"max_pool2d": {"kernel_size": 4}}
+    assert "too_much_pooling" in found([conv(16), "relu", four, conv(32), "relu", four, *HEAD])
+    seven = {"avg_pool2d": {"kernel_size": 7}}  # all of it: global pooling
+    assert "too_much_pooling" not in found([*STAGES, seven, *HEAD])
+
+
 def test_rows_that_are_dropped_deep_inside_have_been_seen() -> None:
     deep = [*STAGES, conv(32), "relu", POOL]  # 7×7 to 3×3
     assert "rows_dropped" not in found([*deep, *HEAD])
@@ -417,7 +437,7 @@ def test_links_of_findings_lead_to_sections_of_the_page() -> None:
     assert set(sections) == set(RULES.names())
     for name, told in sections.items():
         rule = RULES.get(name)
-        assert told.startswith(f"**{rule.title}.** {rule.reason}\n")
+        assert " ".join(told.split()).startswith(f"**{rule.title}.** {rule.reason} ```")
         assert f"| [`{name}`](#{name}) | {rule.title} |" in text
 
 

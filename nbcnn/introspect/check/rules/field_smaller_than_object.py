@@ -52,4 +52,7 @@ class FieldSmallerThanObject(CheckRule):
         remedies += [(after(layer, smaller),) for layer in activations]
         remedies += [(before(layer, smaller),) for layer in last_first]
         remedies += [(after(activations[0], smaller), before(last_first[0], smaller))] if len(activations) > 1 else []
+        for size in (3, 5, 7):
+            wider = [change(layer, kernel_size=size, padding="same") for layer in last_first]
+            remedies.append((*wider, *(after(layer, smaller) for layer in activations[:-1])))
         yield Found(net.layer(pool), share, sentence, tuple(remedies))

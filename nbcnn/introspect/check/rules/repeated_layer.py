@@ -21,9 +21,12 @@ class RepeatedLayer(CheckRule):
     )
 
     def look(self, net: Architecture) -> Iterator[Found]:
+        def keeps_sign(number: int) -> bool:
+            """Whether a layer gives no number below 0 of numbers that are not: behind a ReLU, another does nothing."""
+            return net.kind(number) in _NO_NEW_SIGN
+
         for number in net:
-            through = _KEEPS_SIGN if net.op(number) == "relu" else ("identity",)
-            before = net.back(net.input(number), lambda n, kinds=through: net.kind(n) in kinds)
+            before = net.back(net.input(number), keeps_sign if net.op(number) == "relu" else net.hands_on)
             flat = net.kind(number) == "flatten" and len(net.shape(net.input(number))) == 1
             again = before != IMAGE and net.op(number) is not None and net.op(number) == net.op(before)
             if not flat and not (again and (net.is_activation(number) or net.is_norm(number))):
@@ -35,5 +38,4 @@ class RepeatedLayer(CheckRule):
             yield Found(net.layer(number), 2, sentence, ((replace(net.layer(number)),),))
 
 
-_KEEPS_SIGN = ("identity", "flatten", "dropout", "max_pool2d", "avg_pool2d", "global_max_pool2d", "global_avg_pool2d")
-"""What gives no number below 0 of numbers that are not: a ReLU behind it does nothing, as behind a ReLU."""
+_NO_NEW_SIGN = ("identity", "flatten", "dropout", "max_pool2d", "avg_pool2d", "global_max_pool2d", "global_avg_pool2d")

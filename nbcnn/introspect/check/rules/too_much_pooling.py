@@ -13,14 +13,15 @@ from nbcnn.introspect.graph import IMAGE
 
 @RULES.register()
 class TooMuchPooling(CheckRule):
-    """Windows at a stride that make one pixel of no more than three rows and columns."""
+    """Windows at a stride that leave one pixel, but for those that pool a larger image as a whole."""
 
     title = "The image is pooled until one pixel is left"
     reason = (
         "Each halving gives up where things are for a larger field. The networks of the book stop at 5×5 (LeNet, "
         "AlexNet) or 7×7 (VGG, ResNet) and let linear layers or global pooling do the rest; the smallest map of the "
-        "models that come with nbcnn is 2×2. A stride that makes one pixel of at most 3×3 is one halving too many. "
-        "Global pooling of a larger map is something else and is not meant."
+        "models that come with nbcnn is 2×2. A window at a stride that leaves one pixel of what it does not cover, "
+        "or of at most 3×3, is one halving too many. A window over all of a larger map is global pooling, and is "
+        "not meant."
     )
     limit = 1
 
@@ -32,7 +33,7 @@ class TooMuchPooling(CheckRule):
         ]
         for number in halving:
             size = net.size(net.input(number))
-            if net.size(number) != (1, 1) or size == (1, 1) or max(size) > 3 or max(net.size(IMAGE)) <= 3:
+            if net.size(number) != (1, 1) or size == (1, 1) or (_covers(net, number) and max(size) > 3):
                 continue
             before = [n for n in halving if n <= number]
             sentence = (
@@ -45,3 +46,9 @@ class TooMuchPooling(CheckRule):
                 remedies.append((out,))
             yield Found(net.layer(number), 1, sentence, tuple(remedies))
             return
+
+
+def _covers(net: Architecture, number: int) -> bool:
+    """Whether a window covers its input, as that of global pooling does."""
+    sees = getattr(net.problem(number), "kernel_size", (1, 1))
+    return isinstance(sees, tuple) and all(k >= s for k, s in zip(sees, net.size(net.input(number)), strict=True))
