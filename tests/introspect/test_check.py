@@ -16,11 +16,15 @@ from plugin_files import empty_folder, write  # noqa: F401 (a fixture)
 import nbcnn
 from nbcnn.cli import main
 from nbcnn.config import Overrides, load_config, model_names
+from nbcnn.config.loader import written_tree
 from nbcnn.errors import ConfigError, PluginError
 from nbcnn.introspect.check import Finding, Report, check
+from nbcnn.introspect.check.architecture import Architecture
 from nbcnn.introspect.check.data_facts import DataFacts
+from nbcnn.introspect.check.edits import edits_of
 from nbcnn.introspect.check.rule import RULES
 from nbcnn.introspect.expand import expand
+from nbcnn.layers.base import LAYERS
 
 ROOT = Path(__file__).parents[2]
 NETWORKS = Path(__file__).parent / "check_networks"
@@ -226,6 +230,16 @@ def test_shortcuts_make_a_network_no_deeper() -> None:
     assert "deep_without_shortcuts" not in found([conv(8), "relu", *blocks, {"max_pool2d": {"kernel_size": 4}}, *HEAD])
 
 
+def test_a_deep_network_with_norms_gets_shortcuts() -> None:
+    plain = {"repeat": {"times": 20, "body": [conv(8, bias=False), "batch_norm2d", "relu"]}}
+    layers = [conv(8, bias=False), "batch_norm2d", "relu", plain, {"max_pool2d": {"kernel_size": 4}}, *HEAD]
+    config = {"name": "t", "input": {"channels": 1, "height": 28, "width": 28}, "layers": layers}
+    finding = only(check(config), "deep_without_shortcuts")
+    assert finding.value == 22 and finding.limit == 18
+    assert finding.remedy and "- residual:\n    body:\n      - conv2d: {out_channels: 8" in finding.remedy.yaml
+    assert check(put(config, finding.remedy.as_json()["edits"])).findings == ()
+
+
 def test_convolutions_before_a_stride_even_it_out() -> None:
     stride = conv(32, 3, stride=2)
     assert "uneven_stride" not in found([conv(16), "relu", stride, "relu", POOL, *HEAD])
@@ -313,10 +327,28 @@ def test_a_fault_of_a_block_is_told_once() -> None:
 
 
 def test_a_remedy_that_moves_the_fault_elsewhere_says_so() -> None:
-    layers = [conv(4), "relu", "max_pool2d", "flatten", linear(10)]
-    layers[2] = {"max_pool2d": {"kernel_size": [28, 1]}}
-    for finding in check({"name": "t", "input": {"channels": 1, "height": 28, "width": 28}, "layers": layers}).findings:
-        assert finding.remedy is None or set(finding.remedy.causes) <= set(RULES)
+    strided, narrow = ({"conv2d": {"out_channels": 8, "kernel_size": 5, "stride": 3}}, conv(16))
+    image = {"channels": 1, "height": 28, "width": 28}
+    config = {"name": "t", "input": image, "layers": [strided, "relu", narrow, "relu", *HEAD]}
+    (finding,) = [finding for finding in check(config).findings if finding.rule == "rows_dropped"]
+    assert finding.remedy and finding.remedy.causes == ("flattened_too_early",)
+    after = [finding.rule for finding in check(put(config, finding.remedy.as_json()["edits"])).findings]
+    assert sorted(after) == ["flattened_too_early", "uneven_stride"]
+
+
+@pytest.mark.parametrize("rule", sorted(NUMBERS))
+def test_every_proposal_of_a_rule_is_yaml_of_layers_or_keys(rule: str) -> None:
+    """Not only the one that is told: a proposal that can't be read would be passed over without a word."""
+    config, root = load_config(bad(rule)), written_tree(bad(rule)).root
+    facts = DataFacts("fashion", 10_000, 10, (1, 28, 28), FASHION[:1], FASHION[1:])
+    proposals = [changes for found in RULES.get(rule)().look(Architecture(config, facts)) for changes in found.remedies]
+    assert proposals
+    for changes in proposals:
+        for edit in edits_of(changes, root):
+            value = yaml.safe_load(edit.yaml)
+            assert isinstance(value, list if edit.path else dict)
+            known = {*LAYERS.names(), *config.to_mapping(), *root.get("blocks", {})}
+            assert {entry if isinstance(entry, str) else next(iter(entry)) for entry in value} <= known
 
 
 def test_data_are_left_out_where_none_are_meant() -> None:

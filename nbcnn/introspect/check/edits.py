@@ -127,11 +127,16 @@ def _edit(one: Change, root: Mapping[str, Any]) -> Edit:
     path = one.layer.config.written_at
     if not path:
         raise UnfitChangeError
-    entry, kind = _at(root, path), kind_of(one.layer.config)
-    entries = [
-        _altered(entry, kind, each.keys, one.layer) if isinstance(each, Itself) else each for each in one.entries
-    ]
-    return Edit(path, _entries_yaml(entries))
+    layer, entry, kind = one.layer, _at(root, path), kind_of(one.layer.config)
+
+    def filled(value: Any) -> Any:
+        if isinstance(value, Itself):
+            return _altered(entry, kind, value.keys, layer)
+        if isinstance(value, dict):
+            return {key: filled(item) for key, item in value.items()}
+        return [filled(item) for item in value] if isinstance(value, list) else value
+
+    return Edit(path, _entries_yaml([filled(each) for each in one.entries]))
 
 
 def _altered(entry: Any, kind: str, keys: Mapping[str, Any], layer: Layer) -> Any:
