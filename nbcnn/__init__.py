@@ -6,6 +6,7 @@ run = nbcnn.train("lenet")           # trains it; returns the run folder
 nbcnn.evaluate(run.folder).accuracy
 nbcnn.predict(run.folder, "shoe.jpg")[0].name
 nbcnn.compare("lenet", ["conv2d=direct", "conv2d=fft"])   # same seed, other kernels
+nbcnn.check("lenet").findings        # advice on its architecture
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from nbcnn import data, errors, functional
     from nbcnn.config import Overrides
     from nbcnn.errors import NbcnnError
+    from nbcnn.introspect.check import check
     from nbcnn.plugin import register
     from nbcnn.plugins import load_plugin
     from nbcnn.training.comparison import compare
@@ -38,6 +40,7 @@ _HOME = {
     "Model": "nbcnn.training.model",
     "Overrides": "nbcnn.config",
     "Prediction": "nbcnn.training.prediction",
+    "check": "nbcnn.introspect.check",
     "compare": "nbcnn.training.comparison",
     "evaluate": "nbcnn.training.evaluation",
     "fold": "nbcnn.training.folding",
@@ -66,6 +69,7 @@ __all__ = [
     "Overrides",
     "Prediction",
     "__version__",
+    "check",
     "compare",
     "data",
     "errors",

@@ -39,15 +39,7 @@ def load_config(source: str | Path | Mapping[str, Any], overrides: Overrides = _
     with all problems at once, a line each: file:line:column, key path, what was expected, what was there.
     The plugins of NBCNN_PLUGINS are loaded first, and raise PluginError; a file can't name any.
     """
-    load_environment()
-    if isinstance(source, Mapping):
-        tree, base = Tree(_plain(source, ())), ""
-    else:
-        path = find_model(source)
-        tree, base = _read(path), str(path.parent)
-    # The folder's own place: from behind a link to it, .. would lead elsewhere.
-    absolute_folders(tree.root.get("data"), os.path.realpath(base) if base else "")
-    problems = apply(overrides, tree)
+    tree, base, problems = _with_overrides(source, overrides)
     raise_all(_not_text(tree.root, (), tree))
     tree, more = substitute(tree)
     raise_all([*problems, *more] if more else ())
@@ -66,6 +58,24 @@ def load_config(source: str | Path | Mapping[str, Any], overrides: Overrides = _
         written, _ = find(tree, ("train", key))
         config.train.placed(key, str(Problem(tree.place(written), ("train", key), "")))
     return config
+
+
+def written_tree(source: str | Path | Mapping[str, Any], overrides: Overrides = _NO_OVERRIDES) -> Tree:
+    """The values of a config as they are written, blocks and all, with overrides applied; nothing else is checked."""
+    return _with_overrides(source, overrides)[0]
+
+
+def _with_overrides(source: str | Path | Mapping[str, Any], overrides: Overrides) -> tuple[Tree, str, list[Problem]]:
+    """The tree of a source, the folder of its file, and the overrides that could not be applied."""
+    load_environment()
+    if isinstance(source, Mapping):
+        tree, base = Tree(_plain(source, ())), ""
+    else:
+        path = find_model(source)
+        tree, base = _read(path), str(path.parent)
+    # The folder's own place: from behind a link to it, .. would lead elsewhere.
+    absolute_folders(tree.root.get("data"), os.path.realpath(base) if base else "")
+    return tree, base, apply(overrides, tree)
 
 
 def find_model(source: str | Path) -> Path:
@@ -203,6 +213,7 @@ def _place(value: Any, loc: Loc, tree: Tree) -> None:
         kind, (path, _) = kind_of(value), find(tree, loc)
         written, place = tree.where_written(path), tree.place(path)
         here = " ".join(part for part in (str(place or ""), written.used and f"({written.used})") if part)
-        value.placed(": ".join(part for part in (here, key_path((*written.path, kind))) if part))
+        words = ": ".join(part for part in (here, key_path((*written.path, kind))) if part)
+        value.placed(words, written.path)
         for name, item in value:
             _place(item, (*loc, kind, name), tree)

@@ -34,15 +34,24 @@ class LayerConfig(BaseModel):
     """The key that a bare value stands for: ``- sequential: [...]`` is ``- sequential: {layers: [...]}``."""
 
     _where: str = PrivateAttr("")
+    _written_at: tuple[str | int, ...] = PrivateAttr(())
 
     @property
     def where(self) -> str:
         """``models/x.yaml:5:5: layers[2].conv2d``, or the key path alone for a config made in Python."""
         return self._where
 
-    def placed(self, where: str) -> LayerConfig:
-        """Remember the place; returns self."""
+    @property
+    def written_at(self) -> tuple[str | int, ...]:
+        """The keys that lead to where it is written, ``("layers", 2)``, inside ``blocks`` for one of a block; () if
+        nobody wrote it.
+        """
+        return self._written_at
+
+    def placed(self, where: str, written_at: tuple[str | int, ...] | None = None) -> LayerConfig:
+        """Remember the place, and the keys that lead there where they are given; returns self."""
         self._where = where
+        self._written_at = self._written_at if written_at is None else written_at
         return self
 
     def expanded(self) -> LayerConfig:

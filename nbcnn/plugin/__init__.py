@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from nbcnn.data.dataset import Dataset, Split
     from nbcnn.data.source import DataSource
     from nbcnn.errors import DataError, KernelError, ShapeError
+    from nbcnn.introspect.check import edits
+    from nbcnn.introspect.check.architecture import Architecture
+    from nbcnn.introspect.check.rule import CheckRule, Found
     from nbcnn.kernels.contract import (
         ArrayType,
         Backend,
@@ -123,6 +126,9 @@ _NAMES = {
     "nbcnn.data.dataset": ("Dataset", "Split"),
     "nbcnn.data.source": ("DataSource",),
     "nbcnn.errors": ("DataError", "KernelError", "ShapeError"),
+    "nbcnn.introspect.check": ("edits",),
+    "nbcnn.introspect.check.architecture": ("Architecture",),
+    "nbcnn.introspect.check.rule": ("CheckRule", "Found"),
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
 _LANES = "nbcnn.lanes"  # where all others are
@@ -132,12 +138,14 @@ __all__ = [
     "LAYERS",
     "Activation",
     "ActivationOp",
+    "Architecture",
     "ArrayType",
     "Backend",
     "Bound",
     "BufferProvider",
     "Call",
     "Case",
+    "CheckRule",
     "Conv2dProblem",
     "Cost",
     "DataError",
@@ -145,6 +153,7 @@ __all__ = [
     "Dataset",
     "ElementwiseBackend",
     "ElementwiseProblem",
+    "Found",
     "KernelError",
     "KernelWithAttributes",
     "Layer",
@@ -175,6 +184,7 @@ __all__ = [
     "block_count",
     "block_sizes",
     "deinterleave",
+    "edits",
     "elementwise_kernels",
     "erf",
     "exp",

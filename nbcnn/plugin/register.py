@@ -1,7 +1,7 @@
-"""Decorators with which plugins register backends, ops, layers, optimizers, schedules and data sets.
+"""Decorators with which plugins register backends, ops, layers, optimizers, schedules, data sets and check rules.
 
-Built-in backends, layers, optimizers, schedules and data sets are registered by the very same calls, under the names
-that the registries give them. A name that is not given is the name of the file.
+What is built in is registered by the very same calls, under the names that the registries give them. A name that is not
+given is the name of the file.
 """
 
 from __future__ import annotations
@@ -52,3 +52,10 @@ def dataset(name: str | None = None) -> Callable[[T], T]:
     from nbcnn.data import DATASETS
 
     return DATASETS.register(name)  # type: ignore[return-value]
+
+
+def check_rule(name: str | None = None) -> Callable[[T], T]:
+    """A rule of ``nbcnn check``: a subclass of nbcnn.plugin.CheckRule."""
+    from nbcnn.introspect.check.rule import RULES
+
+    return RULES.register(name)  # type: ignore[return-value]

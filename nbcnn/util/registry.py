@@ -21,7 +21,7 @@ from nbcnn.util.suggestions import nearest
 T = TypeVar("T")
 
 
-_WORDS = {"data set": "dataset"}
+_WORDS = {"data set": "dataset", "check rule": "check_rule"}
 """Kinds whose decorator is called otherwise."""
 _DOOR = "nbcnn.plugin"
 """Where a plugin imports base classes from."""
