@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from nbcnn.util.version import __version__
 
 if TYPE_CHECKING:
-    from nbcnn import data, errors, functional
+    from nbcnn import data, errors, exercises, functional
     from nbcnn.config import Overrides
     from nbcnn.errors import NbcnnError
     from nbcnn.plugin import register
@@ -53,6 +53,7 @@ _HOME = {
 _MODULES = {
     "data": "nbcnn.data",
     "errors": "nbcnn.errors",
+    "exercises": "nbcnn.exercises",
     "functional": "nbcnn.functional",
     "register": "nbcnn.plugin.register",
 }
@@ -70,6 +71,7 @@ __all__ = [
     "data",
     "errors",
     "evaluate",
+    "exercises",
     "fold",
     "functional",
     "load",
