@@ -91,8 +91,7 @@ def find(which: object) -> tuple[str, Exercise[Any]]:
         near = min(known, key=lambda one: abs(one - number))
         raise ExerciseError(
             f"there is no exercise {number}: they are numbered from {min(known)} to {max(known)}; the nearest is "
-            f"{near} "
-            f"({known[near]}), and nbcnn exercise list shows all"
+            f"{near} ({known[near]}), and nbcnn exercise list shows all"
         )
     if text in EXERCISES:
         return text, EXERCISES.get(text)()
@@ -100,6 +99,6 @@ def find(which: object) -> tuple[str, Exercise[Any]]:
     near_name = closest(shown.replace("-", "_").replace(" ", "_"), known.values())
     meant = f"did you mean {near_name}? " if near_name else ""
     raise ExerciseError(
-        f"there is no exercise {shown!r}; {meant}give a number from {min(known)} to {max(known)} or a name: "
-        "nbcnn exercise list shows all"
+        f"there is no exercise {shown!r}; {meant}give a number from {min(known)} to {max(known)} or a name: nbcnn "
+        "exercise list shows all"
     )

@@ -32,9 +32,8 @@ class AveragePoolAsConv(Exercise[Setting]):
     def question(self, setting: Setting) -> str:
         c, k, _ = setting
         return (
-            f"avg_pool2d with kernel_size {k} makes rows and columns fewer: {c} channels stay {c}. Which "
-            f"conv2d with {c} "
-            f"output channels, kernel_size {k} and stride {k} computes the same?"
+            f"avg_pool2d with kernel_size {k} makes rows and columns fewer: {c} channels stay {c}. Which conv2d with "
+            f"{c} output channels, kernel_size {k} and stride {k} computes the same?"
         )
 
     def answer(self, setting: Setting) -> Choice:
@@ -59,10 +58,8 @@ class AveragePoolAsConv(Exercise[Setting]):
                 for option, error in zip(options, errors, strict=True)
             ),
             f"A mean of {k}×{k} pixels is a sum with the weights 1/{k * k}. Each channel is pooled for itself, so "
-            f"each output "
-            f"channel may see its own input alone: as many groups as channels. A convolution with one group would add "
-            f"the "
-            f"{c} channels up. What pooling saves are the multiplications, and weights to learn.",
+            "each output channel may see its own input alone: as many groups as channels. A convolution with one "
+            f"group would add the {c} channels up. What pooling saves are the multiplications, and weights to learn.",
             {
                 1: "With one group every output is the same: the sum over all channels.",
                 2: f"The window has {k}·{k} pixels, so the weights of a mean are 1/{k * k}.",

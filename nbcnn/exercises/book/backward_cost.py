@@ -35,8 +35,8 @@ class BackwardCost(Exercise[Setting]):
         chain = " → ".join(str(c) for c in (setting.image, *setting.widths))
         return (
             f"{len(setting.widths)} convolutions of 3×3 with padding 1, channels {chain}, without activations: a "
-            f"training step goes forward and "
-            "backward through them. How many times the multiplications of the forward pass does it take, both together?"
+            "training step goes forward and backward through them. How many times the multiplications of the forward "
+            "pass does it take, both together?"
         )
 
     def answer(self, setting: Setting) -> Number:
@@ -60,9 +60,8 @@ class BackwardCost(Exercise[Setting]):
             round((ahead + back) / ahead, 4),
             (*lines, f"in all {ahead:,} forward, {back:,} backward, as the engine's calls have it"),
             "Backward a layer computes two things, each at the cost of its forward pass: the gradient of its weights "
-            "and "
-            "that of its input. The gradient of the image is of no use, so the first layer computes the former alone: "
-            f"{macs[first]:,} multiply-accumulates are saved.",
+            "and that of its input. The gradient of the image is of no use, so the first layer computes the former "
+            f"alone: {macs[first]:,} multiply-accumulates are saved.",
             {
                 3: "The first layer needs no gradient of its input, the image.",
                 2: "A layer between others computes two gradients, that of its weights and that of its input.",

@@ -33,10 +33,9 @@ class Blur(Exercise[Setting]):
     def question(self, setting: Setting) -> str:
         k = setting.kernel
         return (
-            f"A grey image has noise: each pixel is off by a random number of its own, with standard deviation "
+            "A grey image has noise: each pixel is off by a random number of its own, with standard deviation "
             f"{setting.noise} grey levels. A kernel of {k}×{k} with the weights 1/{k * k} blurs it. What is the "
-            f"standard "
-            "deviation of the noise afterwards?"
+            "standard deviation of the noise afterwards?"
         )
 
     def answer(self, setting: Setting) -> Number:
@@ -51,8 +50,8 @@ class Blur(Exercise[Setting]):
             round(after, 3),
             (f"before: {before:.2f} grey levels", f"after: {after:.2f} grey levels, {after / before:.3f} of it"),
             f"A mean of {k * k} independent numbers has 1/{k * k} of their variance, so 1/{k} of their standard "
-            f"deviation: "
-            f"{noise}/{k} = {noise / k:.4g}. Neighbouring outputs share pixels, so the noise left is smooth.",
+            f"deviation: {noise}/{k} = {noise / k:.4g}. Neighbouring outputs share pixels, so the noise left is "
+            "smooth.",
             {
                 noise / k**2: f"The variance is divided by {k * k}; the standard deviation is its square root.",
                 noise: "The mean of the image stays as it is, but the noise of different pixels cancels in part.",

@@ -33,8 +33,7 @@ class Border(Exercise[Setting]):
         where = "in a corner" if setting.corner else "in the middle of the upper side"
         return (
             f"All pixels of an image of 12×12 are {setting.level}. A kernel of {k}×{k} with the weights 1/{k * k} "
-            f"blurs it, "
-            f"with zero padding of {k // 2} on each side. What is the output {where}?"
+            f"blurs it, with zero padding of {k // 2} on each side. What is the output {where}?"
         )
 
     def answer(self, setting: Setting) -> Number:
@@ -52,7 +51,7 @@ class Border(Exercise[Setting]):
             ("the output's upper left corner:", *grid(y[:5, :5], 1)),
             f"The window has {k * k} places, of which {inside} lie on the image and the others on zeros: "
             f"{inside}/{k * k} of {level} is {number_of(level * inside / k**2)}. So a network can see where the "
-            f"border is.",
+            "border is.",
             {
                 level: "A mean of equal pixels is that pixel, but the zeros of the padding are averaged too.",
                 round(

@@ -36,10 +36,8 @@ class ChannelsCost(Exercise[Setting]):
         times = {2: "twice", 3: "three times"}[factor]
         return (
             f"{layers} convolutions (kernel_size 3, padding 1) with {width} output channels each follow each other on "
-            f"an image "
-            f"of 16×16 with {image} channel{'s' * (image > 1)}. All are made {times} as wide, with {factor * width} "
-            f"output "
-            "channels. How many times as many multiplications is that?"
+            f"an image of 16×16 with {image} channel{'s' * (image > 1)}. All are made {times} as wide, with "
+            f"{factor * width} output channels. How many times as many multiplications is that?"
         )
 
     def answer(self, setting: Setting) -> Number:
@@ -65,9 +63,8 @@ class ChannelsCost(Exercise[Setting]):
                 f"in all {sum(before):,} and {sum(after):,}",
             ),
             f"A layer costs input channels times output channels. Between wide layers both grow, {factor}² = "
-            f"{factor**2} times; "
-            f"the first layer's input is the image and stays, {factor} times. So does the memory of outputs: {factor} "
-            f"times.",
+            f"{factor**2} times; the first layer's input is the image and stays, {factor} times. So does the memory "
+            f"of outputs: {factor} times.",
             {
                 factor: f"Each layer has {factor} times as many outputs, and all but the first sum {factor} times as "
                 f"many inputs.",

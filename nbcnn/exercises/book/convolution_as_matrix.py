@@ -33,10 +33,9 @@ class ConvolutionAsMatrix(Exercise[Setting]):
         n, k = setting.size, setting.kernel
         out = n - k + 1
         return (
-            f"A kernel of {k}×{k} numbers (none is zero) slides over an image of {n}×{n} without padding. Written as a "
-            f"matrix, it has a row for each of the {out * out} outputs and a column for each of the {n * n} pixels. "
-            f"How many of "
-            f"its {out * out * n * n:,} entries are not zero?"
+            f"A kernel of {k}×{k} numbers (none is zero) slides over an image of {n}×{n} without padding. Written as "
+            f"a matrix, it has a row for each of the {out * out} outputs and a column for each of the {n * n} pixels. "
+            f"How many of its {out * out * n * n:,} entries are not zero?"
         )
 
     def answer(self, setting: Setting) -> Number:
@@ -57,17 +56,16 @@ class ConvolutionAsMatrix(Exercise[Setting]):
             found,
             (
                 f"the kernel {k}×{k}, and the matrix {matrix.shape[0]}×{matrix.shape[1]}, made from the engine's "
-                f"outputs",
+                "outputs",
                 "for images with a single 1; its first rows begin with:",
                 *grid(matrix[:3, : min(2 * n, 14)]),
-                f"matrix times pixels and the engine's convolution differ by at most "
+                "matrix times pixels and the engine's convolution differ by at most "
                 f"{np.abs(product - engine).max():g}",
                 f"not zero: {found} of {matrix.size:,} entries, {found / matrix.size:.1%}",
             ),
             f"Each of the {out * out} outputs sums {k * k} pixels, so each row has {k * k} entries that are not zero: "
             f"{out * out}·{k * k} = {found}. They are the same {k * k} numbers in each row, which is what a "
-            f"convolution "
-            f"saves: {k * k} weights in place of {matrix.size:,}.",
+            f"convolution saves: {k * k} weights in place of {matrix.size:,}.",
             {
                 out**2
                 * n**2: "That is a dense layer. An output of a convolution meets the pixels of its window alone.",

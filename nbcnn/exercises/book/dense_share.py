@@ -33,10 +33,8 @@ class DenseShare(Exercise[Setting]):
         size, first, second = setting
         return (
             f"LeNet on images of {size}×{size}: a convolution of 5×5 to {first} channels with padding 2, pooling by "
-            f"2, a convolution of 5×5 to "
-            f"{second}, pooling by 2, then linear layers with 120, 84 and 10 outputs. How many percent of its "
-            f"parameters are in "
-            "the linear layers?"
+            f"2, a convolution of 5×5 to {second}, pooling by 2, then linear layers with 120, 84 and 10 outputs. How "
+            "many percent of its parameters are in the linear layers?"
         )
 
     def answer(self, setting: Setting) -> Number:
@@ -65,10 +63,9 @@ class DenseShare(Exercise[Setting]):
                 f"linear layers: {theirs / parameters:.1%} of the parameters, {work / macs:.1%} of the multiplications",
             ),
             f"The first linear layer alone has a weight for each of its {linear[0].parameters // 120 - 1} inputs and "
-            f"120 outputs: "
-            f"{linear[0].parameters / parameters:.0%} of all. A kernel has few weights and uses them at every place, "
-            f"so convolutions take most "
-            "of the work instead. Networks without that layer (global pooling) are much smaller.",
+            f"120 outputs: {linear[0].parameters / parameters:.0%} of all. A kernel has few weights and uses them at "
+            "every place, so convolutions take most of the work instead. Networks without that layer (global "
+            "pooling) are much smaller.",
             {
                 round(100 * work / macs, 3): "That is their share of the multiplications.",
                 round(100 - 100 * theirs / parameters, 3): "That is the share of the convolutions.",

@@ -33,7 +33,7 @@ class DerivativeKernel(Exercise[Setting]):
     def question(self, setting: Setting) -> str:
         powers = ", ".join(("1", "x", "x²", "x³", "x⁴", "x⁵")[: setting.order + 1])
         return (
-            f"A row of pixels holds the values of a function, one pixel apart. A kernel of one row shall give its "
+            "A row of pixels holds the values of a function, one pixel apart. A kernel of one row shall give its "
             f"{TIMES[setting.order]} derivative, exactly for {powers}. How many numbers must the kernel have at least?"
         )
 
@@ -59,9 +59,8 @@ class DerivativeKernel(Exercise[Setting]):
             smallest,
             tuple(shown),
             f"The kernel must give 0 for {'1' if order == 1 else f'the {order} powers below x^{order}'} and "
-            f"{factorial(order)} for x^{order}: "
-            f"{order + 1} conditions, so {order + 1} numbers, which are those of [1 -1] applied "
-            f"{'once' if order == 1 else f'{order} times'}, up to the sign.",
+            f"{factorial(order)} for x^{order}: {order + 1} conditions, so {order + 1} numbers, which are those of [1 "
+            f"-1] applied {'once' if order == 1 else f'{order} times'}, up to the sign.",
             {
                 order: f"There are {order + 1} conditions, one for each power of x from x^0 on; {order} numbers can't "
                 f"meet all.",

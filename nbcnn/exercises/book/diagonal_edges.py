@@ -32,7 +32,7 @@ class DiagonalEdges(Exercise[Setting]):
     def question(self, setting: Setting) -> str:
         rows = "\n".join(grid(self._image(setting)))
         return (
-            f"The kernel [1 -1] subtracts from each pixel its right neighbour. It slides over this image, which has a "
+            "The kernel [1 -1] subtracts from each pixel its right neighbour. It slides over this image, which has a "
             f"diagonal edge:\n{rows}\nHow many numbers of the output are not zero?"
         )
 
@@ -47,8 +47,7 @@ class DiagonalEdges(Exercise[Setting]):
             (f"the output, {y.shape[0]}×{y.shape[1]}:", *grid(y)),
             f"Each row that the edge crosses has one place where a 1 has a 0 on its right: {found} rows. In the other "
             f"{n - found} all neighbours are alike, because the edge lies outside of the image there, and the sum is "
-            f"0. "
-            "The kernel finds vertical edges, and a diagonal one is a staircase of them.",
+            "0. The kernel finds vertical edges, and a diagonal one is a staircase of them.",
             {
                 n: "One for each row would be right if the edge crossed all rows; in some rows all pixels are alike.",
                 n - 1: "One for each row but one would be right for the main diagonal; this edge is shifted.",

@@ -33,8 +33,7 @@ class DilationGrid(Exercise[Setting]):
         apart = ", then ".join(f"dilation {d}" for d in setting.dilations)
         return (
             f"{len(setting.dilations)} convolutions of 3×3 follow each other, with {apart}. On how many pixels of the "
-            f"image "
-            "does one output of the last depend?"
+            "image does one output of the last depend?"
         )
 
     def answer(self, setting: Setting) -> Number:
@@ -58,11 +57,10 @@ class DilationGrid(Exercise[Setting]):
                 *grid(met[row : row + 1]),
             ),
             f"In each direction the places are sums of one of -d, 0, d for each dilation d: {columns} different ones, "
-            f"so "
-            f"{columns}² = {found} of the {side}² = {side * side} pixels. "
+            f"so {columns}² = {found} of the {side}² = {side * side} pixels. "
             + (
-                "The others lie between the points of a grid that all layers share: dilations with a common factor, or "
-                "that grow too fast, leave gaps."
+                "The others lie between the points of a grid that all layers share: dilations with a common factor, "
+                "or that grow too fast, leave gaps."
                 if gaps
                 else "Here the sums fill the window without a gap: that is why dilations are made to grow from 1."
             ),

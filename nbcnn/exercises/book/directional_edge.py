@@ -57,7 +57,8 @@ class DirectionalEdge(Exercise[Setting]):
             best,
             tuple(lines),
             f"The image becomes brighter {ALONG[setting.direction]}, and the numbers of this kernel grow in the same "
-            "direction: negative ones meet the dark side while positive ones meet the bright side, so nothing cancels.",
+            "direction: negative ones meet the dark side while positive ones meet the bright side, so nothing "
+            "cancels.",
             {
                 index: f"The numbers of that kernel grow {ALONG[index]}; across this edge a part of its sum cancels, "
                 f"or all."

@@ -37,8 +37,7 @@ class GroupedCost(Exercise[Setting]):
         c, o, g, k = setting
         return (
             f"conv2d takes {c} channels to {o} with kernel_size {k} and groups {g}, without bias: the channels are "
-            f"cut into {g} "
-            f"groups, and each group's outputs see that group's inputs alone. How many weights has it?"
+            f"cut into {g} groups, and each group's outputs see that group's inputs alone. How many weights has it?"
         )
 
     def answer(self, setting: Setting) -> Number:
@@ -59,10 +58,8 @@ class GroupedCost(Exercise[Setting]):
                 *grid(matrix),
             ),
             f"Each of the {o} outputs sums {c}/{g} = {c // g} channels over {k}×{k} taps: {o}·{c // g}·{k * k} = "
-            f"{grouped}. As a "
-            f"matrix over channels it has {g} blocks on its diagonal and zeros elsewhere, so weights and "
-            f"multiplications are "
-            f"1/{g}. What is lost: no output sees all channels.",
+            f"{grouped}. As a matrix over channels it has {g} blocks on its diagonal and zeros elsewhere, so weights "
+            f"and multiplications are 1/{g}. What is lost: no output sees all channels.",
             {
                 dense: "That is the convolution without groups, in which every output sees every channel.",
                 dense // g**2: f"Inputs are cut into {g} groups, and each output belongs to one: 1/{g}, not 1/{g * g}.",

@@ -41,10 +41,9 @@ class LearnedKernel(Exercise[Setting]):
             else f"y[j] = {first}·x[j-1] + {second}·x[j] + {third}·x[j+1], the cross-correlation with "
         )
         return (
-            f"Images x and outputs y are given, where in each row {how}{numbers}. A conv2d layer of "
-            f"1×3 without bias begins with zeros and makes {STEPS} steps of gradient descent on the mean squared "
-            f"error. "
-            "What is the first (leftmost) number of its kernel then?"
+            f"Images x and outputs y are given, where in each row {how}{numbers}. A conv2d layer of 1×3 without bias "
+            f"begins with zeros and makes {STEPS} steps of gradient descent on the mean squared error. What is the "
+            "first (leftmost) number of its kernel then?"
         )
 
     def answer(self, setting: Setting) -> Number:
@@ -70,9 +69,9 @@ class LearnedKernel(Exercise[Setting]):
         return Outcome(
             round(float(w[0, 0, 0, 0]), 3) + 0.0,
             tuple(shown),
-            "A conv2d layer computes cross-correlation: its first number meets the left neighbour. It finds the kernel "
-            f"{turned if setting.flipped else 'as it is written, for the formula is the same'}. "
-            "In a network nobody notices: a kernel that is learned is learned as the layer needs it.",
+            "A conv2d layer computes cross-correlation: its first number meets the left neighbour. It finds the "
+            f"kernel {turned if setting.flipped else 'as it is written, for the formula is the same'}. In a network "
+            "nobody notices: a kernel that is learned is learned as the layer needs it.",
             {
                 first: "That is the first number of the formula, which meets the right neighbour x[j+1] there.",
                 last: "That would be right for the convolution of mathematics, which turns the kernel round.",

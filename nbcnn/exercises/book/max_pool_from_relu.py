@@ -31,10 +31,9 @@ class MaxPoolFromRelu(Exercise[Setting]):
     def question(self, setting: Setting) -> str:
         h, w, _ = setting
         return (
-            f"The larger of two numbers is relu(a - b) + b. So max pooling can be built from sums, differences "
-            f"(convolutions can "
-            f"do both) and relu. How many relus does one output of max pooling over {h}×{w} take, if each takes one "
-            f"number?"
+            "The larger of two numbers is relu(a - b) + b. So max pooling can be built from sums, differences "
+            f"(convolutions can do both) and relu. How many relus does one output of max pooling over {h}×{w} take, "
+            "if each takes one number?"
         )
 
     def answer(self, setting: Setting) -> Number:
@@ -57,13 +56,11 @@ class MaxPoolFromRelu(Exercise[Setting]):
             (
                 f"built from {relus} relus an output: {differ} of {pooled.size} outputs differ from max_pool2d's",
                 f"the maximum of a sum of two images is not the sum of their maxima: {apart.mean():.0%} of the "
-                f"outputs differ",
+                "outputs differ",
             ),
             f"Of {h * w} numbers the first is the largest so far, and each of the other {relus} takes one relu. "
-            f"Convolutions alone "
-            "can't do it: what they compute of a sum of images is the sum of what they compute of each, and the "
-            "maximum's is "
-            "not.",
+            "Convolutions alone can't do it: what they compute of a sum of images is the sum of what they compute of "
+            "each, and the maximum's is not.",
             {
                 h * w: "The first number needs none: it is the largest so far.",
                 max(h * w // 2, 1): "After half of them, the larger ones of each pair still have to be compared.",

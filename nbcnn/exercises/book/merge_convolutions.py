@@ -32,8 +32,8 @@ class MergeConvolutions(Exercise[Setting]):
     def question(self, setting: Setting) -> str:
         sides = " and ".join(f"{k}×{k}" for k in setting.kernels)
         return (
-            f"Convolutions with kernels of {sides} follow each other without anything between them, on one channel, at "
-            "stride 1. One convolution shall give the same outputs on every image. How many rows has its kernel?"
+            f"Convolutions with kernels of {sides} follow each other without anything between them, on one channel, "
+            "at stride 1. One convolution shall give the same outputs on every image. How many rows has its kernel?"
         )
 
     def answer(self, setting: Setting) -> Number:
@@ -63,10 +63,8 @@ class MergeConvolutions(Exercise[Setting]):
                 f"with a relu after the first, {np.mean(bent != pair):.0%} of the outputs of the first two are others",
             ),
             "The first kernel's window is that of one output; each further kernel of k rows sees k of them, so k - 1 "
-            "rows "
-            f"more: {' + '.join(['1', *(f'({k} - 1)' for k in setting.kernels)])} = {found}. Without something that "
-            f"is not "
-            "linear between them, layers of convolutions gain nothing that one could not do.",
+            f"rows more: {' + '.join(['1', *(f'({k} - 1)' for k in setting.kernels)])} = {found}. Without something "
+            "that is not linear between them, layers of convolutions gain nothing that one could not do.",
             {
                 sum(setting.kernels): "Windows that follow each other overlap: each further one adds its rows less 1.",
                 int(

@@ -44,8 +44,7 @@ class MinPooling(Exercise[Setting]):
         k = setting.window
         return (
             f"There is no min_pool2d. x is an image with pixels from 1 to 200, and all pooling is over {k}×{k}. Which "
-            f"of these "
-            "give the least pixel of each window (up to rounding)?"
+            "of these give the least pixel of each window (up to rounding)?"
         )
 
     def answer(self, setting: Setting) -> Several:
@@ -75,7 +74,6 @@ class MinPooling(Exercise[Setting]):
             frozenset(found),
             tuple(shown),
             "The least is the largest in the opposite order. Whatever turns the order of the pixels round and back "
-            "again "
-            "makes min pooling out of max pooling; no expression of the maximum of x itself does.",
+            "again makes min pooling out of max pooling; no expression of the maximum of x itself does.",
             {index: sentences[way] for index, way in enumerate(ways)},
         )

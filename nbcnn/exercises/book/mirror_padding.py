@@ -34,10 +34,8 @@ class MirrorPadding(Exercise[Setting]):
         k, values = setting.kernel, [setting.first + setting.step * j for j in range(5)]
         return (
             f"Each row of an image is {', '.join(map(str, values))}, ... A kernel of 1×{k} with the weights 1/{k} "
-            f"blurs it, "
-            f"after reflect_pad2d has mirrored {k // 2} columns on each side (the first column itself is not "
-            f"repeated). What "
-            "is the output in the first column?"
+            f"blurs it, after reflect_pad2d has mirrored {k // 2} columns on each side (the first column itself is "
+            "not repeated). What is the output in the first column?"
         )
 
     def answer(self, setting: Setting) -> Number:
@@ -59,8 +57,7 @@ class MirrorPadding(Exercise[Setting]):
                 *grid(np.stack([y[:5], zeros[:5], repeated[:5]]), 2),
             ),
             f"The first window holds {mirrored}: their mean is {number_of(float(y[0]))}. No zeros come in, so the "
-            f"border "
-            "keeps its brightness, but a ramp is bent: it falls and rises again where it is mirrored.",
+            "border keeps its brightness, but a ramp is bent: it falls and rises again where it is mirrored.",
             {
                 round(float(zeros[0]), 3): "That is what zero padding gives: its zeros darken the border.",
                 round(float(repeated[0]), 3): "That would be right if the first column itself were repeated.",

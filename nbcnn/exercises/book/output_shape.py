@@ -44,8 +44,8 @@ class OutputShape(Exercise[Setting]):
     def question(self, setting: Setting) -> str:
         apart = f", dilation {setting.dilation}" if setting.dilation > 1 else ""
         return (
-            f"An image of {setting.size}×{setting.size} goes through conv2d with kernel_size {setting.kernel}, padding "
-            f"{setting.padding}, stride {setting.stride}{apart}. How many rows has the output?"
+            f"An image of {setting.size}×{setting.size} goes through conv2d with kernel_size {setting.kernel}, "
+            f"padding {setting.padding}, stride {setting.stride}{apart}. How many rows has the output?"
         )
 
     def answer(self, setting: Setting) -> Number:
@@ -72,8 +72,7 @@ class OutputShape(Exercise[Setting]):
                 f"⌊({n} + 2·{p} - {d}·({k} - 1) - 1) / {s}⌋ + 1 = ⌊{room} / {s}⌋ + 1 = {room // s} + 1",
             ),
             f"The first window takes {reach} of the {n + 2 * p} rows, padding included; {room} are left, and each "
-            f"step takes "
-            f"{s}. That makes {room // s} steps and {left} row{'s' * (left > 1)} that no window "
-            f"reaches, which the floor drops.",
+            f"step takes {s}. That makes {room // s} steps and {left} row{'s' * (left > 1)} that no window reaches, "
+            "which the floor drops.",
             mistakes,
         )

@@ -33,8 +33,8 @@ class PaddingCost(Exercise[Setting]):
         n, k, p = setting
         return (
             f"conv2d with kernel_size {k} and padding {p} computes {n}×{n} outputs of an image of {n}×{n}. The "
-            f"padding is "
-            f"doubled, to {2 * p}; all else stays. By how many percent does the number of multiplications grow?"
+            f"padding is doubled, to {2 * p}; all else stays. By how many percent does the number of multiplications "
+            "grow?"
         )
 
     def answer(self, setting: Setting) -> Number:
@@ -54,9 +54,8 @@ class PaddingCost(Exercise[Setting]):
                 f"padding {2 * p}: {after:,}, {after / before:.3f} times as many",
             ),
             f"Each output costs the same, so the outputs decide: {m}×{m} in place of {n}×{n}, {m * m} in place of "
-            f"{n * n}. "
-            "Padding is cheap on large images and dear on small ones; and most of what is added is products with "
-            "zeros.",
+            f"{n * n}. Padding is cheap on large images and dear on small ones; and most of what is added is products "
+            "with zeros.",
             {
                 100: "Twice the padding is not twice the image: only the border grows.",
                 round(100 * (m / n - 1), 3): "So much the side grows; the outputs grow with its square.",

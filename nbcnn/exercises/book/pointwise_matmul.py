@@ -32,8 +32,8 @@ class PointwiseMatmul(Exercise[Setting]):
     def question(self, setting: Setting) -> str:
         return (
             f"A convolution of 1×1 takes {setting.channels} channels to {setting.outputs} on an image of 8×8, in "
-            f"float32. Its sum "
-            "goes over the channels in their order. Which of these give the same numbers to the last bit?"
+            "float32. Its sum goes over the channels in their order. Which of these give the same numbers to the "
+            "last bit?"
         )
 
     def answer(self, setting: Setting) -> Several:
@@ -66,9 +66,9 @@ class PointwiseMatmul(Exercise[Setting]):
                 + (f", by {off:.1e} of the largest at most" if count else "")
                 for text, count, off in zip(texts, differ, most, strict=True)
             ),
-            "A 1×1 convolution is a linear layer at every pixel. In exact numbers all four ways are equal; in float32 "
-            "each "
-            "sum is rounded after each addition, so the bits depend on the order of the sum and on its precision.",
+            "A 1×1 convolution is a linear layer at every pixel. In exact numbers all four ways are equal; in "
+            "float32 each sum is rounded after each addition, so the bits depend on the order of the sum and on its "
+            "precision.",
             {
                 0: "The same products are added in the same order, so each rounding is the same.",
                 1: "In another order other partial sums are rounded.",

@@ -38,8 +38,7 @@ class PoolingShift(Exercise[Setting]):
     def question(self, setting: Setting) -> str:
         return (
             "A large image is shifted to the right and pooled. After which of these are the outputs the old ones, "
-            "shifted by "
-            "a whole number of places (away from the border)?"
+            "shifted by a whole number of places (away from the border)?"
         )
 
     def answer(self, setting: Setting) -> Several:
@@ -76,10 +75,8 @@ class PoolingShift(Exercise[Setting]):
             frozenset(found),
             tuple(shown),
             "Pooling commutes with shifts by multiples of its stride, and with no others: window and kind of pooling "
-            "do not "
-            "matter. With stride 1 it is equivariant as convolutions are. A larger stride is bought with that, and "
-            "what is "
-            "left is not invariance either: other windows have other maxima.",
+            "do not matter. With stride 1 it is equivariant as convolutions are. A larger stride is bought with "
+            "that, and what is left is not invariance either: other windows have other maxima.",
             mistakes,
         )
 

@@ -32,10 +32,8 @@ class SeparableCost(Exercise[Setting]):
         c, o, k = setting
         return (
             f"A convolution of {k}×{k} takes {c} channels to {o}. In its place stand two: one of {k}×{k} with {c} "
-            f"groups, a kernel "
-            f"for each channel, then one of 1×1 that takes {c} channels to {o}. How many times fewer multiplications "
-            f"are "
-            "that?"
+            f"groups, a kernel for each channel, then one of 1×1 that takes {c} channels to {o}. How many times fewer "
+            "multiplications are that?"
         )
 
     def answer(self, setting: Setting) -> Number:
@@ -55,10 +53,9 @@ class SeparableCost(Exercise[Setting]):
                 *(f"separable, layer {n}: {row.macs:,}" for n, row in enumerate(rows_of(separable, shape), 1)),
             ),
             f"An output of the dense one costs {k * k}·{c}; of the pair {c} for the 1×1, and the depthwise outputs, "
-            f"{k * k} each, "
-            f"are shared by all {o}: {k * k}·{c}·{o} / ({k * k}·{c} + {c}·{o}) = {one / two:.3g}. Time need not "
-            f"follow: the depthwise layer "
-            "does little with each number that it reads, so memory sets its pace; nbcnn bench times both.",
+            f"{k * k} each, are shared by all {o}: {k * k}·{c}·{o} / ({k * k}·{c} + {c}·{o}) = {one / two:.3g}. Time "
+            "need not follow: the depthwise layer does little with each number that it reads, so memory sets its "
+            "pace; nbcnn bench times both.",
             {
                 k
                 * k: "That would be right if the depthwise layer cost nothing: with very many outputs it is nearly so.",

@@ -33,8 +33,7 @@ class SoftmaxPooling(Exercise[Setting]):
         a, b, c, d = setting.pixels
         return (
             f"A window of 2×2 holds {a}, {b}, {c} and {d}. Softmax pooling gives Σ x·p, where p is the softmax of "
-            f"{setting.factor:g}·x "
-            "over the window: larger pixels weigh more. About how large is the result?"
+            f"{setting.factor:g}·x over the window: larger pixels weigh more. About how large is the result?"
         )
 
     def answer(self, setting: Setting) -> Number:
@@ -62,11 +61,9 @@ class SoftmaxPooling(Exercise[Setting]):
             round(result, 3),
             (*lines, f"mean {number_of(mean)}, maximum {number_of(largest)}"),
             f"A factor near 0 gives all pixels the same weight: the mean, {number_of(mean)}. A large one gives the "
-            f"largest pixel all of it: "
-            f"the maximum, {number_of(largest)}. At {setting.factor:g} the result, {result:.3g}, is nearer to the "
-            f"{nearer}. "
-            "Weights are e to the differences, so what counts is the factor times the distance of the two largest "
-            "pixels.",
+            f"largest pixel all of it: the maximum, {number_of(largest)}. At {setting.factor:g} the result, "
+            f"{result:.3g}, is nearer to the {nearer}. Weights are e to the differences, so what counts is the factor "
+            "times the distance of the two largest pixels.",
             {
                 mean: f"That is the mean, which softmax pooling gives for factors near 0; {setting.factor:g} is not "
                 f"near enough.",

@@ -45,8 +45,7 @@ class SplitConvolution(Exercise[Setting]):
     def question(self, setting: Setting) -> str:
         return (
             "A convolution of 3×3 needs 9 multiplications an output; one of 3×1 and then one of 1×3 need 6. Which of "
-            "these "
-            "kernels can be split so, without any change of the output? (Rows are apart by semicolons.)"
+            "these kernels can be split so, without any change of the output? (Rows are apart by semicolons.)"
         )
 
     def answer(self, setting: Setting) -> Several:
@@ -77,9 +76,8 @@ class SplitConvolution(Exercise[Setting]):
             frozenset(found),
             tuple(shown),
             "A column of 3 times a row of 3 is a matrix whose rows are all multiples of one row: rank 1. Any other "
-            "kernel "
-            "is a sum of two or three such products, which cost 12 or 18 multiplications. Splitting into channels "
-            "(depthwise separable) is another matter: there the layers are made so, and learn what they can.",
+            "kernel is a sum of two or three such products, which cost 12 or 18 multiplications. Splitting into "
+            "channels (depthwise separable) is another matter: there the layers are made so, and learn what they can.",
             mistakes,
         )
 

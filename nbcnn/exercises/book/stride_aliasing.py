@@ -35,10 +35,8 @@ class StrideAliasing(Exercise[Setting]):
     def question(self, setting: Setting) -> str:
         return (
             f"{setting.stripes} stripes, brighter and darker as a cosine, stand side by side on {WIDTH} columns. "
-            f"conv2d with a "
-            f"1×1 kernel and stride {setting.stride} keeps every {setting.stride}{_ending(setting.stride)} column. "
-            f"How many "
-            "stripes has its output?"
+            f"conv2d with a 1×1 kernel and stride {setting.stride} keeps every "
+            f"{setting.stride}{_ending(setting.stride)} column. How many stripes has its output?"
         )
 
     def answer(self, setting: Setting) -> Number:
@@ -61,10 +59,8 @@ class StrideAliasing(Exercise[Setting]):
                 f"after a mean over {s} columns before the stride: the stripes have {left} left",
             ),
             f"{kept} numbers can show {kept // 2} stripes at most. {f} are more, and at the columns that are kept "
-            f"they have the "
-            f"values of |{f} - {kept}| = {counted(abs(f - kept), 'stripe')}: nobody can tell them apart any more. "
-            f"Blurring first makes "
-            "the false stripes weaker; that is what blur_pool is for.",
+            f"they have the values of |{f} - {kept}| = {counted(abs(f - kept), 'stripe')}: nobody can tell them apart "
+            "any more. Blurring first makes the false stripes weaker; that is what blur_pool is for.",
             {
                 f: f"{f} stripes need at least {2 * f} numbers, and {kept} are left.",
                 round(f / s): "The stripes are not thinned out: each column that is kept lies elsewhere on its stripe.",

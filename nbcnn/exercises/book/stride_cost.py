@@ -54,10 +54,8 @@ class StrideCost(Exercise[Setting]):
                 f"in all {after:,} of {before:,}, {after / before:.1%}",
             ),
             f"The strided layer computes one of {s * s} outputs, and the third sees an image {s} times smaller on "
-            f"each side: "
-            f"both cost 1/{s * s}. The first stays: (1 + 2/{s * s})/3. The earlier a network shrinks its images, the "
-            f"more it "
-            "saves.",
+            f"each side: both cost 1/{s * s}. The first stays: (1 + 2/{s * s})/3. The earlier a network shrinks its "
+            "images, the more it saves.",
             {
                 round(100 * (2 + each) / 3, 3): "The third layer gets cheaper too: its image is smaller.",
                 round(100 * each, 3): "The first layer comes before the stride, and costs what it did.",

@@ -35,8 +35,8 @@ class TransposedKernel(Exercise[Setting]):
     def question(self, setting: Setting) -> str:
         rows = "\n".join(grid(self._kernel(setting)))
         return (
-            f"Let Y be the output of this kernel K on an image X of 6×6 whole numbers:\n{rows}\n"
-            "ᵀ exchanges rows and columns; turned means turned by 180°. Which of these hold?"
+            f"Let Y be the output of this kernel K on an image X of 6×6 whole numbers:\n{rows}\nᵀ exchanges rows and "
+            "columns; turned means turned by 180°. Which of these hold?"
         )
 
     def answer(self, setting: Setting) -> Several:
