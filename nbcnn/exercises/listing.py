@@ -63,7 +63,7 @@ share that was judged wrongly, so tossing a coin earns nothing.
 seed: 7
 students:
   Ada: {1: 6, output_shape: 14, 2: [b, d]}
-  Grace: {1: 5, 26: 1/3}
+  Grace: {1: 5, 25: 1/2}
 ```
 
 and `nbcnn exercise --answers class.yaml --out grades` prints a table and writes `grades.json` and `grades.csv`: a row

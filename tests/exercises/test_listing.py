@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from nbcnn.exercises.base import CHAPTERS
+from nbcnn.exercises.class_answers import read_answers
 from nbcnn.exercises.listing import listed, page
 
 PAGE = Path(__file__).parents[2] / "docs" / "exercises.md"
@@ -12,6 +14,13 @@ PAGE = Path(__file__).parents[2] / "docs" / "exercises.md"
 
 def test_the_page_is_what_the_command_prints():
     assert PAGE.read_text(encoding="utf-8") == page()
+
+
+def test_the_answers_on_the_page_can_be_graded(tmp_path):
+    (answers,) = re.findall(r"^```\n(seed: .*?)^```$", page(), re.S | re.M)
+    (tmp_path / "class.yaml").write_text(answers, encoding="utf-8")
+    seed, students = read_answers(tmp_path / "class.yaml")
+    assert (seed, [len(guesses) for guesses in students.values()]) == (7, [3, 2])
 
 
 def test_there_are_enough_and_they_stand_in_the_books_order():
