@@ -27,7 +27,7 @@ class BatchNormRate(Exercise[Setting]):
     """By which factor batch norm raises the ceiling of the learning rate."""
 
     number, title, chapter = 36, "Batch norm and the learning rate", "Modern networks"
-    seconds, trains = 40, True
+    seconds, trains = 15, True
 
     def draw(self, rng: np.random.Generator) -> Setting:
         return Setting(int(rng.choice([3, 4])), int(rng.integers(2)))
