@@ -114,12 +114,11 @@ class Several(Answer):
             return Score(1.0, f"{self.text(guess)} is right")
         wrong, count = guess ^ truth, len(self.statements)
         credit = round(max(count - 2 * len(wrong), 0) / count, 3)
-        parts = [f"{self.text(frozenset({k}))} {'holds' if k in truth else 'does not hold'}" for k in wrong]
-        return Score(
-            credit,
-            f"you said {self.text(guess)}, it is {self.text(truth)}: {' and '.join(sorted(parts))}; "
-            f"{count - len(wrong)} of {count} judged rightly",
-        )
+        missed, added = truth - guess, guess - truth
+        parts = [f"{self.text(missed)} hold{'s' * (len(missed) == 1)}"] if missed else []
+        parts += [f"{self.text(added)} do{'es' * (len(added) == 1)} not"] if added else []
+        judged = f"{count - len(wrong)} of {count} judged rightly"
+        return Score(credit, f"you said {self.text(guess)}, it is {self.text(truth)}: {' and '.join(parts)}; {judged}")
 
 
 def _letters(given: list[Any], words: str, options: list[tuple[str, ...]], where: str) -> list[int]:

@@ -108,7 +108,7 @@ def test_sentences_are_about_the_readers_own_guess():
         'you said a (more, twice), it is b (more, four times): "more" is right, "twice" is not'
     )
     assert HOLD.score(frozenset({0, 1}), frozenset({0, 2})).sentence == (
-        "you said a, b, it is a, c: b does not hold and c holds; 2 of 4 judged rightly"
+        "you said a, b, it is a, c: c holds and b does not; 2 of 4 judged rightly"
     )
 
 
