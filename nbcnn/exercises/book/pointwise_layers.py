@@ -62,9 +62,9 @@ class PointwiseLayers(Exercise[Setting]):
                 for count, one in zip(COUNTS, found, strict=True)
             ),
             "A 1×1 convolution with a relu is a small network at every pixel: it mixes the channels anew and sees no "
-            "more of the image. The first ones help, for the linear layer behind global pooling can bend nothing by "
-            "itself. Each further one makes the chain longer that the gradient has to come through, which costs "
-            "epochs.",
+            "more of the image. The linear layer behind global pooling can bend nothing by itself, so more of them "
+            "let the network tell more apart; but each makes the chain longer that the gradient has to come through, "
+            "which costs epochs. The numbers above say how the two balance after so few.",
             {index: f"With {COUNTS[index]} it is {one.accuracy:.1%}." for index, one in enumerate(found)},
         )
 
