@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from nbcnn.util.version import __version__
 
 if TYPE_CHECKING:
-    from nbcnn import data, errors, functional
+    from nbcnn import data, errors, exercises, functional
     from nbcnn.config import Overrides
     from nbcnn.errors import NbcnnError
     from nbcnn.introspect.check import check
@@ -56,6 +56,7 @@ _HOME = {
 _MODULES = {
     "data": "nbcnn.data",
     "errors": "nbcnn.errors",
+    "exercises": "nbcnn.exercises",
     "functional": "nbcnn.functional",
     "register": "nbcnn.plugin.register",
 }
@@ -74,6 +75,7 @@ __all__ = [
     "data",
     "errors",
     "evaluate",
+    "exercises",
     "fold",
     "functional",
     "load",

@@ -81,6 +81,10 @@ class PeerError(NbcnnError):
     """Another library to compare with that is unknown, not installed or does not compute the same numbers."""
 
 
+class ExerciseError(NbcnnError):
+    """An exercise that does not exist, or a guess that its question does not ask for."""
+
+
 class TrainingError(NbcnnError):
     """Training that cannot go on, for instance because the loss is no longer a number."""
 

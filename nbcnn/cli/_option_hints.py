@@ -25,6 +25,7 @@ _VERBS = {
     "data": ("datasets", "dataset", "download", "fetch"),
     "plugin": ("plugins", "new"),
     "warmup": ("compile", "precompile", "warm"),
+    "exercise": ("exercises", "quiz", "question", "questions", "homework"),
     "compare": ("diff", "comparison"),
 }
 _SAME = {

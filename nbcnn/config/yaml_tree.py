@@ -32,10 +32,15 @@ _WORDS = dict.fromkeys(("", "~", "null", "Null", "NULL")) | {
 }
 
 
-def read_yaml(data: bytes, source: str) -> Tree:
+NETWORK = "a network (name, input, layers)"
+"""The content that a YAML file is expected to have, where its reader says nothing else."""
+
+
+def read_yaml(data: bytes, source: str, expected: str = NETWORK, number_keys: bool = False) -> Tree:
     """The tree of one YAML file of at most MAX_BYTES; ``source`` is its name in messages.
 
-    Raises ConfigError, with file:line:column, for everything a config must not hold.
+    ``expected`` says in messages what the file holds; with ``number_keys`` a whole number may be a key, and becomes its
+    text. Raises ConfigError, with file:line:column, for everything a config must not hold.
     """
     if len(data) > MAX_BYTES:
         raise ConfigError(f"{source}: larger than {MAX_BYTES:,} bytes; a network takes a few lines, is this the file?")
@@ -44,9 +49,11 @@ def read_yaml(data: bytes, source: str) -> Tree:
     except UnicodeDecodeError as error:
         place = _place_at(data[: error.start].decode("utf-8"), source)
         raise ConfigError(f"{place}: not UTF-8 text; save the file as UTF-8, or check that it is a YAML file") from None
-    tree = _Reader(text, source).tree()
+    tree = _Reader(text, source, number_keys=number_keys).tree()
     if tree.root is None:
-        raise ConfigError(f"{source}:1:1: the file is empty; expected a network (name, input, layers)")
+        raise ConfigError(f"{source}:1:1: the file is empty; expected {expected}")
+    if not isinstance(tree.root, dict) and expected != NETWORK:
+        raise ConfigError(f"{tree.values[()]}: expected {expected}, got {show(tree.root)}{no_mapping(tree.root)}")
     if not isinstance(tree.root, dict):
         if other := other_format(text):
             raise ConfigError(f"{source}:{other.line + 1}:1: {other.sentence}")
@@ -77,8 +84,8 @@ def key_path(path: KeyPath) -> str:
 class _Reader:
     """Builder of the tree from parser events; ``located`` is False for text of a command line."""
 
-    def __init__(self, text: str, source: str, located: bool = True) -> None:
-        self._text, self._source, self._located = text, source, located
+    def __init__(self, text: str, source: str, located: bool = True, number_keys: bool = False) -> None:
+        self._text, self._source, self._located, self._number_keys = text, source, located, number_keys
         self._keys: dict[KeyPath, Place] = {}
         self._values: dict[KeyPath, Place] = {}
         self._events = self._checked_events()
@@ -145,6 +152,8 @@ class _Reader:
 
     def _key(self, event: yaml.Event, path: KeyPath) -> str:
         key = self._scalar(event) if isinstance(event, yaml.ScalarEvent) else None
+        if self._number_keys and isinstance(key, int) and not isinstance(key, bool):
+            key = str(key)
         if not isinstance(key, str):
             got = show(key) if isinstance(event, yaml.ScalarEvent) else "a list or mapping"
             start, end = event.start_mark, event.end_mark

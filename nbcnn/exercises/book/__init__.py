@@ -1,0 +1,1 @@
+"""The exercises, one a file; a file in this folder is found by being here, under its own name."""
