@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nbcnn import data, errors, functional
     from nbcnn.config import Overrides
     from nbcnn.errors import NbcnnError
+    from nbcnn.introspect.trace.layer import explain_conv
     from nbcnn.plugin import register
     from nbcnn.plugins import load_plugin
     from nbcnn.training.comparison import compare
@@ -40,6 +41,7 @@ _HOME = {
     "Prediction": "nbcnn.training.prediction",
     "compare": "nbcnn.training.comparison",
     "evaluate": "nbcnn.training.evaluation",
+    "explain_conv": "nbcnn.introspect.trace.layer",
     "fold": "nbcnn.training.folding",
     "load": "nbcnn.training.loading",
     "load_plugin": "nbcnn.plugins",
@@ -70,6 +72,7 @@ __all__ = [
     "data",
     "errors",
     "evaluate",
+    "explain_conv",
     "fold",
     "functional",
     "load",

@@ -64,7 +64,8 @@ svg { display: block; max-width: 100%; height: auto; }
   border: 1px solid var(--line); border-radius: 6px; cursor: pointer;
 }
 .long { max-height: 22rem; overflow-y: auto; border: 1px solid var(--line); border-radius: 6px; padding: 0 0.5rem; }
-.long > .scroll { overflow-x: visible; }
+.long > .scroll { overflow: visible; margin: 0; }
+.long th { position: sticky; top: 0; background: var(--paper); }
 .long { overflow-x: auto; }
 details { margin: 0.5rem 0; }
 summary { cursor: pointer; color: var(--accent); padding: 0.25rem 0; }
