@@ -46,6 +46,11 @@ def added_up(text: str) -> np.float32:
     return total
 
 
+def unbroken(text: str) -> str:
+    """The text in one line."""
+    return " ".join(text.split())
+
+
 @pytest.mark.jit
 def test_what_is_printed_adds_up_to_the_engines_number(run: Run) -> None:
     code, text, _ = run("explain conv lenet --layer 3 --pixel 3,2,2 --image 4")
@@ -56,7 +61,7 @@ def test_what_is_printed_adds_up_to_the_engines_number(run: Run) -> None:
     cut.load_state_dict({name: network.tensors[name] for name in cut.tensors})
     y = cut.scores(images[4:5])[0][3, 2, 2]
     assert code == 0 and added_up(text) == y
-    assert f"the engine (direct) computed {y}: the same bits" in text
+    assert f"the engine (direct) computed {np.float32(y)!s}: the same bits" in text
     assert "layer 3 of lenet, on test image 4 of fashion-mnist-mini (Shirt)" in text
 
 
@@ -64,16 +69,11 @@ def test_the_books_example_is_printed(run: Run) -> None:
     code, text, _ = run("explain conv")
     assert code == 0 and added_up(text) == 19
     assert "OH = floor((3 - 1·(2 - 1) - 1) / 1) + 1 = floor(1 / 1) + 1 = 2" in text
-    assert "row 0 of W (1×4) times column 0 of the windows (4×4) plus the bias, 4 multiply-adds" in text
+    assert "row 0 of W (1×4) times column 0 of the windows (4×4) plus the bias, 4 multiply-adds" in unbroken(text)
     assert "  row     0  1  2  3\n  column  0  1  3  4\n" in text
     assert "winograd can't do it: kernel_size is (2, 2), it can only do (3, 3)" in text
     for backend in ("direct", "fft", "im2col", "naive"):
-        assert any(
-            line.split()[-5:-3] == [backend, "19"]
-            or line.split()[:2] == [backend, "19"]
-            or line.split()[:3] == [">", backend, "19"]
-            for line in text.splitlines()
-        )
+        assert f" {backend} 19 0 0.00 " in unbroken(text)
 
 
 def test_the_options_of_the_example_are_those_of_a_convolution(run: Run) -> None:
@@ -86,7 +86,7 @@ def test_the_options_of_the_example_are_those_of_a_convolution(run: Run) -> None
     assert "the floor drops row 6: it lies under no window, and its gradient is 0" in text
     code, text, _ = run("explain conv --kernel '1 0 -1; 2 0 -2; 1 0 -1' --input-size 3 --padding same --pixel 0,1,1")
     assert code == 0 and added_up(text) == -8
-    assert "Aᵀ [Σ (G g Gᵀ) ⊙ (Bᵀ d B)] A, equation (36): the tile of 2×2 pixels from row 0" in text
+    assert "Aᵀ [Σ (G g Gᵀ) ⊙ (Bᵀ d B)] A, equation (36): the tile of 2×2 pixels from row 0" in unbroken(text)
 
 
 def test_a_weight_is_traced_backwards(run: Run) -> None:
@@ -140,7 +140,7 @@ MISTAKES = {
     "--image 99999": "error: fashion-mnist-mini has no test image 99999: they are numbered from 0 to 1999",
     "lenet --stride 2": "--stride is for the example without MODEL; a layer of lenet has its own: choose it with --layer.",
     "lenet --layer 1": "error: layer 1 of lenet is sigmoid, and only conv2d can be traced: 0, 3",
-    "lenet --layer 9": "error: lenet has no layer '9'; known: 0, 3 (its conv2d layers)",
+    "lenet --layer 99": "error: lenet has no layer '99'; known: 0, 3 (its conv2d layers)",
     "lenet --image nope.png": "error: nope.png: no such file; expected a picture",
     "lenet --pixel 6,0,0": "error: pixel 6,0,0 is outside of the output, whose shape is 6×28×28",
     "mlp": "error: mlp has no conv2d layer to trace; nbcnn summary mlp lists its layers",
@@ -157,4 +157,4 @@ def test_a_mistake_gets_a_sentence(run: Run, words: str) -> None:
 def test_a_run_without_weights_is_refused(run: Run, tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text((Path(__file__).parents[2] / "models/lenet.yaml").read_text())
     code, _, error = run(f"explain conv {tmp_path}")
-    assert code == 2 and "best.safetensors" in error
+    assert code == 2 and "has no weights yet: no epoch of its training has ended" in error
