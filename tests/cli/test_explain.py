@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from stripes import TINY
 
 import nbcnn
 from nbcnn.cli import main
@@ -158,3 +159,25 @@ def test_a_run_without_weights_is_refused(run: Run, tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text((Path(__file__).parents[2] / "models/lenet.yaml").read_text())
     code, _, error = run(f"explain conv {tmp_path}")
     assert code == 2 and "has no weights yet: no epoch of its training has ended" in error
+
+
+def test_the_layout_lab_prints_both_trainings(run: Run, stripes: Path, tmp_path: Path) -> None:
+    model = tmp_path / "tiny.yaml"
+    model.write_text(json.dumps({**TINY, "data": {"folder": str(stripes)}}), encoding="utf-8")
+    code, text, _ = run(f"explain layout {model} --images 120 --image 2 --epochs 1 --out {tmp_path / 'lab'}")
+    assert code == 0 and text.startswith("tiny, trained twice for 1 epoch on 120 pictures of ")
+    rows = [line.split() for line in text.splitlines()]
+    assert [row[0] for row in rows if len(row) == 9 and row[1].endswith("%")] == ["transposed", "reshaped"]
+    assert sorted(file.name for file in (tmp_path / "lab").iterdir()) == ["layout.html", "layout.png"]
+    code, text, _ = run(f"explain layout {model} --images 120 --epochs 1 --json")
+    found = json.loads(text)
+    assert code == 0 and [one["layout"] for one in found["runs"]] == ["transposed", "reshaped"] and found["files"] == []
+
+
+def test_a_mistake_in_the_layout_lab_gets_a_sentence(run: Run) -> None:
+    code, _, error = run("explain layout --image 2000")
+    assert code == 2 and "fashion-mnist-mini has no test image 2000: they are numbered from 0 to 1999" in error
+    code, _, error = run("explain layout lenett")
+    assert code == 2 and "did you mean lenet?" in error
+    code, _, error = run("explain nothing")
+    assert code == 2 and "There is no command 'nothing'; known: conv, layout." in error

@@ -129,6 +129,10 @@ def test_numbers_that_are_none_are_traced_too() -> None:
     trace = trace_pixel(p, x, w, b, (0, 0, 0))
     assert np.isinf(trace.sum.total) and trace.same_bits
     assert trace.as_json()["engine"] is None
+    x[0, 0, 1] = -np.inf
+    w[:] = 1
+    trace = trace_pixel(p, x, w, b, (0, 0, 0))
+    assert np.isnan(trace.sum.total) and trace.same_bits
 
 
 def test_the_books_example() -> None:

@@ -39,6 +39,7 @@ def explain_example(
     if x is None:
         _check_count("in_channels", in_channels)
         x = _counted((in_channels, rows, columns))
+    x = np.ascontiguousarray(x, np.float32)
     _check_count("out_channels", out_channels)
     shape = (out_channels, len(x) // groups if groups > 0 and len(x) % groups == 0 else len(x), KH, KW)
     p = conv2d_problem((1, *x.shape), shape, stride, padding, dilation, groups, np.dtype("float32"))
