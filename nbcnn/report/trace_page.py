@@ -192,10 +192,11 @@ def _spectra(trace: ConvTrace) -> list[html.Html]:
         rows, columns = spectrum.shape
         lowest = [[complex_number(z) for z in row] for row in spectrum[:4, :4]]
         less = f": the lowest of {rows}×{columns} frequencies" if spectrum.size > 16 else ""
-        parts.append(html.grid(lowest, f"spectrum of {name}{less}"))
+        made = [html.grid(lowest, f"spectrum of {name}{less}")]
         if spectrum.size > 64:
             size = grey_png(np.log1p(np.fft.fftshift(np.abs(spectrum), axes=0)))
-            parts.append(html.picture(size, f"spectrum of {name}", f"{name}: its size, logarithmic"))
+            made.append(html.picture(size, f"spectrum of {name}", f"{name}: its size, logarithmic"))
+        parts.append(html.element("div", *made))
     return [html.side_by_side(*parts)]
 
 

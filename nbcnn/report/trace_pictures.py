@@ -59,8 +59,9 @@ def _direct(trace: ConvTrace) -> Drawing:
         np.array([getattr(term, name) for term in own]).reshape(rows, columns) for name in ("x", "factor", "product")
     )
     part = f", of channel {terms[0].pixel[0]}, the first of {channels}" if channels > 1 else ""
+    bits = ", the bits of the engine" if trace.same_bits else f"; the engine computed {number(trace.engine)}"
     begin = f"{number(trace.sum.start)} (bias) + " if trace.direction == "forward" else ""
-    words = f"{begin}{len(terms):,} products = {number(trace.sum.total)}, the bits of the engine"
+    words = f"{begin}{len(terms):,} products = {number(trace.sum.total)}{bits}"
     panels: list[Panel] = [(what, x, at), ("met", met, None), (other, factor, None), (f"products{part}", made, None)]
     return "Direct sum", words, panels, ["→", "·", "="]
 
@@ -106,7 +107,7 @@ def _draw(path: Path, title: str, words: str, panels: list[Panel], between: list
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=_SIZE, dpi=DPI)
-        figure.text(0.02, 0.94, shorten(title, width * 0.96, 12), fontsize=12, fontweight="bold")
+        figure.text(0.02, 0.94, shorten(title, width * 0.84, 12), fontsize=12, fontweight="bold")
         figure.text(0.02, 0.03, fill(words, 150), fontsize=8.5, color=GREY, va="bottom")
         share = 0.96 / len(panels)
         for n, panel in enumerate(panels):

@@ -50,7 +50,9 @@ def place_words(trace: ConvTrace) -> str:
     p, at = trace.problem, trace.at
     group = at[0] // (p.out_channels // p.groups)
     per_group = p.in_channels // p.groups
-    channels = f"input channels {group * per_group} to {(group + 1) * per_group - 1} (group {group})"
+    last = (group + 1) * per_group - 1
+    several = f"channels {group * per_group} to {last}" if per_group > 1 else f"channel {last}"
+    channels = f"input {several} (group {group})"
     if trace.direction == "forward":
         o, i, j = at
         first = [n * s - before for n, s, before in zip((i, j), p.stride, p.padding[::2], strict=True)]
@@ -105,7 +107,7 @@ def sum_words(trace: ConvTrace) -> SumWords:
         end.append(f"a long sum is taken in blocks, whose sums are added in their order: {parts} = {number(s.total)}")
     same = "the same bits" if trace.same_bits else f"not the same bits: {number(s.total)}"
     end.append(f"sum {number(s.total)}; the engine (direct) computed {number(trace.engine)}: {same}")
-    if p.groups > 1 and trace.direction == "forward":
+    if 1 < p.groups < p.in_channels and trace.direction == "forward":
         end.append(f"c counts the {p.in_channels // p.groups} input channels of the group")
     return SumWords(head, tuple(end))
 

@@ -33,7 +33,7 @@ def forward(problem: Conv2dProblem, name: str, x: np.ndarray, w: np.ndarray, b: 
     """x (C, H, W) -> y (O, OH, OW) by a backend."""
     kernels, scratch = _prepared(problem, name)
     y = np.zeros((*problem.y_shape, LANES), x.dtype)
-    with one_blas_thread():
+    with one_blas_thread(), np.errstate(all="ignore"):  # NaN and infinity are traced like other numbers
         kernels.forward(lane(x), w, b, y, scratch)
     return np.ascontiguousarray(y[..., 0])
 
@@ -42,7 +42,7 @@ def grad_weight(problem: Conv2dProblem, name: str, x: np.ndarray, dy: np.ndarray
     """x (C, H, W), dy (O, OH, OW) -> dw (O, C/G, KH, KW) by a backend."""
     kernels, scratch = _prepared(problem, name)
     dw, db = np.zeros(problem.w_shape, x.dtype), np.zeros(problem.out_channels, x.dtype)
-    with one_blas_thread():
+    with one_blas_thread(), np.errstate(all="ignore"):  # NaN and infinity are traced like other numbers
         kernels.grad_weight(lane(x), lane(dy), dw, db, scratch)
     return dw
 
