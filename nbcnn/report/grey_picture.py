@@ -1,4 +1,4 @@
-"""A small grey PNG of one channel, its pixels enlarged, with a window outlined."""
+"""Small PNGs of images for pages, their pixels enlarged: a channel in grey, with a window outlined, or in colour."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
+    from PIL.Image import Image
 
 SIDE = 224
 """About how many pixels the longer side of the picture has."""
@@ -21,7 +22,8 @@ def grey_png(channel: np.ndarray, window: tuple[Place, Place] | None = None) -> 
     ``window`` are its first and its last row and column, which may lie outside of the channel.
     """
     import numpy as np
-    from PIL import Image, ImageDraw
+    from PIL import Image as Pillow
+    from PIL import ImageDraw
 
     numbers = np.asarray(channel, np.float64)
     finite = np.isfinite(numbers)
@@ -30,12 +32,25 @@ def grey_png(channel: np.ndarray, window: tuple[Place, Place] | None = None) -> 
         levels = (numbers - low) / ((high - low) or 1.0)
     grey = np.where(finite, np.nan_to_num(levels) * 255, 128).astype(np.uint8)
     each = max(1, SIDE // max(grey.shape))
-    picture = Image.fromarray(grey).resize((grey.shape[1] * each, grey.shape[0] * each), Image.Resampling.NEAREST)
+    picture = Pillow.fromarray(grey).resize((grey.shape[1] * each, grey.shape[0] * each), Pillow.Resampling.NEAREST)
     if window is not None:
         picture = picture.convert("RGB")
         (top, left), (bottom, right) = window
         box = (left * each, top * each, (right + 1) * each - 1, (bottom + 1) * each - 1)
         ImageDraw.Draw(picture).rectangle(box, outline=ORANGE, width=max(2, each // 4))
+    return _png(picture)
+
+
+def colour_png(pixels: np.ndarray, side: int = SIDE) -> bytes:
+    """(H, W, 3) bytes as a PNG, or (H, W) in grey as they are."""
+    from PIL import Image as Pillow
+
+    each = max(1, side // max(pixels.shape[:2]))
+    size = pixels.shape[1] * each, pixels.shape[0] * each
+    return _png(Pillow.fromarray(pixels).resize(size, Pillow.Resampling.NEAREST))
+
+
+def _png(picture: Image) -> bytes:
     file = io.BytesIO()
     picture.save(file, format="png")
     return file.getvalue()

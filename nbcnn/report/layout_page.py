@@ -5,16 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from nbcnn.report import page as html
 from nbcnn.report.figure import DPI, GREY, look, save
+from nbcnn.report.grey_picture import colour_png
 from nbcnn.report.layout_words import LINES, head, legend, lesson, rows, why
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy as np
-
     from nbcnn.report.layout_result import Layout, LayoutLab
+
+SMALL = 140
+"""About how many pixels a picture on the page is wide."""
 
 
 def draw_layout(picture: np.ndarray, seen: Mapping[Layout, np.ndarray], path: Path) -> None:
@@ -50,20 +54,38 @@ def _show(figure: object, place: tuple[float, float, float, float], pixels: np.n
     axes.set_axis_off()
 
 
-def layout_page(lab: LayoutLab, png: bytes) -> str:
-    """The page as the text of a file; ``png`` is the picture of ``draw_layout``."""
+def layout_page(lab: LayoutLab) -> str:
+    """The page as the text of a file."""
     table = rows(lab)
-    listed = html.element("ul", *(html.element("li", html.element("code", line)) for line in LINES.values()))
     return html.page(
         "Channels first, channels last",
-        html.section("What the networks see", listed, html.picture(png, "one picture in both layouts")),
+        html.section(
+            "What the networks see", _small(lab.picture, "the picture (H, W, C)"), *map(_seen, lab.seen.items())
+        ),
         html.section(
             "What becomes of it",
             html.table(table[0], table[1:], numbers=len(table[0]) - 1),
             html.paragraph(legend(lab)),
         ),
         html.section(
-            "What to notice", html.paragraph(f"{lesson(lab)[0].upper()}{lesson(lab)[1:]}."), html.paragraph(why(lab))
+            "What to notice",
+            html.paragraph(f"{lesson(lab)[0].upper()}{lesson(lab)[1:]}."),
+            html.paragraph(why(lab)),
         ),
         subtitle=head(lab),
     )
+
+
+def _seen(both: tuple[Layout, np.ndarray]) -> html.Html:
+    layout, channels = both
+    parts = [_small(channel, f"channel {c}") for c, channel in enumerate(channels)]
+    whole = _small(channels.transpose(1, 2, 0), "as red, green, blue")
+    return html.joined(
+        html.element("h3", layout.capitalize()),
+        html.paragraph(html.element("code", LINES[layout])),
+        html.side_by_side(*parts, whole),
+    )
+
+
+def _small(pixels: np.ndarray, words: str) -> html.Html:
+    return html.picture(colour_png(np.ascontiguousarray(pixels), SMALL), words, words)

@@ -58,9 +58,9 @@ def why(lab: LayoutLab) -> str:
     height = lab.picture.shape[0]
     return (
         "A picture moved down by one row is moved by 3 rows in the wrong layout, and what leaves a channel at its end "
-        f"comes into the next one at its beginning, every {height / 3:.0f} rows of the picture, where other weights "
-        "wait for it. Moved to the right by one column, it is moved by 3, and out of a row at its end into "
-        "the next row. A convolution shares its weights over the places of a channel, so it can follow neither."
+        f"comes into the next one at its beginning, about every {height / 3:.0f} rows of the picture, where other "
+        "weights wait for it. Moved to the right by one column, it is moved by 3, and out of a row at its end into the "
+        "next row. A convolution shares its weights over the places of a channel, so it can follow neither."
     )
 
 

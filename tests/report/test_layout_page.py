@@ -33,7 +33,7 @@ def test_the_words_say_what_was_measured() -> None:
     told = " ".join(text.split())
     assert "the wrong layout reached 90.0% where the right one has 95.1%" in told
     assert "moved by 4 pixels, it loses 65.0 points and the right one 5.1" in told
-    assert "every 4 rows of the picture" in told
+    assert "about every 4 rows of the picture" in told
 
 
 def test_the_picture_shows_both_layouts(tmp_path: Path) -> None:
@@ -50,12 +50,11 @@ def test_the_picture_shows_both_layouts(tmp_path: Path) -> None:
 @pytest.mark.browser
 def test_the_page_opens_without_errors_and_fits(tmp_path: Path) -> None:
     found = lab()
-    draw_layout(found.picture, found.seen, tmp_path / "layout.png")
-    write_page(tmp_path / "layout.html", layout_page(found, (tmp_path / "layout.png").read_bytes()))
+    write_page(tmp_path / "layout.html", layout_page(found))
     with browser() as chromium:
         for width in (PHONE, SCREEN):
             chromium.open(tmp_path / "layout.html", width)
             assert chromium.errors == []
             assert chromium.value("document.documentElement.scrollWidth") <= width
-            assert chromium.value("document.images[0].naturalWidth") == 1080
+            assert chromium.value("[...document.images].map(one => one.naturalWidth)") == [132] * 9
             assert chromium.value("document.querySelector('header p').textContent").startswith("<b>net, trained twice")

@@ -61,5 +61,5 @@ def _written(found: LayoutLab, out: str) -> list[Path]:
 
     folder = claim_folder(out, ".", "explain-layout", CheckpointError)
     draw_layout(found.picture, found.seen, folder / "layout.png")
-    write_page(folder / "layout.html", layout_page(found, (folder / "layout.png").read_bytes()))
+    write_page(folder / "layout.html", layout_page(found))
     return [folder / "layout.html", folder / "layout.png"]
