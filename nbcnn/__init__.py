@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nbcnn.config import Overrides
     from nbcnn.errors import NbcnnError
     from nbcnn.introspect.check import check
+    from nbcnn.introspect.trace.layer import explain_conv
     from nbcnn.plugin import register
     from nbcnn.plugins import load_plugin
     from nbcnn.training.comparison import compare
@@ -43,6 +44,7 @@ _HOME = {
     "check": "nbcnn.introspect.check",
     "compare": "nbcnn.training.comparison",
     "evaluate": "nbcnn.training.evaluation",
+    "explain_conv": "nbcnn.introspect.trace.layer",
     "fold": "nbcnn.training.folding",
     "load": "nbcnn.training.loading",
     "load_plugin": "nbcnn.plugins",
@@ -76,6 +78,7 @@ __all__ = [
     "errors",
     "evaluate",
     "exercises",
+    "explain_conv",
     "fold",
     "functional",
     "load",

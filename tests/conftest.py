@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browser import CHROMIUM, MISSING
 from plain_python import SLOWLY
 from stripes import write_stripes
 from trust.counts import KINDS, write_table
@@ -17,6 +19,9 @@ DOCUMENT = Path(__file__).parent.parent / "docs" / "reliability.md"
 
 LONG = {"test_suite.py", "test_checks.py", "test_conv2d.py", "test_resume.py", "test_warmup.py", "test_docs.py"}
 """Files that take long: they come first, so that no processor has one of them left when the others are done."""
+
+NO_BROWSER = set() if CHROMIUM or os.environ.get("CI") else {"browser"}
+"""The marker of tests that are left out where no browser is installed."""
 
 _COUNTS: Counter[str] = Counter()
 _SEEN = {"tests": 0, "failed": 0, "started": time.time()}
@@ -30,11 +35,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Long files come first; under NUMBA_DISABLE_JIT=1 there is no machine code and no cache to test."""
+    """Long files come first; under NUMBA_DISABLE_JIT=1 there is no machine code and no cache to test.
+
+    Without a browser its tests are left out, and the summary says so; continuous integration has one, or fails.
+    """
     items.sort(key=lambda item: item.path.name not in LONG)
-    if SLOWLY:
-        left_out = [item for item in items if item.get_closest_marker("jit")]
-        items[:] = [item for item in items if not item.get_closest_marker("jit")]
+    out = ({"jit"} if SLOWLY else set()) | NO_BROWSER
+    left_out = [item for item in items if any(item.get_closest_marker(marker) for marker in out)]
+    if left_out:
+        items[:] = [item for item in items if not any(item.get_closest_marker(marker) for marker in out)]
         config.hook.pytest_deselected(items=left_out)
 
 
@@ -93,7 +102,10 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Prints the counts where there are any, and writes them down where that is asked for."""
+    """Prints the counts where there are any, and writes them down where that is asked for; and what was left out."""
+    if NO_BROWSER:
+        terminalreporter.section("left out")
+        terminalreporter.write_line(f"tests marked browser: {MISSING}")
     if not _COUNTS:
         return
     form = "long" if config.getoption("--long") else "short"

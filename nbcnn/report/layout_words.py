@@ -1,0 +1,80 @@
+"""The sentences and the table of the layout lab, the same on the terminal and on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from textwrap import wrap
+
+from nbcnn.report.layout_result import LayoutLab
+
+WIDTH = 100
+
+LINES = {
+    "transposed": "x.transpose(2, 0, 1)  moves the axes: channel c holds the colour c of every pixel",
+    "reshaped": "x.reshape(C, H, W)    counts the same bytes anew: channel c holds rows c·H/3 to (c + 1)·H/3",
+}
+"""The line of Python that makes each layout, and what it does."""
+
+
+def head(lab: LayoutLab) -> str:
+    """What was trained on what."""
+    colours = ", each in a colour of its own" if lab.tinted else ""
+    passes = f"{lab.epochs} epoch{'s' * (lab.epochs > 1)}"
+    return f"{lab.name}, trained twice for {passes} on {lab.images:,} pictures of {lab.data}{colours}"
+
+
+def rows(lab: LayoutLab) -> list[list[str]]:
+    """A head, and a row for each layout: accuracies, and on shifted pictures what is left of them."""
+    shifts = [f"moved {n}" for n in lab.shifts]
+    made = [["layout", "training", "test", *shifts, *(f"same {n}" for n in lab.shifts)]]
+    for run in lab.runs:
+        shares = (run.train_accuracy, run.accuracy, *run.shifted, *run.kept)
+        made.append([run.layout, *(f"{share:.1%}" for share in shares)])
+    return made
+
+
+def legend(lab: LayoutLab) -> str:
+    """What the columns are."""
+    return (
+        f"test: accuracy on {lab.test_images:,} test pictures. moved n: that after each picture was moved by n "
+        "pixels, before it was laid out; mean of four directions. same n: how many predictions did not change then."
+    )
+
+
+def lesson(lab: LayoutLab) -> str:
+    """What the numbers of this run say."""
+    right, wrong = lab.runs
+    losses = [[run.accuracy - left for left in run.shifted] for run in lab.runs]
+    n = max(range(len(lab.shifts)), key=lambda n: losses[1][n] - losses[0][n])
+    lost = [one[n] for one in losses]
+    reached = f"the wrong layout reached {wrong.accuracy:.1%} where the right one has {right.accuracy:.1%}"
+    far = f"{lab.shifts[n]} pixel{'s' * (lab.shifts[n] > 1)}"
+    fall = f"moved by {far}, it loses {lost[1] * 100:.1f} points and the right one {lost[0] * 100:.1f}"
+    return f"no error was raised, and {reached}; {fall}"
+
+
+def why(lab: LayoutLab) -> str:
+    """Why a shift does that."""
+    height = lab.picture.shape[0]
+    return (
+        "A picture moved down by one row is moved by 3 rows in the wrong layout, and what leaves a channel at its end "
+        f"comes into the next one at its beginning, about every {height / 3:.0f} rows of the picture, where other "
+        "weights wait for it. Moved to the right by one column, it is moved by 3, and out of a row at its end into the "
+        "next row. A convolution shares its weights over the places of a channel, so it can follow neither."
+    )
+
+
+def lines(lab: LayoutLab) -> Iterator[str]:
+    """All lines of the terminal."""
+    yield head(lab)
+    for line in LINES.values():
+        yield f"  {line}"
+    yield ""
+    table = rows(lab)
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        cells = [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+        yield "  " + "  ".join([row[0].ljust(widths[0]), *cells])
+    yield ""
+    for text in (legend(lab), lesson(lab), why(lab)):
+        yield from wrap(text, WIDTH, break_on_hyphens=False)
