@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nbcnn import data, errors, functional
     from nbcnn.config import Overrides
     from nbcnn.errors import NbcnnError
+    from nbcnn.introspect.activations import Activations, activations
     from nbcnn.plugin import register
     from nbcnn.plugins import load_plugin
     from nbcnn.training.comparison import compare
@@ -33,11 +34,13 @@ if TYPE_CHECKING:
     from nbcnn.training.train import train
 
 _HOME = {
+    "Activations": "nbcnn.introspect.activations",
     "Evaluation": "nbcnn.training.evaluation",
     "NbcnnError": "nbcnn.errors",
     "Model": "nbcnn.training.model",
     "Overrides": "nbcnn.config",
     "Prediction": "nbcnn.training.prediction",
+    "activations": "nbcnn.introspect.activations",
     "compare": "nbcnn.training.comparison",
     "evaluate": "nbcnn.training.evaluation",
     "fold": "nbcnn.training.folding",
@@ -59,6 +62,7 @@ _MODULES = {
 _OTHER_NAMES = {"Network": "Model"}
 
 __all__ = [
+    "Activations",
     "Evaluation",
     "Model",
     "NbcnnError",
@@ -66,6 +70,7 @@ __all__ = [
     "Overrides",
     "Prediction",
     "__version__",
+    "activations",
     "compare",
     "data",
     "errors",
