@@ -19,7 +19,12 @@ if TYPE_CHECKING:
     from nbcnn import data, errors, functional
     from nbcnn.config import Overrides
     from nbcnn.errors import NbcnnError
-    from nbcnn.introspect.activations import Activations, activations
+    from nbcnn.introspect.activations import activations
+    from nbcnn.introspect.equivariance import equivariance
+    from nbcnn.introspect.field_table import receptive_fields
+    from nbcnn.introspect.filters import filters
+    from nbcnn.introspect.measured_field import measured_field
+    from nbcnn.introspect.saliency import saliency
     from nbcnn.plugin import register
     from nbcnn.plugins import load_plugin
     from nbcnn.training.comparison import compare
@@ -34,7 +39,6 @@ if TYPE_CHECKING:
     from nbcnn.training.train import train
 
 _HOME = {
-    "Activations": "nbcnn.introspect.activations",
     "Evaluation": "nbcnn.training.evaluation",
     "NbcnnError": "nbcnn.errors",
     "Model": "nbcnn.training.model",
@@ -42,13 +46,18 @@ _HOME = {
     "Prediction": "nbcnn.training.prediction",
     "activations": "nbcnn.introspect.activations",
     "compare": "nbcnn.training.comparison",
+    "equivariance": "nbcnn.introspect.equivariance",
     "evaluate": "nbcnn.training.evaluation",
+    "filters": "nbcnn.introspect.filters",
     "fold": "nbcnn.training.folding",
     "load": "nbcnn.training.loading",
     "load_plugin": "nbcnn.plugins",
+    "measured_field": "nbcnn.introspect.measured_field",
     "predict": "nbcnn.training.prediction",
+    "receptive_fields": "nbcnn.introspect.field_table",
     "resume": "nbcnn.training.resume",
     "resume_seeds": "nbcnn.training.seeds",
+    "saliency": "nbcnn.introspect.saliency",
     "train": "nbcnn.training.train",
     "train_seeds": "nbcnn.training.seeds",
 }
@@ -62,7 +71,6 @@ _MODULES = {
 _OTHER_NAMES = {"Network": "Model"}
 
 __all__ = [
-    "Activations",
     "Evaluation",
     "Model",
     "NbcnnError",
@@ -73,16 +81,21 @@ __all__ = [
     "activations",
     "compare",
     "data",
+    "equivariance",
     "errors",
     "evaluate",
+    "filters",
     "fold",
     "functional",
     "load",
     "load_plugin",
+    "measured_field",
     "predict",
+    "receptive_fields",
     "register",
     "resume",
     "resume_seeds",
+    "saliency",
     "train",
     "train_seeds",
 ]

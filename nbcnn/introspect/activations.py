@@ -223,7 +223,9 @@ def _hands_on(pack: AugmentedPackBuffers, path: str, ready: Sequence[str]) -> bo
     return False
 
 
-def _numbers(array: np.ndarray) -> dict[str, float | list[int]]:
+def _numbers(array: np.ndarray) -> dict[str, float | list[int] | None]:
+    """Statistics; None for what is no number."""
     wide = array.astype(np.float64)
     statistics = {"mean": wide.mean(), "std": wide.std(), "min": wide.min(), "max": wide.max()}
-    return {"shape": list(array.shape), **{name: float(number) for name, number in statistics.items()}}
+    finite = {name: float(number) if np.isfinite(number) else None for name, number in statistics.items()}
+    return {"shape": list(array.shape), **finite}
