@@ -19,7 +19,7 @@ _VERBS = {
     "train": ("fit", "run", "start", "learn", "resume", "continue", "training"),
     "predict": ("infer", "inference", "classify", "detect", "prediction", "recognize"),
     "bench": ("benchmark", "speed", "profile", "time", "timeit"),
-    "summary": ("info", "show", "describe", "inspect", "print", "model", "summarize", "summarise"),
+    "summary": ("info", "show", "describe", "print", "model", "summarize", "summarise"),
     "kernels": ("backends", "backend", "kernel", "ops", "check", "explain"),
     "data": ("datasets", "dataset", "download", "fetch"),
     "plugin": ("plugins", "new"),

@@ -70,7 +70,10 @@ def _hint(wanted: str, outputs: dict[str, LayerOutput]) -> str:
 
 
 def _nearest_path(wanted: str, paths: list[str]) -> str | None:
-    """The path with the longest common beginning, part by part; of numbers alone, the nearest number."""
+    """Of a number the nearest one; else the most alike, or that with the longest common beginning, part by part."""
+    numbers = [path for path in paths if path.isdecimal()]
+    if wanted.isdecimal() and numbers:
+        return min(numbers, key=lambda path: abs(int(path) - int(wanted)))
     if (match := closest(wanted, paths)) is not None:
         return match
     parts = wanted.split(".")
@@ -80,10 +83,7 @@ def _nearest_path(wanted: str, paths: list[str]) -> str | None:
         return next((n for n, (a, b) in enumerate(zip(parts, own, strict=False)) if a != b), min(len(own), len(parts)))
 
     best = max(paths, key=alike)
-    if alike(best) > 0:
-        return best
-    numbers = [path for path in paths if path.isdigit()]
-    return min(numbers, key=lambda path: abs(int(path) - int(wanted))) if wanted.isdigit() and numbers else None
+    return best if alike(best) > 0 else None
 
 
 def _all(layer: Layer) -> list[Layer]:
