@@ -36,6 +36,8 @@ def draw_equivariance(rows: Sequence[ShiftRow], changed: np.ndarray, path: str |
     ``changed`` (K,) is the share of predictions that each shift changes. Raises CheckpointError when the file can't be
     written.
     """
+    import numpy as np
+
     maps = [row for row in rows if row.map is not None]
     maps = [maps[k * len(maps) // min(MAPS, len(maps))] for k in range(min(MAPS, len(maps)))]
     lines = -(-len(maps) // _PER_ROW)
@@ -53,14 +55,14 @@ def draw_equivariance(rows: Sequence[ShiftRow], changed: np.ndarray, path: str |
             write(figure, left, _HEAD - 0.26, words, 9, fontweight="bold")
             for shift in range(shifts):
                 write(figure, left + (shift + 0.5) * _CELL_W, _HEAD - 0.07, f"{shift + 1}", 8, ha="center", color=GREY)
-            _table(figure, left, [row.changed if number else row.inside for row in rows])
+            errors = [row.changed if number else row.inside for row in rows]
+            _table(figure, left, errors, [np.ones_like(row.exact) if number else row.exact for row in rows])
         for at, row in enumerate(rows):
             write(figure, SIDE, _HEAD + (at + 0.66) * _ROW, shorten(row.name, _NAME - 0.1, 8), 8)
         words = "left: layer after shift against shift after layer, away from padding and from what was shifted in"
         legend(figure, SIDE, table + 0.22, f"{words}; – where there is no such place")
-        legend(
-            figure, SIDE, table + 0.4, "right: the same places with and without the shift; 1 is a standard deviation"
-        )
+        words = "right: the same places with and without the shift. 1 is a standard deviation"
+        legend(figure, SIDE, table + 0.4, f"{words}; *: with its stride, only nearly shifted so far")
         if maps:
             write(figure, SIDE, table + 0.75, "error by place, padding's effect included (each on its own scale)", 9)
         for number, row in enumerate(maps):
@@ -74,8 +76,8 @@ def draw_equivariance(rows: Sequence[ShiftRow], changed: np.ndarray, path: str |
         save(figure, path)
 
 
-def _table(figure: Figure, left: float, errors: Sequence[np.ndarray]) -> None:
-    """Numbers on a colour, a row for each layer: white is 0, dark is 1 or more."""
+def _table(figure: Figure, left: float, errors: Sequence[np.ndarray], exact: Sequence[np.ndarray]) -> None:
+    """Numbers on a colour, a row for each layer: white is 0, dark is 1 or more; * where a shift is not ``exact``."""
     import numpy as np
 
     found = np.array(errors, np.float64)
@@ -84,7 +86,8 @@ def _table(figure: Figure, left: float, errors: Sequence[np.ndarray]) -> None:
         figure, panel, np.ma.masked_invalid(np.minimum(found, 1.2)), "white", cmap="Oranges", vmin=0, vmax=1.6
     )
     for (row, shift), error in np.ndenumerate(found):
-        axes.text(shift, row, _words(float(error)), ha="center", va="center", fontsize=7.5)
+        mark = "" if exact[row][shift] or error != error else "*"
+        axes.text(shift, row, _words(float(error)) + mark, ha="center", va="center", fontsize=7.5)
 
 
 def _words(error: float) -> str:
