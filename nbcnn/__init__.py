@@ -20,7 +20,13 @@ if TYPE_CHECKING:
     from nbcnn import data, errors, exercises, functional
     from nbcnn.config import Overrides
     from nbcnn.errors import NbcnnError
+    from nbcnn.introspect.activations import activations
     from nbcnn.introspect.check import check
+    from nbcnn.introspect.equivariance import equivariance
+    from nbcnn.introspect.field_table import receptive_fields
+    from nbcnn.introspect.filters import filters
+    from nbcnn.introspect.measured_field import measured_field
+    from nbcnn.introspect.saliency import saliency
     from nbcnn.introspect.trace.layer import explain_conv
     from nbcnn.plugin import register
     from nbcnn.plugins import load_plugin
@@ -37,20 +43,26 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Evaluation": "nbcnn.training.evaluation",
-    "NbcnnError": "nbcnn.errors",
     "Model": "nbcnn.training.model",
+    "NbcnnError": "nbcnn.errors",
     "Overrides": "nbcnn.config",
     "Prediction": "nbcnn.training.prediction",
+    "activations": "nbcnn.introspect.activations",
     "check": "nbcnn.introspect.check",
     "compare": "nbcnn.training.comparison",
+    "equivariance": "nbcnn.introspect.equivariance",
     "evaluate": "nbcnn.training.evaluation",
     "explain_conv": "nbcnn.introspect.trace.layer",
+    "filters": "nbcnn.introspect.filters",
     "fold": "nbcnn.training.folding",
     "load": "nbcnn.training.loading",
     "load_plugin": "nbcnn.plugins",
+    "measured_field": "nbcnn.introspect.measured_field",
     "predict": "nbcnn.training.prediction",
+    "receptive_fields": "nbcnn.introspect.field_table",
     "resume": "nbcnn.training.resume",
     "resume_seeds": "nbcnn.training.seeds",
+    "saliency": "nbcnn.introspect.saliency",
     "train": "nbcnn.training.train",
     "train_seeds": "nbcnn.training.seeds",
 }
@@ -72,21 +84,27 @@ __all__ = [
     "Overrides",
     "Prediction",
     "__version__",
+    "activations",
     "check",
     "compare",
     "data",
+    "equivariance",
     "errors",
     "evaluate",
     "exercises",
     "explain_conv",
+    "filters",
     "fold",
     "functional",
     "load",
     "load_plugin",
+    "measured_field",
     "predict",
+    "receptive_fields",
     "register",
     "resume",
     "resume_seeds",
+    "saliency",
     "train",
     "train_seeds",
 ]

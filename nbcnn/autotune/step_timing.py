@@ -33,6 +33,8 @@ class StepPlan:
     apart.
     """
 
+    evaluating = False
+
     def __init__(self, network: Network, training: bool, seed: int = 0) -> None:
         self.dtype = network.dtype
         self.problems: dict[str, Any] = {}

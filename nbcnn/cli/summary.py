@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nbcnn.cli._options import config_options, overrides, plugin_option
 from nbcnn.cli._output import say
 
+if TYPE_CHECKING:
+    from nbcnn.config import Config
+
 
 @click.command("summary", short_help="Shapes, parameters, cost, receptive field.")
 @click.argument("model")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option(
+    "--receptive-field", "fields", is_flag=True, help="Size, jump and offset of each field, with the formula."
+)
 @config_options
 @plugin_option
-def command(model: str, as_json: bool, **options: Any) -> None:
+def command(model: str, as_json: bool, fields: bool, **options: Any) -> None:
     """Show MODEL (a name, a YAML file or a run folder) layer by layer.
 
     MACs and memory are for one image, forward. Window: kernel size, /stride, +padding. The receptive field is the
@@ -28,6 +34,9 @@ def command(model: str, as_json: bool, **options: Any) -> None:
     from nbcnn.introspect.summary import summarize
 
     config = load_config(model, overrides(**options))
+    if fields:
+        _show_fields(config, as_json)
+        return
     rows = summarize(layers_of(config))
     totals = {
         "parameters": sum(row.parameters for row in rows),
@@ -53,6 +62,32 @@ def command(model: str, as_json: bool, **options: Any) -> None:
     table.add_row("", "total", "", "", *total, "", "")
     show(table)
     say("MACs and memory: one image, forward. field: the receptive field, rows × columns.")
+
+
+def _show_fields(config: Config, as_json: bool) -> None:
+    from nbcnn.engine.network import layers_of
+    from nbcnn.introspect.field_table import fields_in
+
+    rows = fields_in(layers_of(config))
+    if as_json:
+        say(json.dumps({"name": config.name, "layers": [row.as_json() for row in rows]}))
+        return
+    from nbcnn.cli._tables import plain_table, show
+
+    def pair(numbers: tuple[float, float] | None) -> str:
+        if numbers is None:
+            return ""
+        return f"{numbers[0]:g}" if numbers[0] == numbers[1] else f"{numbers[0]:g}, {numbers[1]:g}"
+
+    say(f"{config.name}: input {_shape(config.input.shape)}")
+    table = plain_table(("#", "layer", "window"), ("size", "jump", "offset"))
+    table.add_column("size' = size + (kernel - 1)·dilation·jump; jump' = jump·stride")
+    for row in rows:
+        size = "all" if row.size is None else pair(row.size)
+        table.add_row(row.path, row.layer, row.window, size, pair(row.jump), pair(row.offset), row.formula)
+    show(table)
+    say("size: rows and columns of the image that one output depends on. jump: pixels from one output's field to the")
+    say("    next one's. offset: row and column where the first output's field begins, below 0 in the padding.")
 
 
 def _shape(shape: tuple[int, ...]) -> str:

@@ -96,11 +96,11 @@ class AugmentedPackBuffers(PackBuffers):
         """The gradient of the mean loss; of mixed images the sum of both labels' gradients."""
         if not mixed(inputs):
             return super().loss_gradient(inputs)
-        assert self._dy is not None
+        assert self.dy is not None
         calls = []
-        for labels, weights, dy in zip(self._both_labels, self._weights[:2], (self._dy, self._other_dy), strict=True):
+        for labels, weights, dy in zip(self._both_labels, self._weights[:2], (self.dy, self._other_dy), strict=True):
             kernel, last = self._loss.grad_input, self.work
             if inputs.targets is not None:
                 kernel, last = soft_gradient, inputs.targets.numbers
             calls.append(Call("loss", "grad_input", kernel, (self.y, labels, weights, dy, last)))
-        return [*calls, Call("loss", "mix", packs.add, (self._dy.reshape(-1), self._other_dy.reshape(-1)))]
+        return [*calls, Call("loss", "mix", packs.add, (self.dy.reshape(-1), self._other_dy.reshape(-1)))]

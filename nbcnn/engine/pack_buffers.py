@@ -25,9 +25,13 @@ class PackBuffers:
 
     ``forward`` and ``backward`` are the calls of the layers, in order, ``after`` those of a whole step; ``x`` is the
     input pack; ``flat_gradient`` (P,) that of this pack alone; ``place`` (2,) the number of the pack and of the batch's
-    images. ``blocks`` are all arrays that hold something of a pack, each memory of its own, which a plan may replace
-    (memory_plan.py). ``shared`` are arrays of all workers, ``like`` other buffers of this one.
+    images; ``layer_outputs`` each output and its gradient, by path. ``blocks`` are all arrays that hold something of
+    a pack, each memory of its own, which a plan may replace (memory_plan.py). ``shared`` are arrays of all workers,
+    ``like`` other buffers of this one.
     """
+
+    evaluating = False
+    """Of a subclass: gradients are those of evaluation, and that of the input is one of them."""
 
     def __init__(
         self, network: Network, training: bool, shared: SharedArrays | None = None, like: PackBuffers | None = None
@@ -44,8 +48,10 @@ class PackBuffers:
         self.shared_arrays: list[np.ndarray] = []
         self._numbers: np.ndarray | None = None
         self.x = self.pack(network.in_shape)
-        bound = network.root.bind(self, self.x, None, training)
-        self.y, self._dy, self.forward, self.backward = bound.y, bound.dy, bound.forward, bound.backward
+        self.dx = self.pack(network.in_shape) if training and self.evaluating else None
+        bound = network.root.bind(self, self.x, self.dx, training)
+        self.layer_outputs = bound.outputs
+        self.y, self.dy, self.forward, self.backward = bound.y, bound.dy, bound.forward, bound.backward
         self.after = bound.after
         self._labels, self._guesses = self._lanes(np.dtype(np.int64)), self._lanes(np.dtype(np.int64))
         self._losses, self._scale = self._lanes(self.dtype), self._lanes(self.dtype)
@@ -119,8 +125,8 @@ class PackBuffers:
 
     def loss_gradient(self, inputs: BatchInputs) -> list[Call]:
         """The gradient of the mean loss with respect to the last layer's output."""
-        assert self._dy is not None
-        arrays = (self.y, self._labels, self._scale, self._dy)
+        assert self.dy is not None
+        arrays = (self.y, self._labels, self._scale, self.dy)
         if inputs.targets is not None:
             return [Call("loss", "grad_input", soft_gradient, (*arrays, inputs.targets.numbers))]
         return [Call("loss", "grad_input", self._loss.grad_input, (*arrays, self.work))]

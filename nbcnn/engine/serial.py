@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 from math import prod
+from typing import ClassVar
 
 import numpy as np
 
@@ -32,14 +33,16 @@ class SerialExecutor:
     Raises KernelError for a layer with ``backend: auto`` or a refused problem, ShapeError where memory is too small.
     """
 
+    buffers: ClassVar[type[AugmentedPackBuffers]] = AugmentedPackBuffers
+
     def __init__(self, network: Network, training: bool = True) -> None:
         self.network, self.threads = network, 1
         self._shared, self._more = SharedArrays(), list[AugmentedPackBuffers]()
         threads_that_fit(network, training, 1, serial=True)
         with no_memory_error(f"the buffers of {network.config.name}", "use smaller images"):
             self.gradient = np.zeros(network.parameters.size if training else 0, network.dtype)
-            self.pack = AugmentedPackBuffers(network, training, self._shared)
-            self._inference = AugmentedPackBuffers(network, False, like=self.pack) if training else self.pack
+            self.pack = self.buffers(network, training, self._shared)
+            self._inference = self.buffers(network, False, like=self.pack) if training else self.pack
         self._of_bytes, self._of_floats = scalings(network)
         self.targets = loss_targets(network) if training else None
         self.last: LastBatch | None = None
@@ -138,7 +141,7 @@ class SerialExecutor:
             return [self.pack]
         while len(self._more) < count - 1:
             with no_memory_error(f"the activations of {count * LANES} images", "use smaller batches"):
-                self._more.append(AugmentedPackBuffers(self.network, True, self._shared, like=self.pack))
+                self._more.append(self.buffers(self.network, True, self._shared, like=self.pack))
         return [self.pack, *self._more[: count - 1]]
 
     def expect_kernels(

@@ -39,6 +39,8 @@ def can_go_alone(network: Network) -> bool:
 class SingleImageExecutor:
     """Buffers for one image, with every layer bound to them: a BufferProvider. One thread at a time uses it."""
 
+    evaluating = False
+
     def __init__(self, network: Network) -> None:
         self.dtype = network.dtype
         self.place, self.step = np.array([0, 1]), np.zeros(2, np.int64)

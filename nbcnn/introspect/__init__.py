@@ -1,1 +1,1 @@
-"""Network summaries (shapes, parameters, cost, receptive field by layer) and expanded network files."""
+"""Network summaries, receptive fields, and what trained networks compute, as data; expanded network files."""

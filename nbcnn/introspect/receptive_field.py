@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from math import lcm
 from typing import NamedTuple
@@ -12,6 +12,9 @@ from nbcnn.introspect.seen_pixels import pixels_seen
 from nbcnn.introspect.windows import jump, moves, reach, sees_all
 
 Pair = tuple[int, int]
+
+Reach = Callable[[int, Pair], tuple[Pair, Pair]]
+"""The first and the last row, and column, of the image that an output depends on; outside of it is padding."""
 
 MANY = 1000
 """Outputs, side by side, whose fields are compared at most, at either end of the image."""
@@ -45,11 +48,43 @@ def fields_of(nodes: Sequence[Node], in_shape: Sequence[int]) -> list[Field | No
     Where outputs differ in how many pixels they depend on, the most; pixels beyond the image's border count too. Where
     branches are joined, it reaches from the first pixel that any of them sees to the last.
     """
+    found = _seen_by(nodes, in_shape)
+    return [None if found[n].whole else Field(found[n].size, _numbers(found[n].jump)) for n in range(len(nodes))]
+
+
+def reach_of(nodes: Sequence[Node], in_shape: Sequence[int]) -> Reach:
+    """A function of a node's number and one of its outputs (row, column): what that depends on, see ``Reach``."""
+    found = _seen_by(nodes, in_shape)
+    rows, columns = found[IMAGE].places
+
+    def reach_of_one(number: int, place: Pair) -> tuple[Pair, Pair]:
+        if found[number].whole:
+            return (0, rows - 1), (0, columns - 1)
+        over_rows, over_columns = (_span_of(nodes, number, found, axis, place[axis]) for axis in (0, 1))
+        return over_rows, over_columns
+
+    return reach_of_one
+
+
+def jumps_of(nodes: Sequence[Node], in_shape: Sequence[int]) -> list[tuple[float, float]]:
+    """How many pixels of the image a node's neighbouring outputs are apart, where they see all of it too."""
+    sizes = {IMAGE: tuple(in_shape[1:])} | {n: tuple(node.layer.out_shape[1:]) for n, node in enumerate(nodes)}
+    found = {IMAGE: (Fraction(1), Fraction(1))}
+    for number, node in enumerate(nodes):
+        alike = [each for each in node.inputs if sizes[each] == sizes[number]] if node.how else []
+        rows, columns = (max(found[each][axis] for each in alike or node.inputs) for axis in (0, 1))
+        if not node.how and moves(node.layer.problem):
+            rows, columns = rows * jump(node.layer.problem, 0), columns * jump(node.layer.problem, 1)
+        found[number] = rows, columns
+    return [_numbers(found[number]) for number in range(len(nodes))]
+
+
+def _seen_by(nodes: Sequence[Node], in_shape: Sequence[int]) -> dict[int, _Seen]:
     rows, columns = (*in_shape[1:], 1, 1)[:2]
     found = {IMAGE: _Seen((rows, columns))}
     for number, node in enumerate(nodes):
         found[number] = _seen(nodes, number, found, [found[each] for each in node.inputs])
-    return [None if found[n].whole else Field(found[n].size, _numbers(found[n].jump)) for n in range(len(nodes))]
+    return found
 
 
 def _seen(nodes: Sequence[Node], number: int, found: dict[int, _Seen], before: Sequence[_Seen]) -> _Seen:
@@ -81,10 +116,11 @@ def _extent(nodes: Sequence[Node], number: int, found: Mapping[int, _Seen], axis
     count = found[number].places[axis]
     few = min(found[number].period[axis], count, MANY)
     outputs = {*range(few), *range(count - few, count)} or {0}
-    return max(_reach_of(nodes, number, found, axis, output) for output in outputs)
+    spans = (_span_of(nodes, number, found, axis, output) for output in outputs)
+    return max(last - first + 1 for first, last in spans)
 
 
-def _reach_of(nodes: Sequence[Node], number: int, found: Mapping[int, _Seen], axis: int, output: int) -> int:
+def _span_of(nodes: Sequence[Node], number: int, found: Mapping[int, _Seen], axis: int, output: int) -> Pair:
     """From the first to the last row (column) of the image that one output depends on, back through all branches."""
     wanted: dict[int, Pair] = {number: (output, output)}
     for at in range(number, IMAGE, -1):
@@ -94,8 +130,7 @@ def _reach_of(nodes: Sequence[Node], number: int, found: Mapping[int, _Seen], ax
         for each, (first, last) in _back(nodes[at], found, at, axis, span):
             low, high = wanted.get(each, (first, last))
             wanted[each] = min(low, first), max(high, last)
-    first, last = wanted.get(IMAGE, (0, -1))
-    return last - first + 1
+    return wanted.get(IMAGE, (0, -1))
 
 
 def _back(node: Node, found: Mapping[int, _Seen], at: int, axis: int, span: Pair) -> Iterator[tuple[int, Pair]]:

@@ -88,6 +88,8 @@ class BufferProvider(Protocol):
     """(2,) int64: the number of the pack in its batch, and how many images the batch has. Lanes beyond are blank."""
     step: np.ndarray
     """(2,) int64: the number of the training step, and the seed of the run."""
+    evaluating: bool
+    """With ``training``: bind gradients of what the layer does in evaluation (running statistics, no dropout)."""
 
     def pack(self, shape: Shape) -> np.ndarray:
         """A pack (*shape, 16). It holds anything until a call writes it: others may use its memory before and after.

@@ -91,12 +91,16 @@ class BatchNorm(Layer):
             return reshaped(self, pack, (channels, values, *pack.shape[len(self.in_shape) :]))
 
         y = buffers.pack(self.out_shape)
-        if not training:
+        if not training or buffers.evaluating:
             statistics = buffers.array((4, channels))
             given = Call(self.path, "statistics", kernels.given_statistics, (mean, var, w, numbers, statistics))
-            return Bound(
-                y, None, [given, self._call("forward", own, (seen(x), statistics, b, seen(y), scratch), problem)]
-            )
+            calls = [given, self._call("forward", own, (seen(x), statistics, b, seen(y), scratch), problem)]
+            dy = buffers.pack(self.out_shape) if training else None
+            if dy is None or dx is None:
+                return Bound(y, dy, calls)
+            constant = np.zeros((2, channels), buffers.dtype)  # the statistics depend on no image
+            arrays = (seen(x), seen(dy), statistics, constant, seen(dx), scratch)
+            return Bound(y, dy, calls, [self._call("grad_input", own, arrays, problem)])
         statistics, means, part = (
             buffers.shared((4, channels)),
             buffers.shared((2, channels)),

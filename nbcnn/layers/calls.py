@@ -37,6 +37,7 @@ class Bound:
     """A layer bound to buffers: output ``y``, its gradient ``dy`` (None in inference), the calls.
 
     ``after`` are made once for a training step, when all packs are done: running statistics are updated there.
+    ``outputs`` are those of the layers inside a composite layer, by path, each with its gradient: y and dy.
     """
 
     y: np.ndarray
@@ -44,6 +45,7 @@ class Bound:
     forward: list[Call]
     backward: list[Call] = field(default_factory=list)
     after: list[Call] = field(default_factory=list)
+    outputs: dict[str, tuple[np.ndarray, np.ndarray | None]] = field(default_factory=dict)
 
 
 def with_arrays(call: Call, change: Callable[[np.ndarray], np.ndarray]) -> Call:
@@ -61,8 +63,10 @@ def redirected(bound: Bound, old: np.ndarray, new: np.ndarray) -> Bound:
     def calls(own: list[Call]) -> list[Call]:
         return [with_arrays(call, lambda array: moved(array, old, new)) for call in own]
 
-    y, dy = (None if array is None else moved(array, old, new) for array in (bound.y, bound.dy))
-    assert y is not None
-    return replace(
-        bound, y=y, dy=dy, forward=calls(bound.forward), backward=calls(bound.backward), after=calls(bound.after)
-    )
+    def output(y: np.ndarray, dy: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
+        return moved(y, old, new), None if dy is None else moved(dy, old, new)
+
+    y, dy = output(bound.y, bound.dy)
+    outputs = {path: output(*both) for path, both in bound.outputs.items()}
+    made = {name: calls(getattr(bound, name)) for name in ("forward", "backward", "after")}
+    return replace(bound, y=y, dy=dy, outputs=outputs, **made)

@@ -81,6 +81,7 @@ class Sequential(Layer):
         forward: list[Call] = []
         backward: list[Call] = []
         after: list[Call] = []
+        outputs: dict[str, tuple[np.ndarray, np.ndarray | None]] = {}
         learned = dx is not None
         for layer in self._children:
             with no_memory_error(layer.where, "use less padding, fewer channels or smaller images"):
@@ -88,9 +89,10 @@ class Sequential(Layer):
             forward += bound.forward
             backward = bound.backward + backward
             after += bound.after
+            outputs |= bound.outputs | {layer.path: (bound.y, bound.dy)}
             learned = learned or bool(all_parameters(layer))
             x, dx = bound.y, bound.dy if learned else None
-        return Bound(x, dx, forward, backward, after)
+        return Bound(x, dx, forward, backward, after, outputs)
 
 
 def all_parameters(layer: Layer) -> dict[str, Parameter]:

@@ -71,7 +71,7 @@ class Dense(Layer):
             if np.may_share_memory(bound.y, y):  # it hands its input on
                 copied = [self._call("forward", "copy", bound.y, y[first:last])]
                 back = [] if dy is None or own is None else [self._call("grad_input", "copy", dy[first:last], own)]
-                bound = Bound(y[first:last], None, copied, back)
+                bound = Bound(y[first:last], None, copied, back, outputs=bound.outputs)
             else:
                 bound = redirected(bound, bound.y, y[first:last])
                 if dy is not None and bound.dy is not None:
@@ -81,6 +81,7 @@ class Dense(Layer):
                 sums = [] if own is None else [self._call("grad_input", "add", dy[:first], own, dy[:first])]
                 joined.backward = [*bound.backward, *sums, *joined.backward]
             joined.after += bound.after
+            joined.outputs |= bound.outputs
             learned = True
             first = last
         return joined

@@ -31,7 +31,7 @@ class Dropout(Layer):
 
     @for_one_image
     def bind(self, buffers: BufferProvider, x: np.ndarray, dx: np.ndarray | None, training: bool) -> Bound:
-        if not training or self.config.p == 0:
+        if not training or self.config.p == 0 or buffers.evaluating:
             return Bound(x, dx, [])
         import numpy as np
 

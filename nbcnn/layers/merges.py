@@ -84,19 +84,23 @@ class Join:
         return self._bound((a, s), forward, backward)
 
     def _bound(self, branches: Sequence[Branch], forward: list[Call], backward: list[Call]) -> Bound:
-        return Bound(self.y, self.dy, forward, backward, [call for branch in branches for call in branch.bound.after])
+        after = [call for branch in branches for call in branch.bound.after]
+        outputs = {path: both for branch in branches for path, both in branch.bound.outputs.items()}
+        return Bound(self.y, self.dy, forward, backward, after, outputs)
 
     def _gradient(self, branch: Branch, dy: np.ndarray | None, first: bool) -> list[Call]:
         """The backward calls of a branch that is given ``dy``; those after the first add theirs to dx."""
-        if dy is None or branch.bound.dy is None:
+        own = branch.bound.dy
+        if dy is None or own is None:
             return []
         if branch.is_input:
             if branch.dx is None or self.dx is None:
                 return []
+            branch.bound = redirected(branch.bound, branch.dx, self.dx)  # its output's gradient is the input's
             if first:
                 return [self._flat("grad_input", "copy", dy, self.dx)]
             return [self._flat("grad_input", "add", self.dx, dy, self.dx)]
-        branch.bound = redirected(branch.bound, branch.bound.dy, dy)
+        branch.bound = redirected(branch.bound, own, dy)
         calls = list(branch.bound.backward)
         if not first and branch.dx is not None:
             calls.append(self._accumulated(branch.dx))

@@ -9,6 +9,7 @@ import numpy as np
 from nbcnn.autotune.auto import resolve_auto
 from nbcnn.config import Config
 from nbcnn.engine.engine import Engine
+from nbcnn.engine.input_check import check_input
 from nbcnn.engine.network import Network
 from nbcnn.errors import ShapeError
 from nbcnn.introspect.summary_html import summary_html
@@ -74,24 +75,4 @@ class Model(Network):
 
     def check_input(self, x: np.ndarray) -> None:
         """Raise ShapeError with the likely cause unless x is a float array (N, *in_shape)."""
-        if isinstance(x, np.ma.MaskedArray):
-            raise ShapeError("x is a masked array; fill its gaps first: x.filled(0)")
-        if isinstance(x, np.ndarray) and x.shape[1:] == self.root.in_shape and x.dtype.kind == "f":
-            return
-        c, h, w = self.in_shape
-        wanted = f"expected float32 images of shape (N, {c}, {h}, {w})"
-        if not isinstance(x, np.ndarray):
-            raise ShapeError(f"{wanted}, got {type(x).__name__}; pass a NumPy array")
-        if x.shape[1:] != self.in_shape:
-            hint = f"every image must have {c} channel(s), {h} rows and {w} columns"
-            if x.shape == self.in_shape:
-                hint = "this is one image without the batch axis: pass x[None]"
-            elif x.ndim == 4 and x.shape[1:] == (h, w, c):
-                hint = (
-                    "this is probably (N, H, W, C), channels last: pass np.ascontiguousarray(x.transpose(0, 3, 1, 2))"
-                )
-            elif c == 1 and x.shape[1:] == (h, w):
-                hint = "the channel axis is missing: pass x[:, None]"
-            raise ShapeError(f"{wanted}, got shape {x.shape}; {hint}")
-        if x.dtype.kind != "f":
-            raise ShapeError(f"{wanted}, got {x.dtype} numbers; scale bytes as in training: x.astype('float32') / 255")
+        check_input(self, x, ("f",))

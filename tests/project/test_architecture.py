@@ -56,9 +56,7 @@ def test_an_import_the_other_way_is_found(
 ) -> None:
     monkeypatch.chdir(ROOT)
     turned = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    turned = turned.replace(
-        '"autotune",\n    "introspect",\n    "engine",', '"introspect",\n    "engine",\n    "autotune",'
-    )
+    turned = turned.replace('"autotune",\n    "engine",', '"engine",\n    "autotune",')
     assert turned.count('"engine",\n    "autotune"') == 1
     (tmp_path / "pyproject.toml").write_text(turned, encoding="utf-8")
     code, text = contracts(tmp_path / "pyproject.toml", capsys)
