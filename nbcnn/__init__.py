@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nbcnn.plugin import register
     from nbcnn.plugins import load_plugin
     from nbcnn.training.comparison import compare
+    from nbcnn.training.doctor.doctor import doctor
     from nbcnn.training.evaluation import Evaluation, evaluate
     from nbcnn.training.folding import fold
     from nbcnn.training.loading import load
@@ -39,6 +40,7 @@ _HOME = {
     "Overrides": "nbcnn.config",
     "Prediction": "nbcnn.training.prediction",
     "compare": "nbcnn.training.comparison",
+    "doctor": "nbcnn.training.doctor.doctor",
     "evaluate": "nbcnn.training.evaluation",
     "fold": "nbcnn.training.folding",
     "load": "nbcnn.training.loading",
@@ -68,6 +70,7 @@ __all__ = [
     "__version__",
     "compare",
     "data",
+    "doctor",
     "errors",
     "evaluate",
     "fold",

@@ -13,6 +13,7 @@ from nbcnn.engine.network import Network
 from nbcnn.runs.run_folder import Run
 from nbcnn.training.checkpoint_schedule import CheckpointSchedule
 from nbcnn.training.data_check import check_compatible
+from nbcnn.training.doctor.in_training import InTraining
 from nbcnn.training.doctor.recorder import Recorder
 from nbcnn.training.early_stopping import stopped_early
 from nbcnn.training.final_test import look_at_test, weights_kept
@@ -29,7 +30,9 @@ def train_epochs(trainer: Trainer, reporter: Reporter, stopping: StopRequest) ->
 
     Whatever ends it, the checkpoint that was saved last is whole.
     """
-    settings, count, recorder = trainer.settings, len(trainer.data.train.images), Recorder(trainer)
+    settings, count = trainer.settings, len(trainer.data.train.images)
+    recorder = Recorder(trainer)  # of statistics, for the doctor
+    doctor = InTraining(trainer, recorder)
     schedule = CheckpointSchedule(settings.checkpoint_every)
     while trainer.epoch <= settings.epochs:
         if why := stopped_early(settings.early_stopping, trainer.records):
@@ -45,6 +48,8 @@ def train_epochs(trainer: Trainer, reporter: Reporter, stopping: StopRequest) ->
                 reporter.saved(replace(trainer.position))
                 stopping.check()
         reporter.epoch_done(trainer.end(time.perf_counter() - started))
+        for finding in doctor.new_findings():
+            reporter.finding(finding)
         reporter.saved(replace(trainer.position))
         stopping.check()
 

@@ -1,0 +1,32 @@
+"""The network learns its training images by heart."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from nbcnn.training.doctor.evidence import Evidence
+from nbcnn.training.doctor.finding import Finding
+
+RISE, GAP = 1.25, 0.08
+"""The loss on other images against its lowest, and the accuracies' difference, from which on it is said."""
+
+
+def look(evidence: Evidence) -> Finding | None:
+    """A loss on images that are not trained on which has risen, epoch by epoch, while the training loss fell."""
+    losses, train, judged = evidence.judged_losses, evidence.accuracy(), evidence.accuracy("judged")
+    if len(losses) < 5 or train is None or judged is None or evidence.config.train.early_stopping is not None:
+        return None
+    best = losses.index(min(losses))
+    late = losses[best:]
+    if min(losses) <= 0 or losses[-1] < RISE * min(losses) or train - judged < GAP or len(late) < 4:
+        return None
+    if sum(b > a for a, b in pairwise(late)) < 0.6 * (len(late) - 1):
+        return None
+    return Finding(
+        f"the loss on the {evidence.judged_by} images was lowest after epoch {best + 1}, {min(losses):.3f}, and is "
+        f"{losses[-1]:.3f} now, with {train:.1%} of the training images and {judged:.1%} of the {evidence.judged_by} "
+        "images right",
+        "the network over-fits: it learns the training images by heart",
+        "stop when it gets no better; more images, augmentation or weight decay let it learn longer",
+        ("train.early_stopping={patience: 2}",),
+    )
