@@ -1,6 +1,6 @@
 """The doctor on trainings with planted faults: recall, precision, false alarms, and whether its change mends them.
 
-    python tests/benchmarks/doctor.py [--rounds 4] [--half made|kept] [--only FAULT ...] [--write docs/doctor.md]
+    python tests/benchmarks/doctor.py [--rounds 4] [--half made|kept] [--only FAULT ...] [--save FILE] [--write docs/doctor.md]
 
 Each round plants every fault of doctor_faults.py once, in a healthy training drawn by seed; the healthy training is run
 too, and the faulty one again with the change that the doctor proposes. Rounds of even numbers were looked at while the
@@ -13,6 +13,7 @@ finds it again and at least half of what it took from the score is back.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import tempfile
@@ -22,6 +23,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -32,6 +34,7 @@ import nbcnn
 from nbcnn.errors import TrainingError
 from nbcnn.runs.run_folder import Run
 from nbcnn.training import loop
+from nbcnn.training.doctor.diagnosis import rules
 from nbcnn.training.doctor.doctor import Diagnosis, doctor
 from nbcnn.training.doctor.finding import Finding
 from nbcnn.training.reporter import Reporter
@@ -60,6 +63,22 @@ class Outcome:
         self.rules = [finding.rule for finding in self.diagnosis.findings]
 
 
+class Record(NamedTuple):
+    """Of a case: findings that are ``right`` and ``wrong``, whether the healthy training had an ``alarm``, whether the
+    fault was ``told`` in the course of the training, and whether what mends it is ``by_config``, not by other data.
+    """
+
+    fault: str
+    kept: bool
+    found: bool
+    mended: bool
+    right: int
+    wrong: int
+    alarm: bool
+    told: bool
+    by_config: bool
+
+
 @dataclass
 class Case:
     """A fault with its three trainings; ``mended`` is None where nothing was proposed."""
@@ -81,6 +100,18 @@ class Case:
         name = self.fault.score
         before, after, with_change = (one.scores[name] for one in (self.healthy, self.faulty, self.mended))
         return name == "none" or with_change >= after + (before - after) / 2
+
+    @property
+    def record(self) -> Record:
+        """What the tables count."""
+        expected = {*self.fault.expected}
+        right = sum(rule in expected for rule in self.faulty.rules)
+        wrong = len(self.faulty.rules) - right + len(self.healthy.rules)
+        alarm = bool(self.healthy.rules or self.healthy.told)
+        told = bool(expected & {finding.rule for finding in self.faulty.told})
+        return Record(
+            self.fault.name, self.kept, self.found, self.is_mended, right, wrong, alarm, told, self.fault.mend == "sets"
+        )
 
 
 def train(setting: Setting, folder: Path, sets: tuple[str, ...] = ()) -> Outcome:
@@ -140,42 +171,41 @@ def cases(rounds: Iterable[int], only: tuple[str, ...] = ()) -> Iterable[Case]:
 class Table:
     """The figures of several cases."""
 
-    cases: list[Case]
+    cases: list[Record]
+
+    def share(self, of: Iterable[bool]) -> float:
+        """Of all cases."""
+        return sum(of) / max(1, len(self.cases))
 
     @property
     def recall(self) -> float:
-        return sum(case.found for case in self.cases) / len(self.cases)
+        return self.share(case.found for case in self.cases)
 
     @property
     def precision(self) -> float:
-        right = wrong = 0
-        for case in self.cases:
-            named = sum(rule in case.fault.expected for rule in case.faulty.rules)
-            right, wrong = right + named, wrong + len(case.faulty.rules) - named + len(case.healthy.rules)
+        right, wrong = sum(case.right for case in self.cases), sum(case.wrong for case in self.cases)
         return right / max(1, right + wrong)
 
     @property
     def false_alarms(self) -> float:
-        return sum(bool(case.healthy.rules or case.healthy.told) for case in self.cases) / len(self.cases)
+        return self.share(case.alarm for case in self.cases)
 
     @property
     def mended(self) -> float:
-        found = [case for case in self.cases if case.found]
-        return sum(case.is_mended for case in found) / max(1, len(found))
+        found = [case for case in self.cases if case.found and case.by_config]
+        return sum(case.mended for case in found) / max(1, len(found))
 
     def row(self, name: str) -> str:
-        told = sum(bool({*case.fault.expected} & {one.rule for one in case.faulty.told}) for case in self.cases)
-        return (
-            f"| {name} | {len(self.cases)} | {self.recall:.0%} | {self.precision:.0%} | {self.false_alarms:.1%} of "
-            f"{len(self.cases)} | {self.mended:.0%} | {told / len(self.cases):.0%} |"
-        )
+        told = self.share(case.told for case in self.cases)
+        figures = (self.recall, self.precision, self.false_alarms, self.mended, told)
+        return f"| {name} | {len(self.cases)} | {' | '.join(f'{figure:.0%}' for figure in figures)} |"
 
 
 def tell(case: Case) -> None:
     """A line for a case while the bench runs."""
-    healthy, faulty = case.healthy, case.faulty
-    flags = ("found" if case.found else "MISSED") + (
-        " mended" if case.is_mended else " NOT MENDED" if case.found else ""
+    healthy, faulty, record = case.healthy, case.faulty, case.record
+    flags = ("found" if record.found else "MISSED") + (
+        " mended" if record.mended else " NOT MENDED" if record.found else ""
     )
     name = case.fault.score
     change = next((one.sets for one in faulty.diagnosis.findings if one.rule in case.fault.expected), ())
@@ -190,23 +220,29 @@ def tell(case: Case) -> None:
     )
 
 
-def report(done: list[Case]) -> str:
+def report(done: list[Record]) -> str:
     """The table, by halves and by faults."""
-    titles = (
-        "faults | recall | precision | false alarms on healthy trainings | mended by the change | told in the course"
-    )
+    titles = "faults | recall | precision | false alarms | mended | told in the course"
     lines = [f"| | {titles} |", "|---|---|---|---|---|---|---|"]
     made, kept = ([case for case in done if case.kept is half] for half in (False, True))
     for name, own in (("seen while the rules were made", made), ("kept out", kept), ("all", done)):
         if own:
             lines.append(Table(own).row(name))
     lines += ["", "| fault planted | found | mended |", "|---|---|---|"]
-    for name in dict.fromkeys(case.fault.name for case in done):
-        own = [case for case in done if case.fault.name == name]
+    for name in dict.fromkeys(case.fault for case in done):
+        own = [case for case in done if case.fault == name]
         found = sum(case.found for case in own)
-        lines.append(
-            f"| {name.replace('_', ' ')} | {found} of {len(own)} | {sum(c.is_mended for c in own)} of {found} |"
-        )
+        mended = f"{sum(case.mended for case in own)} of {found}" if own[0].by_config else "–"
+        lines.append(f"| {name.replace('_', ' ')} | {found} of {len(own)} | {mended} |")
+    return "\n".join(lines)
+
+
+def table_of_rules() -> str:
+    """The rules, what each looks for, and what it is told instead of."""
+    lines = ["| rule | what it is | what it looks for |", "|---|---|---|"]
+    for name, rule in rules().items():
+        title, looks = (str(text).strip().splitlines()[0].rstrip(".") for text in (rule.__doc__, rule.look.__doc__))
+        lines.append(f"| {name.replace('_', ' ')} | {title} | {looks} |")
     return "\n".join(lines)
 
 
@@ -216,22 +252,33 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--half", choices=["made", "kept"])
     parser.add_argument("--only", nargs="*", default=())
+    parser.add_argument("--save", type=Path, help="append a line for each case")
+    parser.add_argument(
+        "--read", type=Path, nargs="*", default=(), help="the lines of such files, instead of trainings"
+    )
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
     loop.draw_run = lambda *_: None  # type: ignore[assignment]
     os.fsync = lambda _: None  # nothing here has to survive a power cut
     wanted = [r for r in range(options.rounds) if options.half in (None, "kept" if r % 2 else "made")]
-    since, done = time.time(), []
-    for case in cases(wanted, tuple(options.only)):
-        done.append(case)
+    since, done = time.time(), list[Record]()
+    for path in options.read:
+        done += [Record(*json.loads(line)) for line in path.read_text().splitlines()]
+    for case in cases(wanted, tuple(options.only)) if not options.read else ():
+        done.append(case.record)
         tell(case)
+        if options.save:
+            with options.save.open("a") as file:
+                file.write(json.dumps(case.record) + "\n")
     text = report(done)
     print(f"\n{text}\n\n{time.time() - since:.0f} s")
     if options.write:
         page = options.write.read_text(encoding="utf-8")
-        start, end = "<!-- bench -->\n", "<!-- end of bench -->"
-        head, _, rest = page.partition(start)
-        options.write.write_text(f"{head}{start}\n{text}\n\n{end}{rest.partition(end)[2]}", encoding="utf-8")
+        for name, part in (("bench", text), ("rules", table_of_rules())):
+            start, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+            head, _, rest = page.partition(start)
+            page = f"{head}{start}\n{part}\n\n{end}{rest.partition(end)[2]}"
+        options.write.write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

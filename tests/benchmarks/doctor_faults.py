@@ -322,7 +322,7 @@ def class_imbalance(rng: np.random.RandomState, seed: int) -> Fault:
     rare = rng.permutation(10)[: int(rng.randint(3, 6))]
     kept = np.ones(len(y), bool)
     for label in rare:
-        kept[np.flatnonzero(y == label)[4:]] = False
+        kept[np.flatnonzero(y == label)[10:]] = False
     after = replace(with_data(setting, validation=None), train=(x[kept], y[kept]))
     return Fault("class_imbalance", with_data(setting, validation=None), after, ("class_imbalance",), score="balanced")
 

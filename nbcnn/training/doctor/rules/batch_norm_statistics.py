@@ -16,23 +16,20 @@ def look(evidence: Evidence) -> Finding | None:
     if train is None or judged is None or train - judged < 0.1:
         return None
     steps = int(evidence.records[-1]["step"])
-    slow = [
-        layer
-        for layer in evidence.layers("batch_norm")
-        if (momentum := getattr(layer.config, "momentum", None)) is not None and momentum * steps < SLOW
-    ]
+    momenta = [(layer, getattr(layer.config, "momentum", None)) for layer in evidence.layers("batch_norm")]
+    slow = [(layer, momentum) for layer, momentum in momenta if momentum is not None and momentum * steps < SLOW]
     if not slow:
         return None
-    first = slow[0]
+    first, momentum = slow[0]
     mean, variance = evidence.figure(first, "mean_drift") or 0, evidence.figure(first, "variance_drift") or 1
     if mean < 0.5 and variance < 2:
         return None
     return Finding(
         f"its running mean is {mean:.1f} standard deviations off the batch's and its variance {variance:.1f} times, "
         f"and {train:.1%} of the training images are right in training, {judged:.1%} of {evidence.judged_by} images",
-        f"a momentum of {first.config.momentum:g} takes in too little of each of {steps:,} batches, so what predicts "
+        f"a momentum of {momentum:g} takes in too little of each of {steps:,} batches, so what predicts "
         "is not what was trained",
         "take in a tenth of each",
-        tuple(f"{evidence.key_of(layer)}.momentum=0.1" for layer in slow),
+        tuple(f"{evidence.key_of(layer)}.momentum=0.1" for layer, _ in slow),
         first.where,
     )

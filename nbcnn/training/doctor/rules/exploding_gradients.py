@@ -21,10 +21,13 @@ def look(evidence: Evidence) -> Finding | None:
     layer, gradient = max(found, key=lambda one: one[1], default=(None, 0.0))
     if layer is None or gradient < LONG or evidence.config.train.clip_grad_norm is not None:
         return None
+    init = evidence.config.train.init
+    smaller = ("begin with smaller weights", ("train.init=default",))
+    remedy, sets = smaller if init != "default" else ("cut gradients to a length of 1", ("train.clip_grad_norm=1.0",))
     return Finding(
         f"in the first step its gradient is {gradient:.3g} long, and {evidence.happened}",
         "the layers make scores and gradients larger and larger, and the step with them",
-        "cut gradients to a length of 1",
-        ("train.clip_grad_norm=1.0",),
+        remedy,
+        sets,
         layer.where,
     )

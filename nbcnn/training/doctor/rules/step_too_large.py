@@ -5,7 +5,7 @@ from __future__ import annotations
 from nbcnn.training.doctor.evidence import Evidence, one_digit
 from nbcnn.training.doctor.finding import Finding
 
-EXPLAINS = ("stuck_at_chance", "dead_relus", "saturation", "vanishing_gradients", "exploding_gradients")
+EXPLAINS = ("stuck_at_chance", "dead_relus", "saturation", "vanishing_gradients")
 LARGE, AIM = 0.2, 0.01
 """Shares of the weights that a step changes: what no training survives for long, and what most do well with."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from nbcnn.training.doctor.evidence import Evidence
 from nbcnn.training.doctor.finding import Finding
 
-EXPLAINS = ("stuck_at_chance", "step_too_small", "too_few_steps")
+EXPLAINS = ("stuck_at_chance", "step_too_small")
 LESS = 1e-3
 """The gradient of the first layer, as a share of its weights, against that of the last."""
 

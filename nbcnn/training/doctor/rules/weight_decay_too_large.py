@@ -13,7 +13,7 @@ EXPLAINS = ("dead_relus", "stuck_at_chance", "step_too_large", "step_too_small",
 def look(evidence: Evidence) -> Finding | None:
     """Weights that have shrunk to less than 60 % of what they began with, in a training that learns little."""
     decay = evidence.argument("weight_decay")
-    if not decay or decay < 1e-3 or len(evidence.rows) < 2 or evidence.epochs < 2 or evidence.learned > 0.5:
+    if not decay or decay < 1e-3 or len(evidence.rows) < 2 or evidence.epochs < 1 or evidence.learned > 0.5:
         return None
     first = evidence.rows[0]["layers"]
     left = [
