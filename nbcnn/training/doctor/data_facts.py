@@ -33,13 +33,13 @@ class DataFacts:
 
     @cached_property
     def pixels(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Mean and standard deviation of each channel of the training images, pixels from 0 to 1."""
-        return self.data.train.pixel_statistics()
+        """Mean and standard deviation of each channel of MOST training images, pixels from 0 to 1."""
+        return _pixels(self.data.train)
 
     @cached_property
     def test_pixels(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """The same of the test images."""
-        return self.data.test.pixel_statistics()
+        return _pixels(self.data.test)
 
     @cached_property
     def followed_by_its_class(self) -> float:
@@ -79,9 +79,11 @@ class DataFacts:
 
         The roughness is the mean difference of neighbours in rows and columns. Empty and 1 where none does.
         """
+        c, h, w = self.data.train.images.shape[1:]
+        if c == 1 and h == w:
+            return "", 1.0
         x = self.data.train.images[:SMOOTH].astype(np.int16)
-        n, c, h, w = x.shape
-        others = {}
+        n, others = len(x), {}
         if c > 1:
             others["read with the channels last"] = x.reshape(n, h, w, c).transpose(0, 3, 1, 2)
         if h != w:
@@ -97,18 +99,30 @@ def _roughness(x: NDArray[np.int16]) -> float:
     return float(sum(np.abs(a - b).mean() for a, b in pairs if a.size))
 
 
+def _sample(split: Split) -> NDArray[np.int64]:
+    """The numbers of at most MOST images of a split, in a fixed order that mixes them."""
+    draws = stream(0, "doctor").bit_generator.random_raw(len(split))
+    return np.argsort(draws, kind="stable").astype(np.int64)[:MOST]
+
+
+def _pixels(split: Split) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    order = _sample(split)
+    return Split(split.images[order], split.labels[order]).pixel_statistics()
+
+
 def _few(split: Split, shift: int = 0) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Pixels (M, F) and labels (M,) of at most MOST images, in a fixed mixed order; labels moved by ``shift``."""
-    order = np.argsort(stream(0, "doctor").bit_generator.random_raw(len(split)), kind="stable")[:MOST]
-    labels = np.roll(split.labels, shift)
-    return split.images[order].reshape(len(order), -1).astype(np.float32), labels[order]
+    """Pixels (M, F) and labels (M,) of at most MOST images; labels moved by ``shift``."""
+    order = _sample(split)
+    return split.images[order].reshape(len(order), -1).astype(np.float32), np.roll(split.labels, shift)[order]
 
 
 def _nearest_mean(
     x: NDArray[np.float32], y: NDArray[np.int64], others: NDArray[np.float32], labels: NDArray[np.int64]
 ) -> float:
     """The share of images ``others`` (M, F) whose label is that of the nearest mean of images x (N, F) of a label."""
+    if not len(y) or not len(others):
+        return 1.0
     known = np.unique(y)
     means = np.stack([x[y == label].mean(axis=0) for label in known])
     distances = (means**2).sum(axis=1) - 2 * others @ means.T
-    return float(np.mean(known[distances.argmin(axis=1)] == labels)) if len(others) else 1.0
+    return float(np.mean(known[distances.argmin(axis=1)] == labels))

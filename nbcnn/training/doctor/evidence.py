@@ -25,14 +25,14 @@ LATEST = 3
 
 @dataclass(frozen=True)
 class Evidence:
-    """The network's layers and config, the ``records`` of the epochs, ``all_rows`` of statistics.
+    """The network's layers and config, ``all_records`` of the epochs, ``all_rows`` of statistics.
 
     ``facts`` are of the images and labels, None where they are not there any more; ``judged`` is the evaluation of the
     latest weights on the validation images, or the test images where there are none.
     """
 
     network: Network
-    records: Sequence[Record]
+    all_records: Sequence[Record]
     all_rows: Sequence[Statistics]
     facts: DataFacts | None = None
     judged: Evaluation | None = None
@@ -41,6 +41,12 @@ class Evidence:
     def config(self) -> Config:
         """That of the network."""
         return self.network.config
+
+    @cached_property
+    def records(self) -> list[Record]:
+        """The records of epochs, without those that somebody has taken numbers from."""
+        needed = ("step", "train_loss", "train_accuracy")
+        return [record for record in self.all_records if all(record.get(name) is not None for name in needed)]
 
     @cached_property
     def rows(self) -> list[Statistics]:

@@ -10,7 +10,6 @@ last row of a training that could not go on has ``stopped``, the reason, in thei
 from __future__ import annotations
 
 import json
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -80,4 +79,4 @@ def _is_row(row: Statistics) -> bool:
     if not all(isinstance(group, dict) for group in groups):
         return False
     numbers = [row.get("loss"), row.get("accuracy"), *(value for group in groups for value in (group or {}).values())]
-    return all(number is None or (type(number) in (int, float) and isfinite(number)) for number in numbers)
+    return all(number is None or (type(number) in (int, float) and abs(number) < 1e300) for number in numbers)
