@@ -178,7 +178,7 @@ def test_what_the_doctor_has_said_is_not_said_otherwise_at_the_end(
         )
     progress.summary(run)
     printed = " ".join(capsys.readouterr().out.split())
-    assert printed.count("a learning rate of 1e-12 is too small; steps of about 0.3 % take 0.0") == 1
+    assert printed.count("a learning rate of 1e-12 is too small; steps of about 0.8 % take 0.0") == 1
     assert "that is no better than guessing: to say " in printed
     assert "to try:" not in printed
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from nbcnn.training.doctor.evidence import Evidence
 from nbcnn.training.doctor.finding import Finding
 
-EXPLAINS = ("stuck_at_chance", "step_too_small", "too_few_steps", "vanishing_gradients")
+EXPLAINS = ("dead_relus", "saturation", "stuck_at_chance", "step_too_small", "too_few_steps", "vanishing_gradients")
 
 
 def look(evidence: Evidence) -> Finding | None:

@@ -20,9 +20,9 @@ def look(evidence: Evidence) -> Finding | None:
     slow = [(layer, momentum) for layer, momentum in momenta if momentum is not None and momentum * steps < SLOW]
     if not slow:
         return None
-    first, momentum = slow[0]
+    first, momentum = max(slow, key=lambda one: evidence.figure(one[0], "mean_drift") or 0)
     mean, variance = evidence.figure(first, "mean_drift") or 0, evidence.figure(first, "variance_drift") or 1
-    if mean < 0.5 and variance < 2:
+    if mean < 0.3 and variance < 1.5:
         return None
     return Finding(
         f"its running mean is {mean:.1f} standard deviations off the batch's and its variance {variance:.1f} times, "

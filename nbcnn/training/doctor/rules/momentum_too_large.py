@@ -8,6 +8,7 @@ from nbcnn.training.doctor.finding import Finding
 EXPLAINS = (
     "dead_relus",
     "exploding_gradients",
+    "over_fitting",
     "saturation",
     "step_too_large",
     "stuck_at_chance",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from statistics import fmean
 
 from nbcnn.training.doctor.evidence import Evidence
 from nbcnn.training.doctor.finding import Finding
 
-RISE, GAP = 1.25, 0.08
-"""The loss on other images against its lowest, and the accuracies' difference, from which on it is said."""
+RISE, LATELY, GAP = 1.25, 1.2, 0.08
+"""The loss on other images against its lowest, now and over the last quarter of the epochs, and the accuracies'
+difference, from which on it is said."""
 
 
 def look(evidence: Evidence) -> Finding | None:
@@ -17,10 +18,10 @@ def look(evidence: Evidence) -> Finding | None:
     if len(losses) < 5 or train is None or judged is None or evidence.config.train.early_stopping is not None:
         return None
     best = losses.index(min(losses))
-    late = losses[best:]
-    if min(losses) <= 0 or losses[-1] < RISE * min(losses) or train - judged < GAP or len(late) < 4:
+    late = losses[-max(1, len(losses) // 4) :]
+    if min(losses) <= 0 or losses[-1] < RISE * min(losses) or train - judged < GAP:
         return None
-    if sum(b > a for a, b in pairwise(late)) < 0.6 * (len(late) - 1):
+    if fmean(late) < LATELY * min(losses) or len(losses) - best < 4:
         return None
     return Finding(
         f"the loss on the {evidence.judged_by} images was lowest after epoch {best + 1}, {min(losses):.3f}, and is "

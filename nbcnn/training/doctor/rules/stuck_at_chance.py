@@ -7,8 +7,12 @@ from nbcnn.training.doctor.finding import Finding
 
 
 def look(evidence: Evidence) -> Finding | None:
-    """A training loss within 3 % of ln(classes) after half of the epochs: sigmoids may rest there for some."""
-    if evidence.epochs < max(3, evidence.config.train.epochs / 2) or evidence.stopped or abs(evidence.learned) > 0.03:
+    """A training loss within 3 % of ln(classes) after two thirds of the epochs: sigmoids may rest there for some."""
+    if (
+        evidence.epochs < max(3, evidence.config.train.epochs * 2 / 3)
+        or evidence.stopped
+        or abs(evidence.learned) > 0.03
+    ):
         return None
     key, rate = evidence.rate
     if rate is None:

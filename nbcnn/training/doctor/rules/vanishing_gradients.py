@@ -6,8 +6,9 @@ from nbcnn.training.doctor.evidence import Evidence
 from nbcnn.training.doctor.finding import Finding
 
 EXPLAINS = ("stuck_at_chance", "step_too_small")
-LESS = 1e-3
-"""The gradient of the first layer, as a share of its weights, against that of the last."""
+LESS, LESS_AT_REST, DEEP = 1e-3, 1e-2, 3
+"""The gradient of the first layer, as a share of its weights, against that of the last; a hundredth is enough where
+more than DEEP sigmoids or tanhs have learned nothing in half of the epochs."""
 
 
 def look(evidence: Evidence) -> Finding | None:
@@ -18,10 +19,12 @@ def look(evidence: Evidence) -> Finding | None:
     for layer, gradient in evidence.figures("gradient", "conv2d", "linear"):
         if weight := evidence.figure(layer, "weight"):
             found.append((layer, gradient / weight))
-    if len(found) < 3 or not found[-1][1] or found[0][1] >= LESS * found[-1][1]:
+    flat = list(evidence.layers("sigmoid", "tanh"))
+    resting = evidence.learned < 0.03 and 2 * evidence.epochs >= evidence.config.train.epochs and len(flat) > DEEP
+    less = LESS_AT_REST if resting else LESS
+    if len(found) < 3 or not found[-1][1] or found[0][1] >= less * found[-1][1]:
         return None
     first, last = found[0], found[-1]
-    flat = list(evidence.layers("sigmoid", "tanh"))
     sets: tuple[str, ...] = ("train.init=kaiming_uniform",)
     cause, remedy = "each layer's weights make the gradient shorter", "begin with weights that keep its length"
     if len(flat) > 1:
