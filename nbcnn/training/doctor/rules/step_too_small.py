@@ -15,9 +15,17 @@ def look(evidence: Evidence) -> Finding | None:
     first, latest = evidence.update(evidence.rows[:1]), evidence.update()
     update = max(first or 0, latest or 0)
     key, rate = evidence.rate
-    if evidence.epochs < 2 or not 0 < update < SMALL or rate is None or evidence.learned > 0.5 or evidence.stopped:
+    if (
+        evidence.epochs < 2
+        or not evidence.rows
+        or update >= SMALL
+        or rate is None
+        or evidence.learned > 0.5
+        or evidence.stopped
+    ):
         return None
-    larger = one_digit(rate * AIM / update)
+    usual = "0.001" if evidence.config.train.optimizer.name.startswith("adam") else "0.01"
+    larger = one_digit(rate * AIM / update) if update else usual  # no weight has moved by a bit
     return Finding(
         f"a step changes the weights by {update:.2g} of their length, and after {evidence.epochs} epochs "
         f"{evidence.against_guessing}",
