@@ -8,19 +8,20 @@ from nbcnn.training.doctor.finding import Finding
 EXPLAINS = ("stuck_at_chance", "step_too_small")
 LESS, LESS_AT_REST, DEEP = 1e-3, 1e-2, 3
 """The gradient of the first layer, as a share of its weights, against that of the last; a hundredth is enough where
-more than DEEP sigmoids or tanhs have learned nothing in half of the epochs."""
+more than DEEP sigmoids or tanhs have learned nothing."""
 
 
 def look(evidence: Evidence) -> Finding | None:
     """A first layer whose gradient is a thousandth of the last one's, in a training that learns little."""
-    if evidence.epochs < 2 or evidence.learned > 0.4 or evidence.stopped:
+    half = max(2, evidence.config.train.epochs / 2)  # sigmoids may rest for some epochs, and learn then
+    if evidence.epochs < half or evidence.learned > 0.4 or evidence.stopped:
         return None
     found = []
     for layer, gradient in evidence.figures("gradient", "conv2d", "linear"):
         if weight := evidence.figure(layer, "weight"):
             found.append((layer, gradient / weight))
     flat = list(evidence.layers("sigmoid", "tanh"))
-    resting = evidence.learned < 0.03 and 2 * evidence.epochs >= evidence.config.train.epochs and len(flat) > DEEP
+    resting = evidence.learned < 0.03 and len(flat) > DEEP
     less = LESS_AT_REST if resting else LESS
     if len(found) < 3 or not found[-1][1] or found[0][1] >= less * found[-1][1]:
         return None
