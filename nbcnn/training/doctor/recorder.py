@@ -19,8 +19,8 @@ IMAGES = 4096
 """Training images between two looks. A look costs as much as about 200 images of LeNet, the fastest network."""
 FIRST = (1, 4, 16)
 """The first steps that are looked at too: what goes wrong at once may have stopped the training by its first epoch."""
-LATEST = 16
-"""Rows that are kept in memory while a training runs."""
+LATEST = 3
+"""Rows that are kept in memory while a training runs, besides those of the first steps: those that rules look at."""
 
 
 def is_due(step: int, done: int, steps: int, batch_size: int) -> bool:
