@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from nbcnn.plugin import register
     from nbcnn.plugins import load_plugin
     from nbcnn.training.comparison import compare
+    from nbcnn.training.doctor.doctor import doctor
     from nbcnn.training.evaluation import Evaluation, evaluate
     from nbcnn.training.folding import fold
     from nbcnn.training.loading import load
@@ -50,6 +51,7 @@ _HOME = {
     "activations": "nbcnn.introspect.activations",
     "check": "nbcnn.introspect.check",
     "compare": "nbcnn.training.comparison",
+    "doctor": "nbcnn.training.doctor.doctor",
     "equivariance": "nbcnn.introspect.equivariance",
     "evaluate": "nbcnn.training.evaluation",
     "explain_conv": "nbcnn.introspect.trace.layer",
@@ -88,6 +90,7 @@ __all__ = [
     "check",
     "compare",
     "data",
+    "doctor",
     "equivariance",
     "errors",
     "evaluate",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nbcnn.engine.network import Network
     from nbcnn.errors import NbcnnError
     from nbcnn.runs.run_folder import Run
+    from nbcnn.training.doctor.finding import Finding
     from nbcnn.training.state import Position
 
 STEP = "a step of the training"
@@ -42,6 +43,7 @@ class Progress(Display, Reporter):
         self._images: Dataset | None = None
         self._remedies: tuple[str, float | None, int] = ("", None, 1)
         self._epoch = self._schedule = ""
+        self._advised = False
 
     def goes_on(self, position: Position) -> None:
         """An earlier training goes on."""
@@ -125,6 +127,12 @@ class Progress(Display, Reporter):
             *([f"lr {record['lr']:.4g}"] if self._schedule else []),
             f"{record['images_per_second']:,.0f} images/s",
         )
+
+    def finding(self, finding: Finding) -> None:
+        """Say what the doctor has found, with the change that it proposes."""
+        self._advised = True
+        options = f" ({finding.options})" if finding.sets else ""
+        self._print(wrapped(f"  {finding.sentence}{options}"))
 
     def stopped_early(self, why: str) -> None:
         """Say why the training ends."""
@@ -217,7 +225,8 @@ class Progress(Display, Reporter):
         if guess:
             what = f"that is no better than guessing: to say {guess.name} each time is right in {guess.share:.1%}"
             self._tell(what)
-            self._tell(what_to_try(guess, train, *self._remedies))
+            if not self._advised:
+                self._tell(what_to_try(guess, train, *self._remedies))
 
 
 def _rank(record: Mapping[str, Any], part: str) -> tuple[float, float]:

@@ -10,6 +10,7 @@
 | last.json | its position, for people to read |
 | test.json | the best checkpoint's result on the test images, if they were kept for the end |
 | curves.png, confusion.png, samples.png | the plots |
+| statistics.jsonl | numbers of each layer at some steps (training/doctor/statistics_file.py), for nbcnn doctor |
 | augmented.png | some training images as the first epochs met them, if they were augmented |
 """
 
@@ -123,8 +124,7 @@ class Run:
         ``record`` has the keys of COLUMNS; those that are absent, and numbers that are not finite, become null and an
         empty cell. Raises CheckpointError for another key, or when a file can't be written.
         """
-        unknown = set(record) - set(COLUMNS)
-        if unknown:
+        if unknown := set(record) - set(COLUMNS):
             raise CheckpointError(f"metrics have no column {min(unknown)}: {nearest(min(unknown), COLUMNS)}")
         row = {column: plain(record.get(column)) for column in COLUMNS}
         with self.writing():

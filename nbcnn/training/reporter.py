@@ -9,6 +9,7 @@ from nbcnn.autotune.auto import Listener
 from nbcnn.data import Dataset
 from nbcnn.engine.network import Network
 from nbcnn.runs.run_folder import Run
+from nbcnn.training.doctor.finding import Finding
 from nbcnn.training.state import Position
 
 
@@ -35,6 +36,9 @@ class Reporter(Listener):
 
     def epoch_done(self, record: Mapping[str, Any]) -> None:
         """An epoch is done; the record is that of the metrics files."""
+
+    def finding(self, finding: Finding) -> None:
+        """The doctor has found something after the epoch; it says each thing once."""
 
     def stopped_early(self, why: str) -> None:
         """Early stopping ends the training before its last epoch."""

@@ -150,13 +150,13 @@ def test_what_to_try() -> None:
     )
 
 
-@pytest.mark.parametrize(("lr", "told"), [(1e-12, True), (0.01, False)])
+@pytest.mark.parametrize(("lr", "told", "epochs"), [(1e-12, True, 1), (0.01, False, 4)])
 def test_a_training_that_learned_nothing_says_so(
-    stripes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], lr: float, told: bool
+    stripes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], lr: float, told: bool, epochs: int
 ) -> None:
     from stripes import TINY
 
-    train = {"epochs": 4, "batch_size": 20, "optimizer": {"adam": {"lr": lr}}}
+    train = {"epochs": epochs, "batch_size": 20, "optimizer": {"adam": {"lr": lr}}}
     config = {**TINY, "data": {"folder": str(stripes)}, "train": train}
     with Progress() as progress:
         run = nbcnn.train(config, out=tmp_path / "run", reporter=progress)
@@ -164,6 +164,23 @@ def test_a_training_that_learned_nothing_says_so(
     printed = capsys.readouterr().out
     assert ("\nthat is no better than guessing: to say " in printed) == told
     assert ("\nto try: a step ten times smaller or larger (--set train.optimizer.adam.lr=1e-13), " in printed) == told
+
+
+def test_what_the_doctor_has_said_is_not_said_otherwise_at_the_end(
+    stripes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from stripes import TINY
+
+    train = {"epochs": 4, "batch_size": 20, "optimizer": {"adam": {"lr": 1e-12}}}
+    with Progress() as progress:
+        run = nbcnn.train(
+            {**TINY, "data": {"folder": str(stripes)}, "train": train}, out=tmp_path / "run", reporter=progress
+        )
+    progress.summary(run)
+    printed = " ".join(capsys.readouterr().out.split())
+    assert printed.count("a learning rate of 1e-12 is too small; steps of about 0.8 % take 0.0") == 1
+    assert "that is no better than guessing: to say " in printed
+    assert "to try:" not in printed
 
 
 def test_metrics_that_lack_a_column(stripes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

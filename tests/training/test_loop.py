@@ -40,6 +40,7 @@ def test_a_run_learns_and_its_folder_is_complete(run):
         "best.safetensors",
         "state.safetensors",
         "last.json",
+        "statistics.jsonl",
     }
     info = json.loads(run.info.read_text())
     assert info["backends"]["0"] == "direct"

@@ -63,6 +63,7 @@ def outcome(run: Run) -> dict[str, Any]:
     found["records"] = [{key: row[key] for key in SAME} for row in run.metrics()]
     lines = [line.split(",")[:6] for line in run.metrics_csv.read_text().splitlines()]
     assert lines[0] == list(SAME) and lines[1:] == [[str(row[key]) for key in SAME] for row in run.metrics()]
+    found["statistics"] = (run.folder / "statistics.jsonl").read_text()
     position = asdict(read_state(run).position)
     return found | {key: position[key] for key in ("epochs", "step", "seen", "best_accuracy", "best_loss")}
 

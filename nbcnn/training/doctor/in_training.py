@@ -1,0 +1,30 @@
+"""Findings in the course of a training: after each epoch, each rule's once."""
+
+from __future__ import annotations
+
+from nbcnn.training.doctor.data_facts import DataFacts
+from nbcnn.training.doctor.diagnosis import diagnose
+from nbcnn.training.doctor.evidence import Evidence
+from nbcnn.training.doctor.finding import Finding
+from nbcnn.training.doctor.recorder import Recorder
+from nbcnn.training.trainer import Trainer
+
+
+class InTraining:
+    """Asks the rules after an epoch of a trainer. What an earlier part of a resumed training knew is not said again."""
+
+    def __init__(self, trainer: Trainer, recorder: Recorder) -> None:
+        self._trainer, self._recorder = trainer, recorder
+        self._facts = DataFacts(trainer.data)
+        self._told = {finding.rule for finding in self._diagnose()} if trainer.records else set()
+
+    def new_findings(self) -> list[Finding]:
+        """Those that were not there after the epochs before."""
+        found = [finding for finding in self._diagnose() if finding.rule not in self._told]
+        self._told |= {finding.rule for finding in found}
+        return found
+
+    def _diagnose(self) -> list[Finding]:
+        trainer = self._trainer
+        evidence = Evidence(trainer.network, trainer.records, self._recorder.rows, self._facts, trainer.tested)
+        return diagnose(evidence, in_training=True)
