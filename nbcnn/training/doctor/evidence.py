@@ -14,7 +14,7 @@ import numpy as np
 from nbcnn.config import Config
 from nbcnn.engine.network import Network
 from nbcnn.layers import Layer
-from nbcnn.runs.run_folder import Record
+from nbcnn.runs.metrics_row import Record
 from nbcnn.training.doctor.data_facts import DataFacts
 from nbcnn.training.doctor.statistics_file import Statistics
 from nbcnn.training.evaluation import Evaluation
