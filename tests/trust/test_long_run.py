@@ -48,6 +48,8 @@ SMALL: dict[str, Any] = {
     "train": {"batch_size": 64, "optimizer": {"adam": {"lr": 0.003}}, "augment": AUGMENT},
 }
 """LeNet with fewer channels and features."""
+RECORD = 1 + len(COLUMNS)
+"""Blocks of an epoch's record, which a training keeps for its schedule and for early stopping."""
 FILES = ["best.safetensors", "config.yaml", "last.safetensors", "metrics.csv", "metrics.jsonl", "run.json"]
 
 
@@ -105,7 +107,7 @@ def left_over(found: dict[str, Any]) -> set[str]:
 
 def complaints(found: dict[str, Any], epochs: int) -> set[str]:
     """All that is wrong with a watched training of so many epochs."""
-    wrong = grown(found["rows"]) | left_over(found)
+    wrong = grown(found["rows"], blocks=1 + RECORD) | left_over(found)
     if found["done"] != epochs or [r["epoch"] for r in found["jsonl"]] != [*range(1, epochs + 1)]:
         wrong.add("gap")
     written = [[row[name] for name in COLUMNS] for row in csv.DictReader(io.StringIO(found["csv"]))]
