@@ -13,7 +13,7 @@ import pytest
 from memory import own_memory
 
 import nbcnn
-from nbcnn.autotune.auto import NEAR, SLOWEST, resolve_auto, told
+from nbcnn.autotune.auto import NEAR, SLOWEST, choice_listener, resolve_auto
 from nbcnn.autotune.choice import Choice
 from nbcnn.autotune.kernel_timing import Seconds
 from nbcnn.cli import main
@@ -190,7 +190,7 @@ def test_listeners_hear_before_timing_and_after_choosing() -> None:
             self.heard.append(str(choice))
 
     ear, net = Ear(), network(layers=[{"conv2d": CONV}])
-    with told(ear):
+    with choice_listener(ear):
         Clock(direct=0.0001, im2col=0.000615).settle(net)
     Clock(direct=0.0002).settle(network())
     assert ear.heard == [

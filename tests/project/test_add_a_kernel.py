@@ -104,6 +104,7 @@ def test_the_page_can_be_followed(folder: Path, site: Path) -> None:
         "my_conv.py",
         "my_loops.py",
         "bounded.py",
+        "halves.py",
         "factor.py",
         "sign.py",
         "squares.py",

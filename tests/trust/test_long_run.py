@@ -192,7 +192,7 @@ def test_memory_is_given_back(watch: Callable[..., dict[str, Any]], tmp_path: Pa
 
     (tmp_path / "runs").mkdir()
     given = {"options": {"data": str(folder), "epochs": 1, "threads": 1}, "leaks": [], "pictures": 9}
-    sources = [network(channels) for channels in (2, 48, 2, 48, 2)]
+    sources = [network(channels) for channels in (2, 96, 2, 96, 2)]
     found = watch(what="trainings", sources=sources, out=str(tmp_path / "runs"), **given)
     size = [row[0] for row in found["rows"]]
     assert found["most"][3] > size[2] + 100e6  # while it lasted
