@@ -47,10 +47,15 @@ define float @sum(float %a, float %b, float %c) {
 """
 
 
+def is_compiled() -> bool:
+    """Whether kernels are compiled, not plain Python under NUMBA_DISABLE_JIT=1."""
+    return not numba.config.DISABLE_JIT
+
+
 def compiler() -> dict[str, str | bool]:
     """Versions of Numba, llvmlite and NumPy (whose matrix product some backends call), and Numba's settings."""
     versions = {"numba": numba.__version__, "llvmlite": llvmlite.__version__, "numpy": np.__version__}
-    known = {"compiled": not numba.config.DISABLE_JIT, "bounds checked": bool(numba.config.BOUNDSCHECK)}
+    known = {"compiled": is_compiled(), "bounds checked": bool(numba.config.BOUNDSCHECK)}
     return versions | known | settings()
 
 

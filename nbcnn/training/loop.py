@@ -14,7 +14,6 @@ from nbcnn.runs.run_folder import Run
 from nbcnn.training.checkpoint_schedule import CheckpointSchedule
 from nbcnn.training.data_check import check_compatible
 from nbcnn.training.doctor.in_training import InTraining
-from nbcnn.training.doctor.recorder import Recorder
 from nbcnn.training.early_stopping import stopped_early
 from nbcnn.training.final_test import look_at_test, weights_kept
 from nbcnn.training.pictures import draw_run
@@ -30,10 +29,8 @@ def train_epochs(trainer: Trainer, reporter: Reporter, stopping: StopRequest) ->
 
     Whatever ends it, the checkpoint that was saved last is whole.
     """
-    settings, count = trainer.settings, len(trainer.data.train.images)
-    recorder = Recorder(trainer)  # of statistics, for the doctor
-    doctor = InTraining(trainer, recorder)
-    schedule = CheckpointSchedule(settings.checkpoint_every)
+    settings, doctor = trainer.settings, InTraining(trainer)
+    schedule, count = CheckpointSchedule(settings.checkpoint_every), len(trainer.data.train.images)
     while trainer.epoch <= settings.epochs:
         if why := stopped_early(settings.early_stopping, trainer.records):
             reporter.stopped_early(why)
@@ -41,15 +38,14 @@ def train_epochs(trainer: Trainer, reporter: Reporter, stopping: StopRequest) ->
         reporter.epoch(trainer.epoch, settings.epochs, count)
         started = time.perf_counter() - trainer.position.seconds
         for order in trainer.batches():  # the numbers (N,) of a batch's images, shuffled anew in each epoch
-            reporter.step(*recorder.step(order))  # trainer.step: executor.train_step, then optimizer.step
+            reporter.step(*doctor.step(order))  # trainer.step: executor.train_step, then optimizer.step
             if schedule.due(trainer.position.step) or stopping.wanted:
                 trainer.position.seconds = time.perf_counter() - started
                 trainer.save()
                 reporter.saved(replace(trainer.position))
                 stopping.check()
         reporter.epoch_done(trainer.end(time.perf_counter() - started))
-        for finding in doctor.new_findings():
-            reporter.finding(finding)
+        doctor.report(reporter)
         reporter.saved(replace(trainer.position))
         stopping.check()
 

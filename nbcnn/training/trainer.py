@@ -118,7 +118,7 @@ class Trainer:
         """One batch: gradient of the training images that ``order`` (N,) picks, and a step of the optimizer."""
         self._begin()
         labels, position = self.data.train.labels, self.position
-        outcome = self.executor.train_step(self.data.train.images, labels, order, self._moves(), position.step)
+        outcome = self.executor.train_step(self.data.train.images, labels, order, self._augmentations(), position.step)
         targets = self.executor.targets
         total = targets.total(labels[order]) if targets else order.size
         loss = float(np.sum(outcome.losses, dtype=np.float64)) / total
@@ -232,14 +232,12 @@ class Trainer:
                 "training can't go on in memory; go on from what was saved last: nbcnn train --resume, nbcnn.resume"
             )
 
-    def _moves(self) -> np.ndarray | None:
+    def _augmentations(self) -> np.ndarray | None:
         """How each training image is augmented in this epoch, drawn once for it; None without augmentation."""
         if self._drawn[0] != self.epoch:
-            images, settings = self.data.train.images, self.settings
-            augmentations = draw_augmentations(
-                settings.augment, len(images), settings.seed, self.epoch, images.shape[2:]
-            )
-            self._drawn = self.epoch, augmentations
+            images, own = self.data.train.images, self.settings
+            drawn = draw_augmentations(own.augment, len(images), own.seed, self.epoch, images.shape[2:])
+            self._drawn = self.epoch, drawn
         return self._drawn[1]
 
     def _diverged(self, what: str, found: Finding) -> str:

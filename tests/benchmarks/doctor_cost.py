@@ -21,7 +21,7 @@ from nbcnn.data.validation_split import hold_out
 from nbcnn.engine.network import Network
 from nbcnn.runs.run_folder import Run
 from nbcnn.training.doctor.in_training import InTraining
-from nbcnn.training.doctor.recorder import FIRST, Recorder, is_due
+from nbcnn.training.doctor.recorder import FIRST, is_due
 from nbcnn.training.preparation import compile_kernels
 from nbcnn.training.reporter import Reporter
 from nbcnn.training.trainer import Trainer
@@ -38,10 +38,10 @@ def main() -> None:
     data = hold_out(load_dataset(config.data), config.data.validation, config.train.seed)
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(Network(config), data)
-        trainer.keep_in(Run.create(Path(folder) / "run", config.name))
+        trainer.begin_in(Run.create(Path(folder) / "run", config.name))
         compile_kernels([trainer], Reporter().compiling, Reporter().compiled, 0)
-        recorder = Recorder(trainer)
-        rules = InTraining(trainer, recorder)
+        rules = InTraining(trainer)
+        recorder = rules._recorder
         orders = list(trainer.batches())
         steps, looks, asked = [], [], []
         for number in range(options.rounds):

@@ -148,8 +148,9 @@ class MyOptimizer(Optimizer):
     def state(self):
         return {"steps": self.steps}
 """
+# Of the calls before the eighth step, 7 are of steps, the others of the looks that statistics take.
 FAILING_BACKEND = BACKEND.replace("def grad_weight(x, dy, dw, db, scratch):", "CALLS = [0]\n\n\ndef grad_weight(x, dy, dw, db, scratch):\n"
-                                  "    CALLS[0] += x.any()\n    if CALLS[0] > 7:\n        FAIL")  # fmt: skip
+                                  "    CALLS[0] += x.any()\n    if CALLS[0] > 12:\n        FAIL")  # fmt: skip
 
 
 @pytest.mark.parametrize("case", FAILURES)

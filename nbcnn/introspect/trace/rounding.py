@@ -6,10 +6,9 @@ from fractions import Fraction
 from math import inf, isfinite, nextafter
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
-from nbcnn.compiler.host import fuses
+from nbcnn.compiler.host import fuses, is_compiled
 
 
 class Step(NamedTuple):
@@ -21,7 +20,7 @@ class Step(NamedTuple):
 
 def rounds_once() -> bool:
     """Whether kernels round s + x·w once (FMA), or the product first: processors without FMA, and plain Python."""
-    return not numba.config.DISABLE_JIT and fuses()
+    return is_compiled() and fuses()
 
 
 def multiply_add(s: float, x: float, w: float, dtype: np.dtype[np.floating], once: bool) -> Step:
