@@ -91,7 +91,8 @@ def grown(rows: list[list[int]], blocks: int = 1) -> set[str]:
     wrong = {name for name in ("files", "threads", "tasks", "cached") if np.ptp(found[name])}
     if np.ptp(found["bytes"]) > 0.02 * found["bytes"][0]:
         wrong.add("bytes")
-    if found["objects"][-1] - found["objects"][0] > 20:
+    # A finding of the doctor and what it is made of are some tens; the planted leak is 20 objects an epoch.
+    if found["objects"][-1] - found["objects"][0] > 100:
         wrong.add("objects")
     # Python and NumPy keep what they may need again, less and less of it; a leak in each row shows in the second half.
     half = len(found["blocks"]) // 2
