@@ -15,6 +15,7 @@ from nbcnn.engine.network import layers_of, leaves
 from nbcnn.errors import KernelError, PeerError
 from nbcnn.kernels.registry import backend_names, op_names, refusals
 from nbcnn.layers import Layer
+from nbcnn.util.formatting import times
 from nbcnn.util.suggestions import nearest
 
 BATCH = 256
@@ -103,18 +104,14 @@ def describe(problem: Any) -> str:
     if not hasattr(problem, "kernel_size"):
         return f"{problem.op} {' to '.join(str(n) for n in (*problem.x_shape, *problem.y_shape))}"
     channels = f"{problem.x_shape[0]} to {problem.y_shape[0]} channels"
-    words = f"{problem.op} {channels}, {_times(problem.x_shape[1:])}, kernel {_times(problem.kernel_size)}"
+    words = f"{problem.op} {channels}, {times(problem.x_shape[1:])}, kernel {times(problem.kernel_size)}"
     if problem.stride != (1, 1):
-        words += f", stride {_times(problem.stride)}"
+        words += f", stride {times(problem.stride)}"
     if any(problem.padding):
         top, bottom, left, right = problem.padding
         same = len({top, bottom, left, right}) == 1
-        words += f", padding {top if same else _times((top, bottom, left, right))}"
+        words += f", padding {top if same else times((top, bottom, left, right))}"
     if problem.dilation != (1, 1):
-        words += f", dilation {_times(problem.dilation)}"
+        words += f", dilation {times(problem.dilation)}"
     groups = getattr(problem, "groups", 1)
     return words + (f", {groups} groups" if groups != 1 else "")
-
-
-def _times(numbers: Sequence[int]) -> str:
-    return "×".join(str(number) for number in numbers)

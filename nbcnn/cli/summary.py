@@ -10,6 +10,7 @@ import click
 
 from nbcnn.cli._options import config_options, overrides, plugin_option
 from nbcnn.cli._output import say
+from nbcnn.util.formatting import times
 
 if TYPE_CHECKING:
     from nbcnn.config import Config
@@ -49,15 +50,15 @@ def command(model: str, as_json: bool, fields: bool, **options: Any) -> None:
 
     from nbcnn.cli._tables import plain_table, show
 
-    say(f"{config.name}: input {_shape(config.input.shape)}")
+    say(f"{config.name}: input {times(config.input.shape)}")
     if config.train.augment:
         say(f"training images augmented: {config.train.augment}")
     table = plain_table(("#", "layer", "output", "window"), ("parameters", "MACs", "memory", "field"))
     table.add_column("backend")
     for row in rows:
-        field = "all" if row.field is None else _shape(row.field.size)
+        field = "all" if row.field is None else times(row.field.size)
         cost = (f"{row.parameters:,}", f"{row.macs:,}" if row.macs else "", _size(row.activation_bytes))
-        table.add_row(row.path, row.layer, _shape(row.out_shape), row.window, *cost, field, row.backend or "")
+        table.add_row(row.path, row.layer, times(row.out_shape), row.window, *cost, field, row.backend or "")
     total = (f"{totals['parameters']:,}", f"{totals['macs']:,}", _size(totals["activation_bytes"]))
     table.add_row("", "total", "", "", *total, "", "")
     show(table)
@@ -79,7 +80,7 @@ def _show_fields(config: Config, as_json: bool) -> None:
             return ""
         return f"{numbers[0]:g}" if numbers[0] == numbers[1] else f"{numbers[0]:g}, {numbers[1]:g}"
 
-    say(f"{config.name}: input {_shape(config.input.shape)}")
+    say(f"{config.name}: input {times(config.input.shape)}")
     table = plain_table(("#", "layer", "window"), ("size", "jump", "offset"))
     table.add_column("size' = size + (kernel - 1)·dilation·jump; jump' = jump·stride")
     for row in rows:
@@ -88,10 +89,6 @@ def _show_fields(config: Config, as_json: bool) -> None:
     show(table)
     say("size: rows and columns of the image that one output depends on. jump: pixels from one output's field to the")
     say("    next one's. offset: row and column where the first output's field begins, below 0 in the padding.")
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return "×".join(str(n) for n in shape)
 
 
 def _size(count: int) -> str:

@@ -17,6 +17,13 @@ from nbcnn.training.trainer import Trainer
 
 QUICK = 256
 """Training images of a quick try; as many are tested."""
+MORE_OR_FEWER = (
+    ("more", "by 5 % or more"),
+    ("more", "by less than 5 %"),
+    ("fewer", "by less than 5 %"),
+    ("fewer", "by 5 % or more"),
+)
+"""What one network may get right compared to another, as options with two parts."""
 
 
 class Trained(NamedTuple):

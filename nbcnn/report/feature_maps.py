@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from nbcnn.report.figure import look, save
 from nbcnn.report.image_panels import SIDE, Panel, add_image, fitted, legend, new_figure, picture, symmetric, write
+from nbcnn.util.formatting import times
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,7 +45,7 @@ def draw_feature_maps(image: np.ndarray, layers: Sequence[LayerMaps], path: str 
             outputs = one.outputs
             shown = min(CHANNELS, len(outputs)) if outputs.ndim == 3 else len(outputs)
             part = f", {shown} of {len(outputs)} channels" if shown < len(outputs) else ""
-            shape = "×".join(map(str, outputs.shape))
+            shape = times(outputs.shape)
             words = f"{one.name}, {shape}{part}: {outputs.min():.3g} to {outputs.max():.3g}"
             write(figure, SIDE, top + _TITLE - 0.08, words)
             colours = symmetric(outputs)

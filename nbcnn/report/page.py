@@ -1,45 +1,25 @@
 """Self-contained HTML pages: one file that requests nothing, light and dark, for a phone, a screen and paper.
 
-A page is made of parts: ``section``, ``paragraph``, ``table``, ``picture``, ``code``, ``steps``. Text becomes HTML in
-one place, ``html``: whatever is not ``Html`` already is escaped, so a name out of a file can't become markup. The
-browser is told to load nothing (Content-Security-Policy), so a page is the same without a network.
+A page is made of parts: ``section``, ``paragraph``, ``table``, ``picture``, ``code``, ``steps``. Text is escaped in one
+place (util/html.py). The browser is told to load nothing (Content-Security-Policy), so a page is the same without a
+network.
 """
 
 from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
-from html import escape
 from pathlib import Path
 
-from nbcnn.errors import CheckpointError, printable
+from nbcnn.errors import CheckpointError
 from nbcnn.report.page_style import SCRIPT, STYLE
 from nbcnn.util.files import write_atomic
+from nbcnn.util.html import Html, Part, element, html, joined
 
-
-class Html(str):
-    """Markup, which is put into a page as it is; plain text is escaped."""
-
-
-Part = str | Html
-"""What a page is made of: text, or markup that one of the functions here has made."""
-
-
-def html(part: Part) -> Html:
-    """Markup as it is; text escaped, with what a reader could not see written out (errors.printable)."""
-    return part if isinstance(part, Html) else Html(escape(printable(part, lines=True)))
-
-
-def joined(*parts: Part) -> Html:
-    """Parts, one after the other."""
-    return Html("".join(html(part) for part in parts))
-
-
-def element(name: str, *content: Part, **attributes: str | int | None) -> Html:
-    """``<name attribute="…">content</name>``; ``class_`` is written class, ``data_step`` data-step, None left out."""
-    given = {key.rstrip("_").replace("_", "-"): value for key, value in attributes.items() if value is not None}
-    written = "".join(f' {key}="{html(str(value))}"' for key, value in given.items())
-    return Html(f"<{name}{written}>{joined(*content)}</{name}>")
+__all__ = [
+    "Html", "Part", "code", "element", "grid", "html", "joined", "page", "paragraph", "picture", "section",
+    "side_by_side", "steps", "table", "unfolded", "write_page",
+]  # fmt: skip
 
 
 def section(title: Part, *content: Part, id: str | None = None) -> Html:

@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from nbcnn.util.html import Html
 from nbcnn.util.html_table import table
 
 Record = dict[str, Any]
@@ -42,7 +43,7 @@ def csv_line(row: Mapping[str, Any]) -> str:
     return line.getvalue()
 
 
-def as_html(folder: str, records: Sequence[Record]) -> str:
+def as_html(folder: str, records: Sequence[Record]) -> Html:
     """A table of losses and accuracies, a row for each epoch."""
     parts = [part for part in ("train", "val", "test") if any(record.get(f"{part}_loss") is not None for record in records)]
     head = ["epoch", *(f"{part} {what}" for part in parts for what in ("loss", "accuracy")), "images/s"]

@@ -7,12 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nbcnn.data import Dataset, load, read_dataset
-from nbcnn.data.classes import in_terms_of
-from nbcnn.data.picture import PictureSettings, prepare, read
+from nbcnn.data import Dataset, load
+from nbcnn.data.picture import read
 from nbcnn.engine.network import Network
-from nbcnn.errors import DataError, printable
-from nbcnn.training.evaluation import check_images
+from nbcnn.errors import printable
+from nbcnn.training.example_images import as_number, check_number, dataset_of, picture_of
 
 SIDE = 28
 """Rows and columns of a picture file that is looked at without a network."""
@@ -32,12 +31,8 @@ def chosen_image(network: Network, image: str | Path | int = 0) -> ChosenImage:
     Raises DataError for a number that is not there, for data of another shape or classes, and for a file that is none.
     """
     if (number := as_number(image)) is None:
-        reading, (channels, height, width) = network.reading or PictureSettings(), network.in_shape
-        how = reading.dark_background, None, reading.white_level, reading.pictures
-        return ChosenImage(prepare(str(image), channels, height, width, *how).image, None, printable(str(image)))
-    data = read_dataset(network.config.data)
-    check_images(network, data)
-    return _numbered(in_terms_of(data, network.classes, network.out_shape[0]), number)
+        return ChosenImage(picture_of(network, image)[0], None, printable(str(image)))
+    return _numbered(dataset_of(network), number)
 
 
 def image_without_network(image: str | Path | int, data: str, data_dir: str | None = None) -> ChosenImage:
@@ -47,14 +42,8 @@ def image_without_network(image: str | Path | int, data: str, data_dir: str | No
     return _numbered(load(data, data_dir=data_dir), number)
 
 
-def as_number(image: str | Path | int) -> int | None:
-    """The number of an image, also where it was typed; None for the name of a file."""
-    return int(str(image)) if isinstance(image, int) or str(image).lstrip("-").isdecimal() else None
-
-
 def _numbered(data: Dataset, number: int) -> ChosenImage:
     images, labels = data.test.images, data.test.labels
-    if not 0 <= number < len(images):
-        raise DataError(f"{data.name} has no test image {number}: they are numbered from 0 to {len(images) - 1}")
+    check_number(data, number)
     label = int(labels[number])
     return ChosenImage(images[number], label, f"test image {number} of {data.name} ({data.classes[label]})")

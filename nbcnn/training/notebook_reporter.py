@@ -12,7 +12,7 @@ from nbcnn.engine.network import Network
 from nbcnn.runs.metrics_row import Record, as_html
 from nbcnn.runs.run_folder import Run
 from nbcnn.training.reporter import Reporter
-from nbcnn.util.html_table import paragraph
+from nbcnn.util.html import element, joined
 
 SECONDS = 0.5
 """Between two changes of the line: a notebook keeps every one that it is sent until it is drawn."""
@@ -77,7 +77,7 @@ class NotebookReporter(Reporter):
         from IPython.display import HTML, display
 
         self._changed = time.monotonic()
-        content = HTML(as_html(self._folder, self._records) + (paragraph(line) if line else ""))
+        content = HTML(joined(as_html(self._folder, self._records), element("p", line) if line else ""))
         if self._handle is None:
             self._handle = display(content, display_id=True)
         else:

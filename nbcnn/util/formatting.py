@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -77,3 +78,8 @@ def in_a_sentence(problem: Any) -> str:
     if hasattr(problem, "in_features"):
         return f"{problem.op}: {problem.in_features:,} to {problem.out_features:,} features"
     return in_words(problem)
+
+
+def times(numbers: Iterable[int]) -> str:
+    """A shape: ``16×5×5``."""
+    return "×".join(str(number) for number in numbers)

@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from html import escape
+
+from nbcnn.util.html import Html, element
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[object]], caption: str = "") -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[object]], caption: str = "") -> Html:
     """A table of texts; a column of numbers is on the right, as in ``1,000`` or ``3.2 %``."""
     lines = [[str(cell) for cell in row] for row in rows]
-    right = [all(_is_number(line[k]) for line in lines) for k in range(len(head))]
-    top = "".join(_cell("th", name, on_right) for name, on_right in zip(head, right, strict=True))
-    body = "".join(
-        "<tr>" + "".join(_cell("td", text, on_right) for text, on_right in zip(line, right, strict=True)) + "</tr>"
-        for line in lines
-    )
-    words = f'<caption style="text-align:left">{escape(caption)}</caption>' if caption else ""
-    return f"<table>{words}<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+    sides = ["right" if all(_is_number(line[k]) for line in lines) else "left" for k in range(len(head))]
 
+    def row(name: str, cells: Sequence[str]) -> Html:
+        made = (element(name, cell, style=f"text-align:{side}") for cell, side in zip(cells, sides, strict=True))
+        return element("tr", *made)
 
-def paragraph(text: str) -> str:
-    """A line of text."""
-    return f"<p>{escape(text)}</p>"
-
-
-def _cell(tag: str, text: str, on_right: bool) -> str:
-    return f'<{tag} style="text-align:{"right" if on_right else "left"}">{escape(text)}</{tag}>'
+    words = element("caption", caption, style="text-align:left") if caption else ""
+    body = element("tbody", *(row("td", line) for line in lines))
+    return element("table", words, element("thead", row("th", head)), body)
 
 
 def _is_number(text: str) -> bool:

@@ -132,7 +132,7 @@ BAD = {
     ("inspect", "field", "RUN", "--layer", "3.body"): "",
     ("inspect", "field", "RUN", "--at", "3"): "--at 3: expected a row and a column of the layer's output, from 0, such as --at 2,3",
     ("inspect", "field", "RUN", "--at", "6,0"): "layer 4 max_pool2d has 6 rows and 6 columns, so no unit at 6,0",
-    ("inspect", "saliency", "RUN", "--image", "50"): "has no test image 50: there are 50, 0 to 49",
+    ("inspect", "saliency", "RUN", "--image", "50"): "has no test image 50: they are numbered from 0 to 49",
     ("inspect", "saliency", "RUN", "--image", "none.png"): "none.png",
     ("inspect", "saliency", "RUN", "--class", "shoe"): "tiny has no class 'shoe'; known: 0, 1, 2",
     ("inspect", "saliency", "RUN", "--patch", "13"): "patch must be from 1 to 12",

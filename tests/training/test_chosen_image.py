@@ -8,7 +8,8 @@ from PIL import Image
 
 import nbcnn
 from nbcnn.errors import DataError
-from nbcnn.training.chosen_image import as_number, chosen_image, image_without_network
+from nbcnn.training.chosen_image import chosen_image, image_without_network
+from nbcnn.training.example_images import as_number
 
 
 def test_a_number_is_that_of_a_test_image() -> None:

@@ -46,8 +46,11 @@ def test_a_file_alone_needs_no_data_set(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_what_is_refused(network: Model) -> None:
-    with pytest.raises(DataError, match="has no test image 50: there are 50, 0 to 49"):
+    with pytest.raises(DataError, match="has no test image 50: they are numbered from 0 to 49"):
         example_images(network, [50])
+    for last in (-1, "-1"):
+        with pytest.raises(DataError, match="has no test image -1: they are numbered from 0 to 49"):
+            example_images(network, [last])
     with pytest.raises(DataError, match=r"no class 'stripes'; known: 0, 1, 2"):
         class_index(network, "stripes")
     assert class_index(network, "2") == 2

@@ -1,4 +1,4 @@
-"""``nbcnn explain``: its subcommands show one idea each on a network of the reader's own."""
+"""``nbcnn explain``: a convolution's number traced, and a wrong memory layout tried, on the reader's own network."""
 
 from __future__ import annotations
 

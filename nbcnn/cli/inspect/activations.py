@@ -59,6 +59,7 @@ def command(
         say(json.dumps(facts | found.as_json()))
         return
     from nbcnn.cli._tables import plain_table, show
+    from nbcnn.util.formatting import times
 
     say_images(images)
     say(f"{of}: {', '.join(images.names[:4])}{', ...' if len(labels) > 4 else ''}")
@@ -67,7 +68,7 @@ def command(
         output, gradient = found.outputs[path], found.gradients[path]
         numbers = (output.mean(), output.std(), output.min(), output.max())
         zeros, size = np.mean(output == 0), np.sqrt(np.mean(np.square(gradient, dtype=np.float64)))
-        shape = "×".join(map(str, layer.shape))
+        shape = times(layer.shape)
         table.add_row(layer.name, shape, *(f"{number:.4g}" for number in numbers), f"{zeros:.0%}", f"{size:.2e}")
     show(table)
     say("gradient: root mean square of the derivative of an image's loss with respect to the layer's outputs.")

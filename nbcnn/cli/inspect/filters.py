@@ -43,12 +43,13 @@ def command(
         say(json.dumps({"run": run, "files": [str(picture)], "layers": told}))
         return
     from nbcnn.cli._tables import plain_table, show
+    from nbcnn.util.formatting import times
 
     table = plain_table(("layer", "kernels"), ("mean", "std", "min", "max"))
     for one in found:
         weight = one.weight
         numbers = (weight.mean(), weight.std(), weight.min(), weight.max())
-        table.add_row(one.name, "×".join(map(str, weight.shape)), *(f"{number:.4g}" for number in numbers))
+        table.add_row(one.name, times(weight.shape), *(f"{number:.4g}" for number in numbers))
     show(table)
     say("kernels: output channels × input channels that each reads × rows × columns.")
     if len(drawn) < len(found):

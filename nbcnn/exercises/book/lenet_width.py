@@ -8,7 +8,7 @@ import numpy as np
 
 from nbcnn.exercises.base import EXERCISES, Exercise, Outcome
 from nbcnn.exercises.choice import Choice
-from nbcnn.exercises.trainings import clothes, lenet, trained
+from nbcnn.exercises.trainings import MORE_OR_FEWER, clothes, lenet, trained
 
 WIDTHS = ((1, 2), (3, 8), (12, 32))
 
@@ -41,14 +41,7 @@ class LenetWidth(Exercise[Setting]):
         )
 
     def answer(self, setting: Setting) -> Choice:
-        return Choice(
-            (
-                ("more", "by 5 % or more"),
-                ("more", "by less than 5 %"),
-                ("fewer", "by less than 5 %"),
-                ("fewer", "by 5 % or more"),
-            )
-        )
+        return Choice(MORE_OR_FEWER)
 
     def run(self, setting: Setting, quick: bool) -> Outcome:
         data = clothes(4000, 1000, quick)

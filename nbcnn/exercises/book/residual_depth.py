@@ -8,7 +8,7 @@ import numpy as np
 
 from nbcnn.exercises.base import EXERCISES, Exercise, Outcome
 from nbcnn.exercises.choice import Choice
-from nbcnn.exercises.trainings import clothes, trained
+from nbcnn.exercises.trainings import MORE_OR_FEWER, clothes, trained
 
 
 class Setting(NamedTuple):
@@ -37,14 +37,7 @@ class ResidualDepth(Exercise[Setting]):
         )
 
     def answer(self, setting: Setting) -> Choice:
-        return Choice(
-            (
-                ("more", "by 5 % or more"),
-                ("more", "by less than 5 %"),
-                ("fewer", "by less than 5 %"),
-                ("fewer", "by 5 % or more"),
-            )
-        )
+        return Choice(MORE_OR_FEWER)
 
     def run(self, setting: Setting, quick: bool) -> Outcome:
         data = clothes(2000, 500, quick)

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
-
-
-def times(numbers: Iterable[int]) -> str:
-    """``16×5×5``"""
-    return "×".join(str(number) for number in numbers)
 
 
 def one_or_two(pair: tuple[int, int]) -> Any:

@@ -10,7 +10,8 @@ from nbcnn.introspect.check.architecture import Architecture
 from nbcnn.introspect.check.edits import Change, change
 from nbcnn.introspect.check.image_use import followed, seen_from_centre
 from nbcnn.introspect.check.rule import RULES, CheckRule, Found
-from nbcnn.introspect.check.words import percent, times
+from nbcnn.introspect.check.words import percent
+from nbcnn.util.formatting import times
 
 
 @RULES.register()

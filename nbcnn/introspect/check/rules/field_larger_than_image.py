@@ -8,8 +8,8 @@ from nbcnn.introspect.check.architecture import Architecture
 from nbcnn.introspect.check.edits import change, replace
 from nbcnn.introspect.check.image_use import reaches
 from nbcnn.introspect.check.rule import RULES, CheckRule, Found
-from nbcnn.introspect.check.words import times
 from nbcnn.introspect.graph import IMAGE
+from nbcnn.util.formatting import times
 
 
 @RULES.register()

@@ -8,7 +8,8 @@ from typing import Any
 from nbcnn.introspect.check.architecture import Architecture
 from nbcnn.introspect.check.edits import before
 from nbcnn.introspect.check.rule import RULES, CheckRule, Found
-from nbcnn.introspect.check.words import percent, times
+from nbcnn.introspect.check.words import percent
+from nbcnn.util.formatting import times
 
 
 @RULES.register()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from nbcnn.introspect.check.architecture import Architecture
 from nbcnn.introspect.check.edits import configure
 from nbcnn.introspect.check.rule import RULES, CheckRule, Found
-from nbcnn.introspect.check.words import times
+from nbcnn.util.formatting import times
 
 
 @RULES.register()

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from nbcnn.introspect.check.architecture import Architecture
 from nbcnn.introspect.check.edits import Change, change, replace
 from nbcnn.introspect.check.rule import RULES, CheckRule, Found
-from nbcnn.introspect.check.words import one_or_two, times
+from nbcnn.introspect.check.words import one_or_two
+from nbcnn.util.formatting import times
 
 
 @RULES.register()

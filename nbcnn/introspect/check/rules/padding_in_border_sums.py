@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from nbcnn.introspect.check.architecture import Architecture
 from nbcnn.introspect.check.edits import Changes, change, replace
 from nbcnn.introspect.check.rule import RULES, CheckRule, Found
-from nbcnn.introspect.check.words import one_or_two, percent, times
+from nbcnn.introspect.check.words import one_or_two, percent
 from nbcnn.kernels.cost import met_taps
+from nbcnn.util.formatting import times
 
 
 @RULES.register()

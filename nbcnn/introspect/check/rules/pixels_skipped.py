@@ -10,7 +10,8 @@ from nbcnn.introspect.check.architecture import Architecture
 from nbcnn.introspect.check.edits import Change, Itself, change
 from nbcnn.introspect.check.image_use import followed, needed
 from nbcnn.introspect.check.rule import RULES, CheckRule, Found
-from nbcnn.introspect.check.words import one_or_two, percent, times
+from nbcnn.introspect.check.words import one_or_two, percent
+from nbcnn.util.formatting import times
 
 
 @RULES.register()

@@ -8,8 +8,9 @@ from math import prod
 from nbcnn.introspect.check.architecture import Architecture
 from nbcnn.introspect.check.edits import replace
 from nbcnn.introspect.check.rule import RULES, CheckRule, Found
-from nbcnn.introspect.check.words import percent, times
+from nbcnn.introspect.check.words import percent
 from nbcnn.introspect.graph import IMAGE
+from nbcnn.util.formatting import times
 
 
 @RULES.register()

@@ -10,9 +10,8 @@ from nbcnn.introspect.check.architecture import Architecture
 from nbcnn.introspect.check.edits import Change, change
 from nbcnn.introspect.check.image_use import followed, needed
 from nbcnn.introspect.check.rule import RULES, CheckRule, Found
-from nbcnn.introspect.check.words import times
 from nbcnn.introspect.graph import IMAGE
-from nbcnn.util.formatting import counted
+from nbcnn.util.formatting import counted, times
 
 
 @RULES.register()

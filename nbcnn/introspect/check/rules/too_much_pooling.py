@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from nbcnn.introspect.check.architecture import Architecture
 from nbcnn.introspect.check.edits import Changes, change, replace
 from nbcnn.introspect.check.rule import RULES, CheckRule, Found
-from nbcnn.introspect.check.words import times
 from nbcnn.introspect.graph import IMAGE
+from nbcnn.util.formatting import times
 
 
 @RULES.register()
