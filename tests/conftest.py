@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -131,4 +132,7 @@ class _ByFile:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A shell starts what stands before & with Ctrl-C ignored, and so do its children: trainings would not stop.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.pluginmanager.register(_ByFile())
