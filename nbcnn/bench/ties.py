@@ -1,7 +1,7 @@
-"""Ties: numbers before a ReLU that are 0, or pixels of a pooling window that are equal, but for rounding.
+"""Ties: numbers at a kink of an activation, as at ReLU's 0, or equal pixels of a pooling window, but for rounding.
 
-Which side of 0 such a number is on, and which pixel is the largest, is decided by rounding, and the gradient goes
-another way for it: libraries that are both right then have different gradients. Found in a run in float64.
+Which side of the kink such a number is on, and which pixel is the largest, is decided by rounding, and the gradient
+goes another way for it: libraries that are both right then have different gradients. Found in a run in float64.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from nbcnn.engine.batch import BatchInputs
 from nbcnn.engine.network import Network, views
 from nbcnn.engine.serial import SerialExecutor
 from nbcnn.kernels.contract import LANES
+from nbcnn.kernels.elementwise import ElementwiseOp
+from nbcnn.kernels.ops import op
 from nbcnn.kernels.registry import AUTO, DEFAULT
 from nbcnn.layers import Layer
 
@@ -25,7 +27,7 @@ NEAR = 2e-6
 class Exact(NamedTuple):
     """A training step in float64: the gradients by name, and how many ties each layer has, by path, in order.
 
-    ``reach`` is how far the gradients move when all ties at a ReLU go from one side to the other.
+    ``reach`` is how far the gradients move when all ties at activations go from one side to the other.
     """
 
     gradients: dict[str, np.ndarray]
@@ -60,24 +62,30 @@ class Float64:
         return Exact(gradients, ties, self._layers, reach)
 
     def _once(self, order: np.ndarray, side: int) -> tuple[dict[str, np.ndarray], dict[str, int]]:
-        """The gradients and the ties, which at a ReLU are all put to one side of 0 if ``side`` is 1 or -1."""
+        """The gradients and the ties, at activations all put to one side of the kink if ``side`` is 1 or -1."""
         self._network.load_state_dict(self._tensors)
         run, ties = self._executor, dict[str, int]()
         inputs = BatchInputs(self._task.images, run._of_bytes, self._task.labels, targets=run.targets)
         batch = run.new_batch(order, inputs)
         for call in run.steps("train", inputs, batch):
             layer = self._layers.get(call.layer)
-            if call.direction != "forward" or layer is None or layer.op not in ("relu", "max_pool2d"):
+            if call.direction != "forward" or layer is None or not layer.op:
+                continue
+            definition = op(layer.op)
+            kinks = definition.kinks(layer.problem) if isinstance(definition, ElementwiseOp) else ()
+            if not kinks and layer.op != "max_pool2d":
                 continue
             images = min(LANES, order.size - LANES * int(run.pack.place[0]))
             x, y = (array[..., :images] for array in call.arrays[:2])
             near = NEAR * float(np.abs(x).max(initial=0))
-            apart = np.abs(x) if layer.op == "relu" else _margins(layer, x)
+            kink = np.array(kinks)[np.abs(x[..., None] - kinks).argmin(-1)] if kinks else x
+            apart = np.abs(x - kink) if kinks else _margins(layer, x)
             tied = (apart > 0) & (apart <= near)
             if tied.any():
                 ties[call.layer] = ties.get(call.layer, 0) + int(np.count_nonzero(tied))
-            if side and layer.op == "relu":
-                x[tied], y[tied] = side * near, max(side, 0) * near
+            if side and isinstance(definition, ElementwiseOp):
+                x[tied] = kink[tied] + side * near
+                y[tied] = definition.value(x[tied], **layer.problem.arguments)
         gradients = {name: view.copy() for name, view in views(run.gradient, self._network.shapes).items()}
         return gradients, ties
 

@@ -75,6 +75,10 @@ class ElementwiseOp(Op):
         """dx of x and dy, (N, F)."""
         return import_module(f"{__package__}.{self.name}.oracle").gradient(x, dy, **arguments)
 
+    def kinks(self, problem: ElementwiseProblem) -> tuple[float, ...]:
+        """The numbers x at which the derivative jumps."""
+        return ()
+
     def oracle(self, problem: ElementwiseProblem, inputs: Arrays) -> Arrays:
         x, dy = inputs["x"].T, inputs["dy"].T  # softmax takes (N, K); to the others the order is all one
         own = problem.arguments

@@ -28,12 +28,13 @@ CONFIG: dict[str, Any] = {
 Wrong = Callable[[dict[str, np.ndarray], int], None]
 
 
-def task(tie: bool) -> Task:
-    made = task_of(nbcnn.load(CONFIG, overrides=nbcnn.Overrides(threads=1)), 1)
-    if tie:  # the first number before the relu, of one image of the first batch, is 0 but for rounding
+def task(tie: bool, activation: Any = "relu", at: float = 0.0) -> Task:
+    layers = [activation if layer == "relu" else layer for layer in CONFIG["layers"]]
+    made = task_of(nbcnn.load({**CONFIG, "layers": layers}, overrides=nbcnn.Overrides(threads=1)), 1)
+    if tie:  # the first number before the activation, of one image of the first batch, is at its kink but for rounding
         x = made.x[made.batches[0][3]].ravel().astype(np.float64)
         row, bias = made.network.tensors["1.weight"][0], made.network.tensors["1.bias"]
-        row -= (x * ((row @ x + bias[0]) / (x @ x))).astype(np.float32)
+        row -= (x * ((row @ x + bias[0] - at) / (x @ x))).astype(np.float32)
     return made
 
 
@@ -83,6 +84,27 @@ def test_a_tie_is_found_and_named() -> None:
     assert exact.ties == {"2": 1}
     assert exact.words() == "layer 2 (relu) 1"
     assert Float64(task(False)).step(made.batches[0]).ties == {}
+
+
+@pytest.mark.parametrize(
+    ("activation", "at", "found"),
+    [
+        ("hardswish", 3.0, {"2": 1}),
+        ("hardswish", -3.0, {"2": 1}),
+        ("hardswish", 0.0, {}),
+        ("leaky_relu", 0.0, {"2": 1}),
+        ({"leaky_relu": {"negative_slope": 1}}, 0.0, {}),  # no kink
+        ("elu", 0.0, {}),
+        ({"elu": {"alpha": 0.5}}, 0.0, {"2": 1}),
+        ("silu", 0.0, {}),
+    ],
+)
+def test_ties_are_at_the_kinks_of_any_activation(activation: Any, at: float, found: dict[str, int]) -> None:
+    """The gradients before it move by as much as those that the slopes on the two sides make."""
+    made = task(True, activation, at)
+    exact = Float64(made).step(made.batches[0])
+    assert exact.ties == found
+    assert (exact.reach["1.weight"] > 1e-4) == bool(found) and exact.reach["3.weight"] < 1e-4
 
 
 def test_a_gradient_that_differs_by_a_tie_is_accepted() -> None:

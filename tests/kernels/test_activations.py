@@ -10,7 +10,8 @@ import pytest
 from kernels import reference_ops as ops
 from kernels.conformance import Arrays, integers, normal, run
 from nbcnn.kernels.contract import LANES, ParameterFreeKernels
-from nbcnn.kernels.elementwise import ElementwiseProblem
+from nbcnn.kernels.elementwise import ActivationOp, ElementwiseProblem
+from nbcnn.kernels.ops import built_in
 from nbcnn.kernels.ops import op as definition
 from nbcnn.kernels.registry import backend, backend_names
 
@@ -222,3 +223,15 @@ def test_derivatives_far_out_are_0_and_1(op: str, dtype: str) -> None:
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         kernels.grad_input(x, x, dy, dx, np.zeros(0, dtype))
     np.testing.assert_array_equal(dx[:, 0], [0, 0, 0, 2, 2, 2])
+
+
+def test_kinks_are_where_the_derivative_jumps() -> None:
+    """The oracle's derivatives right below and above each whole number and the middles between."""
+    for name in built_in():
+        op = definition(name)
+        if not isinstance(op, ActivationOp):
+            continue
+        for way in op.ways:
+            x, problem = np.arange(-8, 9)[:, None] / 2, op.problem(name, 1, **way)
+            below, above = (op.gradient(x + side * 1e-9, np.ones_like(x), **problem.arguments) for side in (-1, 1))
+            assert op.kinks(problem) == tuple(x[np.abs(above - below) > 1e-6]), (name, way)

@@ -29,5 +29,8 @@ class ELU(ActivationOp):
     torch, onnx = "ELU", "Elu"
     ways = ({}, {"alpha": 0.25})
 
+    def kinks(self, problem: Any) -> tuple[float, ...]:
+        return () if problem.alpha == 1 else (0.0,)
+
     def onnx_node(self, step: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
         return self.onnx, {"alpha": float(step["arguments"]["alpha"])}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nbcnn.kernels.elementwise import ActivationOp
+from nbcnn.kernels.elementwise import ActivationOp, ElementwiseProblem
 from nbcnn.kernels.ops import OPS
 
 
@@ -12,3 +12,6 @@ class Hardswish(ActivationOp):
 
     torch, onnx = "Hardswish", "HardSwish"
     at_infinity = "formula"
+
+    def kinks(self, problem: ElementwiseProblem) -> tuple[float, ...]:
+        return (-3.0, 3.0)

@@ -30,5 +30,8 @@ class LeakyReLU(ActivationOp):
     at_infinity = "formula"
     ways = ({}, {"negative_slope": 0.25})
 
+    def kinks(self, problem: Any) -> tuple[float, ...]:
+        return () if problem.negative_slope == 1 else (0.0,)
+
     def onnx_node(self, step: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
         return self.onnx, {"alpha": float(step["arguments"]["negative_slope"])}

@@ -15,6 +15,9 @@ class ReLU(ActivationOp):
     signed = ("x",)
     at_infinity = "formula"
 
+    def kinks(self, problem: ElementwiseProblem) -> tuple[float, ...]:
+        return (0.0,)
+
     def terms(self, problem: ElementwiseProblem) -> dict[str, int]:
         return {"y": 1, "dx": 1}  # no sum at all
 
