@@ -67,13 +67,14 @@ class Progress(Display, Reporter):
         rate = getattr(settings.optimizer.config, "lr", None)
         self._schedule = "" if settings.schedule.name == "constant" else f", {settings.schedule.name}"
         self._schedule += ", warm-up" if settings.warmup else ""
-        trained = f"{settings.optimizer.name}{f' (lr {rate:g})' if rate else ''}{self._schedule}"
+        highest = getattr(settings.schedule.config, "max_lr", None)  # in place of the optimizer's own
+        lr = f" (lr up to {highest:g})" if highest else f" (lr {rate:g})" if rate else ""
+        trained = f"{settings.optimizer.name}{lr}{self._schedule}"
         self._tell(
             f"{trained}, batches of {settings.batch_size}, "
             f"{settings.epochs} epoch{'s' if settings.epochs > 1 else ''}, seed {settings.seed}"
         )
-        own = rate if getattr(settings.schedule.config, "max_lr", None) is None else None
-        self._remedies = settings.optimizer.name, own, settings.epochs
+        self._remedies = settings.optimizer.name, None if highest else rate, settings.epochs
         self._run = run
         self._print(f"run folder: {run.folder}")
         activity.tell(now="the first step of the training", may_last=True)

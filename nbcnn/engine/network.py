@@ -83,7 +83,7 @@ class Network:
             raise ShapeError(
                 f"{layer.where}: it has one number a channel and image, so a batch of 1 image has 1 value a "
                 "channel, whose variance is Σ(x - μ)²/(1 - 1) = 0/0. Take a batch_size that leaves no batch of 1 image "
-                "at the end of an epoch, or put it before the last pooling"
+                "at the end of an epoch, or normalize what has more values: rows and columns, before the last pooling"
             )
 
     def choose_backends(self, names: Mapping[str, str]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 from nbcnn.config import TrainConfig
 from nbcnn.errors import ConfigError
 from nbcnn.optim import OptimizerConfig
@@ -29,6 +31,8 @@ class LearningRate:
         self._initial = getattr(settings.optimizer.config, "lr", None)
         self._varies = name != "constant" or warmup is not None
         schedule = SCHEDULES.get(name)(config, self._initial or 0.0, Span(steps - first, self._epoch_steps))
+        if late := schedule.unreached():
+            warnings.warn(f"{settings.where('schedule')}: {late}", RuntimeWarning, stacklevel=2)
         self._schedule = WarmUp(schedule, first, warmup.start_factor if warmup else 1.0)
 
     def arguments(self, position: Position, records: Records) -> dict[str, float]:

@@ -126,3 +126,29 @@ def test_a_plateau_is_that_of_the_validation_images_where_there_are_some() -> No
 def test_without_a_schedule_the_optimizer_keeps_its_own_rate() -> None:
     assert curve(settings()) == [{}] * 60
     assert LearningRate(settings(), 48).last(Position(seen=10), []) == LR
+
+
+@pytest.mark.parametrize("warmup", [None, {"epochs": 3}])
+@pytest.mark.parametrize("interval", ["epoch", "step"])
+@pytest.mark.parametrize("earlier", [0, 1])
+@pytest.mark.parametrize("name", ["step", "multi_step", "reduce_on_plateau"])
+def test_a_change_that_comes_after_the_end_is_told(name: str, earlier: int, interval: str, warmup: Any) -> None:
+    """The first that is too late, and one that is just in time: rates tell whether it came."""
+    length = (EPOCHS - (3 if warmup else 0)) * (STEPS if interval == "step" else 1)
+    if name == "reduce_on_plateau":
+        late = EPOCHS - (3 if warmup else 0) - 2
+        given, words = {"patience": late - earlier}, f"a patience of {late} reduces nothing: it takes {late + 2} epochs"
+    elif name == "step":
+        given = {"step_size": length - earlier, "interval": interval}
+        words = f"a step_size of {length} changes nothing: there are {length} {interval}s"
+    else:
+        given = {"milestones": [1, length - earlier], "interval": interval}
+        words = f"milestones {length} are never reached: there are {length} {interval}s"
+    chosen = settings(schedule={name: given}, **({"warmup": warmup} if warmup else {}))
+    if earlier:
+        found = [step["lr"] for step in curve(chosen, "loss", [1.0] * EPOCHS)]
+    else:
+        with pytest.warns(RuntimeWarning, match=rf"train\.schedule.*: {words}"):
+            found = [step["lr"] for step in curve(chosen, "loss", [1.0] * EPOCHS)]
+    before = found[-2] if "interval" in given and interval == "step" else found[-STEPS - 1]
+    assert (found[-1] < before) == bool(earlier)

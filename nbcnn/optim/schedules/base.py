@@ -72,6 +72,15 @@ class Schedule(ABC):
         """The momentum of a step; None where the schedule leaves it as it is."""
         return None
 
+    def unreached(self) -> str | None:
+        """What of the schedule comes after the end of the training, as a sentence."""
+        return None
+
+    @property
+    def length(self) -> int:
+        """The steps or epochs of the training, whichever the config's ``interval`` says."""
+        return self.count(self.span.steps)
+
     def count(self, step: int) -> int:
         """The steps or epochs that are complete before a step, whichever the config's ``interval`` says."""
         by_step = getattr(self.config, "interval", "epoch") == "step"

@@ -37,3 +37,10 @@ class MultiStep(Schedule):
     def lr(self, step: int, records: Records) -> float:
         decays = bisect_right(self.config.milestones, self.count(step))
         return float(self.initial * self.config.gamma**decays)
+
+    def unreached(self) -> str | None:
+        late = [milestone for milestone in self.config.milestones if milestone >= self.length]
+        if not late:
+            return None
+        numbers = ", ".join(map(str, late))
+        return f"milestones {numbers} are never reached: there are {self.length:,} {self.config.interval}s"

@@ -61,6 +61,12 @@ class ReduceOnPlateau(Schedule):
                 cooling, bad = c.cooldown, 0
         return lr
 
+    def unreached(self) -> str | None:
+        epochs, patience = self.span.steps // self.span.epoch_steps, self.config.patience
+        if patience + 2 < epochs:
+            return None
+        return f"a patience of {patience} reduces nothing: it takes {patience + 2} epochs at least, of {epochs}"
+
     def _better(self, value: float, best: float) -> bool:
         threshold = self.config.threshold
         if self.config.metric == "accuracy":

@@ -24,3 +24,11 @@ class Step(Schedule):
     def lr(self, step: int, records: Records) -> float:
         decays = self.count(step) // self.config.step_size
         return float(self.initial * self.config.gamma**decays)
+
+    def unreached(self) -> str | None:
+        size, length = self.config.step_size, self.length
+        return (
+            None
+            if size < length
+            else f"a step_size of {size} changes nothing: there are {length:,} {self.config.interval}s"
+        )
