@@ -91,7 +91,8 @@ def _caught(run: Any) -> str:
     with redirect_stdout(stream), redirect_stderr(stream):
         run()
     text = COMPILING.sub("", stream.getvalue())
-    return re.sub(r"\S*/nbcnn(?= )", "nbcnn", text.replace(f"{Path.cwd()}/", ""))
+    text = re.sub(r"\S*/models/(?=[\w-]+\.yaml)", "…/models/", text.replace(f"{Path.cwd()}/", ""))  # those of nbcnn itself
+    return re.sub(r"\S*/nbcnn(?= )", "nbcnn", text)
 
 
 def shown(block: Block, printed: str) -> str:
