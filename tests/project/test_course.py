@@ -10,8 +10,11 @@ from exhaustive import parametrize
 from pages import blocks, differences
 from plugin_files import empty_folder  # noqa: F401 (a fixture)
 
+from nbcnn import exercises
+
 COURSE = Path(__file__).parents[2] / "docs" / "course"
 CHAPTERS = sorted(COURSE.glob("[1-9]-*.md"))
+TEACHER = COURSE / "teacher.md"
 MOST_SECONDS = 10
 """Chapters whose commands take longer are for the whole suite."""
 
@@ -28,6 +31,28 @@ def seconds(page: Path) -> int:
 def test_a_chapter_shows_what_is_printed(page: Path, folder: Path) -> None:
     for block, now in differences(page.read_text(encoding="utf-8"), folder):
         pytest.fail(f"{page.name} shows\n{block.text}but now it is\n{now}")
+
+
+@pytest.mark.jit
+def test_the_teachers_page_shows_what_is_printed(folder: Path) -> None:
+    assert list(differences(TEACHER.read_text(encoding="utf-8"), folder)) == []
+
+
+def test_the_teachers_page_gives_every_exercise_to_a_chapter() -> None:
+    text = TEACHER.read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \[.*?\]\(([\w-]+\.md)\) \| (\d+) \| ([\d, ]+) \|$", text, re.M)
+    assert [name for name, _, _ in rows] == [page.name for page in CHAPTERS]
+    given = {name: {int(number) for number in numbers.split(",")} for name, _, numbers in rows}
+    assert set().union(*given.values()) == set(range(1, len(exercises.all_exercises()) + 1))
+    for page in CHAPTERS:
+        asked = {int(number) for number in re.findall(r"^nbcnn exercise (\d+)", page.read_text(encoding="utf-8"), re.M)}
+        assert asked <= given[page.name], f"docs/course/teacher.md does not give {asked} to {page.name}"
+        goals = re.search(rf"^\*\*{re.escape(title(page))}\*\*\n((?:- .*\n|  .*\n)+)", text, re.M)
+        assert goals and goals[1].count("- ") >= 2, f"docs/course/teacher.md lacks goals of {page.name}"
+
+
+def title(page: Path) -> str:
+    return page.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
 
 
 def test_there_are_eight_chapters_in_order() -> None:

@@ -316,6 +316,19 @@ def test_commands_in_the_docs_can_be_given(page: Path, monkeypatch: pytest.Monke
             give(line, page.name)
 
 
+def test_every_topic_has_a_command_that_can_be_given() -> None:
+    rows = table((ROOT / "docs" / "topics.md").read_text(encoding="utf-8"))
+    assert len(rows) >= 40
+    commands = [command for command, _ in rows.values()]
+    for command in commands:
+        written = re.fullmatch(r"`nbcnn (.*)`", command)
+        assert written, f"docs/topics.md: {command}"
+        give(written[1], "docs/topics.md")
+    assert len(set(commands)) == len(commands)
+    chapters = set(re.findall(r"course/([\w-]+\.md)", " ".join(chapter for _, chapter in rows.values())))
+    assert chapters == {page.name for page in COURSE.glob("[1-9]-*.md")}
+
+
 def test_every_environment_variable_is_documented() -> None:
     text = (ROOT / "docs/cli.md").read_text(encoding="utf-8")
     names = {name for path in SOURCES for name in re.findall(r"\bNBCNN_[A-Z_]+\b", path.read_text(encoding="utf-8"))}
