@@ -30,7 +30,7 @@ CODES = {"sh": 0, "sh unfinished": 1, "sh fails": 2}
 
 FILE = re.compile(r"# file: (\S+)\n")
 TIMES = re.compile(r"\d[\d,.]*(?=\s?(?:s|ms|µs|ns|seconds?|minutes?|images/s|GFLOP/s|threads?)\b)")
-COMPILING = re.compile(r"^compil(?:ing|ed) .*first run only.*\n", re.M)
+COMPILING = re.compile(r"^compil(?:ing|ed) .*first run only.*\n|^warning: the machine is busy .*\n(?:  .*\n)*", re.M)
 
 
 class Block(NamedTuple):
@@ -86,12 +86,13 @@ def command(line: str, code: int = 0) -> str:
 
 
 def _caught(run: Any) -> str:
-    """What a call prints, on either stream, without the lines about compiling, which are there at the first time alone."""
+    """What a call prints, on either stream, without the lines about compiling and load."""
     stream = io.StringIO()
     with redirect_stdout(stream), redirect_stderr(stream):
         run()
     text = COMPILING.sub("", stream.getvalue())
-    return re.sub(r"\S*/nbcnn(?= )", "nbcnn", text.replace(f"{Path.cwd()}/", ""))
+    text = re.sub(r"\S*/models/(?=[\w-]+\.yaml)", "…/models/", text.replace(f"{Path.cwd()}/", ""))  # those of nbcnn itself
+    return re.sub(r"\S*/nbcnn(?= )", "nbcnn", text)
 
 
 def shown(block: Block, printed: str) -> str:
