@@ -13,20 +13,13 @@ from pathlib import Path
 
 import pytest
 from exhaustive import exhaustive
+from pages import CODES, blocks
 from plugin_files import ROOT, TEMPLATES, empty_folder, forget_compiled, write  # noqa: F401 (a fixture)
 
 from nbcnn import load_plugin
 from nbcnn.errors import PluginError
 
 PAGE = (ROOT / "docs" / "add-a-kernel.md").read_text(encoding="utf-8")
-
-CODES = {"sh": 0, "sh unfinished": 1, "sh fails": 2}
-"""Exit codes of the commands in a block."""
-
-
-def blocks() -> list[tuple[str, str]]:
-    """What is fenced on the page, in order: the word after the fence, and the text."""
-    return re.findall(r"^```([^\n]*)\n(.*?)^```$", PAGE, re.S | re.M)
 
 
 def run(command: str, code: int) -> str:
@@ -86,7 +79,7 @@ def install(site: Path, text: str) -> None:
 @exhaustive
 def test_the_page_can_be_followed(folder: Path, site: Path) -> None:
     output, commands = "", 0
-    for kind, text in blocks():
+    for kind, text, *_ in blocks(PAGE):
         if kind in CODES:
             lines = text.splitlines()
             output = apart_from_numbers("\n".join(run(line, CODES[kind]) for line in lines))

@@ -14,6 +14,8 @@ import click
 import pytest
 import yaml
 from exhaustive import parametrize
+from pages import CODES
+from pages import blocks as fenced
 from plugin_files import empty_folder  # noqa: F401 (a fixture)
 from trust.counts import KINDS
 
@@ -38,7 +40,8 @@ from nbcnn.optim import OPTIMIZERS
 from nbcnn.optim.schedules import SCHEDULES
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted(page for folder in (ROOT, ROOT / "docs", ROOT / "plugins") for page in folder.glob("*.md"))
+COURSE = ROOT / "docs" / "course"
+PAGES = sorted(page for folder in (ROOT, ROOT / "docs", COURSE, ROOT / "plugins") for page in folder.glob("*.md"))
 SECTIONS = {"Whole file": Config, "input": InputConfig, "data": DataConfig, "train": TrainConfig}
 SOURCES = sorted([*(ROOT / "nbcnn").rglob("*.py"), *(ROOT / "plugins").glob("*.py")])
 NUMBERED = ("math.md", "fast-convolution.md")
@@ -48,7 +51,7 @@ by_name = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relat
 
 
 def blocks(page: Path, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(encoding="utf-8"), re.S | re.M)
+    return [block.text for block in fenced(page.read_text(encoding="utf-8")) if block.kind == language]
 
 
 def headings(page: Path) -> list[str]:
@@ -294,18 +297,36 @@ def test_no_option_is_documented_that_is_not_there() -> None:
             assert found <= real | {"--all-files"}, f"{page.name}: {text}"
 
 
+def give(line: str, where: str) -> None:
+    """Parse what stands after ``nbcnn``; AssertionError or click's error where there is no such command or option."""
+    words, command = shlex.split(line, comments=True), command_line
+    while isinstance(command, click.Group) and (words or not command.invoke_without_command):
+        below = command.get_command(click.Context(command), words[0]) if words else None
+        assert below is not None, f"{where}: nbcnn {line}"
+        command, words = below, words[1:]
+    command.make_context("nbcnn", words)
+
+
 @by_name
 def test_commands_in_the_docs_can_be_given(page: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("nbcnn.plugins.load_plugin", lambda what: None)  # plugins in the docs are not there to load
-    for block in [*blocks(page, "sh"), *blocks(page, "")]:
+    for block in [text for kind in ("", "sh example", *CODES) for text in blocks(page, kind)]:
         for line in re.findall(r"^(?:\.venv/bin/)?nbcnn (.*)$", block, re.M):
-            words, command = shlex.split(line, comments=True), command_line
-            while isinstance(command, click.Group):
-                below = command.get_command(click.Context(command), words[0])
-                assert below is not None, f"{page.name}: nbcnn {line}"
-                command, words = below, words[1:]
-            command.make_context("nbcnn", words)
+            give(line, page.name)
+
+
+def test_every_topic_has_a_command_that_can_be_given() -> None:
+    rows = table((ROOT / "docs" / "topics.md").read_text(encoding="utf-8"))
+    assert len(rows) >= 40
+    commands = [command for command, _ in rows.values()]
+    for command in commands:
+        written = re.fullmatch(r"`nbcnn (.*)`", command)
+        assert written, f"docs/topics.md: {command}"
+        give(written[1], "docs/topics.md")
+    assert len(set(commands)) == len(commands)
+    chapters = set(re.findall(r"course/([\w-]+\.md)", " ".join(chapter for _, chapter in rows.values())))
+    assert chapters == {page.name for page in COURSE.glob("[1-9]-*.md")}
 
 
 def test_every_environment_variable_is_documented() -> None:
@@ -352,7 +373,7 @@ def signature(function: Any) -> str:
 
 @parametrize(
     "page",
-    [page for page in PAGES if blocks(page, "python")],
+    [page for page in PAGES if blocks(page, "python") and page.parent != COURSE],  # there it runs between commands
     quick=lambda page: page.name != "python.md",
     ids=lambda page: page.name,
 )
