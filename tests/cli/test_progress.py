@@ -150,6 +150,7 @@ def test_what_to_try() -> None:
     )
 
 
+@pytest.mark.usefixtures("no_pictures")
 @pytest.mark.parametrize(("lr", "told", "epochs"), [(1e-12, True, 1), (0.01, False, 4)])
 def test_a_training_that_learned_nothing_says_so(
     stripes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], lr: float, told: bool, epochs: int
@@ -166,6 +167,7 @@ def test_a_training_that_learned_nothing_says_so(
     assert ("\nto try: a step ten times smaller or larger (--set train.optimizer.adam.lr=1e-13), " in printed) == told
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_what_the_doctor_has_said_is_not_said_otherwise_at_the_end(
     stripes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -209,6 +209,7 @@ TELLING = {
     "a callee of a callee, both below",
     "a constant rebound below",
     "a factory of a callee below",
+    "a number read from a file",
     "one of two of one name",
     "itself, by way of another",
     "an overload below",
