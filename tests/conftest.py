@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from browser import CHROMIUM, MISSING
+from exhaustive import exhaustive
 from plain_python import SLOWLY
 from stripes import write_stripes
 from trust.counts import KINDS, write_table
@@ -48,9 +49,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
 
 
-@pytest.fixture(params=["float32", "float64"])
+@pytest.fixture(params=["float32", pytest.param("float64", marks=exhaustive)])
 def dtype(request: pytest.FixtureRequest) -> str:
-    """Both precisions that kernels are compiled for."""
+    """Both precisions that kernels are compiled for; by default one of them, as each kernel takes its time to compile."""
     return str(request.param)
 
 

@@ -17,7 +17,3 @@ def parametrize(names: str, cases: Iterable[Any], quick: Collection[Any] | Calla
     assert any(map(chosen, known)), f"no case of {names} would run by default"
     made = [case if chosen(case) else pytest.param(*(case if several else (case,)), marks=exhaustive) for case in known]
     return pytest.mark.parametrize(names, made, **more)
-
-
-FLOAT64_LATER = parametrize("dtype", ["float32", "float64"], quick=["float32"])
-"""In place of the fixture ``dtype``, where compiling for both takes long."""

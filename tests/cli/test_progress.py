@@ -15,6 +15,7 @@ from nbcnn.cli._display import folded
 from nbcnn.cli._progress import Progress
 from nbcnn.cli._progress_bar import Bar
 from nbcnn.report.chance_level import chance, no_better_than_guessing, what_to_try
+from nbcnn.runs.run_folder import Run
 from nbcnn.training.comparison import Reporter as ComparisonReporter
 from nbcnn.training.reporter import Reporter
 
@@ -75,6 +76,20 @@ def test_pictures_are_announced(monkeypatch: pytest.MonkeyPatch) -> None:
     assert said == [("drawing pictures ...", False)]
 
 
+@pytest.fixture
+def empty_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures are empty files: to draw them takes seconds."""
+
+    def draw_run(run: Run, *_: object) -> None:
+        for name in ("curves", "confusion", "samples"):
+            (run.folder / f"{name}.png").touch()
+
+    for module in ("loop", "comparison"):
+        monkeypatch.setattr(f"nbcnn.training.{module}.draw_run", draw_run)
+    monkeypatch.setattr("nbcnn.training.comparison.draw_comparison", lambda _, path: path.touch())
+
+
+@pytest.mark.usefixtures("empty_pictures")
 def test_training_and_comparing_announce_their_pictures(stripes: Path, tmp_path: Path) -> None:
     from stripes import TINY
 
@@ -100,6 +115,9 @@ def test_training_and_comparing_announce_their_pictures(stripes: Path, tmp_path:
     backends = ["conv2d=direct", "conv2d=naive"]
     nbcnn.compare(config, backends, steps=1, out=tmp_path / "compare", reporter=Listening())
     assert events[3:] == ["compare.png"]
+    assert {"run/curves.png", "compare/compare.png"} <= {
+        str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.png")
+    }
 
 
 # No better than guessing
@@ -150,6 +168,7 @@ def test_what_to_try() -> None:
     )
 
 
+@pytest.mark.usefixtures("no_pictures")
 @pytest.mark.parametrize(("lr", "told", "epochs"), [(1e-12, True, 1), (0.01, False, 4)])
 def test_a_training_that_learned_nothing_says_so(
     stripes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], lr: float, told: bool, epochs: int
@@ -166,6 +185,7 @@ def test_a_training_that_learned_nothing_says_so(
     assert ("\nto try: a step ten times smaller or larger (--set train.optimizer.adam.lr=1e-13), " in printed) == told
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_what_the_doctor_has_said_is_not_said_otherwise_at_the_end(
     stripes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -183,6 +203,7 @@ def test_what_the_doctor_has_said_is_not_said_otherwise_at_the_end(
     assert "to try:" not in printed
 
 
+@pytest.mark.usefixtures("empty_pictures")
 def test_metrics_that_lack_a_column(stripes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from stripes import TINY
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from exhaustive import parametrize
 from kernels import oracle_network
 from kernels.cases import ANY_KERNEL
 from kernels.networks import LENET_LIKE, MOTLEY, SPREAD, build, images
@@ -43,7 +44,7 @@ def gradients_of(engine: Engine) -> dict[str, np.ndarray]:
 NETWORKS = {"lenet-like": LENET_LIKE, "motley": MOTLEY, "spread": SPREAD}
 
 
-@pytest.mark.parametrize("count", [1, 15, 16, 17, 50])
+@parametrize("count", [1, 15, 16, 17, 50], quick=[1, 16, 50])
 @pytest.mark.parametrize("which", NETWORKS)
 def test_a_step_equals_the_oracle(which: str, count: int, dtype: str) -> None:
     network = build(NETWORKS[which], dtype, channels=2)
@@ -71,7 +72,7 @@ def test_a_step_with_each_backend(name: str) -> None:
             np.testing.assert_allclose(gradient, wanted[tensor], rtol=1e-10, atol=1e-13, err_msg=tensor)
 
 
-@pytest.mark.parametrize("count", [1, 40, 200])
+@pytest.mark.parametrize("count", [1, 40, pytest.param(200, marks=pytest.mark.jit)])
 def test_the_number_of_threads_changes_no_bit(count: int) -> None:
     network = build(MOTLEY)
     x, labels = images(network, count)

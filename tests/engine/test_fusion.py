@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from exhaustive import FLOAT64_LATER, parametrize
+from exhaustive import parametrize
 from plugin_files import empty_folder, write  # noqa: F401 (a fixture)
 
 from nbcnn import load_plugin
@@ -41,7 +41,6 @@ def test_every_activation_can_be_fused() -> None:
 @parametrize("activation", ACTIVATIONS, quick=["relu", "sigmoid", "tanh", "leaky_relu", "silu"])
 @pytest.mark.parametrize("pooling", POOLING)
 @parametrize("window", [(2, 2), (1, 3), (3, 1)], quick=[(2, 2)])
-@FLOAT64_LATER
 def test_both_in_one_give_the_bits_of_one_after_the_other(
     activation: str, pooling: str, window: tuple[int, int], dtype: str
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,10 @@ import nbcnn
 from nbcnn.cli import main
 from nbcnn.config import Overrides, load_config, model_names
 from nbcnn.engine.engine import Engine
+from nbcnn.engine.network import layers_of, leaves
 from nbcnn.engine.serial import SerialExecutor
 from nbcnn.errors import ConfigError
+from nbcnn.kernels import registry
 from nbcnn.kernels.registry import backend_names
 from nbcnn.runs.checkpoint import load_tensors
 from nbcnn.training.model import Model
@@ -26,20 +29,22 @@ def model(name: str, backend: str = "direct") -> Model:
     return Model(load_config(name, Overrides(backends=(f"conv2d={backend}",))))
 
 
-def takes_all(name: str, backend: str) -> bool:
-    from nbcnn.kernels import registry
+def pairs() -> Iterator[tuple[str, str]]:
+    """Each model with each backend that can do all its convolutions."""
+    for name in model_names():
+        layers = leaves(layers_of(load_config(name)))
+        convolutions = [layer.problem for layer in layers if layer.op == "conv2d"]
+        for backend in backend_names("conv2d") if convolutions else ():
+            if all(registry.backend("conv2d", backend).supports(problem) is None for problem in convolutions):
+                yield name, backend
 
-    if "conv2d" not in {layer.op for layer in nbcnn.load(name).layers()}:
-        return False
-    convolutions = [layer.problem for layer in model(name).layers() if layer.op == "conv2d"]
-    return all(registry.backend("conv2d", backend).supports(problem) is None for problem in convolutions)
 
-
-PAIRS = [(name, backend) for name in model_names() for backend in backend_names("conv2d") if takes_all(name, backend)]
+PAIRS = [*pairs()]
 
 
 def quick(pair: tuple[str, str]) -> bool:
-    return "mini" not in pair[0] or pair == ("mobilenet-mini", "direct")
+    """LeNet with every backend, and a network with branches."""
+    return pair[0] == "lenet" or pair == ("resnet-mini", "direct")
 
 
 @parametrize("name, backend", PAIRS, quick=quick)
@@ -80,6 +85,7 @@ def test_a_pack_goes_through_every_layer_and_back() -> None:
     assert paths == ["batch", *layers, "loss", "loss", *reversed(layers)]
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_training_with_it_gives_the_same_weights(stripes: Path, tmp_path: Path) -> None:
     found = {}
     for executor in ("threads", "serial"):
@@ -102,6 +108,7 @@ def test_it_has_one_thread() -> None:
         load_config("lenet", Overrides(sets=("train.executor=parallel",)))
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_run_may_go_on_with_the_other_one(stripes: Path, tmp_path: Path) -> None:
     run = nbcnn.train(TINY, data=str(stripes), epochs=1, out=tmp_path / "run")
     gone_on = nbcnn.resume(run.folder, sets=("train.executor=serial",), epochs=2)

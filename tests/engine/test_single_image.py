@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from exhaustive import FLOAT64_LATER
+from exhaustive import parametrize
 from kernels.networks import LENET_LIKE, MOTLEY, SPREAD, build, images
 from plain_python import SLOWLY
 
@@ -124,10 +124,10 @@ def assert_same_bits(got: np.ndarray, wanted: np.ndarray, what: Any) -> None:
     assert clean[0].tobytes() == np.ascontiguousarray(clean[1]).tobytes(), what
 
 
-@FLOAT64_LATER
 @pytest.mark.parametrize("kind", PROBLEMS)
-def test_the_bits_of_a_pack(kind: str, dtype: str) -> None:
-    for number, problem in enumerate([*PROBLEMS[kind]()][::EVERY]):
+@parametrize("step", [1, 24], quick=[24])  # each convolution is compiled for its kernel's size
+def test_the_bits_of_a_pack(kind: str, step: int, dtype: str) -> None:
+    for number, problem in enumerate([*PROBLEMS[kind]()][:: step * EVERY]):
         problem = replace(problem, dtype=dtype)
         x, *weights = inputs_of(problem, number)
         pack, image = from_pack(problem, x, *weights), number % LANES
@@ -136,8 +136,9 @@ def test_the_bits_of_a_pack(kind: str, dtype: str) -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, -0.0])
 @pytest.mark.parametrize("kind", PROBLEMS)
-def test_what_is_no_number_passes_as_in_a_pack(kind: str, value: float) -> None:
-    for number, problem in enumerate([*PROBLEMS[kind]()][:: 5 * EVERY]):
+@parametrize("step", [5, 24], quick=[24])
+def test_what_is_no_number_passes_as_in_a_pack(kind: str, step: int, value: float) -> None:
+    for number, problem in enumerate([*PROBLEMS[kind]()][:: step * EVERY]):
         x, *weights = inputs_of(problem, number)
         x.reshape(-1, LANES)[number % (x.size // LANES)] = value
         with np.errstate(all="ignore"):  # kernels as plain Python warn
@@ -158,7 +159,7 @@ def network(which: str, dtype: str = "float32") -> Model:
 
 
 @pytest.mark.parametrize("count", [1, 2, MOST_SINGLE_IMAGES - 1])
-@pytest.mark.parametrize("which", NETWORKS)
+@parametrize("which", NETWORKS, quick={"lenet", "lenet-like", "motley"})
 def test_a_network_gives_the_bits_of_its_packs(which: str, count: int, dtype: str) -> None:
     net = network(which, dtype)
     engine = Engine(net, training=False, threads=1)
@@ -272,7 +273,7 @@ def test_threads_that_call_at_once_get_their_own_results() -> None:
 
 
 @pytest.mark.jit
-@pytest.mark.parametrize("which", MODELS)
+@parametrize("which", MODELS, quick=["lenet"])
 def test_one_image_runs_without_python_between_its_kernels(which: str) -> None:
     assert SingleImageExecutor(network(which))._call_list.native
 

@@ -17,8 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from onnx.backend.test.case import node as onnx_cases
-from onnx.helper import get_attribute_value
+from exhaustive import exhaustive
 
 import nbcnn
 import nbcnn.functional as F  # noqa: N812
@@ -42,6 +41,8 @@ class Case(NamedTuple):
 
 def single(cases: list[Any]) -> dict[str, Case]:
     """Of ONNX's cases, those whose model is one node of ``OPS``; the name is ONNX's without its "test_"."""
+    from onnx.helper import get_attribute_value
+
     found = {}
     for case in cases:
         nodes = case.model.graph.node
@@ -55,7 +56,12 @@ def single(cases: list[Any]) -> dict[str, Case]:
 
 @cache
 def collected() -> dict[str, Case]:
-    """The cases of the modules that are named after the operators: a tenth of the time that all of ONNX's take."""
+    """The cases of the modules that are named after the operators: a tenth of the time that all of ONNX's take.
+
+    ONNX is imported here because that takes seconds, and of several processes only one runs this file.
+    """
+    from onnx.backend.test.case import node as onnx_cases
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of NumPy, about what other cases compute on purpose
         for op in OPS:
@@ -181,14 +187,21 @@ def run(case: Case) -> None:
     np.testing.assert_allclose(got, wanted, rtol=case.rtol, atol=case.atol)
 
 
-INSIDE = sorted(collected().keys() - OUTSIDE.keys())
+def inside() -> list[str]:
+    """The names of the cases that are run."""
+    return sorted(collected().keys() - OUTSIDE.keys())
 
 
-@pytest.mark.parametrize("name", INSIDE)
-def test_node(name: str) -> None:
-    case = collected()[name]
-    assert (case.rtol, case.atol) == (1e-3, 1e-7)
-    run(case)
+@pytest.mark.parametrize("op", OPS)
+def test_node(op: str) -> None:
+    cases = {name: collected()[name] for name in inside() if collected()[name].op == op}
+    assert cases
+    for name, case in cases.items():
+        assert (case.rtol, case.atol) == (1e-3, 1e-7), name
+        try:
+            run(case)
+        except AssertionError as error:
+            raise AssertionError(f"{name}: {error}") from None
 
 
 @pytest.mark.parametrize("name", OUTSIDE)
@@ -197,18 +210,23 @@ def test_what_is_listed_as_outside_is_outside(name: str) -> None:
 
 
 def test_nothing_that_was_run_has_a_reason_to_be_outside() -> None:
-    for name in INSIDE:
+    for name in inside():
         assert not [reason for reason, holds in REASONS.items() if holds(collected()[name])], name
 
 
+@exhaustive
+@pytest.mark.jit  # it calls no kernel
 def test_no_case_is_missing() -> None:
     """Against all of ONNX's node tests, wherever they are defined."""
+    from onnx.backend.test.case import node as onnx_cases
+
+    collected()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         everything = single(onnx_cases.collect_testcases(None))
-    assert everything.keys() == collected().keys() == set(INSIDE) | set(OUTSIDE)
+    assert everything.keys() == collected().keys() == set(inside()) | set(OUTSIDE)
     assert {case.op for case in everything.values()} == set(OPS)
-    assert len(INSIDE) >= 64  # with onnx 1.16; newer ones have more
+    assert len(inside()) >= 64  # with onnx 1.16; newer ones have more
 
 
 def test_a_wrong_translation_is_found() -> None:

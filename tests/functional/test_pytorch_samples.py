@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from exhaustive import FLOAT64_LATER, parametrize
+from exhaustive import parametrize
 from kernels import reference_ops as ops
 from kernels.pytorch_samples import AVG_POOL2D, CONV2D, MAX_POOL2D, Shape
 
@@ -48,7 +48,6 @@ def window(x: Shape, w: Shape, arguments: dict[str, Any]) -> tuple[Any, ...]:
     return two(arguments.get("stride", 1)), pad, two(dilation), arguments.get("groups", 1)
 
 
-@FLOAT64_LATER
 @parametrize("number", range(len(CONV2D)), quick=[0])
 @pytest.mark.parametrize("name", backend_names("conv2d"))
 def test_conv2d(name: str, number: int, dtype: str) -> None:

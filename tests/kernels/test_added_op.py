@@ -123,6 +123,7 @@ def test_a_wrong_backend_of_it_is_found(tmp_path: Path) -> None:
         unload_plugin(loaded)
 
 
+@pytest.mark.usefixtures("no_pictures")
 @pytest.mark.jit
 def test_a_network_with_it_is_trained(plugin) -> None:
     run = nbcnn.train(

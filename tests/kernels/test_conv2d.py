@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from exhaustive import FLOAT64_LATER, exhaustive, parametrize
+from exhaustive import exhaustive, parametrize
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from plain_python import SLOWLY
@@ -30,7 +30,9 @@ TOLERANCE = {
 """Of backends that can't be exact, relative to the largest number of an output."""
 
 BACKENDS = backend_names("conv2d")
-TELLING = {"3x3", "1x1", "stride and padding on four sides", "groups, stride, dilation"}
+LARGE = [exhaustive, pytest.mark.jit]
+"""The marks of a problem that takes minutes as plain Python."""
+TELLING = {"3x3", "1x1", "groups, stride, dilation"}
 CASES = [(name, case) for name in BACKENDS for case in CONV2D if backend("conv2d", name).supports(CONV2D[case]) is None]
 
 
@@ -42,14 +44,12 @@ def test_what_each_backend_takes() -> None:
     assert taken == {name: set(CONV2D) for name in ("direct", "fft", "im2col", "naive")}
 
 
-@FLOAT64_LATER
 @parametrize("name, case", CASES, quick=lambda each: each[1] in TELLING)
 def test_backend_equals_the_oracle(name: str, case: str, dtype: str) -> None:
     problem = replace(CONV2D[case], dtype=dtype)
     check(backend("conv2d", name), problem, draw(problem, integers(1, dtype)), TOLERANCE.get((name, dtype), 0.0))
 
 
-@FLOAT64_LATER
 @parametrize(
     "name, case", [each for each in CASES if each[0] in ("direct", "pointwise")], quick=lambda each: each[1] in TELLING
 )
@@ -82,24 +82,13 @@ def problems(draw: st.DrawFn) -> Conv2dProblem:
     return problem
 
 
-some = settings(max_examples=2, deadline=None, derandomize=True, database=None)
-many = settings(some, max_examples=10 if SLOWLY else 150)
-
-
-@some
-@given(problems())
-def test_some_problems(problem: Conv2dProblem) -> None:
-    every_backend(problem)
+some = settings(max_examples=10 if SLOWLY else 150, deadline=None, derandomize=True, database=None)
 
 
 @exhaustive
-@many
+@some
 @given(problems())
 def test_any_problem(problem: Conv2dProblem) -> None:
-    every_backend(problem)
-
-
-def every_backend(problem: Conv2dProblem) -> None:
     for name in BACKENDS:
         if backend("conv2d", name).supports(problem) is not None:
             continue
@@ -116,7 +105,7 @@ def every_backend(problem: Conv2dProblem) -> None:
     assert all(np.array_equal(fast[key], plain[key]) for key in plain)
 
 
-@parametrize("channels", [(9, 40), (40, 9), (3, 17)], quick=[(3, 17)])
+@pytest.mark.parametrize("channels", [pytest.param((9, 40), marks=LARGE), pytest.param((40, 9), marks=LARGE), (3, 17)])
 def test_strips_of_pointwise_meet_every_pixel_once(channels: tuple[int, int]) -> None:
     """Strips of less than the image, the last one shorter, and blocks of channels that don't come out even."""
     problem = Conv2dProblem(*channels, 37, 29, (1, 1))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from exhaustive import exhaustive, parametrize
 from plain_python import SLOWLY
 
 import nbcnn
@@ -45,15 +46,17 @@ WEIGHTED: dict[str, Any] = {
     "conv2d, 1x1": replace(CONV2D["1x1 with stride"], in_channels=3, dtype="float64"),
     "linear": LinearProblem(18, 5, "float64"),
 }
+TELLING = {"conv2d, dilation and groups", "conv2d, 1x1", "linear"}
 EACH_WEIGHTED = [
     (case, name)
     for case, problem in WEIGHTED.items()
     for name in backend_names(problem.op)
     if backend(problem.op, name).supports(problem) is None
+    if not (SLOWLY and (case, name) == ("conv2d, stride and padding", "fft"))  # half a minute as plain Python
 ]
 
 
-@pytest.mark.parametrize(("case", "name"), EACH_WEIGHTED)
+@parametrize("case, name", EACH_WEIGHTED, quick=lambda each: each[0] in TELLING)
 def test_jacobians_of_conv2d_and_linear(case: str, name: str) -> None:
     problem = WEIGHTED[case]
     chosen = backend(problem.op, name)
@@ -176,9 +179,19 @@ def gradient_by_differences(
     return np.array(found)
 
 
-@pytest.mark.parametrize("layers", [LENET_LIKE, MOTLEY, SPREAD], ids=["lenet-like", "motley", "spread"])
-def test_gradient_of_a_network_in_every_parameter(layers: list[Any]) -> None:
-    network = build(layers, "float64")
+NETWORKS = {"lenet-like": LENET_LIKE, "motley": MOTLEY, "spread": SPREAD}
+
+
+@pytest.mark.parametrize(
+    "which",
+    [
+        "lenet-like",
+        pytest.param("motley", marks=exhaustive),
+        pytest.param("spread", marks=[exhaustive, pytest.mark.jit]),  # half a minute as plain Python
+    ],
+)
+def test_gradient_of_a_network_in_every_parameter(which: str) -> None:
+    network = build(NETWORKS[which], "float64")
     engine = Engine(network, threads=1)
     x, labels = images(network, 5)
     engine.train_step(x, labels, np.arange(5))
@@ -188,6 +201,7 @@ def test_gradient_of_a_network_in_every_parameter(layers: list[Any]) -> None:
     assert np.count_nonzero(np.abs(numeric) > 1e-4) > which.size / 3
 
 
+@exhaustive
 @pytest.mark.jit
 def test_gradient_of_lenet_in_some_parameters() -> None:
     network = Model(nbcnn.load("lenet").config, dtype="float64")

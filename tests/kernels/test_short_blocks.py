@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from exhaustive import parametrize
 
 from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.kernels.cross_entropy.op import LossProblem
@@ -41,7 +42,7 @@ def arrays(*shapes: tuple[int, ...]) -> list[np.ndarray]:
     return [rng.standard_normal(shape) for shape in shapes]
 
 
-@pytest.mark.parametrize("problem", PROBLEMS, ids=str)
+@parametrize("problem", PROBLEMS, quick=PROBLEMS[2:], ids=str)
 @pytest.mark.usefixtures("short")
 def test_layers_with_weights(problem: Any) -> None:
     p = problem

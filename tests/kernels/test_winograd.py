@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from exhaustive import FLOAT64_LATER, exhaustive, parametrize
+from exhaustive import exhaustive, parametrize
 from plain_python import SLOWLY
 from shipped_plugins.trials import KINDS, adjoint, inputs, poison, run, shares
 
@@ -122,7 +122,6 @@ def test_refusals(name: str, change: dict[str, Any], sentence: str) -> None:
 
 @both
 @parametrize("kind", KINDS, quick=[next(iter(KINDS))])
-@FLOAT64_LATER
 def test_errors_keep_to_the_tolerance(name: str, kind: str, dtype: str) -> None:
     shapes = [PROBLEMS["no padding"], PADDED, PROBLEMS["groups"]]
     shapes += [] if SLOWLY else [Conv2dProblem(64, 32, 14, 14, (3, 3), padding=(1, 1, 1, 1))]

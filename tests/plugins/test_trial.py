@@ -20,7 +20,7 @@ from nbcnn.kernels.registry import backend_names, prepare
 from nbcnn.layers import LAYERS
 from nbcnn.optim import OPTIMIZERS
 
-pytestmark = pytest.mark.usefixtures("folder")
+pytestmark = pytest.mark.usefixtures("folder", "no_pictures")
 
 
 def failure(text: str, name: str = "mine") -> str:

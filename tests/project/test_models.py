@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import yaml
 from click.testing import CliRunner
+from exhaustive import parametrize
 
 import nbcnn
 from nbcnn.cli import nbcnn as command_line
@@ -93,7 +94,7 @@ def test_coloured_images_of_32_pixels(name: str) -> None:
 
 
 @pytest.mark.jit
-@pytest.mark.parametrize("name", NAMES)
+@parametrize("name", NAMES, quick={"mlp", "lenet-bn", "resnet-mini"})
 def test_a_few_hundred_images_are_learned_from(name: str, tmp_path: Path, no_pictures: None) -> None:
     """Through the command's own path: a training, its checkpoints, and the test images at the end."""
     mini = nbcnn.data.load("fashion-mnist-mini")
@@ -111,7 +112,7 @@ if find_spec("torch"):
     from project.torch_networks import network as in_pytorch
 
     @pytest.mark.jit
-    @pytest.mark.parametrize("name", NAMES)
+    @parametrize("name", NAMES, quick={"mlp", "lenet-bn", "resnet-mini"})
     def test_weights_go_to_pytorch_and_back(name: str, tmp_path: Path) -> None:
         random = np.random.default_rng(0)
         x = random.standard_normal((5, 1, 28, 28)).astype(np.float32)
@@ -135,7 +136,7 @@ if find_spec("torch"):
             np.testing.assert_array_equal(there(torch.from_numpy(x)).numpy(), scores)
 
     @pytest.mark.jit
-    @pytest.mark.parametrize("name", NAMES)
+    @parametrize("name", NAMES, quick={"mlp", "lenet-bn", "resnet-mini"})
     def test_gradients_are_those_of_pytorch(name: str) -> None:
         """In float64, where no number is so near 0 that rounding decides; batch norm on the batch, nothing dropped."""
         random = np.random.default_rng(1)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from exhaustive import FLOAT64_LATER, exhaustive, parametrize
+from exhaustive import exhaustive, parametrize
 from plain_python import SLOWLY
 
 from nbcnn import functional
@@ -90,7 +90,6 @@ def test_cost_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @parametrize("kind", KINDS, quick=[next(iter(KINDS))])
-@FLOAT64_LATER
 def test_errors_keep_to_the_tolerance(kind: str, dtype: str) -> None:
     shapes = [PROBLEMS[case] for case in CASES]
     shapes += [] if SLOWLY else [Conv2dProblem(8, 4, 64, 64, (9, 9), padding=(4, 4, 4, 4))]

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from exhaustive import exhaustive
 
 from nbcnn import functional
 from nbcnn.conformance import Options, check_backend
@@ -25,6 +26,7 @@ def pack(rows: list[list[int]]) -> np.ndarray:
     return np.repeat(np.array(rows, "float32")[None, ..., None], LANES, -1)
 
 
+@exhaustive
 @pytest.mark.jit
 def test_the_contract() -> None:
     report = check_backend("conv2d", NAME, Options(quick=True, bounds=False))

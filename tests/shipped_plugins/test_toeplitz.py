@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from exhaustive import exhaustive
 
 from nbcnn import functional
 from nbcnn.conformance import Options, check_backend
@@ -28,6 +29,7 @@ def matrix(problem: Conv2dProblem, w: Any) -> np.ndarray:
     return T.reshape(int(np.prod(problem.y_shape)), -1)
 
 
+@exhaustive
 @pytest.mark.jit
 def test_the_contract() -> None:
     report = check_backend("conv2d", NAME, Options(quick=True, bounds=False))

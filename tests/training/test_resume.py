@@ -83,13 +83,14 @@ def cut(stripes: Path, tmp_path: Path) -> Run:
 
 
 @pytest.mark.usefixtures("pictures")
-@pytest.mark.parametrize(
+@parametrize(
     "changed",
     [
         {},
         {"optimizer": {"sgd": {"lr": 0.05, "momentum": 0.9}}},
         {"augment": {"random_crop": {"padding": 2}, "random_horizontal_flip": {"p": 0.5}}, "shuffle": False},
     ],
+    quick=lambda changed: "augment" in changed,
 )
 @parametrize("steps", [1, 11, 12, 33], quick=[12])
 def test_stopped_anywhere_it_ends_with_the_same_bits(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from exhaustive import exhaustive, parametrize
+from exhaustive import exhaustive
 
 import nbcnn
 from nbcnn.cli import main
@@ -60,6 +60,10 @@ def nbcnn_in(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 def python(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "NBCNN_CACHE_DIR": str(folder / "cache"), "PYTHONPATH": str(ROOT)}
     environment.pop("NUMBA_DISABLE_JIT", None)
+    return process(folder, environment, *words)
+
+
+def process(folder: Path, environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, *words]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True, timeout=240)
 
@@ -74,14 +78,26 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 MOVED = "train.augment.random_crop.padding=2"
 
 
-@parametrize(
-    "words, options",
+def test_after_it_a_training_finds_all_that_it_needs(place: Path) -> None:
+    """In the cache that all tests share, which compiles little; below in an empty one."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    words = ("-m", "nbcnn", "warmup", "small.yaml", "--json")
+    (first,) = json.loads(process(place, environment, *words).stdout)["models"]
+    assert first["name"] == "small" and first["compiled"] + first["loaded"] > 10
+    second = process(place, environment, "-c", SECOND, "shared", "{}")
+    compiled, lines, imported = json.loads(second.stdout.splitlines()[-1])
+    assert (compiled, imported) == ([], False)
+    assert lines > 10
+
+
+@exhaustive
+@pytest.mark.parametrize(
+    ("words", "options"),
     [
         ([], {}),
         (["--backend", "conv2d=im2col"], {"backends": ["conv2d=im2col"]}),
         (["--set", MOVED], {"sets": [MOVED]}),
     ],
-    quick=[([], {})],
 )
 def test_after_it_nothing_is_compiled(words: list[str], options: dict[str, Any], place: Path) -> None:
     done = nbcnn_in(place, "warmup", "small.yaml", *words)

@@ -43,6 +43,9 @@ FEW = 150
 """Training images of the short form: batches of 101 have 7 packs, the last one of them and of 49 images are not full."""
 
 
+SMALL, ENTRIES = matrix.small_networks(), matrix.optimizer_entries()
+
+
 @cache
 def embedded() -> Dataset:
     return load_dataset(load_config("lenet").data)
@@ -130,16 +133,16 @@ def test_models_with_every_backend(model: str, tmp_path: Path, long: bool, count
     count("thread matrix cells", cells)
 
 
-@parametrize("which", matrix.small_networks(), quick=["motley"])
+@parametrize("which", SMALL, quick=["motley"])
 def test_small_networks_with_every_backend(which: str, tmp_path: Path, count: Callable[..., None]) -> None:
     cells = 0
     with jolted() as jolts:
-        for number, (name, variant) in enumerate(matrix.variants(matrix.small_networks()[which])):
+        for number, (name, variant) in enumerate(matrix.variants(SMALL[which])):
             cells += check(f"{which}, {name}", variant, tmp_path / str(number), jolts)
     count("thread matrix cells", cells)
 
 
-@parametrize("entry", matrix.optimizer_entries(), quick=matrix.optimizer_entries()[:1], ids=str)
+@parametrize("entry", ENTRIES, quick=ENTRIES[:1], ids=str)
 def test_optimizers(entry: Any, tmp_path: Path, count: Callable[..., None]) -> None:
     with jolted() as jolts:
         for batch_size in (37, 101, 150):
@@ -148,11 +151,11 @@ def test_optimizers(entry: Any, tmp_path: Path, count: Callable[..., None]) -> N
             count("thread matrix cells", check(str(entry), sized, tmp_path / str(batch_size), jolts))
 
 
-@parametrize("which", matrix.small_networks(), quick=["motley"])
+@parametrize("which", SMALL, quick=["motley"])
 def test_floats_scores_and_images_alone(which: str) -> None:
     """Float images; losses, guesses and outputs as well as gradients; an image alone and in a batch of any size."""
     random = np.random.default_rng(1)
-    for name, variant in matrix.variants(matrix.small_networks()[which]):
+    for name, variant in matrix.variants(SMALL[which]):
         network = Model(variant)
         floats = random.standard_normal((53, *network.in_shape)).astype(np.float32)
         pixels = random.integers(0, 256, floats.shape, dtype=np.uint8)

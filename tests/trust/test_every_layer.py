@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from exhaustive import parametrize
 from kernels.networks import BRANCHES
 from stripes import write_stripes
 
@@ -58,7 +59,7 @@ def bits(arrays: dict[str, np.ndarray]) -> dict[str, bytes]:
     return {name: np.ascontiguousarray(array).tobytes() for name, array in arrays.items()}
 
 
-@pytest.mark.parametrize("which", NETWORKS)
+@parametrize("which", NETWORKS, quick=lambda which: which.endswith(" 0") or which == "branches")
 def test_every_executor_gives_the_same_bits(which: str) -> None:
     """Losses, gradients, running statistics, evaluation and predictions; two steps for each size of batch."""
     found: dict[str, list[dict[str, bytes]]] = {}
@@ -85,7 +86,7 @@ def test_every_executor_gives_the_same_bits(which: str) -> None:
             assert not different, f"{which}, {name}, batch {number}: not the serial executor's bits in {different}"
 
 
-@pytest.mark.parametrize("which", NETWORKS)
+@parametrize("which", NETWORKS, quick={"motley", "branches"})
 def test_an_image_has_the_same_bits_in_any_batch_outside_training(which: str) -> None:
     network = Model(NETWORKS[which])
     x, labels, order = given(network, 75)

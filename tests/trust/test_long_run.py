@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from exhaustive import exhaustive, parametrize
+from exhaustive import exhaustive
 
 import nbcnn
 from nbcnn.compiler.jit import cache_folder
@@ -142,14 +142,14 @@ def test_two_hundred_epochs(
     count("epochs watched", EPOCHS)
 
 
-@parametrize(
-    "leaks, told",
+@exhaustive
+@pytest.mark.parametrize(
+    ("leaks", "told"),
     [
         (("memory", "files", "arrays", "folder", "gap"), {"bytes", "files", "blocks", "folder", "gap", "csv"}),
         (("objects", "cache", "csv", "networks"), {"objects", "blocks", "cached", "csv", "alive"}),
         (("threads", "figures"), {"threads", "tasks", "objects", "blocks", "figures", "threads stay"}),
     ],
-    quick=lambda case: "memory" in case[0],
 )
 def test_leaks_are_found(
     leaks: tuple[str, ...], told: set[str], watch: Callable[..., dict[str, Any]], few: str, tmp_path: Path
