@@ -25,6 +25,7 @@ from nbcnn.training.doctor.evidence import Evidence
 from nbcnn.training.doctor.finding import Finding
 from nbcnn.training.evaluation import Evaluation, evaluate_with
 from nbcnn.training.loading import class_names, read_info, trained, with_data_found
+from nbcnn.util.html_table import table
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,19 @@ class Diagnosis:
     looks: int
     findings: tuple[Finding, ...]
     missing: tuple[str, ...] = ()
+
+    def _repr_html_(self) -> str:
+        """In a notebook: a row for each finding, and what could not be looked at."""
+        rows = [
+            (one.rule.replace("_", " "), one.where, one.statistic, one.cause, one.remedy, one.options)
+            for one in self.findings
+        ]
+        found = (
+            f"{len(rows)} finding{'s' * (len(rows) > 1)}" if rows else "nothing is wrong, as far as the rules can tell"
+        )
+        words = "; ".join([f"run {self.run}, {self.epochs:,} epochs, statistics of {self.looks:,} steps", found])
+        head = ("rule", "where", "statistic", "cause", "remedy", "options")
+        return table(head, rows, "; ".join([words, *self.missing]))
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for JSON."""

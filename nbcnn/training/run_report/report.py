@@ -20,6 +20,7 @@ from nbcnn.training.run_report.page import ABSENT, report_page
 from nbcnn.training.run_report.reading import Known, read_facts, times_as_json
 from nbcnn.training.seeds_table import is_seeds
 from nbcnn.training.trainer import Trainer
+from nbcnn.util.html_table import table
 from nbcnn.util.user_folders import expanded
 
 
@@ -28,6 +29,10 @@ class RunReport(NamedTuple):
 
     file: Path
     missing: dict[str, str]
+
+    def _repr_html_(self) -> str:
+        """In a notebook: where it is, and what it lacks."""
+        return table(("missing", "why"), list(self.missing.items()), f"report {self.file}")
 
 
 @blamed()
