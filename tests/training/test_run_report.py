@@ -422,3 +422,22 @@ def test_on_paper_nothing_is_cut(chromium: Browser, run: Run) -> None:
     chromium.paper()
     assert chromium.value("document.querySelector('nav').offsetParent === null")
     assert chromium.printed().startswith(b"%PDF")
+
+
+def test_nothing_of_a_file_elsewhere_is_shown(copy: Run, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("the-secret: 1\n")
+    copy.config.unlink()
+    copy.config.symlink_to(tmp_path / "secret")
+    with pytest.raises(NbcnnError, match="link that leads out") as doctors:
+        nbcnn.doctor(copy.folder)
+    _, said = made(copy)
+    assert "is a link that leads out" in said["config.yaml"] and "is a link that leads out" in said["the network"]
+    assert "the-secret" not in copy.report.read_text(encoding="utf-8") + str(doctors.value)
+
+
+def test_no_network_is_made_for_weights_that_do_not_fit_it(copy: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy.config.write_text(copy.config.read_text().replace("out_channels: 2", "out_channels: 3"))
+    monkeypatch.setattr("nbcnn.training.run_report.reading.Model", lambda *_: pytest.fail("it was made"))
+    found, said = made(copy)
+    assert "best.safetensors does not fit this network: 0.weight is (2, 1, 3, 3)" in said["the network"]
+    assert "2 of 3" not in found.texts["result"] and "Not here: " in found.texts["network"]

@@ -74,7 +74,7 @@ def doctor(run: str | Path) -> Diagnosis:
     """
     found = trained(run)
     info = read_info(found)
-    config = with_data_found(load_config(found.config), info, Overrides())
+    config = with_data_found(load_config(found.folder), info, Overrides())
     network = Network(config)
     try:
         data, missing = images_of(config, info), []

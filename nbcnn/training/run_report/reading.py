@@ -11,12 +11,14 @@ from nbcnn.autotune.auto import resolve_auto
 from nbcnn.autotune.layer_timing import LayerTime, layer_times, predicted_seconds
 from nbcnn.autotune.roofline import known_peak, measured_peak
 from nbcnn.compiler.host import target
-from nbcnn.config import Overrides, load_config
+from nbcnn.config import Config, Overrides, find_model, load_config
 from nbcnn.config.yaml_tree import MAX_BYTES
 from nbcnn.data import Dataset
 from nbcnn.engine.engine import Engine
+from nbcnn.engine.network import shapes_of
 from nbcnn.errors import CheckpointError
 from nbcnn.introspect.activations import activations
+from nbcnn.runs.checkpoint import load_tensors, match_tensors
 from nbcnn.runs.run_folder import Run
 from nbcnn.training.doctor.doctor import examined, images_of
 from nbcnn.training.evaluation import Evaluation, check_images, evaluate_with
@@ -45,7 +47,7 @@ def read_facts(run: Run, known: Known | None = None) -> RunFacts:
     """All that is there. Without ``known`` the machine's peak is measured, where it never was."""
     facts = RunFacts(run.folder.resolve().name, str(run.folder))
     with facts.attempt("config"):
-        facts.config_text = read_file(run.config, MAX_BYTES, CheckpointError).decode("utf-8", "replace")
+        facts.config_text = read_file(find_model(run.folder), MAX_BYTES, CheckpointError).decode("utf-8", "replace")
     with facts.attempt("info"):
         facts.info = read_info(run)
     if not facts.info:
@@ -55,12 +57,25 @@ def read_facts(run: Run, known: Known | None = None) -> RunFacts:
         if not facts.records:
             facts.missing["metrics"] = "no epoch of its training has ended yet"
     with facts.attempt("network"):
-        facts.config = with_data_found(load_config(run.config), facts.info, Overrides())
+        facts.config = with_data_found(load_config(run.folder), facts.info, Overrides())
+        _check_size(run, facts.config)
         facts.network = Model(facts.config)
         facts.network.classes = class_names(facts.info)
     if facts.network is not None:
         _of_network(run, facts, facts.network, known)
     return facts
+
+
+def _check_size(run: Run, config: Config) -> None:
+    """Raise CheckpointError where the weights are not those of the config, before arrays of its size are made."""
+    for kind in ("best", "last"):
+        path = run.folder / f"{kind}.safetensors"
+        try:
+            found, _ = load_tensors(path)
+        except CheckpointError:  # it is missing or damaged, which is said where weights are wanted
+            continue
+        match_tensors(found, shapes_of(config), str(path))
+        return
 
 
 def _of_network(run: Run, facts: RunFacts, network: Model, known: Known | None) -> None:
