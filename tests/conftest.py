@@ -75,11 +75,10 @@ def pictures() -> None:
 
 @pytest.fixture
 def no_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For files whose tests look at no picture or report of a training: these take ten times as long as a small one."""
+    """For files whose tests look at no picture of a training: to draw them takes ten times as long as a small training."""
     if "pictures" not in request.fixturenames:
         for module in ("loop", "comparison"):
             monkeypatch.setattr(f"nbcnn.training.{module}.draw_run", lambda *_: None)
-        monkeypatch.setattr("nbcnn.training.loop.report_of_training", lambda *_: None)
 
 
 @pytest.fixture

@@ -49,7 +49,6 @@ def test_it_computes_what_its_layers_do_one_after_the_other() -> None:
 
 def test_what_expand_prints_trains_to_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nbcnn.training.loop.draw_run", lambda *_: None)
-    monkeypatch.setattr("nbcnn.training.loop.report_of_training", lambda *_: None)
     write_stripes(tmp_path / "stripes")
     body = [CONV, "batch_norm2d", "relu", {"dropout": {"p": 0.2}}]
     shown = config(

@@ -44,7 +44,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_stripes(place / "stripes")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("nbcnn.training.loop.draw_run", lambda *_: None)
-        patch.setattr("nbcnn.training.loop.report_of_training", lambda *_: None)
         nbcnn.train(TINY, data=str(place / "stripes"), out=place / "well")
         nbcnn.train(TINY, data=str(place / "stripes"), out=place / "wild", sets=TOO_LARGE)
     return place

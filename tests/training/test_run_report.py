@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -21,7 +22,8 @@ import nbcnn
 from nbcnn.cli import main
 from nbcnn.errors import CheckpointError, ConfigError, NbcnnError
 from nbcnn.runs.run_folder import Run
-from nbcnn.training.run_report import report as module
+from nbcnn.training.run_report import at_the_end as module
+from nbcnn.training.run_report.facts import RunFacts
 
 CLASSES = ('"onload=', "<script>alert(1)", "a & $b_c$")
 """In the order of their folders."""
@@ -441,3 +443,18 @@ def test_no_network_is_made_for_weights_that_do_not_fit_it(copy: Run, monkeypatc
     found, said = made(copy)
     assert "best.safetensors does not fit this network: 0.weight is (2, 1, 3, 3)" in said["the network"]
     assert "2 of 3" not in found.texts["result"] and "Not here: " in found.texts["network"]
+
+
+def test_places_are_named_without_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So the page is the same wherever it is made, and does not show where on the disk it was."""
+    folder = tmp_path / "runs" / "a-1"
+    folder.mkdir(parents=True)
+    for place in (tmp_path, folder, folder.parent, Path("/")):
+        monkeypatch.chdir(place)
+        facts = RunFacts("a-1", str(folder))
+        for name in (str(folder), os.path.relpath(folder)):
+            if name != ".":
+                assert facts.without_folder(f"in {name}/config.yaml:3:1, not {name}, {name}0 x") == (
+                    f"in config.yaml:3:1, not a-1, {name}0 x"
+                )
+    assert facts.without_folder("a-1 and b/a-1/c") == "a-1 and b/a-1/c"

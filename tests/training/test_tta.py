@@ -22,7 +22,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     write_stripes(folder / "stripes")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("nbcnn.training.loop.draw_run", lambda *_: None)
-        patch.setattr("nbcnn.training.loop.report_of_training", lambda *_: None)
         settings = TINY["train"] | {"epochs": 1}
         return nbcnn.train(TINY | {"data": {"folder": str(folder / "stripes")}, "train": settings}, out=folder / "run")
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -60,7 +63,20 @@ class RunFacts:
 
     def without_folder(self, text: str) -> str:
         """A sentence that names files of the run by their names alone: the folder may be called otherwise elsewhere."""
-        return text.replace(f"{self.folder}/", "").replace(self.folder, self.name) if self.folder else text
+        for folder in self._names:
+            place = rf"(?<![\w./-]){re.escape(folder)}(/|(?![\w.-]))"
+            text = re.sub(place, lambda found: "" if found[1] else self.name, text)
+        return text
+
+    @cached_property
+    def _names(self) -> list[str]:
+        """What the folder may be called in sentences, the longest first."""
+        if not self.folder:
+            return []
+        found = {self.folder, os.path.realpath(self.folder)}
+        with suppress(OSError, ValueError):  # the current folder may be gone, or on another drive
+            found.add(os.path.relpath(self.folder))
+        return sorted(found - {"."}, key=len, reverse=True)
 
     def lacking(self, *parts: str) -> list[Html]:
         """A paragraph with the reason of the first of these parts that is missing, in the place of a section."""
