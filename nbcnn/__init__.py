@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from nbcnn.training.model import Model as Network
     from nbcnn.training.prediction import Prediction, predict
     from nbcnn.training.resume import resume
+    from nbcnn.training.run_report.report import write_report
     from nbcnn.training.seeds import resume_seeds, train_seeds
     from nbcnn.training.train import train
 
@@ -67,6 +68,7 @@ _HOME = {
     "saliency": "nbcnn.introspect.saliency",
     "train": "nbcnn.training.train",
     "train_seeds": "nbcnn.training.seeds",
+    "write_report": "nbcnn.training.run_report.report",
 }
 
 _MODULES = {
@@ -110,6 +112,7 @@ __all__ = [
     "saliency",
     "train",
     "train_seeds",
+    "write_report",
 ]
 
 

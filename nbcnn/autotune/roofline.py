@@ -65,14 +65,26 @@ def cpu() -> Cpu:
 
 def measured_peak(threads: int, dtype: str, notes: MeasurementCache | None = None) -> Peak:
     """The peak of each of ``threads`` threads, from the user's cache or measured now, in about a second."""
-    notes = notes or MeasurementCache("machine", "this machine's measured bests")
-    source = hashlib.sha256(Path(peak.__file__).read_bytes() + Path(__file__).read_bytes()).hexdigest()
-    question = {"cpu": cpu()._asdict(), "threads": threads, "dtype": dtype, "compiler": compiler(), "by": source}
+    notes, question = notes or _notes(), _question(threads, dtype)
     known = notes.get(f"peak-{dtype}", question, _read_peak)
     if known is None:
         known = _measure(threads, dtype)
         notes.put(f"peak-{dtype}", question, known._asdict())
     return known
+
+
+def known_peak(threads: int, dtype: str) -> Peak | None:
+    """The same where it is in the user's cache; nothing is measured."""
+    return _notes().get(f"peak-{dtype}", _question(threads, dtype), _read_peak)
+
+
+def _notes() -> MeasurementCache:
+    return MeasurementCache("machine", "this machine's measured bests")
+
+
+def _question(threads: int, dtype: str) -> dict[str, Any]:
+    source = hashlib.sha256(Path(peak.__file__).read_bytes() + Path(__file__).read_bytes()).hexdigest()
+    return {"cpu": cpu()._asdict(), "threads": threads, "dtype": dtype, "compiler": compiler(), "by": source}
 
 
 def _measure(threads: int, dtype: str) -> Peak:

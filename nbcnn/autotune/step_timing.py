@@ -19,6 +19,7 @@ from nbcnn.engine.thread_pool import ThreadPool
 from nbcnn.kernels.contract import LANES
 from nbcnn.kernels.registry import Prepared, backend, prepare
 from nbcnn.layers import Layer
+from nbcnn.layers.base import Call
 from nbcnn.util.aligned import zeros
 from nbcnn.util.blas import one_blas_thread
 
@@ -80,19 +81,23 @@ class StepPlan:
         """What a run asks of a layer, in its order."""
         return tuple(call.direction for call in self.calls if call.layer == path)
 
-    def call_list(self, names: Names) -> CallList:
+    def calls_with(self, names: Names) -> list[Call]:
         """All calls of a step, with these backends."""
-        floats = max(backend(p.op, names[path]).workspace(p) for path, p in self.problems.items())
+        floats = max((backend(p.op, names[path]).workspace(p) for path, p in self.problems.items()), default=0)
         scratch = zeros((floats,), self.dtype)
-        return CallList(
-            (
-                call.kernel
+        return [
+            call._replace(
+                kernel=call.kernel
                 if call.problem is None
                 else getattr(prepare(self.problems[call.layer], names[call.layer]).kernels, call.direction),
-                tuple(scratch if array is self._scratch else array for array in call.arrays),
+                arrays=tuple(scratch if array is self._scratch else array for array in call.arrays),
             )
             for call in self.calls
-        )
+        ]
+
+    def call_list(self, names: Names) -> CallList:
+        """The same, to be played."""
+        return CallList((call.kernel, call.arrays) for call in self.calls_with(names))
 
 
 def step_seconds(

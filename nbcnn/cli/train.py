@@ -54,7 +54,7 @@ def command(
     from nbcnn.errors import NbcnnError
     from nbcnn.training import resume as resuming
     from nbcnn.training import train as training
-    from nbcnn.training.seeds import is_seeds
+    from nbcnn.training.seeds_table import is_seeds
     from nbcnn.training.signals import StoppedError
 
     if executor is not None:
@@ -86,7 +86,8 @@ def _seeds(
     """Train from several seeds, or go on with that."""
     from nbcnn.cli._seeds_progress import SeedsProgress
     from nbcnn.errors import NbcnnError
-    from nbcnn.training.seeds import is_seeds, resume_seeds, train_seeds
+    from nbcnn.training.seeds import resume_seeds, train_seeds
+    from nbcnn.training.seeds_table import is_seeds
 
     if resume is not None and not is_seeds(resume):
         raise click.UsageError(f"--seeds goes with MODEL, or with a folder that train --seeds made; {resume} is none.")

@@ -17,6 +17,7 @@ from nbcnn.errors import ConfigError, ExerciseError, printable, shown
 from nbcnn.exercises.answer import Value
 from nbcnn.exercises.grading import Graded, Task, graded, task
 from nbcnn.util.files import claim_folder, read_file, write_atomic
+from nbcnn.util.html_table import table
 from nbcnn.util.suggestions import nearest
 
 COLUMNS = ("student", "number", "exercise", "guess", "answer", "credit")
@@ -34,6 +35,11 @@ class ClassGrades:
     def points(self, student: str) -> float:
         """The sum of a student's credits."""
         return round(sum(one.credit for one in self.students[student]), 3)
+
+    def _repr_html_(self) -> str:
+        """In a notebook: the points of each student."""
+        rows = [(student, f"{self.points(student):g}", len(grades)) for student, grades in self.students.items()]
+        return table(("student", "points", "of"), rows, f"grades of {len(rows)} students, seed {self.seed}")
 
     def as_json(self) -> dict[str, Any]:
         """All of it as a mapping of plain values."""

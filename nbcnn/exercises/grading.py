@@ -11,6 +11,8 @@ from nbcnn.data.classes import alike
 from nbcnn.errors import ExerciseError
 from nbcnn.exercises.answer import Answer, Value
 from nbcnn.exercises.base import Exercise, Outcome, find
+from nbcnn.util.html import joined, paragraphs
+from nbcnn.util.html_table import table
 from nbcnn.util.rng import WORD, stream
 
 LONGEST_NAME = 200
@@ -35,6 +37,10 @@ class Task:
         """What the experiment gives. A setting that was computed already in this process is not computed again."""
         return _outcome(self.name, self.setting, quick)
 
+    def _repr_html_(self) -> str:
+        """In a notebook: the question with its options; not the answer."""
+        return joined(paragraphs(self.question), paragraphs("\n".join(self.answer.lines)))
+
 
 @dataclass(frozen=True)
 class Graded:
@@ -56,6 +62,13 @@ class Graded:
     hints: tuple[str, ...]
     shown: tuple[str, ...]
     why: str
+
+    def _repr_html_(self) -> str:
+        """In a notebook: guess, answer and credit, below them what the experiment showed and why."""
+        rows = [("your guess", self.guess), ("the experiment", self.answer), ("credit", f"{self.credit:.0%}")]
+        words = f"exercise {self.number}: {self.title}"
+        told = "\n".join((self.sentence, *self.hints, *self.shown, self.why))
+        return joined(table(("", ""), rows, words), paragraphs(told))
 
     def as_json(self) -> dict[str, Any]:
         """All of it as a mapping of plain values."""

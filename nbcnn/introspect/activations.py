@@ -23,6 +23,8 @@ from nbcnn.errors import DataError, KernelError, ShapeError
 from nbcnn.introspect.layer_outputs import LayerOutput, layer_outputs
 from nbcnn.kernels.contract import LANES
 from nbcnn.layers.base import Call
+from nbcnn.util.formatting import times
+from nbcnn.util.html_table import table
 from nbcnn.util.memory import no_memory_error
 
 
@@ -38,6 +40,18 @@ class Activations(NamedTuple):
     outputs: dict[str, np.ndarray]
     gradients: dict[str, np.ndarray]
     image_gradient: np.ndarray | None
+
+    def _repr_html_(self) -> str:
+        """In a notebook: shape, mean, standard deviation, least and largest output of each layer."""
+        rows = []
+        for path, layer in self.layers.items():
+            found = _numbers(self.outputs[path])
+            numbers = ("" if found[name] is None else f"{found[name]:.4g}" for name in ("mean", "std", "min", "max"))
+            rows.append([path, layer.name.partition(" ")[2], times(layer.shape), *numbers])
+        words = f"outputs of {len(next(iter(self.outputs.values()))):,} images" + ", and gradients" * bool(
+            self.gradients
+        )
+        return table(("#", "layer", "shape", "mean", "std", "min", "max"), rows, words)
 
     def as_json(self) -> dict[str, Any]:
         """Shape, mean, standard deviation, least and largest number of each layer's outputs, and of its gradients."""

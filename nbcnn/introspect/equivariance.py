@@ -17,6 +17,7 @@ from nbcnn.introspect.graph import graph_of
 from nbcnn.introspect.layer_outputs import LayerOutput
 from nbcnn.introspect.receptive_field import Reach, jumps_of, reach_of
 from nbcnn.kernels.contract import LANES
+from nbcnn.util.html_table import table
 
 DIRECTIONS = ((0, 1), (0, -1), (1, 0), (-1, 0))
 """Right, left, down, up, in rows and columns."""
@@ -58,6 +59,16 @@ class Equivariance(NamedTuple):
     layers: tuple[LayerShifts, ...]
     predictions_changed: np.ndarray
     guesses: np.ndarray
+
+    def _repr_html_(self) -> str:
+        """In a notebook: each layer's errors away from the border, for shifts by 1, 2, … pixels."""
+        shifts = range(1, len(self.predictions_changed) + 1)
+        rows = [[one.layer.name, *(_figure(error) for error in one.inside)] for one in self.layers]
+        rows.append(["predictions changed", *(f"{share:.1%}" for share in self.predictions_changed)])
+        words = (
+            f"{len(self.guesses):,} images; error between shift-then-layer and layer-then-shift, away from the border"
+        )
+        return table(("layer", *(f"shift {n}" for n in shifts)), rows, words)
 
     def as_json(self) -> dict[str, Any]:
         """Everything."""
@@ -204,6 +215,10 @@ class _Sums:
         shown = None if self._map is None else error(self._map)
         inside, border, changed = errors["inside"], errors["border"], errors["changed"]
         return LayerShifts(self.layer, inside, border, self._exact, changed, shown, self._map_shift)
+
+
+def _figure(error: float) -> str:
+    return "" if np.isnan(error) else f"{error:.3g}"
 
 
 def _plain(array: np.ndarray | None) -> Any:

@@ -11,6 +11,11 @@ from nbcnn.engine.network import Network
 from nbcnn.errors import ConfigError
 from nbcnn.introspect.graph import IMAGE, computed_by, graph_of
 from nbcnn.introspect.layer_outputs import find_layer
+from nbcnn.util.formatting import times
+from nbcnn.util.html_table import table
+
+SHOWN = 64
+"""Kernels that a notebook shows."""
 
 
 class Filters(NamedTuple):
@@ -19,6 +24,17 @@ class Filters(NamedTuple):
     path: str
     kind: str
     weight: np.ndarray
+
+    def _repr_html_(self) -> str:
+        """In a notebook: mean, standard deviation, least and largest number of each kernel."""
+        rows = [
+            [n, *(f"{number:.4g}" for number in (one.mean(), one.std(), one.min(), one.max()))]
+            for n, one in enumerate(self.weight[:SHOWN])
+        ]
+        made, *shape = self.weight.shape
+        less = f", the first {SHOWN}" if made > SHOWN else ""
+        words = f"layer {self.name}: {made} kernels of {times(shape)}{less}"
+        return table(("kernel", "mean", "std", "min", "max"), rows, words)
 
     @property
     def name(self) -> str:

@@ -40,6 +40,15 @@ def layer_outputs(root: Layer) -> dict[str, LayerOutput]:
     }
 
 
+def spread(layers: list[LayerOutput], most: int) -> list[LayerOutput]:
+    """Layers that compute something to look at, evenly spread where there are many; the last one is among them."""
+    plain = ("flatten", "identity", "dropout", "batch_norm2d", "batch_norm1d")
+    found = [layer for layer in layers if layer.kind not in plain] or layers
+    if len(found) <= most:
+        return found
+    return [found[round(k * (len(found) - 1) / (most - 1))] for k in range(most)]
+
+
 def find_layer(root: Layer, path: str, name: str) -> LayerOutput:
     """The output that ``path`` means in the network ``name``; of a list of layers, that of its last one.
 

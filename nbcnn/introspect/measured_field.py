@@ -16,6 +16,7 @@ from nbcnn.introspect.layer_outputs import LayerOutput, find_layer, layer_output
 from nbcnn.introspect.receptive_field import reach_of
 from nbcnn.introspect.truncated import truncated
 from nbcnn.kernels.registry import AUTO
+from nbcnn.util.html_table import table
 
 SHARE = 0.95
 """Of the gradient, in the rows and columns that are called effective."""
@@ -40,6 +41,21 @@ class MeasuredField(NamedTuple):
     columns: Pair
     gradient: np.ndarray
     before: np.ndarray | None = None
+
+    def _repr_html_(self) -> str:
+        """In a notebook: the field in theory, and how much of it the gradient reaches."""
+        (top, bottom), (left, right) = self.rows, self.columns
+        rows = [("in theory", bottom - top + 1, right - left + 1, f"{top} to {bottom}", f"{left} to {right}")]
+        for name, gradient in (("before training", self.before), ("measured", self.gradient)):
+            if gradient is not None:
+                (first, last), (start, end) = reached(gradient)
+                high, wide = effective(gradient)
+                rows.append(
+                    (f"{name}, all of it", last - first + 1, end - start + 1, f"{first} to {last}", f"{start} to {end}")
+                )
+                rows.append((f"{name}, {SHARE:.0%} of it", high, wide, "", ""))
+        words = f"layer {self.layer.name}, unit at {self.place[0]},{self.place[1]}"
+        return table(("field", "height", "width", "rows", "columns"), rows, words)
 
     def as_json(self) -> dict[str, Any]:
         """The field, what of it is reached, and the map."""

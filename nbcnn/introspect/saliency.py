@@ -15,6 +15,7 @@ from nbcnn.engine.network import Network
 from nbcnn.engine.serial import SerialExecutor
 from nbcnn.errors import DataError, ShapeError
 from nbcnn.introspect.activations import LayerExecutor
+from nbcnn.util.html_table import table
 
 AT_ONCE = 256
 """Covered images that are looked at together."""
@@ -36,6 +37,20 @@ class Saliency(NamedTuple):
     tops: np.ndarray
     lefts: np.ndarray
     patch: int
+
+    def _repr_html_(self) -> str:
+        """In a notebook: where each image's score depends on it most."""
+        rows = []
+        for n, (one, score) in enumerate(zip(self.classes, self.scores, strict=True)):
+            row, column = np.unravel_index(self.gradient[n].argmax(), self.gradient[n].shape)
+            top, left = np.unravel_index(self.drops[n].argmax(), self.drops[n].shape)
+            square = f"row {self.tops[top]}, column {self.lefts[left]}"
+            largest, fall = self.gradient[n].max(), self.drops[n].max()
+            rows.append(
+                [n, one, f"{score:.4g}", f"row {row}, column {column}", f"{largest:.4g}", square, f"{fall:.4g}"]
+            )
+        head = ("image", "class", "score", "largest gradient at", "gradient", f"{self.patch}×{self.patch} square at")
+        return table((*head, "score falls by"), rows, "what the scores depend on")
 
     def as_json(self) -> dict[str, Any]:
         """Everything, as lists."""

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nbcnn.util.html_table import table
+
 Tensors = Mapping[str, np.ndarray]
 
 
@@ -98,6 +100,17 @@ class Comparison:
     batches: list[int] = field(default_factory=list)
     interrupted: bool = False
     validation_images: int | None = None
+
+    def _repr_html_(self) -> str:
+        """In a notebook: a row for each variant."""
+        rows = []
+        for one in self.variants:
+            parted = "never" if one.parted is None else f"step {one.parted.step:,}"
+            loss, accuracy = (one.last.get(f"{self.part}_{what}") for what in ("loss", "accuracy"))
+            shown = ("" if loss is None else f"{loss:.4f}", "" if accuracy is None else f"{accuracy:.2%}")
+            rows.append([one.name, "the reference" if one is self.reference else parted, *shown])
+        head = ("variant", "bits part after", f"{self.part} loss", f"{self.part} accuracy")
+        return table(head, rows, f"{self.model}, {self.steps:,} steps")
 
     @property
     def part(self) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from nbcnn.util.html_table import table
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -46,6 +48,16 @@ class LayoutLab:
     runs: tuple[LayoutRun, ...]
     picture: np.ndarray
     seen: dict[Layout, np.ndarray]
+
+    def _repr_html_(self) -> str:
+        """In a notebook: accuracies on both layouts, and on shifted images what is left of them."""
+        rows = [
+            [one.layout, *(f"{share:.1%}" for share in (one.train_accuracy, one.accuracy, *one.shifted, *one.kept))]
+            for one in self.runs
+        ]
+        moved, same = ([f"{what} {n}" for n in self.shifts] for what in ("moved", "same"))
+        words = f"{self.name} on {self.images:,} images of {self.data}, laid out rightly and wrongly"
+        return table(("layout", "training", "test", *moved, *same), rows, words)
 
     def as_json(self) -> dict[str, Any]:
         """What json.dumps takes, without the pixels."""

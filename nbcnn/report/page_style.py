@@ -6,11 +6,13 @@ STYLE = """
 :root {
   --paper: #ffffff; --ink: #1c1e21; --faint: #5c6370; --line: #d5d9df; --panel: #f4f6f8;
   --accent: #0072b2; --now: #e69f00; --now-ink: #1c1e21; --window: #d7ebf7; --good: #00795a; --bad: #b34700;
+  --train: #0072b2; --val: #00795a; --test: #b86e00;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --paper: #16181c; --ink: #e4e6ea; --faint: #a2a9b4; --line: #3a3f47; --panel: #20242a;
     --accent: #6fb9e6; --now: #e69f00; --now-ink: #16181c; --window: #24465a; --good: #4cc2a0; --bad: #f0a060;
+    --train: #6fb9e6; --val: #4cc2a0; --test: #f0b040;
   }
 }
 * { box-sizing: border-box; }
@@ -69,6 +71,48 @@ svg { display: block; max-width: 100%; height: auto; }
 .long { overflow-x: auto; }
 details { margin: 0.5rem 0; }
 summary { cursor: pointer; color: var(--accent); padding: 0.25rem 0; }
+nav ul { display: flex; flex-wrap: wrap; gap: 0.1rem 1rem; list-style: none; padding: 0; max-width: none; }
+.value { overflow-wrap: anywhere; }
+nav a { display: inline-block; padding: 0.25rem 0; }
+.tiles { display: flex; flex-wrap: wrap; gap: 0.75rem; margin: 0.75rem 0; }
+.tiles > div { background: var(--panel); border-radius: 6px; padding: 0.5rem 0.9rem; flex: 0 1 auto; }
+.tiles b { display: block; font-size: 1.35rem; line-height: 1.3; font-weight: 600; font-variant-numeric: tabular-nums; }
+.tiles span { color: var(--faint); font-size: 0.85rem; }
+.finding { border-left: 4px solid var(--bad); background: var(--panel); border-radius: 0 6px 6px 0; }
+.finding { padding: 0.5rem 0.9rem; margin: 0.75rem 0; max-width: 46rem; }
+.finding h3 { margin-top: 0; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); gap: 0 1.5rem; }
+.chart-box { margin: 0; min-width: 0; max-width: 36rem; }
+.chart { width: 100%; }
+.chart text { fill: var(--faint); font-size: 12px; font-variant-numeric: tabular-nums; }
+.chart .grid-line { stroke: var(--line); stroke-width: 1; }
+.chart .mark { stroke: var(--faint); stroke-width: 1.2; stroke-dasharray: 2 4; }
+.chart .line { fill: none; stroke-width: 2; stroke-linejoin: round; }
+.chart .line.train { stroke: var(--train); }
+.chart .line.val { stroke: var(--val); stroke-dasharray: 7 3; }
+.chart .line.test { stroke: var(--test); stroke-dasharray: 2 3; }
+.chart .dot.train { fill: var(--train); }
+.chart .dot.val { fill: var(--val); }
+.chart .dot.test { fill: var(--test); }
+.legend { display: flex; flex-wrap: wrap; gap: 0 1.25rem; margin: 0; font-size: 0.85rem; }
+.key { display: inline-block; width: 1.6rem; margin-right: 0.4rem; vertical-align: 0.25em; border-top: 2px solid; }
+.key.train { border-color: var(--train); }
+.key.val { border-color: var(--val); border-top-style: dashed; }
+.key.test { border-color: var(--test); border-top-style: dotted; }
+.key.mark { border-color: var(--faint); border-top-style: dotted; }
+.shares { font-size: 0.8rem; }
+.shares th { font-weight: normal; overflow-wrap: anywhere; }
+.shares thead th { vertical-align: bottom; }
+.shares thead th span { writing-mode: vertical-rl; transform: rotate(180deg); max-height: 10rem; overflow: hidden; }
+.shares tbody th { max-width: 12rem; white-space: normal; }
+.shares td { text-align: right; font-variant-numeric: tabular-nums; min-width: 2.2rem; }
+.pictures { display: flex; flex-wrap: wrap; gap: 0.4rem; align-items: flex-start; margin: 0.25rem 0 0.75rem; }
+.pixels { image-rendering: pixelated; border-radius: 2px; }
+.kernel { display: flex; gap: 2px; }
+.strip { width: min(100%, 40rem); }
+.strip img { width: 100%; height: 0.8rem; }
+.card { margin: 0 0.25rem 0.5rem 0; width: 6.5rem; }
+.card figcaption { font-size: 0.75rem; line-height: 1.35; margin-top: 0.2rem; }
 .good { color: var(--good); }
 .bad { color: var(--bad); }
 @media (max-width: 480px) {
@@ -81,6 +125,7 @@ summary { cursor: pointer; color: var(--accent); padding: 0.25rem 0; }
   :root {
     --paper: #ffffff; --ink: #000000; --faint: #444444; --line: #bbbbbb; --panel: #f4f4f4; --accent: #000000;
     --window: #e2e2e2; --now: #ffffff; --now-ink: #000000; --good: #000000; --bad: #000000;
+    --train: #000000; --val: #000000; --test: #000000;
   }
   body { max-width: none; padding: 0; font-size: 10pt; }
   .bar, .js .bar { display: none; }
@@ -91,7 +136,8 @@ summary { cursor: pointer; color: var(--accent); padding: 0.25rem 0; }
   .long, .scroll { max-height: none; overflow: visible; border: none; }
   section { break-inside: auto; }
   h2, h3 { break-after: avoid; }
-  figure, tr { break-inside: avoid; }
+  figure, tr, .finding { break-inside: avoid; }
+  nav { display: none; }
 }
 """
 

@@ -10,6 +10,7 @@
 | last.json | its position, for people to read |
 | test.json | the best checkpoint's result on the test images, if they were kept for the end |
 | curves.png, confusion.png, samples.png | the plots |
+| report.html | all of it on one page (training/run_report) |
 | statistics.jsonl | numbers of each layer at some steps (training/doctor/statistics_file.py), for nbcnn doctor |
 | augmented.png | some training images as the first epochs met them, if they were augmented |
 """
@@ -54,6 +55,7 @@ class Run:
         self.curves = self.folder / "curves.png"
         self.confusion = self.folder / "confusion.png"
         self.samples = self.folder / "samples.png"
+        self.report = self.folder / "report.html"
         self.augmented = self.folder / "augmented.png"
         self.state = self.folder / "state.safetensors"
         self.position = self.folder / "last.json"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from nbcnn.autotune.auto import choice_listener
-from nbcnn.compiler.compile_log import COMPILE_LOG, compile_listener
+from nbcnn.compiler.compile_log import COMPILE_LOG, compile_listener, since
 from nbcnn.data import Dataset
 from nbcnn.engine.network import Network
 from nbcnn.runs.run_folder import Run
@@ -16,9 +16,9 @@ from nbcnn.training.data_check import check_compatible
 from nbcnn.training.doctor.in_training import InTraining
 from nbcnn.training.early_stopping import stopped_early
 from nbcnn.training.final_test import look_at_test, weights_kept
-from nbcnn.training.pictures import draw_run
 from nbcnn.training.preparation import compile_kernels
 from nbcnn.training.reporter import Reporter
+from nbcnn.training.run_report.at_the_end import draw_run
 from nbcnn.training.signals import StopBetweenChoices, StopRequest
 from nbcnn.training.trainer import Trainer
 from nbcnn.util.blas import first_use
@@ -67,7 +67,7 @@ def run_training(network: Network, data: Dataset, begin: Callable[[Trainer], Run
             train_epochs(trainer, reporter, stopping)
             reporter.drawing()
             with weights_kept(network):  # both give it those of the best checkpoint
-                draw_run(run, trainer.executor, data, look_at_test(run, trainer.executor, data))
+                draw_run(trainer, look_at_test(run, trainer.executor, data), since(before))
             stopping.check()
         finally:
             trainer.close()

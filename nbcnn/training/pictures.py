@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from nbcnn.config import Config
@@ -21,7 +23,16 @@ from nbcnn.training.final_test import load_best
 from nbcnn.training.prediction import probabilities
 
 
-def draw_run(run: Run, executor: Executor, data: Dataset, tested: Evaluation | None = None) -> None:
+class Drawn(NamedTuple):
+    """What the pictures were drawn from: the evaluation of the best weights on the test images, and the probabilities
+    (N,) of its guesses; None for what could not be computed.
+    """
+
+    tested: Evaluation | None
+    confidences: np.ndarray | None
+
+
+def draw_run(run: Run, executor: Executor, data: Dataset, tested: Evaluation | None = None) -> Drawn:
     """Draw curves.png, confusion.png, samples.png and, where images were augmented, augmented.png.
 
     The executor's network gets the best checkpoint's weights; ``tested`` is their evaluation on the test images, if it
@@ -33,6 +44,7 @@ def draw_run(run: Run, executor: Executor, data: Dataset, tested: Evaluation | N
     with attempted(run.curves):
         run.check()
         draw_curves(run.metrics(), run.curves, network.config.name, best=best)
+    confidences = None
     with attempted(run.confusion, run.samples):
         tested = tested or evaluate_with(executor, data)
     if tested is not None:
@@ -53,6 +65,7 @@ def draw_run(run: Run, executor: Executor, data: Dataset, tested: Evaluation | N
             run.check()
             images, words = viewable(data.train.images[numbers]), str(settings.augment)
             draw_augmented(images, augmentations, run.augmented, words, len(chosen))
+    return Drawn(tested, confidences)
 
 
 def first_epochs(config: Config, data: Dataset, chosen: list[int]) -> tuple[list[int], list[np.ndarray]]:

@@ -108,11 +108,6 @@ def resume_seeds(
         held.close()
 
 
-def is_seeds(folder: str | Path) -> bool:
-    """Whether ``train_seeds`` made the folder."""
-    return (Path(folder) / "seeds.json").is_file()
-
-
 def _check(seeds: object, first: int) -> None:
     if type(seeds) is not int or seeds < 2:
         raise ConfigError(

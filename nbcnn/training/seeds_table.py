@@ -126,6 +126,11 @@ class SeedRuns:
         raise CheckpointError(f"{found.json} is no table of trainings from several seeds; restore it or train anew")
 
 
+def is_seeds(folder: str | Path) -> bool:
+    """Whether ``train_seeds`` made the folder."""
+    return (Path(folder) / "seeds.json").is_file()
+
+
 def row_of(run: Run, seed: int, epochs: int) -> dict[str, Any]:
     """The row of a finished training; raises CheckpointError where its metrics are lost."""
     records, result = run.metrics(), read_result(run)

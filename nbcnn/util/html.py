@@ -25,6 +25,11 @@ def joined(*parts: Part) -> Html:
     return Html("".join(html(part) for part in parts))
 
 
+def paragraphs(text: str) -> Html:
+    """A paragraph for each line of a text."""
+    return joined(*(element("p", line) for line in text.splitlines() if line.strip()))
+
+
 def element(name: str, *content: Part, **attributes: str | int | None) -> Html:
     """``<name attribute="…">content</name>``; ``class_`` is written class, ``data_step`` data-step, None left out."""
     given = {key.rstrip("_").replace("_", "-"): value for key, value in attributes.items() if value is not None}

@@ -36,6 +36,7 @@ def test_a_run_learns_and_its_folder_is_complete(run):
         "curves.png",
         "confusion.png",
         "samples.png",
+        "report.html",
         "last.safetensors",
         "best.safetensors",
         "state.safetensors",

@@ -35,7 +35,7 @@ def command(
     """
     from nbcnn.cli._compiling import compiling_is_told
     from nbcnn.introspect.activations import activations
-    from nbcnn.introspect.layer_outputs import find_layer, layer_outputs
+    from nbcnn.introspect.layer_outputs import find_layer, layer_outputs, spread
     from nbcnn.report.feature_maps import LayerMaps, draw_feature_maps
     from nbcnn.training.example_images import example_images
     from nbcnn.training.pictures import viewable
@@ -45,7 +45,7 @@ def command(
     if paths:
         layers = [find_layer(network.root, path, network.config.name) for path in paths]
     else:
-        layers = _spread(list(layer_outputs(network.root).values()))
+        layers = spread(list(layer_outputs(network.root).values()), DRAWN)
     images = example_images(network, [chosen] if chosen is not None else [0])
     with compiling_is_told():
         outputs = activations(network, images.images).outputs
@@ -60,12 +60,3 @@ def command(
     say_images(images)
     say(f"{title}: {len(layers)} of {len(outputs)} layers drawn")
     say_written([picture])
-
-
-def _spread(layers: list[Any]) -> list[Any]:
-    """Layers that compute something to look at, evenly spread where there are many; the last one is among them."""
-    plain = ("flatten", "identity", "dropout", "batch_norm2d", "batch_norm1d")
-    found = [layer for layer in layers if layer.kind not in plain] or layers
-    if len(found) <= DRAWN:
-        return found
-    return [found[round(k * (len(found) - 1) / (DRAWN - 1))] for k in range(DRAWN)]

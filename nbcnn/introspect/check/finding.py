@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from nbcnn.introspect.check.edits import Edit, applied
+from nbcnn.util.formatting import counted
+from nbcnn.util.html_table import table
 
 
 class Remedy(NamedTuple):
@@ -78,6 +80,17 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
         return {**vars(self), "findings": [finding.as_json() for finding in self.findings]}
+
+    def _repr_html_(self) -> str:
+        """In a notebook: a row for each finding."""
+        rows = [
+            (one.rule.replace("_", " "), one.where or one.layer, one.sentence, one.remedy.yaml if one.remedy else "")
+            for one in self.findings
+        ]
+        words = (
+            f"{self.name}: {len(rows) or 'no'} finding{'s' * (len(rows) != 1)} of {counted(len(self.rules), 'rule')}"
+        )
+        return table(("rule", "where", "finding", "remedy"), rows, words)
 
     def __bool__(self) -> bool:
         """Whether there are findings."""

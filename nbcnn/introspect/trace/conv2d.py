@@ -13,8 +13,13 @@ from nbcnn.introspect.trace import backends, matrix, spectra, winograd_tile
 from nbcnn.introspect.trace.direct_sum import DirectSum, pixel_sum, weight_sum
 from nbcnn.introspect.trace.output_size import AxisSize, output_sizes
 from nbcnn.kernels.conv2d.problem import Conv2dProblem
+from nbcnn.util.html import joined
+from nbcnn.util.html_table import table
 
 Direction = Literal["forward", "grad_weight"]
+
+SHOWN = 32
+"""Terms that a notebook shows."""
 
 PIXEL, WEIGHT = ("output channel", "row", "column"), ("output channel", "input channel", "row", "column")
 
@@ -51,6 +56,31 @@ class ConvTrace:
         kind = self.x.dtype.type
         both_nan = np.isnan(self.sum.total) and np.isnan(self.engine)
         return bool(both_nan or kind(self.sum.total).tobytes() == kind(self.engine).tobytes())
+
+    def _repr_html_(self) -> str:
+        """In a notebook: the first terms of the direct sum, and what each backend gives."""
+        kind, terms = self.x.dtype.type, self.sum.terms[:SHOWN]
+        rows = [
+            [
+                ",".join(map(str, one.indices)),
+                ",".join(map(str, one.pixel)),
+                *("padding" if one.padding and n == 0 else kind(value) for n, value in enumerate((one.x, one.factor))),
+                one.product,
+                kind(one.sum),
+            ]
+            for one in terms
+        ]
+        less = f", the first {len(terms)} of {len(self.sum.terms):,} terms" if len(terms) < len(self.sum.terms) else ""
+        same = "the same bits as" if self.same_bits else "other bits than"
+        words = (
+            f"{self.words}, {self.direction} at {','.join(map(str, self.at))}: the direct sum is "
+            f"{kind(self.sum.total)}, {same} the engine's{less}"
+        )
+        other = "w" if self.direction == "forward" else "dy"
+        place = "c,a,k" if self.direction == "forward" else "i,j"
+        made = [[one.backend, "" if one.value is None else kind(one.value), one.refusal or ""] for one in self.outcomes]
+        terms_table = table((place, "pixel", "x", other, "product", "sum"), rows, words)
+        return joined(terms_table, table(("backend", "result", "can't do it"), made))
 
     def as_json(self) -> dict[str, Any]:
         """Everything as what ``json.dumps`` takes; complex numbers as [real, imaginary], None for what is no number."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from nbcnn.autotune.auto import resolve_auto
-from nbcnn.config import Overrides, load_config
+from nbcnn.config import Config, Overrides, load_config
 from nbcnn.data import Dataset, load_dataset
 from nbcnn.data.classes import in_terms_of
 from nbcnn.data.validation_split import hold_out
@@ -24,6 +25,7 @@ from nbcnn.training.doctor.evidence import Evidence
 from nbcnn.training.doctor.finding import Finding
 from nbcnn.training.evaluation import Evaluation, evaluate_with
 from nbcnn.training.loading import class_names, read_info, trained, with_data_found
+from nbcnn.util.html_table import table
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,19 @@ class Diagnosis:
     looks: int
     findings: tuple[Finding, ...]
     missing: tuple[str, ...] = ()
+
+    def _repr_html_(self) -> str:
+        """In a notebook: a row for each finding, and what could not be looked at."""
+        rows = [
+            (one.rule.replace("_", " "), one.where, one.statistic, one.cause, one.remedy, one.options)
+            for one in self.findings
+        ]
+        found = (
+            f"{len(rows)} finding{'s' * (len(rows) > 1)}" if rows else "nothing is wrong, as far as the rules can tell"
+        )
+        words = "; ".join([f"run {self.run}, {self.epochs:,} epochs, statistics of {self.looks:,} steps", found])
+        head = ("rule", "where", "statistic", "cause", "remedy", "options")
+        return table(head, rows, "; ".join([words, *self.missing]))
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -59,27 +74,44 @@ def doctor(run: str | Path) -> Diagnosis:
     """
     found = trained(run)
     info = read_info(found)
-    config = with_data_found(load_config(found.config), info, Overrides())
+    config = with_data_found(load_config(found.folder), info, Overrides())
     network = Network(config)
-    records, rows = found.metrics(), statistics_file.read(found)
+    try:
+        data, missing = images_of(config, info), []
+    except DataError as error:
+        data, missing = None, [f"the images can't be read, so they were not looked at: {error}"]
+    return replace(examined(found, network, data, missing), run=str(run))
+
+
+def examined(
+    run: Run,
+    network: Network,
+    data: Dataset | None,
+    missing: Sequence[str] = (),
+    judged: Evaluation | None = None,
+) -> Diagnosis:
+    """The diagnosis of a run by its network, which gets the latest weights, and its images, with validation held out.
+
+    ``judged`` is the evaluation of these weights, where it was made already: the network then keeps its own.
+    Raises CheckpointError where none of its steps was made.
+    """
+    records, rows = run.metrics(), statistics_file.read(run)
     if not records and not rows:
         raise CheckpointError(
-            f"{run}: no step of its training was made, so there is nothing to look at; train it first"
+            f"{run.folder}: no step of its training was made, so there is nothing to look at; train it first"
         )
-    missing = []
     if not rows:
-        missing.append("there is no statistics.jsonl, so layers were not looked at: train again to have one")
-    data: Dataset | None = None
-    try:
-        whole = load_dataset(config.data)
-        names = class_names(info)
-        whole = in_terms_of(whole, names, len(names)) if names and not whole.numbered else whole
-        data = hold_out(whole, config.data.validation, config.train.seed)
-    except DataError as error:
-        missing.append(f"the images can't be read, so they were not looked at: {error}")
-    judged = _judged(found, network, data) if data else None
+        missing = ["there is no statistics.jsonl, so layers were not looked at: train again to have one", *missing]
+    judged = _judged(run, network, data) if data and judged is None else judged
     findings = diagnose(Evidence(network, records, rows, DataFacts(data) if data else None, judged))
-    return Diagnosis(str(run), len(records), len(rows), tuple(findings), tuple(missing))
+    return Diagnosis(str(run.folder), len(records), len(rows), tuple(findings), tuple(missing))
+
+
+def images_of(config: Config, info: Mapping[str, Any]) -> Dataset:
+    """The images of a run as it was trained with them, those for validation held out; raises DataError."""
+    whole, names = load_dataset(config.data), class_names(info)
+    whole = in_terms_of(whole, names, len(names)) if names and not whole.numbered else whole
+    return hold_out(whole, config.data.validation, config.train.seed)
 
 
 def _judged(run: Run, network: Network, data: Dataset) -> Evaluation | None:
