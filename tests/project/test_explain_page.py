@@ -51,7 +51,7 @@ def test_gaps_are_only_where_they_are_marked() -> None:
 @pytest.mark.jit
 def test_the_page_shows_what_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     shown = outputs()
-    assert len(shown) == 3 and sum(map(len, shown.values())) == 4
+    assert len(shown) == 4 and sum(map(len, shown.values())) == 5
     for command, blocks in shown.items():
         with pytest.raises(SystemExit):
             main(shlex.split(command)[1:])
