@@ -13,12 +13,15 @@ from nbcnn.training.comparison import Reporter
 from nbcnn.util.formatting import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.table import Table
 
     from nbcnn.autotune.choice import Choice
     from nbcnn.data import Dataset
     from nbcnn.engine.network import Network
     from nbcnn.report.bit_divergence import Comparison, Variant
+    from nbcnn.training.doctor.finding import Finding
 
 _WIDTH = 88
 
@@ -69,6 +72,13 @@ class CompareProgress(Display, Reporter):
             _outcome(variant, loss_text(variant.last.get(f"{part}_loss", 0))) for variant in comparison.variants
         )
         self._print(wrapped(f"epoch {epoch:>{len(str(comparison.epochs))}}  {part} loss  {losses}"))
+
+    def finding(self, names: Sequence[str], finding: Finding) -> None:
+        """Say what the doctor has found, and in which variants, unless in all."""
+        found = self._comparison
+        everywhere = found is not None and len(names) == len(found.variants)
+        options = f" ({finding.options})" if finding.sets else ""
+        self._print(wrapped(f"  {'' if everywhere else ', '.join(names) + ': '}{finding.sentence}{options}"))
 
     def stopped(self) -> None:
         """Say what is left of a comparison that was interrupted."""

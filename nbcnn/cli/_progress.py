@@ -43,7 +43,8 @@ class Progress(Display, Reporter):
         self._images: Dataset | None = None
         self._remedies: tuple[str, float | None, int] = ("", None, 1)
         self._epoch = self._schedule = ""
-        self._advised = False
+        self.findings: list[str] = []
+        """What the doctor has found so far, by the names of its rules."""
 
     def goes_on(self, position: Position) -> None:
         """An earlier training goes on."""
@@ -131,7 +132,7 @@ class Progress(Display, Reporter):
 
     def finding(self, finding: Finding) -> None:
         """Say what the doctor has found, with the change that it proposes."""
-        self._advised = True
+        self.findings.append(finding.rule.replace("_", " "))
         options = f" ({finding.options})" if finding.sets else ""
         self._print(wrapped(f"  {finding.sentence}{options}"))
 
@@ -226,7 +227,7 @@ class Progress(Display, Reporter):
         if guess:
             what = f"that is no better than guessing: to say {guess.name} each time is right in {guess.share:.1%}"
             self._tell(what)
-            if not self._advised:
+            if not self.findings:
                 self._tell(what_to_try(guess, train, *self._remedies))
 
 

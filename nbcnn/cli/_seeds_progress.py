@@ -35,7 +35,11 @@ class SeedsProgress(SeedsReporter):
     def finished(self, runs: SeedRuns, seed: int) -> None:
         """Print its result."""
         self.close()
-        say(f"{_result(runs, seed)}\n")
+        say(_result(runs, seed))
+        if self._one is not None and self._one.findings:
+            run = printable(str(runs.run_folder(seed)))
+            say(f"  found in it: {', '.join(self._one.findings)}; {with_plugins(f'doctor {quote(run)}')} says more")
+        say("")
 
     def known(self, runs: SeedRuns, seed: int) -> None:
         """Print the result of one that was finished before."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from nbcnn.optim.base import OPTIMIZERS, Optimizer, OptimizerConfig
+from nbcnn.optim.base import OPTIMIZERS, Optimizer, OptimizerConfig, rounded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,14 +57,12 @@ class Adam(Optimizer):
 
     def _numbers(self, t: int, lr: float, b1: float) -> tuple[np.float32, ...]:
         """The step's constants, worked out in float64 and rounded once: see adam_step for their meaning."""
-        import numpy as np
-
         c, b2 = self._config, self._config.betas[1]
         size = lr / (1 - b1**t)
         unbias = 1 / (1 - b2**t) ** 0.5
         shrink = 1 - lr * c.weight_decay if self.decoupled else 1.0
         decay = 0.0 if self.decoupled else c.weight_decay
-        return tuple(np.float32(v) for v in (b1, 1 - b1, b2, 1 - b2, size, unbias, c.eps, shrink, decay))
+        return rounded(b1, 1 - b1, b2, 1 - b2, size, unbias, c.eps, shrink, decay)
 
     @property
     def state(self) -> dict[str, np.ndarray]:

@@ -42,6 +42,17 @@ class Optimizer(ABC):
         """The arrays that a checkpoint must hold to go on exactly; assigning into them restores the optimizer."""
 
 
+def rounded(*numbers: float) -> tuple[np.float32, ...]:
+    """The constants of a step, rounded to float32; one beyond its range is infinite.
+
+    That is no warning of NumPy's to the user: the training says at which step the parameters became infinite.
+    """
+    import numpy as np
+
+    with np.errstate(over="ignore"):
+        return tuple(np.float32(number) for number in numbers)
+
+
 OPTIMIZERS: Registry[type[Optimizer]] = Registry(
     "optimizer", "nbcnn.optim", ConfigError, (Optimizer, {"Config": OptimizerConfig})
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from nbcnn.optim.base import OPTIMIZERS, Optimizer, OptimizerConfig
+from nbcnn.optim.base import OPTIMIZERS, Optimizer, OptimizerConfig, rounded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,11 +43,9 @@ class RMSprop(Optimizer):
     def step(
         self, parameters: np.ndarray, gradients: np.ndarray, lr: float | None = None, momentum: float | None = None
     ) -> None:
-        import numpy as np
-
         c = self._config
         lr, momentum = c.lr if lr is None else lr, c.momentum if momentum is None else momentum
-        numbers = tuple(np.float32(v) for v in (lr, c.alpha, 1 - c.alpha, c.eps, c.weight_decay, momentum))
+        numbers = rounded(lr, c.alpha, 1 - c.alpha, c.eps, c.weight_decay, momentum)
         self._step(parameters, gradients, self._squares, self._means, self._velocity, numbers)
 
     @property

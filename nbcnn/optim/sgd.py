@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, model_validator
 
-from nbcnn.optim.base import OPTIMIZERS, Optimizer, OptimizerConfig
+from nbcnn.optim.base import OPTIMIZERS, Optimizer, OptimizerConfig, rounded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,13 +50,11 @@ class SGD(Optimizer):
     def step(
         self, parameters: np.ndarray, gradients: np.ndarray, lr: float | None = None, momentum: float | None = None
     ) -> None:
-        import numpy as np
-
         c, dampened = self._config, self._count.size > 0
         kept = 1 - c.dampening if dampened and self._count[0] else 1.0  # as in PyTorch, the first step is whole
         self._count += 1
         lr, momentum = c.lr if lr is None else lr, c.momentum if momentum is None else momentum
-        numbers = tuple(np.float32(v) for v in (lr, momentum, c.weight_decay, kept))
+        numbers = rounded(lr, momentum, c.weight_decay, kept)
         self._step(parameters, gradients, self._velocity, numbers, c.nesterov, dampened)
 
     @property

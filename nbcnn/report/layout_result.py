@@ -35,7 +35,8 @@ class LayoutRun:
 class LayoutLab:
     """Both trainings, and one test image: the ``picture`` (H, W, C), and as each network has ``seen`` it (C, H, W).
 
-    ``tinted`` says that grey images were given colours, one each.
+    ``tinted`` says that grey images were given colours, one each; ``margin`` are the black pixels around each picture;
+    ``guess`` is the share of the most frequent class among the test images.
     """
 
     name: str
@@ -48,6 +49,8 @@ class LayoutLab:
     runs: tuple[LayoutRun, ...]
     picture: np.ndarray
     seen: dict[Layout, np.ndarray]
+    margin: int = 0
+    guess: float = 0.0
 
     def _repr_html_(self) -> str:
         """In a notebook: accuracies on both layouts, and on shifted images what is left of them."""
@@ -61,5 +64,5 @@ class LayoutLab:
 
     def as_json(self) -> dict[str, Any]:
         """What json.dumps takes, without the pixels."""
-        fields = ("name", "data", "tinted", "epochs", "images", "test_images", "shifts")
+        fields = ("name", "data", "tinted", "epochs", "images", "test_images", "shifts", "margin", "guess")
         return {name: getattr(self, name) for name in fields} | {"runs": [asdict(run) for run in self.runs]}

@@ -8,6 +8,7 @@ import numpy as np
 
 from nbcnn.report import page as html
 from nbcnn.report.grey_picture import grey_png
+from nbcnn.report.trace_tile import TileStep, tile_steps, tile_words
 from nbcnn.report.trace_words import (
     brief,
     complex_number,
@@ -21,7 +22,6 @@ from nbcnn.report.trace_words import (
     spectra_words,
     sum_words,
     term_rows,
-    tile_words,
 )
 from nbcnn.util.formatting import in_a_sentence
 
@@ -201,19 +201,15 @@ def _spectra(trace: ConvTrace) -> list[html.Html]:
 
 
 def _tile(trace: ConvTrace) -> list[html.Html]:
-    if (form := trace.tile) is None:
-        return []
-    chosen = [["window" if (r, q) == form.place else "" for q in range(form.m)] for r in range(form.m)]
-    one = ", first channel" if form.channels > 1 else ""
-    matrices = (
-        (form.pixels, f"d: pixels{one}", None),
-        (form.transformed, f"Bᵀ d B{one}", None),
-        (form.kernel, f"G g Gᵀ: the kernel{one}", None),
-        (form.products, "their products" + f", summed over {form.channels} channels" * (form.channels > 1), None),
-        (form.tile, "Aᵀ … A plus the bias: the tile of the output, the pixel marked", chosen),
-    )
-    grids = [html.grid([[brief(float(n)) for n in row] for row in m], words, mark) for m, words, mark in matrices]
-    return [html.side_by_side(*grids)]
+    grids = [
+        html.grid([[brief(float(n) + 0.0) for n in row] for row in step.matrix], step.words, _chosen(step))
+        for step in tile_steps(trace)
+    ]
+    return [html.side_by_side(*grids)] if grids else []
+
+
+def _chosen(step: TileStep) -> list[list[str]]:
+    return [["window" if (r, q) == step.place else "" for q in range(len(row))] for r, row in enumerate(step.matrix)]
 
 
 def _backends(trace: ConvTrace) -> list[html.Html]:

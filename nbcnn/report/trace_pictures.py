@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nbcnn.report.figure import BLUE, DPI, GREY, ORANGE, look, save, shorten
-from nbcnn.report.trace_words import brief, matrix_words, number, spectra_words, tile_words
+from nbcnn.report.trace_tile import tile_steps, tile_words
+from nbcnn.report.trace_words import brief, matrix_words, number, spectra_words
 
 if TYPE_CHECKING:
     from nbcnn.introspect.trace.conv2d import ConvTrace
 
 NUMBERED = 8
 """Rows and columns up to which a matrix is drawn with its numbers."""
+MOST_IN_A_ROW = 5
+"""Panels beside each other; of more there are two rows."""
 _SIZE, _HIGH = (11.0, 4.6), 0.54  # inches; the panels' share of the height
 
 Panel = tuple[str, np.ndarray, tuple[int, int, int, int] | None]
@@ -89,32 +92,34 @@ def _spectra(trace: ConvTrace) -> Drawing:
 
 
 def _tile(trace: ConvTrace) -> Drawing:
-    form = trace.tile
-    assert form is not None
+    steps = tile_steps(trace)
     panels: list[Panel] = [
-        ("pixels d", form.pixels, None),
-        ("Bᵀ d B", form.transformed, None),
-        ("G g Gᵀ", form.kernel, None),
-        ("products", form.products, None),
-        ("tile", form.tile, (*form.place, 1, 1)),
+        (step.short, step.matrix + 0.0, (*step.place, 1, 1) if step.place else None) for step in steps
     ]
-    return "Winograd tile", tile_words(trace), panels, ["→", "·", "=", "→"]
+    return "Winograd tile", tile_words(trace), panels, [step.sign for step in steps[1:]]
 
 
 def _draw(path: Path, title: str, words: str, panels: list[Panel], between: list[str]) -> None:
-    width = _SIZE[0]
+    rows = 2 if len(panels) > MOST_IN_A_ROW else 1
+    width, below, high = _SIZE[0], 0.27 * _SIZE[1], _HIGH * _SIZE[1]  # inches
+    height = _SIZE[1] + (rows - 1) * (high + 0.75)
+    in_a_row = -(-len(panels) // rows)
     with look():
         from matplotlib.figure import Figure
 
-        figure = Figure(figsize=_SIZE, dpi=DPI)
-        figure.text(0.02, 0.94, shorten(title, width * 0.84, 12), fontsize=12, fontweight="bold")
-        figure.text(0.02, 0.03, fill(words, 150), fontsize=8.5, color=GREY, va="bottom")
-        share = 0.96 / len(panels)
+        figure = Figure(figsize=(width, height), dpi=DPI)
+        figure.text(0.02, 1 - 0.276 / height, shorten(title, width * 0.84, 12), fontsize=12, fontweight="bold")
+        figure.text(0.02, 0.138 / height, fill(words, 150), fontsize=8.5, color=GREY, va="bottom")
+        share = 0.96 / in_a_row
         for n, panel in enumerate(panels):
-            axes = figure.add_axes((0.02 + n * share + 0.015, 0.27, share - 0.045, _HIGH))
+            row, column = divmod(n, in_a_row)
+            low = below + (rows - 1 - row) * (high + 0.75)
+            left = 0.02 + column * share
+            axes = figure.add_axes((left + 0.015, low / height, share - 0.045, high / height))
             _panel(axes, panel, (share - 0.045) * width)
             if n:
-                figure.text(0.02 + n * share - 0.008, 0.54, between[n - 1], fontsize=15, ha="center", va="center")
+                middle = (low + high / 2) / height
+                figure.text(left - 0.008, middle, between[n - 1], fontsize=15, ha="center", va="center")
         save(figure, path)
 
 

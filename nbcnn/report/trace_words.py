@@ -114,7 +114,7 @@ def sum_words(trace: ConvTrace) -> SumWords:
 
 def matrix_words(trace: ConvTrace) -> str:
     """Which row and column of which matrices."""
-    form, (value, error) = trace.matrix, _result(trace, "im2col")
+    form, (value, error) = trace.matrix, result(trace, "im2col")
     left, right = ("W", "the windows") if trace.direction == "forward" else ("dY", "the windows, turned")
     group = "of the group " if trace.problem.groups > 1 else ""
     bias = " plus the bias" if trace.direction == "forward" else ""
@@ -128,9 +128,9 @@ def matrix_words(trace: ConvTrace) -> str:
 def spectra_words(trace: ConvTrace) -> str:
     """The frame, the transforms and their cost."""
     if (form := trace.spectra) is None:
-        return f"fft can't do it: {_refusal(trace, 'fft')}"
+        return f"fft can't do it: {refusal(trace, 'fft')}"
     rows, columns = form.frame
-    value, error = _result(trace, "fft")
+    value, error = result(trace, "fft")
     if trace.direction == "forward":
         p = trace.problem
         planes = (
@@ -147,31 +147,6 @@ def spectra_words(trace: ConvTrace) -> str:
     )
 
 
-def tile_words(trace: ConvTrace) -> str:
-    """The tile and its multiplications."""
-    if trace.direction == "grad_weight":
-        if (why := _refusal(trace, "winograd")) is not None:
-            return f"winograd can't do it: {why}"
-        p, m = trace.problem, 4
-        tiles = -(-p.out_height // m) * -(-p.out_width // m)
-        value, error = _result(trace, "winograd")
-        return (
-            f"Gᵀ [Σ (A dy Aᵀ) ⊙ (Bᵀ x B)] G, equation (39), summed over {tiles} tiles of 4×4 pixels of dy; each "
-            "makes 36 multiplications for all 9 weights of the kernel, where the formula has 144; winograd gives "
-            f"{value}, {error}"
-        )
-    if (form := trace.tile) is None:
-        return f"winograd can't do it: {_refusal(trace, 'winograd')}"
-    value, error = _result(trace, form.backend)
-    side = form.m + 2
-    return (
-        f"Aᵀ [Σ (G g Gᵀ) ⊙ (Bᵀ d B)] A, equation (36): the tile of {form.m}×{form.m} pixels from row "
-        f"{form.corner[0]}, column {form.corner[1]} on takes {side}·{side}·{form.channels} = "
-        f"{form.multiplications:,} multiplications, where the formula has {form.formula:,}; the pixel is at row "
-        f"{form.place[0]}, column {form.place[1]} of the tile; {form.backend} gives {value}, {error}"
-    )
-
-
 def outcome_rows(trace: ConvTrace) -> list[list[str]]:
     """A row for each backend that can do it: result, distance from float64, multiply-adds; the layer's own has a >."""
     rows = [["  backend", "result", "off float64", "last places", "multiply-adds"]]
@@ -184,7 +159,8 @@ def outcome_rows(trace: ConvTrace) -> list[list[str]]:
     return rows
 
 
-def _result(trace: ConvTrace, backend: str) -> tuple[str, str]:
+def result(trace: ConvTrace, backend: str) -> tuple[str, str]:
+    """A backend's number, and how far it is off."""
     one = next(outcome for outcome in trace.outcomes if outcome.backend == backend)
     assert one.value is not None and one.error is not None and one.last_places is not None
     if one.error == 0:
@@ -192,7 +168,8 @@ def _result(trace: ConvTrace, backend: str) -> tuple[str, str]:
     return number(one.value), f"off the float64 sum by {abs(one.error):.1e} ({one.last_places:.2f} last places)"
 
 
-def _refusal(trace: ConvTrace, backend: str) -> str | None:
+def refusal(trace: ConvTrace, backend: str) -> str | None:
+    """Why a backend can't do it; None where it can."""
     return next((one.refusal for one in trace.outcomes if one.backend == backend), None)
 
 

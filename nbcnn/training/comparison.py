@@ -30,6 +30,8 @@ from nbcnn.report.figure import attempted
 from nbcnn.runs.folder_lock import FolderLock
 from nbcnn.runs.run_folder import Run
 from nbcnn.training.data_check import check_compatible
+from nbcnn.training.doctor.finding import Finding
+from nbcnn.training.doctor.in_training import InTraining
 from nbcnn.training.final_test import look_at_test, test_is_for_the_end
 from nbcnn.training.loading import config_of, with_options
 from nbcnn.training.pictures import draw_run
@@ -56,6 +58,9 @@ class Reporter(Listener):
 
     def epoch_done(self, comparison: Comparison, epoch: int) -> None:
         """An epoch is done: the last of each variant's records, unless it has diverged."""
+
+    def finding(self, names: Sequence[str], finding: Finding) -> None:
+        """The doctor has found something after the epoch, the same in the variants of these names; each thing once."""
 
     def drawing(self) -> None:
         """All steps are done, and the pictures are about to be drawn."""
@@ -154,38 +159,49 @@ def _set_up(
 def _train(comparison: Comparison, trainers: list[Trainer], reporter: Reporter) -> None:
     """All epochs, or as many steps as were asked for; ends early where every variant has diverged."""
     settings, count = trainers[0].settings, comparison.train_images
-    pairs = list(zip(comparison.variants, trainers, strict=True))
+    pairs = [(v, trainer, InTraining(trainer)) for v, trainer in zip(comparison.variants, trainers, strict=True)]
     for epoch in range(1, settings.epochs + 1):
         before = comparison.steps
         for order in batches(epoch_order(count, settings.seed, epoch, settings.shuffle), settings.batch_size):
             # The first variant finds the images farther away in the caches, so each comes first at times.
             first = comparison.steps % len(pairs)
-            for variant, trainer in pairs[first:] + pairs[:first]:
-                _step(variant, trainer, order)
+            for variant, trainer, doctor in pairs[first:] + pairs[:first]:
+                _step(variant, trainer, doctor, order)
             comparison.batches.append(order.size)
             _hold_against(comparison, trainers)
             reporter.step(comparison, epoch)
             if comparison.steps == comparison.steps_asked or all(v.diverged for v in comparison.variants):
                 break
-        for variant, trainer in pairs:
+        for variant, trainer, _ in pairs:
             _end(variant, trainer, before)
         _count_guesses(comparison, trainers)
         reporter.epoch_done(comparison, epoch)
+        _tell_findings([(variant, doctor) for variant, _, doctor in pairs if variant.records], reporter)
         if comparison.steps == comparison.steps_asked or all(v.diverged for v in comparison.variants):
             return
 
 
-def _step(variant: Variant, trainer: Trainer, order: np.ndarray) -> None:
+def _step(variant: Variant, trainer: Trainer, doctor: InTraining, order: np.ndarray) -> None:
     if variant.diverged:
         return
-    started = time.perf_counter()
+    looks, started = doctor.seconds, time.perf_counter()
     try:
-        loss = trainer.step(order).loss
+        loss = doctor.step(order).loss
     except TrainingError as error:
         variant.diverged = Divergence(trainer.steps, str(error))
         return
-    variant.seconds.append(time.perf_counter() - started)
+    variant.seconds.append(time.perf_counter() - started - (doctor.seconds - looks))
     variant.losses.append(loss)
+
+
+def _tell_findings(doctors: list[tuple[Variant, InTraining]], reporter: Reporter) -> None:
+    """What is new after an epoch, by rule: as a rule all variants have it, for they differ in rounding alone."""
+    found = dict[str, tuple[list[str], Finding]]()
+    for variant, doctor in doctors:
+        for finding in doctor.new_findings():
+            found.setdefault(finding.rule, ([], finding))[0].append(variant.name)
+    for names, finding in found.values():
+        reporter.finding(names, finding)
 
 
 def _hold_against(comparison: Comparison, trainers: list[Trainer]) -> None:

@@ -21,38 +21,66 @@ from nbcnn.report.layout_result import LAYOUTS, Layout, LayoutLab, LayoutRun
 from nbcnn.training.evaluation import check_data, evaluate_with
 from nbcnn.training.trainer import Trainer
 
-SHIFTS = (1, 2, 4)
+SHIFTS = (2, 4, 8)
 """Pixels by which test images are moved."""
+MARGIN = 8
+"""Black pixels around each picture, so that a shift pushes nothing out of it, and only the layout tells."""
+
+
+def _convolution(channels: int) -> dict[str, Any]:
+    return {"conv2d": {"out_channels": channels, "kernel_size": 3, "padding": 1}}
+
+
+GLOBAL_POOLING: dict[str, Any] = {
+    "name": "global-pooling",
+    "input": {"channels": 1, "height": 28, "width": 28},
+    "layers": [
+        *(_convolution(16), "relu", {"max_pool2d": {"kernel_size": 2}}),
+        *(_convolution(32), "relu", {"max_pool2d": {"kernel_size": 2}}),
+        *(_convolution(48), "relu", "global_avg_pool2d", "flatten"),
+        {"linear": {"out_features": 10}},
+    ],
+    "data": {"name": "fashion-mnist-mini", "mean": [0.2], "std": [0.3]},
+    "train": {"batch_size": 32, "optimizer": {"adam": {"lr": 0.003}}, "init": "kaiming_uniform", "seed": 0},
+}
+"""Convolutions and a mean over all places: a network that follows shifts, unless the layout keeps it from that."""
 DIRECTIONS = ((0, 1), (0, -1), (1, 0), (-1, 0))
 """Rows and columns of a shift by one pixel."""
 
 
 def explain_layout(
-    source: str | Path | dict[str, Any] = "lenet-relu",
+    source: str | Path | dict[str, Any] | None = None,
     overrides: Overrides | None = None,
     *,
     epochs: int = 2,
     images: int = 5000,
     image: int = 0,
+    margin: int = MARGIN,
 ) -> LayoutLab:
     """Train a model twice, from the same weights on the same pictures, and look at both on shifted test images.
 
-    The model takes colour images here, whatever its config says. ``images`` is how many are trained on at most,
+    Without a model it is GLOBAL_POOLING. The model takes colour images here, whatever its config says, and each has
+    ``margin`` black pixels around it, so its input is larger by that. ``images`` is how many are trained on at most,
     ``image`` the number of the test image that is shown. Nothing is written. Raises DataError where the data are of
     another size, or there is no such image, and whatever a training raises.
     """
-    config = load_config(source, overrides or Overrides())
+    config = load_config(GLOBAL_POOLING if source is None else source, overrides or Overrides())
     data = read_dataset(config.data)
-    config = load_config(config.to_mapping(), Overrides(sets=("input.channels=3", f"train.epochs={epochs}")))
+    colour = load_config(config.to_mapping(), Overrides(sets=("input.channels=3",)))
+    _check_size(colour, data)
+    size = [f"input.{axis}={getattr(colour.input, axis) + 2 * margin}" for axis in ("height", "width")]
+    config = load_config(colour.to_mapping(), Overrides(sets=(*size, f"train.epochs={epochs}")))
     if not 0 <= image < len(data.test):
         raise DataError(f"{data.name} has no test image {image}: they are numbered from 0 to {len(data.test) - 1}")
-    train, test = in_colour(data.train, 0, images), in_colour(data.test, 1, len(data.test))
+    both = in_colour(data.train, 0, images), in_colour(data.test, 1, len(data.test))
+    train, test = ((_with_margin(pictures, margin), labels) for pictures, labels in both)
     runs = tuple(_trained(config, data, train, test, layout) for layout in LAYOUTS)
     picture = test[0][image]
     seen = {layout: laid_out(picture[None], layout)[0] for layout in LAYOUTS}
     is_grey = data.train.images.shape[1] == 1
     counts = len(train[0]), len(test[0])
-    return LayoutLab(config.name, data.name, is_grey, epochs, *counts, SHIFTS, runs, picture, seen)
+    guess = float(np.bincount(test[1]).max() / len(test[1]))
+    return LayoutLab(config.name, data.name, is_grey, epochs, *counts, SHIFTS, runs, picture, seen, margin, guess)
 
 
 Pictures = tuple[np.ndarray, np.ndarray]
@@ -66,6 +94,18 @@ def in_colour(split: Split, seed: int, most: int) -> Pictures:
         return np.ascontiguousarray(grey), split.labels[:most]
     colours = np.random.default_rng(seed).uniform(0.35, 1, (len(grey), 1, 1, 3))
     return np.rint(grey[..., :1] * colours).astype(np.uint8), split.labels[:most]
+
+
+def _with_margin(pictures: np.ndarray, margin: int) -> np.ndarray:
+    """Pictures (N, H, W, C) with black pixels around them."""
+    return np.pad(pictures, ((0, 0), (margin, margin), (margin, margin), (0, 0)))
+
+
+def _check_size(config: Config, data: Dataset) -> None:
+    """Raise DataError where the pictures are of another size than the model takes, before the margin is added."""
+    train, test = (in_colour(split, 0, 1) for split in (data.train, data.test))
+    splits = [Split(laid_out(pictures, "transposed"), labels) for pictures, labels in (train, test)]
+    check_data(Network(config), replace(data, train=splits[0], test=splits[1], validation=None))
 
 
 def laid_out(pictures: np.ndarray, layout: Layout) -> np.ndarray:

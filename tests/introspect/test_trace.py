@@ -20,6 +20,7 @@ from nbcnn.introspect.trace.example import explain_example
 from nbcnn.introspect.trace.layer import explain_conv
 from nbcnn.introspect.trace.output_size import output_sizes
 from nbcnn.introspect.trace.rounding import multiply_add, nearest, rounds_once
+from nbcnn.introspect.trace.winograd_gradient import GradientTiles
 from nbcnn.kernels.conv2d._edge_cases import EDGE_CASES
 from nbcnn.kernels.conv2d.problem import Conv2dProblem
 
@@ -204,10 +205,64 @@ def test_a_tile_is_that_of_the_backend(backend: str) -> None:
     assert np.allclose(two.kernel, G @ w[1, 0] @ G.T, atol=1e-5)
 
 
+@pytest.mark.parametrize("backend", ["winograd", "winograd_2x2"])
+def test_a_gradients_tiles_are_those_of_the_backend(backend: str) -> None:
+    from nbcnn.introspect.trace.winograd_gradient import of_weight
+
+    m = 4 if backend == "winograd" else 2
+    large = Conv2dProblem(4, 6, 13, 22, (3, 3), padding=(2, 0, 1, 1), groups=2)  # tiles that reach out; several blocks
+    for p in (TILED, large):
+        x, _, _, dy = arrays(p)
+        dw = conv2d_grad_weight(x, p.w_shape, dy, padding=p.padding, groups=p.groups, backend=backend)
+        for at in [(0, 0, 0, 0), (1, 1, 2, 1), tuple(n - 1 for n in p.w_shape)]:
+            terms = trace_weight(p, x, dy, at).sum.terms  # type: ignore[arg-type]
+            form = of_weight(p, m, x, dy, at, terms)  # type: ignore[arg-type]
+            assert form.backend == backend and form.value == dw[at] and np.array_equal(form.kernel, dw[at[:2]])
+            tiles = -(-p.out_height // m) * -(-p.out_width // m)
+            assert form.multiplications == (m + 2) ** 2 * tiles and form.formula == 9 * p.out_height * p.out_width
+
+
+def test_a_gradients_tile_by_equation_39() -> None:
+    """The tile with the largest part in the sum, and each matrix on the way, by NumPy in float64."""
+    x, _, _, dy = arrays(TILED)
+    at = (1, 0, 2, 1)
+    trace = trace_weight(TILED, x, dy, at)
+    form, padded = trace.tile, np.pad(x[0].astype(float), 1)
+    assert isinstance(form, GradientTiles) and form.place == (2, 1)
+    dys = np.pad(dy[1].astype(float), ((0, 1), (0, 0)))  # 7 rows: the last tiles reach out
+    corners = [(r, q) for r in range(0, 7, 2) for q in range(0, 6, 2)]
+    shares = [
+        sum(dys[r + i, q + j] * np.pad(padded, 2)[r + i + 4, q + j + 3] for i in (0, 1) for j in (0, 1))
+        for r, q in corners
+    ]
+    largest = int(np.argmax(np.abs(shares)))
+    assert form.tiles == (4, 3) and form.corner == corners[largest] and np.isclose(form.share, shares[largest])
+    r, q = form.corner
+    BT = np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]])
+    G = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]]) / 2
+    A = np.array([[1, 0], [1, 1], [1, -1], [0, -1]])
+    d, e = np.pad(padded, ((0, 2), (0, 0)))[r : r + 4, q : q + 4], dys[r : r + 2, q : q + 2]
+    assert np.allclose(form.gradients, e) and np.allclose(form.transformed_gradients, A @ e @ A.T, atol=1e-5)
+    assert np.allclose(form.pixels, d) and np.allclose(form.transformed, BT @ d @ BT.T, atol=1e-5)
+    assert np.allclose(form.products, (A @ e @ A.T) * (BT @ d @ BT.T), atol=1e-5)
+    assert np.allclose(form.kernel, G.T @ form.sums.astype(float) @ G, atol=1e-5)
+    assert trace.as_json()["winograd"]["share"] == form.share
+
+
+def test_numbers_that_are_none_have_a_tile_too() -> None:
+    x, _, _, dy = arrays(TILED)
+    x[0, 3, 3], dy[0, 0, 0] = np.nan, np.inf
+    trace = trace_weight(TILED, x, dy, (0, 0, 1, 1))
+    assert isinstance(trace.tile, GradientTiles) and np.isnan(trace.tile.value) and trace.same_bits
+
+
 def test_the_layers_own_backend_shows_its_tile() -> None:
     network = nbcnn.load(TINY, overrides=nbcnn.Overrides(sets=("layers[0].conv2d.backend=winograd",)))
     trace = explain_conv(network, image(), "0")
     assert trace.tile is not None and trace.tile.backend == trace.backend == "winograd"
+    back = explain_conv(network, image(), "0", weight=(0, 0, 1, 1), label=0)
+    assert isinstance(back.tile, GradientTiles) and back.tile.backend == "winograd"
+    assert back.tile.value == next(one.value for one in back.outcomes if one.backend == "winograd")
 
 
 @parametrize("name", list(EDGE_CASES), quick=lambda name: "floor" in name)

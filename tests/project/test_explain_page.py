@@ -13,5 +13,5 @@ PAGE = (Path(__file__).parents[2] / "docs" / "explain-conv.md").read_text(encodi
 
 @pytest.mark.jit
 def test_the_page_shows_what_is_printed(folder: Path) -> None:
-    assert [block.kind for block in blocks(PAGE)].count("") == 4
+    assert [block.kind for block in blocks(PAGE)].count("") == 5
     assert list(differences(PAGE, folder)) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,8 @@ from browser import PHONE, SCREEN, browser
 from PIL import Image
 
 from nbcnn.report.layout_page import draw_layout, layout_page
-from nbcnn.report.layout_result import LayoutLab, LayoutRun
-from nbcnn.report.layout_words import lines
+from nbcnn.report.layout_result import Layout, LayoutLab, LayoutRun
+from nbcnn.report.layout_words import head, legend, lesson, lines
 from nbcnn.report.page import write_page
 
 
@@ -32,8 +33,34 @@ def test_the_words_say_what_was_measured() -> None:
     assert ["reshaped", "92.0%", "90.0%", "70.0%", "50.0%", "25.0%", "75.0%", "55.0%", "30.0%"] in rows
     told = " ".join(text.split())
     assert "the wrong layout reached 90.0% where the right one has 95.1%" in told
-    assert "moved by 4 pixels, it loses 65.0 points and the right one 5.1" in told
+    assert "moved by 4 pixels, the wrong one loses 65.0 points and the right one loses 5.1 points" in told
     assert "about every 4 rows of the picture" in told
+    assert "Moved by more than 0, a picture loses pixels at its edge, in both layouts." in told
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "shifted", "words"),
+    [
+        ((0.70, 0.69), (0.67, 0.39), "loses 3.0 points: accuracy alone did not tell of the mistake, the shift does"),
+        ((0.90, 0.60), (0.88, 0.30), "loses 2.0 points: the shift tells of it"),
+        ((0.77, 0.75), (0.48, 0.41), "that is no clear difference, so this network does not show the mistake"),
+        ((0.77, 0.75), (0.60, 0.45), "the right one does not follow the shift either: a dense layer has other weights"),
+        ((0.12, 0.11), (0.10, 0.10), "neither has learned anything (guessing has 10.0%), so the layouts can't be told"),
+        ((0.12, 0.50), (0.10, 0.20), "the right one has learned nothing yet (guessing has 10.0%)"),
+        ((0.80, 0.13), (0.70, 0.12), "with the wrong one this network learned nothing (guessing has 10.0%)"),
+        ((0.80, 0.80), (0.81, 0.70), "the right one gains 1.0 points: accuracy alone"),
+    ],
+)
+def test_the_lesson_is_what_the_numbers_say(
+    accuracies: tuple[float, float], shifted: tuple[float, float], words: str
+) -> None:
+    layouts: tuple[Layout, Layout] = ("transposed", "reshaped")
+    runs = [LayoutRun(name, 1, a, (s,), (1,)) for name, a, s in zip(layouts, accuracies, shifted, strict=True)]
+    found = replace(lab(), runs=tuple(runs), shifts=(8,), margin=8, guess=0.1)
+    assert words in lesson(found)
+    assert head(found).endswith("da&ta, each in a colour of its own and with 8 black pixels around it")
+    assert head(replace(found, tinted=False)).endswith("da&ta, with 8 black pixels around each")
+    assert "loses pixels" not in legend(found)
 
 
 def test_the_picture_shows_both_layouts(tmp_path: Path) -> None:

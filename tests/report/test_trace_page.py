@@ -11,6 +11,7 @@ import pytest
 from browser import PHONE, SCREEN, Browser, browser
 from PIL import Image
 
+from nbcnn.cli.explain._conv_text import lines
 from nbcnn.introspect.trace.conv2d import ConvTrace, Placed, trace_pixel, trace_weight
 from nbcnn.introspect.trace.example import explain_example
 from nbcnn.kernels.conv2d.problem import Conv2dProblem
@@ -19,6 +20,7 @@ from nbcnn.report.grey_picture import grey_png
 from nbcnn.report.page import write_page
 from nbcnn.report.trace_page import trace_page
 from nbcnn.report.trace_pictures import draw_trace
+from nbcnn.report.trace_tile import tile_steps, tile_words
 from nbcnn.report.trace_words import number, product
 
 NASTY = "<img src=x onerror=alert(1)>"
@@ -95,13 +97,40 @@ def test_a_page_says_how_many_terms_it_leaves_out(monkeypatch: pytest.MonkeyPatc
 def test_each_way_that_can_do_it_has_a_picture(tmp_path: Path, name: str) -> None:
     files = draw_trace(TRACES[name](), tmp_path)
     ways = ["conv-1-direct.png", "conv-2-im2col.png", "conv-3-fft.png", "conv-4-winograd.png"]
-    assert [file.name for file in files] == ways[: 3 if "weight" in name else 4]
+    assert [file.name for file in files] == ways
     for file in files:
         with Image.open(file) as picture:
-            assert picture.size == (1320, 552)
+            two_rows = "weight" in name and "winograd" in file.name  # seven matrices
+            assert picture.size == (1320, 940 if two_rows else 552)
             pixels = np.asarray(picture.convert("L"))
             edge = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
             assert (edge == 255).all() and (pixels < 128).any()
+
+
+def test_a_gradients_tile_has_its_numbers_in_text_and_page() -> None:
+    """A kernel of ones over a 6×6 image of ones: each gradient is the count of pixels that its tap meets."""
+    trace = explain_example(x=np.ones((1, 6, 6), np.float32), kernel_size=3, padding=1, weight=(0, 0, 1, 2))
+    said = (
+        "over 9 tiles (3×3) of 2×2 pixels of dy: 4·4·9 = 144 multiplications for all 9 weights of the kernel, where "
+        "the formula has 324; the tile shown, from row 0, column 0 on, has the largest part in the sum, 4 by the "
+        "formula; this weight is at row 1, column 2 of the kernel; winograd_2x2 gives 30, exact"
+    )
+    assert said in tile_words(trace) and said in trace_page(trace).replace("\n", " ")
+    text = list(lines(trace))
+    first = text.index("  Gᵀ … G: the gradients of the kernel:")
+    assert [line.split() for line in text[first + 1 : first + 4]] == [
+        ["25", "30", "25"],
+        ["30", "36", "30"],
+        ["25", "30", "25"],
+    ]
+    assert (
+        "  A e Aᵀ:" in text and "  products of all tiles, summed:" in text and not any("-0 " in line for line in text)
+    )
+    grids = re.findall(r"<figcaption>([^<]*)</figcaption>", trace_page(trace))
+    assert grids[-7:] == [step.words for step in tile_steps(trace)]
+    one = explain_example(input_size=4, kernel_size=3, weight=(0, 0, 0, 0))
+    assert "over 1 tile (1×1) of 2×2 pixels of dy: 4·4·1 = 16 multiplications" in tile_words(one)
+    assert "the tile shown" not in tile_words(one) and len(tile_steps(one)) == 6
 
 
 def test_a_channel_is_drawn_with_its_window() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from PIL import Image
 
 import nbcnn
 from nbcnn.cli import main
+from nbcnn.cli._compare_progress import CompareProgress
 from nbcnn.data import write_idx
 from nbcnn.engine.engine import Engine
 from nbcnn.engine.network import views
@@ -31,6 +33,7 @@ from nbcnn.report.comparison import draw_comparison, trailing_means
 from nbcnn.report.verdict import verdicts
 from nbcnn.runs.checkpoint import load_tensors
 from nbcnn.training.comparison import Reporter
+from nbcnn.training.doctor.finding import Finding
 
 SGD = {"epochs": 2, "batch_size": 16, "optimizer": {"sgd": {"lr": 0.125}}, "seed": 3}
 SMALL = {
@@ -174,10 +177,10 @@ def test_each_variant_trains_as_it_would_alone(data, tmp_path, pictures):
         alone = nbcnn.train(SMALL, data=data, threads=1, backends=(variant.name,), out=tmp_path / variant.name)
         ours, theirs = (load_tensors(folder / "last.safetensors")[0] for folder in (variant.folder, alone.folder))
         assert all(ours[name].tobytes() == theirs[name].tobytes() for name in theirs)
-        files = {path.name for path in alone.folder.iterdir()} - {
-            "statistics.jsonl"
-        }  # the doctor's, of a training alone
+        files = {path.name for path in alone.folder.iterdir()}
         assert {path.name for path in variant.folder.iterdir()} == files
+        looks = [(folder / "statistics.jsonl").read_text() for folder in (variant.folder, alone.folder)]
+        assert looks[0] == looks[1] and looks[0]
         for mine, its in zip(variant.records, alone.metrics(), strict=True):
             assert {k: mine[k] for k in mine if "second" not in k} == {k: its[k] for k in its if "second" not in k}
         assert nbcnn.evaluate(variant.folder).images == 20
@@ -452,6 +455,31 @@ def test_the_command(words, capsys, pictures):
     code, output = call(capsys, "eval", "compare/small-1/conv2d=fft")
     assert code == 0
     assert "20 test images" in output.out
+
+
+def test_what_the_doctor_finds_is_told_once_with_its_variants(data, tmp_path):
+    """Variants of the same bits have the same findings."""
+    told = []
+
+    class Listening(Reporter):
+        def finding(self, names, finding):
+            told.append((list(names), finding.rule))
+
+    both, wild = ["conv2d=direct", "conv2d=naive"], ("train.optimizer.sgd.lr=1000",)
+    compared(data, tmp_path, both, sets=wild, epochs=1, reporter=Listening())
+    assert told == [(["conv2d=direct", "conv2d=naive"], "step_too_large")]
+
+
+def test_the_command_names_the_variants_of_a_finding(capsys):
+    finding = Finding("the number", "the cause", "the remedy", ("train.epochs=9",))
+    progress = CompareProgress()
+    progress._comparison = SimpleNamespace(variants=["a", "b"])
+    progress.finding(["a", "b"], finding)
+    progress.finding(["b"], finding)
+    assert capsys.readouterr().out.splitlines() == [
+        "  the number: the cause; the remedy (--set train.epochs=9)",
+        "  b: the number: the cause; the remedy (--set train.epochs=9)",
+    ]
 
 
 def test_the_command_in_json(words, capsys):

@@ -8,6 +8,7 @@ import pytest
 from stripes import TINY
 
 import nbcnn
+from nbcnn.data import load_dataset
 from nbcnn.data.dataset import Split
 from nbcnn.errors import DataError
 from nbcnn.training.layout_lab import explain_layout, in_colour, laid_out, shifted
@@ -41,17 +42,20 @@ def test_grey_pictures_get_a_colour_and_others_keep_theirs() -> None:
 
 def test_both_layouts_learn(stripes: Path) -> None:
     tiny: dict[str, Any] = {**TINY, "data": {"folder": str(stripes)}}
-    lab = explain_layout(tiny, epochs=4, images=150, image=3)
+    lab = explain_layout(tiny, epochs=4, images=150, image=3, margin=1)
     right, wrong = lab.runs
     assert (right.layout, wrong.layout) == ("transposed", "reshaped")
     assert right.accuracy > 0.9 and wrong.accuracy > 0.5
-    assert (lab.images, lab.test_images, lab.tinted, lab.shifts) == (150, 50, True, (1, 2, 4))
+    assert (lab.images, lab.test_images, lab.tinted, lab.shifts) == (150, 50, True, (2, 4, 8))
     assert all(0 <= share <= 1 for run in lab.runs for share in (*run.shifted, *run.kept))
-    assert lab.picture.shape == (12, 12, 3)
+    assert lab.picture.shape == (14, 14, 3) and lab.margin == 1 and lab.picture.any()
+    assert not lab.picture[[0, -1]].any() and not lab.picture[:, [0, -1]].any()  # the margin
+    labels = load_dataset(nbcnn.load(tiny).config.data).test.labels
+    assert lab.guess == max(np.mean(labels == n) for n in set(labels))
     assert np.array_equal(lab.seen["transposed"], lab.picture.transpose(2, 0, 1))
     assert np.array_equal(lab.seen["reshaped"].ravel(), lab.picture.ravel())
     assert lab.as_json()["runs"][0]["accuracy"] == right.accuracy
-    again = explain_layout(tiny, epochs=4, images=150, image=3)
+    again = explain_layout(tiny, epochs=4, images=150, image=3, margin=1)
     assert again.as_json() == lab.as_json()
 
 
@@ -62,3 +66,12 @@ def test_what_does_not_fit_is_said(stripes: Path) -> None:
         explain_layout(image=2000)
     with pytest.raises(DataError, match=r"its images are 3×12×12 .*, the network takes 3×28×28"):
         explain_layout("lenet", nbcnn.Overrides(data=str(stripes)), epochs=1, images=10)
+
+
+def test_without_a_model_the_right_layout_follows_a_shift_and_the_wrong_one_does_not() -> None:
+    """Few pictures, so that it is quick: the wrong layout falls several times as far."""
+    lab = explain_layout(images=2500, epochs=2)
+    right, wrong = lab.runs
+    assert right.accuracy > 0.5 and wrong.accuracy > 0.5
+    fell, fell_wrongly = right.accuracy - right.shifted[-1], wrong.accuracy - wrong.shifted[-1]
+    assert fell < 0.1 and fell_wrongly > 0.15 and fell_wrongly > 3 * fell

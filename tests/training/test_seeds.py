@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import statistics
 from pathlib import Path
@@ -237,6 +238,22 @@ def test_the_command_prints_each_and_the_mean(
         (["n.yaml", "--seeds", "1"], "at least 2, got 1"),
     ):
         assert words in printed(["train", *arguments], capsys)
+
+
+def test_what_the_doctor_finds_is_told_with_the_run_of_its_seed(
+    stripes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    wild = config(stripes, optimizer={"adam": {"lr": 30.0}})
+    Path("n.yaml").write_text(yaml.safe_dump(wild))
+    out = printed(["train", "n.yaml", "--seeds", "2"], capsys)
+    for seed in (7, 8):
+        said = re.search(
+            rf"seed {seed}: .*\n  found in it: (.*); .*doctor runs/tiny-seeds-1/seed-{seed} says more\n", out
+        )
+        assert said is not None
+        rules = [one.rule.replace("_", " ") for one in nbcnn.doctor(f"runs/tiny-seeds-1/seed-{seed}").findings]
+        assert "step too large" in rules and "step too large" in said[1].split(", ")
 
 
 def test_ctrl_c_says_how_to_go_on_with_all(

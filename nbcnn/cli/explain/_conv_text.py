@@ -7,6 +7,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from nbcnn.cli._tables import WIDEST
+from nbcnn.report.trace_tile import tile_steps, tile_words
 from nbcnn.report.trace_words import (
     complex_number,
     heads,
@@ -18,7 +19,6 @@ from nbcnn.report.trace_words import (
     spectra_words,
     sum_words,
     term_rows,
-    tile_words,
 )
 from nbcnn.util.formatting import in_a_sentence
 
@@ -85,19 +85,9 @@ def _spectra(trace: ConvTrace) -> Iterator[str]:
 
 def _tile(trace: ConvTrace) -> Iterator[str]:
     yield from _folded(f"4. as a Winograd tile: {tile_words(trace)}", "")
-    if (form := trace.tile) is None:
-        return
-    first = " of the first channel" if form.channels > 1 else ""
-    summed = f", summed over {form.channels} channels" if form.channels > 1 else ""
-    for name, matrix in (
-        (f"d, pixels{first}", form.pixels),
-        ("Bᵀ d B", form.transformed),
-        ("G g Gᵀ, the kernel", form.kernel),
-        (f"products{summed}", form.products),
-        ("Aᵀ … A plus bias: the tile of the output", form.tile),
-    ):
-        yield f"  {name}:"
-        yield from _aligned([[number(float(n)) for n in row] for row in matrix], words=0, indent=4)
+    for step in tile_steps(trace):
+        yield f"  {step.words}:"
+        yield from _aligned([[number(float(n) + 0.0) for n in row] for row in step.matrix], words=0, indent=4)
 
 
 def _row(numbers: np.ndarray) -> str:

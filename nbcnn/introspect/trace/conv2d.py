@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from nbcnn.errors import ShapeError
-from nbcnn.introspect.trace import backends, matrix, spectra, winograd_tile
+from nbcnn.introspect.trace import backends, matrix, spectra, winograd_gradient, winograd_tile
 from nbcnn.introspect.trace.direct_sum import DirectSum, pixel_sum, weight_sum
 from nbcnn.introspect.trace.output_size import AxisSize, output_sizes
 from nbcnn.kernels.conv2d.problem import Conv2dProblem
@@ -31,8 +31,9 @@ class ConvTrace:
     ``at`` is the output pixel (o, i, j), or for the direction ``grad_weight`` the weight (o, c, a, k). ``sum`` is the
     direct sum term by term, ``engine`` what the backend ``direct`` computed: they have the same bits (``same_bits``).
     ``x`` (C, H, W) is the input, ``factor`` the weights (O, C/G, KH, KW), or of a gradient dy (O, OH, OW). ``outcomes``
-    are the results of all backends. ``spectra`` and ``tile`` are None where ``fft`` or ``winograd`` can't do the layer,
-    and where a gradient has no tile of its own. ``backend`` is the layer's own, ``words`` say what is traced.
+    are the results of all backends. ``spectra`` and ``tile`` are None where ``fft`` or ``winograd`` can't do the layer;
+    the tile is of ``winograd`` where that is the layer's own backend, else of ``winograd_2x2``. ``backend`` is the
+    layer's own, ``words`` say what is traced.
     """
 
     words: str
@@ -47,7 +48,7 @@ class ConvTrace:
     outcomes: tuple[backends.Outcome, ...]
     matrix: matrix.MatrixForm
     spectra: spectra.SpectralForm | None
-    tile: winograd_tile.TileForm | None
+    tile: winograd_tile.TileForm | winograd_gradient.GradientTiles | None
     backend: str = "direct"
 
     @property
@@ -130,7 +131,6 @@ def trace_pixel(
     o, i, j = at
     total = pixel_sum(p, x, w, b, (o, i, j))
     found = {name: float(backends.forward(p, name, x, w, b)[at]) for name in backends.able(p)}
-    m = 4 if placed.backend == "winograd" else 2
     return ConvTrace(
         placed.words,
         "forward",
@@ -144,7 +144,7 @@ def trace_pixel(
         backends.outcomes(p, found, total.exact, "forward"),
         matrix.of_pixel(p, (o, i, j), total.terms),
         spectra.of_pixel(p, x, w, b, (o, i, j)) if "fft" in found else None,
-        winograd_tile.of_pixel(p, m, x, w, b, (o, i, j)) if "winograd" in found else None,
+        winograd_tile.of_pixel(p, _side(placed), x, w, b, (o, i, j)) if "winograd" in found else None,
         placed.backend,
     )
 
@@ -177,9 +177,14 @@ def trace_weight(
         backends.outcomes(p, found, total.exact, "grad_weight"),
         matrix.of_weight(p, weight, total.terms),
         spectra.of_weight(p, x, dy, weight) if "fft" in found else None,
-        None,
+        winograd_gradient.of_weight(p, _side(placed), x, dy, weight, total.terms) if "winograd" in found else None,
         placed.backend,
     )
+
+
+def _side(placed: Placed) -> int:
+    """The side of a Winograd tile that is shown: the layer's own, or the smaller, which is easier to follow."""
+    return 4 if placed.backend == "winograd" else 2
 
 
 def _check(what: str, at: tuple[int, ...], shape: tuple[int, ...], names: tuple[str, ...]) -> None:

@@ -69,12 +69,12 @@ def of_pixel(
     y = room(1, m, m)
     winograd.transform_sums(s, y, (0, 0, 0, 0), dtype.type(b[o]), (half, pixels), sizes)
     return TileForm(
-        "winograd" if m == 4 else "winograd_2x2",
+        backend_of(m),
         m,
         channels,
         corner,
         (i % m, j % m),
-        _patch(x[first], corner[0] - top, corner[1] - left, N),
+        patch(x[first], corner[0] - top, corner[1] - left, N),
         v[:, :, 0, 0].copy(),
         u[:, :, 0, 0].copy(),
         s[:, :, 0, 0].copy(),
@@ -84,7 +84,12 @@ def of_pixel(
     )
 
 
-def _patch(x: np.ndarray, row: int, column: int, N: int) -> np.ndarray:
+def backend_of(m: int) -> str:
+    """The backend whose tiles are ``m`` × ``m`` pixels of y."""
+    return "winograd" if m == 4 else "winograd_2x2"
+
+
+def patch(x: np.ndarray, row: int, column: int, N: int) -> np.ndarray:
     """N × N pixels of x (H, W) from a row and column on, zeros outside of it."""
     found = np.zeros((N, N), x.dtype)
     for r in range(max(0, -row), min(N, x.shape[0] - row)):

@@ -25,6 +25,11 @@ class InTraining:
         """The trainer's step on the images of these numbers (N,), with statistics where they are due."""
         return self._recorder.step(order)
 
+    @property
+    def seconds(self) -> float:
+        """What the statistics of all steps so far took."""
+        return self._recorder.seconds
+
     def report(self, reporter: Reporter) -> None:
         """Tell the reporter what is new."""
         for finding in self.new_findings():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Mapping
 
@@ -42,6 +43,8 @@ class Recorder:
         self._trainer = trainer
         self._pass: LayerPass | None = None
         self._tried = False
+        self.seconds = 0.0
+        """What all looks together took: a comparison of speed leaves it out."""
         size = trainer.settings.batch_size
         self._steps = -(-len(trainer.data.train) // size)
         statistics_file.rewind(trainer.run, trainer.steps)
@@ -62,10 +65,12 @@ class Recorder:
             self._write({**self._place(), "stopped": str(error).partition(", so training stopped")[0]})
             raise
         if before is not None:
+            started = time.perf_counter()
             row = {**self._place(), "loss": figure(step.loss), "accuracy": figure(step.accuracy)}
             with np.errstate(all="ignore"):  # of numbers near the end of float32's range
                 row |= self._look(before)
             self._write(row)
+            self.seconds += time.perf_counter() - started
         return step
 
     @property
