@@ -104,6 +104,7 @@ def test_the_templates_backend_keeps_all_that_the_contract_promises(folder: Path
     assert report.failed == 0 and report.passed > 3000 and not report.refused
 
 
+@exhaustive
 def test_the_templates_gradients_are_right(folder: Path) -> None:
     """Numerically, in float64, of the layer."""
     package.load_plugin(add("layer", "leaky"))

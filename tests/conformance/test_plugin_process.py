@@ -71,7 +71,7 @@ WORDS = {
 PATIENCE = {"never_returns": ("--patience", "8")}
 
 
-QUICK = {"bias_ignored", "crash"}
+QUICK = {"crash"}
 """By default, one that is wrong and one that ends its process."""
 
 

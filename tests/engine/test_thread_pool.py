@@ -47,6 +47,7 @@ def test_the_bar_is_left_out_where_nothing_can_move_it(
     assert "still here" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_blas_takes_its_memory_before_the_first_epoch(
     stripes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -121,8 +121,8 @@ RARE = {"all entries empty", "an entry that others may write", "an entry that is
 RARE |= {"a link that leads nowhere", "no cache"}
 """In the long form only: each is much like another."""
 
-TELLING = {"a flipped bit", "an entry that is a link"}
-"""Those that run by default."""
+TELLING = {"a flipped bit"}
+"""What runs by default."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

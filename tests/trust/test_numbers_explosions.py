@@ -17,7 +17,7 @@ from nbcnn.report.verdict import verdicts
 from nbcnn.runs.checkpoint import load_tensors
 from trust import wrong_numbers
 
-pytestmark = pytest.mark.trust
+pytestmark = [pytest.mark.trust, pytest.mark.usefixtures("no_pictures")]
 
 
 @pytest.fixture(autouse=True)
