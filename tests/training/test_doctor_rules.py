@@ -422,5 +422,8 @@ def test_batch_norm_that_takes_in_a_tenth_is_left_alone() -> None:
     """Twenty steps with the momentum that would be proposed: a few more, and its statistics are there."""
     parts = patient()
     batch_norm_statistics(parts)
-    parts["config"]["layers"][1] = {"batch_norm2d": {"momentum": 0.1}}
-    assert "batch_norm_statistics" not in [finding.rule for finding in diagnose(evidence_of(parts))]
+    for momentum, told in ((0.05, True), (0.1, False)):
+        parts["config"]["layers"][1] = {"batch_norm2d": {"momentum": momentum}}
+        evidence = evidence_of(parts)
+        evidence.records[-1]["step"] = 20
+        assert ("batch_norm_statistics" in [finding.rule for finding in diagnose(evidence)]) == told
