@@ -23,6 +23,7 @@ def main() -> None:
         run = {name: content.replace(place.encode(), b"/tmp") for name, content in run.items()}
     files = {
         "yaml": {f"{k}.yaml": text for k, text in enumerate(seeds.yaml_seeds())},
+        "answers": {f"{k}.yaml": text for k, text in enumerate(seeds.answers_seeds())},
         "idx": {f"{k}.idx": data for k, data in enumerate([*plain, *map(seeds.gzipped, plain)])},
         "checkpoint": {f"{k}.safetensors": data for k, data in enumerate(seeds.checkpoint_seeds())},
         "image": {f"{k}.image": data for k, data in enumerate(seeds.image_seeds())},

@@ -1,6 +1,6 @@
 """Fuzzing that is guided by coverage, with atheris: ``python tests/fuzz/run.py FORMAT --seconds 60``.
 
-FORMAT is yaml, idx, checkpoint, image or run. What it finds goes into ``tests/fuzz/found``, and the input that failed is
+FORMAT is yaml, answers, idx, checkpoint, image or run. What it finds goes into ``tests/fuzz/found``, and the input that failed is
 named; ``python tests/fuzz/run.py FORMAT FILE`` tries one again. It begins with the files of ``tests/fuzz/corpus/FORMAT``,
 which ``python tests/fuzz/make_corpus.py`` writes.
 """
@@ -17,8 +17,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parents[1])]
-FORMATS = ("yaml", "idx", "checkpoint", "image", "run")
-LARGEST = {"yaml": 4096, "idx": 512, "checkpoint": 2048, "image": 2048, "run": 2048}
+FORMATS = ("yaml", "answers", "idx", "checkpoint", "image", "run")
+LARGEST = {"yaml": 4096, "answers": 2048, "idx": 512, "checkpoint": 2048, "image": 2048, "run": 2048}
 """Bytes of an input: short ones are many."""
 
 
@@ -39,6 +39,7 @@ def harness(kind: str, folder: Path) -> Callable[[bytes], object]:
     else:
         target = {
             "yaml": targets.yaml_file,
+            "answers": targets.answers,
             "idx": targets.idx_file,
             "checkpoint": targets.checkpoint,
             "image": targets.image,
@@ -80,6 +81,8 @@ def main() -> None:
         "nbcnn.runs.checkpoint",
         "nbcnn.runs.run_folder",
         "nbcnn.training.loading",
+        "nbcnn.training.doctor.statistics_file",
+        "nbcnn.exercises.class_answers",
         "nbcnn.data.picture",
         "nbcnn.data.image_file",
         "yaml",

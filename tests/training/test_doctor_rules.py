@@ -385,3 +385,45 @@ def test_without_the_images_the_numbers_still_speak() -> None:
     step_too_small(parts)
     evidence = replace(evidence_of(parts), facts=None, judged=None)
     assert [finding.rule for finding in diagnose(evidence)] == ["step_too_small"]
+
+
+def test_augmentation_is_not_blamed_for_what_the_step_does() -> None:
+    """Far too small, or too large at the top of a warm-up: nothing is learned, and augmentation is not why."""
+    for update, rule in ((5e-6, "step_too_small"), (0.3, "step_too_large")):
+        parts = patient()
+        augmentation_too_strong(parts)
+        parts["train_loss"], parts["test_accuracy"] = [1.37] * 6, [0.25] * 6
+        parts["train_accuracy"] = [0.25] * 6
+        parts["config"]["train"]["schedule"] = "one_cycle"
+        each_layer(parts, update=0.0)  # that of the schedule's end
+        each_layer(parts, slice(1, 2), update=update)
+        assert [finding.rule for finding in diagnose(evidence_of(parts))] == [rule]
+
+
+def test_a_training_whose_loss_still_falls_has_no_augmentation_that_is_too_strong() -> None:
+    """Its accuracy is the mean of the epoch, with augmentation and dropout: the other images are far ahead of it."""
+    parts = patient()
+    augmentation_too_strong(parts)
+    parts["train_loss"] = [1.3, 1.25, 1.2, 1.1, 1.0, 0.9]
+    assert diagnose(evidence_of(parts)) == []
+    parts["train_loss"] = [0.9] * 6
+    assert [finding.rule for finding in diagnose(evidence_of(parts))] == ["augmentation_too_strong"]
+
+
+def test_dead_units_are_not_told_of_where_other_images_are_told_apart() -> None:
+    """Smoothed labels and dropout keep the training loss high; that of the validation images says how it goes."""
+    parts = patient()
+    dead_relus(parts)
+    parts["test_loss"] = [0.5] * 6
+    assert diagnose(evidence_of(parts)) == []
+
+
+def test_batch_norm_that_takes_in_a_tenth_is_left_alone() -> None:
+    """Twenty steps with the momentum that would be proposed: a few more, and its statistics are there."""
+    parts = patient()
+    batch_norm_statistics(parts)
+    for momentum, told in ((0.05, True), (0.1, False)):
+        parts["config"]["layers"][1] = {"batch_norm2d": {"momentum": momentum}}
+        evidence = evidence_of(parts)
+        evidence.records[-1]["step"] = 20
+        assert ("batch_norm_statistics" in [finding.rule for finding in diagnose(evidence)]) == told

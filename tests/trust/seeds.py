@@ -42,6 +42,14 @@ def yaml_seeds() -> list[bytes]:
     return [*(file.read_bytes() for file in sorted(MODELS.glob("*.yaml"))), TINY.encode(), BLOCKS.encode()]
 
 
+def answers_seeds() -> list[bytes]:
+    """Answers of classes: numbers and choices, by number and by name, with a seed and without."""
+    return [
+        b"students: {Ada: {1: 28, 2: a}}\n",
+        b"seed: 3\nstudents:\n  Ada: {blur: 2.5, 10: 7}\n  Ben Li:\n    2: b\n    10: 14\n",
+    ]
+
+
 def idx_seeds() -> list[bytes]:
     """Labels and images of both kinds, plain."""
     return [idx(5, values=bytes(5)), idx(2, 3, 4, values=bytes(range(24))), idx(1, 3, 2, 2, values=bytes(range(12)))]

@@ -17,12 +17,16 @@ import nbcnn
 from nbcnn.config import Overrides, load_config
 from nbcnn.data import load_folder, read_idx
 from nbcnn.data.picture import prepare
-from nbcnn.engine.network import layers_of
+from nbcnn.engine.network import Network, layers_of
 from nbcnn.engine.weights_metadata import read_metadata
 from nbcnn.errors import NbcnnError
+from nbcnn.exercises.class_answers import read_answers
 from nbcnn.runs.checkpoint import load_tensors, load_weights
 from nbcnn.runs.run_folder import COLUMNS, Run
 from nbcnn.training.config_diff import refuse_changes
+from nbcnn.training.doctor import statistics_file
+from nbcnn.training.doctor.diagnosis import diagnose
+from nbcnn.training.doctor.evidence import Evidence
 from nbcnn.training.loading import read_info
 from nbcnn.training.state import read_state
 
@@ -48,6 +52,7 @@ FILES = (
     "best.safetensors",
     "last.safetensors",
     "state.safetensors",
+    "statistics.jsonl",
 )
 """The files of a run folder that are read."""
 
@@ -122,6 +127,18 @@ def checkpoint(data: bytes, folder: Path) -> NbcnnError | None:
     return refused(act)
 
 
+def answers(data: bytes, folder: Path) -> NbcnnError | None:
+    """A class's answers: read, every guess checked; nothing is computed."""
+    file = folder / "answers.yaml"
+    file.write_bytes(data)
+
+    def act() -> None:
+        seed, students = read_answers(file)
+        assert isinstance(seed, int) and seed >= 0 and all(students.values())
+
+    return refused(act)
+
+
 def image(data: bytes, folder: Path) -> NbcnnError | None:
     """A picture, for a grey network and for one in colour."""
     file = folder / "x.png"
@@ -169,7 +186,15 @@ def run_folder(files: Mapping[str, bytes], folder: Path) -> list[NbcnnError]:
         network = nbcnn.load(folder, which=which)
         assert all(isinstance(network.class_name(k), str) for k in range(3))
 
+    def statistics() -> None:
+        rows = statistics_file.read(run)
+        evidence = Evidence(Network(load_config(run.config)), run.metrics(), rows)
+        for told in (True, False):
+            for finding in diagnose(evidence, in_training=told):
+                assert_fit(finding.sentence)
+
     acts: list[Callable[[], object]] = [
+        statistics,
         lambda: Run.open(folder),
         lambda: loaded("best"),
         lambda: loaded("last"),

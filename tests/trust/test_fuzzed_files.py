@@ -73,8 +73,9 @@ def sizes(seed: bytes, numbers: list[int]) -> bytes:
 def strategies(kind: str) -> list[tuple[st.SearchStrategy[bytes], int]]:
     """What is generated for a format, and how many of each."""
     edges = st.sampled_from([0, 1, 2, 3, 5, 24, 2**16, 2**31 - 1, 2**31, 2**32 - 1])
-    if kind == "yaml":
-        texts, trees = seeds.yaml_seeds(), [yaml.safe_load(text) for text in seeds.yaml_seeds()]
+    if kind in ("yaml", "answers"):
+        texts = seeds.yaml_seeds() if kind == "yaml" else seeds.answers_seeds()
+        trees = [yaml.safe_load(text) for text in texts]
         written = st.builds(
             lambda tree, how: yaml.safe_dump(changed(tree, how)).encode(), st.sampled_from(trees), CHANGES
         )
@@ -104,12 +105,13 @@ def strategies(kind: str) -> list[tuple[st.SearchStrategy[bytes], int]]:
     "kind, target, most",
     [
         ("yaml", targets.yaml_file, 64 * MEGABYTE),
+        ("answers", targets.answers, 64 * MEGABYTE),
         ("idx", targets.idx_file, 4 * MEGABYTE),
         ("checkpoint", targets.checkpoint, 4 * MEGABYTE),
         ("image", targets.image, 1024 * MEGABYTE),
     ],
     quick=lambda case: case[0] == "idx",
-    ids=["yaml", "idx", "checkpoint", "image"],
+    ids=["yaml", "answers", "idx", "checkpoint", "image"],
 )
 def test_generated_files(
     kind: str, target: Target, most: int, folder: Path, count: Callable[..., None], long: bool
@@ -126,6 +128,8 @@ def test_what_begins_the_fuzzing_is_valid(folder: Path) -> None:
     """Else every mutation would be refused for one and the same reason."""
     for text in seeds.yaml_seeds():
         assert targets.yaml_file(text, folder) is None
+    for text in seeds.answers_seeds():
+        assert targets.answers(text, folder) is None
     for plain in seeds.idx_seeds():
         assert targets.idx_file(plain, folder) is None and targets.idx_file(seeds.gzipped(plain), folder) is None
     for picture in seeds.image_seeds():

@@ -145,4 +145,5 @@ def rewritten(name: str, content: bytes, changes: list[tuple[str, int, Any]]) ->
         import yaml
 
         return yaml.safe_dump(changed(yaml.safe_load(content), changes)).encode()
-    return json_bytes(changed(json.loads(content), changes)) + b"\n"
+    first, _, others = content.partition(b"\n")  # of a file with a row a line the first
+    return json_bytes(changed(json.loads(first), changes)) + b"\n" + others

@@ -89,6 +89,14 @@ class Evidence:
         return 1 - self.loss / self.chance if self.chance else 0.0
 
     @property
+    def learned_at_best(self) -> float:
+        """``learned``, or that of the images that judge it where it is more: these have no dropout, no augmentation and
+        no smoothed labels, which keep a training loss high in trainings that go well.
+        """
+        judged = self.judged_losses[-1:]
+        return max([self.learned, *(1 - loss / self.chance for loss in judged if self.chance)])
+
+    @property
     def against_guessing(self) -> str:
         """``the loss is 2.301, where guessing has 2.303``"""
         return f"the loss is {self.loss:.4g}, where guessing has {self.chance:.4g}"
@@ -141,6 +149,12 @@ class Evidence:
         found = [[layer.get("update") for layer in row["layers"].values()] for row in chosen]
         medians = [median(numbers) for row in found if (numbers := [number for number in row if number is not None])]
         return float(median(medians)) if medians else None
+
+    @property
+    def largest_update(self) -> float:
+        """The largest of the first step's and the latest; of a schedule that warms up, of all that were looked at."""
+        rows = [self.update([row]) for row in self.rows] if self.config.train.schedule.name == "one_cycle" else []
+        return max(number or 0 for number in (self.update(self.rows[:1]), self.update(), *rows))
 
     @property
     def rate(self) -> tuple[str, float | None]:

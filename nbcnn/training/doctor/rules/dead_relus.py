@@ -11,7 +11,7 @@ SHARE = 0.6
 
 def look(evidence: Evidence) -> Finding | None:
     """A layer where most channels or units are dead, in a training that learns little."""
-    if evidence.epochs < 2 or evidence.learned > 0.5:
+    if evidence.epochs < 2 or evidence.learned_at_best > 0.5:
         return None
     layer, share = max(evidence.figures("dead", "relu"), key=lambda one: one[1], default=(None, 0.0))
     key, rate = evidence.rate

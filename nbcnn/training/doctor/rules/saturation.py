@@ -11,7 +11,7 @@ SHARE = 0.5
 
 def look(evidence: Evidence) -> Finding | None:
     """A layer where half of the inputs or more are in the flat part, in a training that learns little."""
-    if evidence.epochs < 2 or evidence.learned > 0.5:
+    if evidence.epochs < 2 or evidence.learned_at_best > 0.5:
         return None
     layer, share = max(evidence.figures("saturated", "sigmoid", "tanh"), key=lambda one: one[1], default=(None, 0.0))
     key, rate = evidence.rate

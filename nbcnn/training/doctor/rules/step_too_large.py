@@ -13,13 +13,13 @@ LARGE, AIM = 0.2, 0.01
 def look(evidence: Evidence) -> Finding | None:
     """Steps that change a large share of the weights at once, in a training that learns little or stopped."""
     first, latest = evidence.update(evidence.rows[:1]), evidence.update()
-    update = max(first or 0, latest or 0)
+    update = evidence.largest_update
     if update < LARGE or (not evidence.stopped and evidence.learned > 0.6):
         return None
     key, rate = evidence.rate
     if rate is None:
         return None
-    which = "first step" if update == first else "last steps"
+    which = {first: "first step", latest: "last steps"}.get(update, "longest step")
     smaller = one_digit(rate * min(AIM / update, 0.1))
     return Finding(
         f"the {which} changed the weights by {update:.0%} of their length, and {evidence.happened}",

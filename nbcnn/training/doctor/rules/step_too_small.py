@@ -12,8 +12,7 @@ SMALL, AIM = 3e-4, 0.008
 
 def look(evidence: Evidence) -> Finding | None:
     """Steps that hardly change the weights, from the first on, in a training that learned little."""
-    first, latest = evidence.update(evidence.rows[:1]), evidence.update()
-    update = max(first or 0, latest or 0)
+    update = evidence.largest_update
     key, rate = evidence.rate
     if (
         evidence.epochs < 2
