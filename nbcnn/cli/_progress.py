@@ -190,6 +190,8 @@ class Progress(Display, Reporter):
         drawn = [path.name for path in (run.curves, run.confusion, run.samples, run.augmented) if path.exists()]
         if drawn:
             self._print(f"pictures: {run.folder}/{', '.join(drawn)}")
+        if run.report.exists():
+            self._print(f"all of it on one page: {run.report}")
         other = "direct" if "conv2d=fft" in self._backends else "fft"
         folder, config = quote(str(run.folder)), quote(str(run.config))
         hints = (

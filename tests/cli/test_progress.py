@@ -221,6 +221,7 @@ def test_metrics_that_lack_a_column(stripes: Path, tmp_path: Path, capsys: pytes
         printed = capsys.readouterr().out
         assert ("test accuracy" in printed) == (result is not None) and (result or "") in printed
         assert f"pictures: {run.folder}/curves.png, confusion.png, samples.png" in printed
+        assert f"all of it on one page: {run.folder}/report.html" in printed
 
 
 def test_weights_that_somebody_put_in_a_run_have_no_epoch(stripes: Path, tmp_path: Path) -> None:
