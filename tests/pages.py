@@ -91,7 +91,9 @@ def _caught(run: Any) -> str:
     with redirect_stdout(stream), redirect_stderr(stream):
         run()
     text = COMPILING.sub("", stream.getvalue())
-    text = re.sub(r"\S*/models/(?=[\w-]+\.yaml)", "…/models/", text.replace(f"{Path.cwd()}/", ""))  # those of nbcnn itself
+    text = re.sub(
+        r"\S*/models/(?=[\w-]+\.yaml)", "…/models/", text.replace(f"{Path.cwd()}/", "")
+    )  # those of nbcnn itself
     return re.sub(r"\S*/nbcnn(?= )", "nbcnn", text)
 
 
