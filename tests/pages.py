@@ -90,10 +90,8 @@ def _caught(run: Any) -> str:
     stream = io.StringIO()
     with redirect_stdout(stream), redirect_stderr(stream):
         run()
-    text = COMPILING.sub("", stream.getvalue())
-    text = re.sub(
-        r"\S*/models/(?=[\w-]+\.yaml)", "…/models/", text.replace(f"{Path.cwd()}/", "")
-    )  # those of nbcnn itself
+    text = COMPILING.sub("", stream.getvalue()).replace(f"{Path.cwd()}/", "")
+    text = re.sub(r"\S*/models/(?=[\w-]+\.yaml)", "…/models/", text)  # the folder of nbcnn's own
     return re.sub(r"\S*/nbcnn(?= )", "nbcnn", text)
 
 

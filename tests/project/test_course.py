@@ -30,8 +30,8 @@ def seconds(page: Path) -> int:
 @pytest.mark.jit
 @parametrize("page", CHAPTERS, quick=lambda page: seconds(page) <= MOST_SECONDS, ids=lambda page: page.stem)
 def test_a_chapter_shows_what_is_printed(page: Path, folder: Path) -> None:
-    for block, now in differences(page.read_text(encoding="utf-8"), folder):
-        pytest.fail(f"{page.name} shows\n{block.text}but now it is\n{now}")
+    found = list(differences(page.read_text(encoding="utf-8"), folder))
+    assert not found, f"{page.name} shows\n{found[0][0].text}but now it is\n{found[0][1]}"
 
 
 def typed(text: str) -> None:
