@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codeop
 import re
 from pathlib import Path
 
@@ -29,8 +30,31 @@ def seconds(page: Path) -> int:
 @pytest.mark.jit
 @parametrize("page", CHAPTERS, quick=lambda page: seconds(page) <= MOST_SECONDS, ids=lambda page: page.stem)
 def test_a_chapter_shows_what_is_printed(page: Path, folder: Path) -> None:
-    for block, now in differences(page.read_text(encoding="utf-8"), folder):
-        pytest.fail(f"{page.name} shows\n{block.text}but now it is\n{now}")
+    found = list(differences(page.read_text(encoding="utf-8"), folder))
+    assert not found, f"{page.name} shows\n{found[0][0].text}but now it is\n{found[0][1]}"
+
+
+def typed(text: str) -> None:
+    """Give Python line by line, as to an interactive session; SyntaxError where a paragraph needs an empty line after it."""
+    held: list[str] = []
+    for line in [*text.splitlines(), ""]:
+        held.append(line)
+        if codeop.compile_command("\n".join(held), symbol="single") is not None:
+            held = []
+    assert not any(held), f"unfinished: {held}"
+
+
+@pytest.mark.parametrize("page", CHAPTERS, ids=lambda page: page.stem)
+def test_python_of_a_chapter_can_be_typed_into_a_session(page: Path) -> None:
+    for block in blocks(page.read_text(encoding="utf-8")):
+        if block.kind == "python" and not block.text.startswith("# file: "):
+            typed(block.text)
+
+
+def test_what_a_session_does_not_take_is_found() -> None:
+    typed("for n in (1, 2):\n    print(n)\n\nprint(3)\n")
+    with pytest.raises(SyntaxError):
+        typed("for n in (1, 2):\n    print(n)\nprint(3)\n")
 
 
 @pytest.mark.jit
