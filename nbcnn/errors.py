@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
+from os import PathLike
 from pathlib import Path
 
 # What a terminal obeys or hides instead of showing it: control characters (C0, C1), line and paragraph separators,
@@ -100,7 +101,7 @@ def unfit_name(name: object) -> str | None:
     return f"YAML takes {name} for something else than a name" if name.lower() in _NOT_TEXT else None
 
 
-def shown(file: str | Path) -> str:
+def shown(file: str | PathLike[str]) -> str:
     """A file as messages write it: from the current folder where it is below that, else in full; printable."""
     try:
         inside = Path(file).is_relative_to(Path.cwd())

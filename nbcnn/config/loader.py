@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from nbcnn.util.user_folders import expanded
 _NO_OVERRIDES = Overrides()
 
 
-def load_config(source: str | Path | Mapping[str, Any], overrides: Overrides = _NO_OVERRIDES) -> Config:
+def load_config(source: str | PathLike[str] | Mapping[str, Any], overrides: Overrides = _NO_OVERRIDES) -> Config:
     """The config of a shipped model (by name), a YAML file, a run folder, or a mapping made in Python.
 
     Every layer with kernels carries the name of its backend: the command line's choice, else its own, else the
@@ -60,12 +61,14 @@ def load_config(source: str | Path | Mapping[str, Any], overrides: Overrides = _
     return config
 
 
-def written_tree(source: str | Path | Mapping[str, Any], overrides: Overrides = _NO_OVERRIDES) -> Tree:
+def written_tree(source: str | PathLike[str] | Mapping[str, Any], overrides: Overrides = _NO_OVERRIDES) -> Tree:
     """The values of a config as they are written, blocks and all, with overrides applied; nothing else is checked."""
     return _with_overrides(source, overrides)[0]
 
 
-def _with_overrides(source: str | Path | Mapping[str, Any], overrides: Overrides) -> tuple[Tree, str, list[Problem]]:
+def _with_overrides(
+    source: str | PathLike[str] | Mapping[str, Any], overrides: Overrides
+) -> tuple[Tree, str, list[Problem]]:
     """The tree of a source, the folder of its file, and the overrides that could not be applied."""
     load_environment()
     if isinstance(source, Mapping):
@@ -78,11 +81,11 @@ def _with_overrides(source: str | Path | Mapping[str, Any], overrides: Overrides
     return tree, base, apply(overrides, tree)
 
 
-def find_model(source: str | Path) -> Path:
+def find_model(source: str | PathLike[str]) -> Path:
     """The YAML file that a model's name, a path or a run folder stands for; raises ConfigError if there is none."""
     if isinstance(source, str) and source in model_names():
         return _models_folder() / f"{source}.yaml"
-    if not isinstance(source, (str, Path)):
+    if not isinstance(source, (str, PathLike)):
         raise ConfigError(f"expected a model's name, a path or a mapping, got {type(source).__name__}")
     path = expanded(source)
     try:

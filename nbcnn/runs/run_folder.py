@@ -17,6 +17,7 @@
 
 from __future__ import annotations
 
+from os import PathLike
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -45,7 +46,7 @@ _WHAT = "a run folder is one that nbcnn train made, with a config.yaml in it"
 class Run:
     """A run folder. Use ``Run.create`` for a new one and ``Run.open`` for one that is there."""
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | PathLike[str]) -> None:
         self.folder = expanded(folder)
         self._held: FolderLock | None = None
         self.config = self.folder / "config.yaml"
@@ -64,6 +65,12 @@ class Run:
     def __repr__(self) -> str:
         return f"<Run {self.folder}>"
 
+    def __fspath__(self) -> str:
+        """The folder, so that a run stands wherever a path can."""
+        return str(self.folder)
+
+    __str__ = __fspath__
+
     def _repr_html_(self) -> str:
         """In a notebook: the folder, and a row for each epoch."""
         return as_html(str(self.folder), self.metrics())
@@ -79,7 +86,7 @@ class Run:
         return run
 
     @classmethod
-    def open(cls, folder: str | Path) -> Run:
+    def open(cls, folder: str | PathLike[str]) -> Run:
         """The run in ``folder``; raises CheckpointError when there is no run in it."""
         run = cls(folder)
         if not run.folder.exists():

@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ class Reporter(Listener):
 
 @blamed()
 def compare(
-    source: str | Path | Mapping[str, Any] | Config,
+    source: str | PathLike[str] | Mapping[str, Any] | Config,
     backends: Sequence[str],
     overrides: Overrides | None = None,
     *,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
-from pathlib import Path
+from os import PathLike
 from typing import Literal
 
 import numpy as np
@@ -76,7 +76,7 @@ class Evaluation:
 
 @blamed()
 def evaluate(
-    source: str | Path | Network,
+    source: str | PathLike[str] | Network,
     data: str | None = None,
     *,
     data_dir: str | None = None,

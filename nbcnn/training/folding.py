@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ class Fold:
 
 
 @blamed()
-def fold(source: str | Path, *, out: str | Path | None = None, which: Kind = "best") -> Fold:
+def fold(source: str | PathLike[str], *, out: str | Path | None = None, which: Kind = "best") -> Fold:
     """Write a run folder with the network of a run, each batch norm in the layer before it, for evaluation only.
 
     ``out`` is the new folder, else ``runs/NAME-folded-K``. A batch norm that follows no conv2d or linear in the same

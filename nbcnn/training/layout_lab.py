@@ -8,7 +8,7 @@ which the colours of a pixel stand side by side. The shape is right, so no error
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -49,7 +49,7 @@ DIRECTIONS = ((0, 1), (0, -1), (1, 0), (-1, 0))
 
 
 def explain_layout(
-    source: str | Path | dict[str, Any] | None = None,
+    source: str | PathLike[str] | dict[str, Any] | None = None,
     overrides: Overrides | None = None,
     *,
     epochs: int = 2,

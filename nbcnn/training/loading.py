@@ -7,6 +7,7 @@ import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ LARGEST_INFO = 1 << 24
 
 
 def load(
-    source: str | Path | Mapping[str, Any],
+    source: str | PathLike[str] | Mapping[str, Any],
     *,
     weights: str | Path | None = None,
     which: Kind = "best",
@@ -177,7 +178,7 @@ def with_options(overrides: Overrides | None, options: Mapping[str, Any]) -> Ove
     return replace(overrides or Overrides(), **options)
 
 
-def config_of(source: str | Path | Mapping[str, Any] | Config, overrides: Overrides) -> Config:
+def config_of(source: str | PathLike[str] | Mapping[str, Any] | Config, overrides: Overrides) -> Config:
     """The config of any source, a Config made in Python included; raises ConfigError."""
     if not isinstance(source, Config):
         config = load_config(source, overrides)
@@ -185,8 +186,10 @@ def config_of(source: str | Path | Mapping[str, Any] | Config, overrides: Overri
     return source if overrides == Overrides() else load_config(source.to_mapping(), overrides)
 
 
-def trained(source: str | Path) -> Run:
+def trained(source: str | PathLike[str]) -> Run:
     """The run folder that ``source`` names; raises CheckpointError, also for a model that has yet to be trained."""
+    if not isinstance(source, (str, PathLike)):
+        raise CheckpointError(f"expected the path of a run folder, got {type(source).__name__}")
     run = Run(source)
     if run.config.is_file() or not (str(source) in model_names() or run.folder.suffix in (".yaml", ".yml")):
         return Run.open(source)
@@ -200,4 +203,4 @@ def is_run(source: object) -> bool:
     """
     if isinstance(source, str) and source in model_names():
         return False
-    return isinstance(source, (str, Path)) and expanded(source).is_dir()
+    return isinstance(source, (str, PathLike)) and expanded(source).is_dir()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +64,7 @@ class Prediction:
 
 @blamed()
 def predict(
-    source: str | Path | Model,
+    source: str | PathLike[str] | Model,
     pictures: str | Path | Image | np.ndarray | Iterable[Any],
     *,
     weights: str | Path | None = None,
@@ -95,7 +96,7 @@ def predict(
     return [one for one in found if isinstance(one, Prediction)]
 
 
-def network_of(source: str | Path | Model, weights: str | Path | None = None, which: Kind = "best") -> Model:
+def network_of(source: str | PathLike[str] | Model, weights: str | Path | None = None, which: Kind = "best") -> Model:
     """The network to predict with; raises CheckpointError for a model that is not trained, unless it has ``weights``.
 
     Raises DataError where it has not one score for each class. Warns where nobody has recorded how it was trained.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
+from os import PathLike
 from typing import Any
 
 from nbcnn.config import Config, Overrides, TrainConfig, load_config
@@ -29,10 +29,10 @@ from nbcnn.training.trainer import Trainer
 
 @blamed()
 def resume(
-    folder: str | Path,
+    folder: str | PathLike[str],
     overrides: Overrides | None = None,
     *,
-    source: str | Path | Mapping[str, Any] | Config | None = None,
+    source: str | PathLike[str] | Mapping[str, Any] | Config | None = None,
     allow_changes: bool = False,
     reporter: Reporter | None = None,
     **options: Any,
@@ -45,7 +45,7 @@ def resume(
     classes that the run does not know; CheckpointError where there is nothing to go on
     from, where it does not fit or where somebody else trains in the folder; and whatever ``train`` raises.
     """
-    if not isinstance(folder, (str, Path)) or not str(folder):
+    if not isinstance(folder, (str, PathLike)) or not str(folder):
         raise CheckpointError(f"expected the path of a run folder, got {folder!r}")
     run = Run.open(folder)
     run.hold()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ class SeedsReporter:
 
 @blamed()
 def train_seeds(
-    source: str | Path | Mapping[str, Any] | Config,
+    source: str | PathLike[str] | Mapping[str, Any] | Config,
     seeds: int = 5,
     overrides: Overrides | None = None,
     *,
@@ -74,7 +75,7 @@ def train_seeds(
 
 @blamed()
 def resume_seeds(
-    folder: str | Path,
+    folder: str | PathLike[str],
     seeds: int | None = None,
     overrides: Overrides | None = None,
     *,

@@ -7,6 +7,7 @@ import io
 import json
 import math
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -126,7 +127,7 @@ class SeedRuns:
         raise CheckpointError(f"{found.json} is no table of trainings from several seeds; restore it or train anew")
 
 
-def is_seeds(folder: str | Path) -> bool:
+def is_seeds(folder: str | PathLike[str]) -> bool:
     """Whether ``train_seeds`` made the folder."""
     return (Path(folder) / "seeds.json").is_file()
 

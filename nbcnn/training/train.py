@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from nbcnn.training.trainer import Trainer
 
 @blamed()
 def train(
-    source: str | Path | Mapping[str, Any] | Config | Network,
+    source: str | PathLike[str] | Mapping[str, Any] | Config | Network,
     overrides: Overrides | None = None,
     *,
     data: Any = None,

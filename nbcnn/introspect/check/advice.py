@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ _Group = tuple[str, list[Found]]
 
 
 def check(
-    source: str | Path | Mapping[str, Any],
+    source: str | PathLike[str] | Mapping[str, Any],
     *,
     data: str | Path | None = None,
     overrides: Overrides | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from os import PathLike
 from typing import Any
 
 from nbcnn.autotune.auto import resolve_auto
@@ -66,7 +66,7 @@ class Diagnosis:
 
 
 @blamed()
-def doctor(run: str | Path) -> Diagnosis:
+def doctor(run: str | PathLike[str]) -> Diagnosis:
     """Look for what went wrong in the training in a run folder, or what holds it back.
 
     Reads its metrics, its statistics of layers and its images, and evaluates the latest weights. Nothing is trained and

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,7 +29,7 @@ class RunReport(NamedTuple):
 
 
 @blamed()
-def write_report(run: str | Path, out: str | Path | None = None) -> RunReport:
+def write_report(run: str | PathLike[str], out: str | Path | None = None) -> RunReport:
     """Write the report of a run folder, by default into it as report.html; nothing is trained, nothing else is written.
 
     What can't be read or computed any more is named in the report with its reason. Raises CheckpointError where there
