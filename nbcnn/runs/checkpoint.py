@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbcnn.errors import CheckpointError
-from nbcnn.util.suggestions import nearest
-from nbcnn.util.files import sentence, write_atomic
 from nbcnn.runs.foreign_weights import what_it_is
-from nbcnn.util.user_folders import expanded
 from nbcnn.runs.weight_names import advice
+from nbcnn.util.files import sentence, write_atomic
+from nbcnn.util.suggestions import nearest
+from nbcnn.util.user_folders import expanded
 
 if TYPE_CHECKING:
     import numpy as np

@@ -67,7 +67,7 @@ class FolderLock:
             self._own.pop(path, None)
 
     def check(self) -> None:
-        """Raise ``error`` where the folder, or a file of its owner's, is another one now. A missing one raises nothing."""
+        """Raise ``error`` where the folder, or a file of its owner's, is another one now; not where one is missing."""
         try:
             if _number(os.stat(self._folder)) != self._number:
                 raise self._error(

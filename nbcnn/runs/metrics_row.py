@@ -17,8 +17,8 @@ COLUMNS = (
     "epoch", "step", "train_loss", "train_accuracy", "test_loss", "test_accuracy",
     "seconds", "images_per_second", "val_loss", "val_accuracy", "lr", "grad_norm",
 )  # fmt: skip
-"""The columns of an epoch's record. Accuracies are shares (0 to 1); ``seconds`` is the time of the epoch's training. Those of
-validation images are null where the data have none. ``lr`` is the learning rate of the epoch's last step,
+"""The columns of an epoch's record. Accuracies are shares (0 to 1); ``seconds`` is the time of the epoch's training.
+Those of validation images are null where the data have none. ``lr`` is the learning rate of the epoch's last step,
 ``grad_norm`` the mean norm of its gradients before they were clipped, null where they are not."""
 
 
@@ -45,7 +45,9 @@ def csv_line(row: Mapping[str, Any]) -> str:
 
 def as_html(folder: str, records: Sequence[Record]) -> Html:
     """A table of losses and accuracies, a row for each epoch."""
-    parts = [part for part in ("train", "val", "test") if any(record.get(f"{part}_loss") is not None for record in records)]
+    parts = [
+        part for part in ("train", "val", "test") if any(record.get(f"{part}_loss") is not None for record in records)
+    ]
     head = ["epoch", *(f"{part} {what}" for part in parts for what in ("loss", "accuracy")), "images/s"]
     rows = [
         [

@@ -17,19 +17,20 @@
 
 from __future__ import annotations
 
-from os import PathLike
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from nbcnn.runs.checkpoint import save_tensors
 from nbcnn.errors import CheckpointError
-from nbcnn.util.suggestions import closest, nearest
-from nbcnn.util.files import (append_line, claim_folder, read_file, remove_file, remove_spares, write_atomic)
+from nbcnn.runs.checkpoint import save_tensors
 from nbcnn.runs.folder_lock import FolderLock
 from nbcnn.runs.metrics_row import COLUMNS, Record, as_html, csv_line, is_record, plain
+from nbcnn.util.files import append_line, claim_folder, read_file, remove_file, remove_spares, write_atomic
+from nbcnn.util.formatting import counted
+from nbcnn.util.suggestions import closest, nearest
 from nbcnn.util.user_folders import expanded
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class Run:
         if not run.folder.is_dir():
             raise CheckpointError(f"{folder} is a file, not a run folder; {_WHAT}")
         if not run.config.is_file():
-            raise CheckpointError(f"{folder} is not a run folder: it has no config.yaml; {_WHAT}")
+            raise CheckpointError(f"{folder} is not a run folder: it has no config.yaml; {_inside(run.folder)}")
         return run
 
     def hold(self) -> None:
@@ -227,6 +228,12 @@ class Run:
         return record
 
 
+def _inside(folder: Path) -> str:
+    """The runs in a folder that is none itself, as that of several seeds."""
+    runs = sorted(path.parent.name for path in folder.glob("*/config.yaml"))
+    return f"it holds {counted(len(runs), 'run')}: name one, as {folder / runs[0]}" if runs else _WHAT
+
+
 def _others(folder: Path) -> str:
     """The runs beside a folder that is not there."""
     parent = folder.parent
@@ -238,5 +245,5 @@ def _others(folder: Path) -> str:
 
 
 def _jsonable(value: Any) -> Any:
-    """Conversion of values that json.dumps can't write: NumPy's numbers and arrays as they are, paths and the rest as text."""
+    """Conversion of values that json.dumps can't write: NumPy's to numbers and lists, paths and the rest to text."""
     return value.tolist() if hasattr(value, "tolist") else str(value)

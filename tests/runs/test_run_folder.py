@@ -205,8 +205,13 @@ def test_opening_what_is_no_run(tmp_path: Path, run: Run, monkeypatch: pytest.Mo
         Run.open(tmp_path / "x" / "y")
     with pytest.raises(CheckpointError, match=r"config\.yaml is a file, not a run folder; a run folder is one"):
         Run.open(run.config)
-    with pytest.raises(CheckpointError, match=r"is not a run folder: it has no config\.yaml; a run folder is one that"):
+    with pytest.raises(
+        CheckpointError, match=r"is not a run folder: it has no config\.yaml; it holds 1 run: name one, as"
+    ):
         Run.open(tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(CheckpointError, match=r"is not a run folder: it has no config\.yaml; a run folder is one that"):
+        Run.open(tmp_path / "empty")
 
 
 def test_weights_are_never_substituted(run: Run) -> None:

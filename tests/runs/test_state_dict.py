@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import nbcnn
-from nbcnn.training.model import Model
 from nbcnn.errors import CheckpointError
 from nbcnn.runs.checkpoint import save_tensors
+from nbcnn.training.model import Model
 
 CONFIG = {
     "name": "t",

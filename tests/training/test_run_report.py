@@ -340,8 +340,10 @@ def test_refusals(run: Run, tmp_path: Path) -> None:
         nbcnn.write_report(tmp_path / "none")
     with pytest.raises(CheckpointError, match="lenet is not trained yet"):
         nbcnn.write_report("lenet")
-    (tmp_path / "seeds.json").write_text("{}")
-    with pytest.raises(CheckpointError, match=r"holds a run for each of several seeds; name one.*seed-0"):
+    for name in ("seed-5", "seed-6"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.yaml").touch()
+    with pytest.raises(CheckpointError, match=r"it has no config.yaml; it holds 2 runs: name one, as .*seed-5$"):
         nbcnn.write_report(tmp_path)
     with pytest.raises(ConfigError, match=r"x\.png: a report is a page; give it a name that ends in \.html"):
         nbcnn.write_report(run.folder, tmp_path / "x.png")

@@ -6,13 +6,12 @@ from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
 
-from nbcnn.errors import CheckpointError, ConfigError, shown
+from nbcnn.errors import ConfigError, shown
 from nbcnn.plugins import blamed
 from nbcnn.report.page import write_page
 from nbcnn.training.loading import trained
 from nbcnn.training.run_report.page import ABSENT, report_page
 from nbcnn.training.run_report.reading import read_facts
-from nbcnn.training.seeds_table import is_seeds
 from nbcnn.util.html_table import table
 from nbcnn.util.user_folders import expanded
 
@@ -35,10 +34,6 @@ def write_report(run: str | PathLike[str], out: str | Path | None = None) -> Run
     What can't be read or computed any more is named in the report with its reason. Raises CheckpointError where there
     is no run, or the file can't be written, ConfigError for a file that is no .html.
     """
-    if is_seeds(expanded(run)):
-        raise CheckpointError(
-            f"{shown(run)} holds a run for each of several seeds; name one of them, as {shown(run)}/seed-0"
-        )
     found = trained(run)
     file = found.report if out is None else expanded(out)
     if file.suffix.lower() not in (".html", ".htm"):

@@ -6,9 +6,12 @@ from nbcnn.training.doctor.evidence import Evidence
 from nbcnn.training.doctor.finding import Finding
 
 EXPLAINS = ("stuck_at_chance", "step_too_small")
-LESS, LESS_AT_REST, DEEP = 1e-3, 1e-2, 3
-"""The gradient of the first layer, as a share of its weights, against that of the last; a hundredth is enough where
-more than DEEP sigmoids or tanhs have learned nothing."""
+LESS, LESS_AT_REST, LESS_IN_STEPS, DEEP = 1e-3, 1e-2, 3e-2, 3
+"""The gradient of the first layer, as a share of its weights, against that of the last. Where more than DEEP sigmoids
+or tanhs have learned nothing a hundredth is enough, and three hundredths where the last layer's steps are long enough,
+so that a larger learning rate is no remedy."""
+LONG = 5e-3
+"""A step of the last layer that is long enough, as a share of its weights."""
 
 
 def look(evidence: Evidence) -> Finding | None:
@@ -22,7 +25,8 @@ def look(evidence: Evidence) -> Finding | None:
             found.append((layer, gradient / weight))
     flat = list(evidence.layers("sigmoid", "tanh"))
     resting = evidence.learned < 0.03 and len(flat) > DEEP
-    less = LESS_AT_REST if resting else LESS
+    steps = evidence.figures("update", "conv2d", "linear")
+    less = LESS if not resting else LESS_IN_STEPS if steps and steps[-1][1] >= LONG else LESS_AT_REST
     if len(found) < 3 or not found[-1][1] or found[0][1] >= less * found[-1][1]:
         return None
     first, last = found[0], found[-1]
