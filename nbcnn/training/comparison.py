@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from nbcnn.autotune.auto import Listener, choice_listener
-from nbcnn.compiler.compile_log import COMPILE_LOG, compile_listener
+from nbcnn.compiler.compile_log import COMPILE_LOG, compile_listener, since
 from nbcnn.config import Config, Overrides
 from nbcnn.data import Dataset, batches, epoch_order, load_dataset
 from nbcnn.data.validation_split import hold_out
@@ -35,8 +35,8 @@ from nbcnn.training.doctor.finding import Finding
 from nbcnn.training.doctor.in_training import InTraining
 from nbcnn.training.final_test import look_at_test, test_is_for_the_end
 from nbcnn.training.loading import config_of, with_options
-from nbcnn.training.pictures import draw_run
 from nbcnn.training.preparation import compile_kernels
+from nbcnn.training.run_report.at_the_end import draw_run
 from nbcnn.training.trainer import Trainer
 from nbcnn.training.variants import variant_choices
 from nbcnn.util.files import claim_folder, write_atomic
@@ -118,7 +118,7 @@ def compare(
         _write(comparison)
         for variant, trainer in zip(comparison.variants, trainers, strict=True):
             if variant.records:
-                draw_run(trainer.run, trainer.executor, data, look_at_test(trainer.run, trainer.executor, data))
+                draw_run(trainer, look_at_test(trainer.run, trainer.executor, data), since(before))
     finally:
         for trainer in trainers:
             trainer.close()

@@ -15,9 +15,9 @@ from nbcnn.cli._display import folded
 from nbcnn.cli._progress import Progress
 from nbcnn.cli._progress_bar import Bar
 from nbcnn.report.chance_level import chance, no_better_than_guessing, what_to_try
-from nbcnn.runs.run_folder import Run
 from nbcnn.training.comparison import Reporter as ComparisonReporter
 from nbcnn.training.reporter import Reporter
+from nbcnn.training.trainer import Trainer
 
 NUMBERS = ["loss 0.523", "accuracy 80.1%", "12,345 images/s"]
 
@@ -80,9 +80,9 @@ def test_pictures_are_announced(monkeypatch: pytest.MonkeyPatch) -> None:
 def empty_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures are empty files: to draw them takes seconds."""
 
-    def draw_run(run: Run, *_: object) -> None:
-        for name in ("curves", "confusion", "samples"):
-            (run.folder / f"{name}.png").touch()
+    def draw_run(trainer: Trainer, *_: object) -> None:
+        for name in ("curves.png", "confusion.png", "samples.png", "report.html"):
+            (trainer.run.folder / name).touch()
 
     for module in ("loop", "comparison"):
         monkeypatch.setattr(f"nbcnn.training.{module}.draw_run", draw_run)

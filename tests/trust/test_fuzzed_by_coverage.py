@@ -15,7 +15,7 @@ from exhaustive import parametrize
 pytestmark = pytest.mark.trust
 
 FUZZ = Path(__file__).parents[1] / "fuzz"
-FORMATS = ("yaml", "idx", "checkpoint", "image", "run")
+FORMATS = ("yaml", "idx", "checkpoint", "image", "run", "answers")
 SECONDS = 60
 
 

@@ -145,5 +145,5 @@ def rewritten(name: str, content: bytes, changes: list[tuple[str, int, Any]]) ->
         import yaml
 
         return yaml.safe_dump(changed(yaml.safe_load(content), changes)).encode()
-    first, _, others = content.partition(b"\n")  # of a file with a row a line the first
+    first, _, others = content.partition(b"\n") if name.endswith(".jsonl") else (content, b"", b"")  # a row a line
     return json_bytes(changed(json.loads(first), changes)) + b"\n" + others
