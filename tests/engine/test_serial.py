@@ -43,8 +43,8 @@ PAIRS = [*pairs()]
 
 
 def quick(pair: tuple[str, str]) -> bool:
-    """LeNet with every backend, and a network with branches."""
-    return pair[0] == "lenet" or pair == ("resnet-mini", "direct")
+    """LeNet with every backend."""
+    return pair[0] == "lenet"
 
 
 @parametrize("name, backend", PAIRS, quick=quick)

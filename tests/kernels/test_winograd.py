@@ -48,7 +48,7 @@ def test_the_contract(name: str) -> None:
 
 
 @both
-@pytest.mark.parametrize("case", PROBLEMS)
+@parametrize("case", PROBLEMS, quick=["parts of tiles"])
 def test_every_direction_in_float64(name: str, case: str) -> None:
     problem = replace(PROBLEMS[case], dtype="float64")
     given = inputs(problem, KINDS["normal"](1))

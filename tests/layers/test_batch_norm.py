@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from exhaustive import parametrize
 
 from nbcnn.config import load_config
 from nbcnn.engine.engine import Engine
@@ -125,7 +126,7 @@ NUMERIC: dict[str, list[Any]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("which", NUMERIC)
+@parametrize("which", NUMERIC, quick=set(NUMERIC) - {"branches"})
 def test_gradients_are_the_slopes_of_the_loss(which: str) -> None:
     """Central differences of a batch of 19, over two stages and more, for every parameter."""
     network = build(*NUMERIC[which], dtype="float64", channels=2, height=3, width=3)
