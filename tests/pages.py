@@ -17,6 +17,7 @@ import os
 import re
 import runpy
 import shlex
+import shutil
 from collections.abc import Iterator
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -25,6 +26,7 @@ from unittest import mock
 
 from nbcnn.cli import main
 
+MODELS = Path(__file__).parents[1] / "models"
 CODES = {"sh": 0, "sh unfinished": 1, "sh fails": 2}
 """Exit codes of the commands in a block."""
 
@@ -50,9 +52,14 @@ def blocks(page: str) -> list[Block]:
 
 
 def follow(page: str, folder: Path) -> Iterator[tuple[Block, str]]:
-    """Do in an empty folder what a page says; each block of output with what was printed by the block before it."""
+    """Do in an empty folder what a page says; each block of output with what was printed by the block before it.
+
+    nbcnn's own models are copied to a path of the same length everywhere, since lines are folded by their lengths.
+    """
     printed, names = "", {"__name__": "page"}
-    with chdir(folder), mock.patch.dict(os.environ, {"COLUMNS": "100"}):
+    own = shutil.copytree(MODELS, folder / "site" / "models")
+    here = mock.patch("nbcnn.config.loader._models_folder", return_value=own)
+    with chdir(folder), here, mock.patch.dict(os.environ, {"COLUMNS": "100"}):
         for block in blocks(page):
             file = FILE.match(block.text)
             if file:
