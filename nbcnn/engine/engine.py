@@ -60,7 +60,10 @@ class Engine:
             self.workers = [Worker(network, training, shared, rows) for _ in range(self.thread_pool.size)]
         self.gradient = np.zeros(network.parameters.size if training else 0, network.dtype)
         self._of_bytes, self._of_floats = scalings(network)
-        self._batch, self._inputs = self._new_batch(LANES), BatchInputs(self._of_floats, self._of_floats)
+        # One for training and one for the others: arrays that cross stages have a row for each pack of the training's
+        # largest batch, and evaluation takes thousands of images at once.
+        self._batches = {training: self._new_batch(LANES) for training in (True, False)}
+        self._inputs = BatchInputs(self._of_floats, self._of_floats)
         self.targets = loss_targets(network) if training else None
         self.last: LastBatch | None = None
 
@@ -98,7 +101,7 @@ class Engine:
                 return self._single.predict(images, self._scaling(images))
             # A view: whoever changes the shape of an array in place changes none that calls are bound to.
             self._run("predict", BatchInputs(images[:], self._scaling(images)), np.arange(len(images)))
-            return self._batch.outputs[: len(images)].copy().reshape(len(images), *self.network.out_shape)
+            return self._batch("predict").outputs[: len(images)].copy().reshape(len(images), *self.network.out_shape)
 
     @cached_property
     def _single(self) -> single_image.SingleImageExecutor | None:
@@ -115,7 +118,7 @@ class Engine:
             self._begin("train", self._labelled(images, labels, augmentations, self.targets), order)
             with one_blas_thread():
                 for worker in self.workers:
-                    self._batch.begin(order, 0)
+                    self._batch("train").begin(order, 0)
                     worker.run("train")
             self._after()
             wait, arguments = self._waiting()
@@ -128,14 +131,14 @@ class Engine:
         inputs = BatchInputs(images, self._scaling(images), labels)
         for mode in ("train", "predict") if labels is not None else ("predict",):
             own = inputs._replace(augmentations=augmentations, targets=self.targets) if mode == "train" else inputs
-            calls = self.workers[0].calls(mode, self._batch, own)
+            calls = self.workers[0].calls(mode, self._batch(mode), own)
             if mode == "train":
                 calls += self.workers[0].buffers.after
             expect_calls([*((call.kernel, call.arrays) for call in calls), self._waiting()], pieces=True)
 
     def _waiting(self) -> tuple[Callable[..., None], tuple[Any, ...]]:
         """How threads wait for one another: a call that not every batch of two packs or more makes."""
-        return ordered_sum.wait_for_batch, (self._batch.stage(0).next_pack, 0, 0)
+        return ordered_sum.wait_for_batch, (self._batch("train").stage(0).next_pack, 0, 0)
 
     @property
     def threads(self) -> int:
@@ -148,8 +151,7 @@ class Engine:
 
     def _run(self, mode: Mode, inputs: BatchInputs, order: np.ndarray, weight: float = 0, step: int = 0) -> BatchResult:
         self.last = LastBatch(mode, inputs, order, step)
-        self._begin(mode, inputs, order, weight)
-        batch = self._batch
+        batch = self._begin(mode, inputs, order, weight)
         workers = min(self.thread_pool.size, batch.packs)
         self.thread_pool.run(workers, lambda worker: self._share(worker, mode), batch.fail)
         if mode == "train":
@@ -167,14 +169,18 @@ class Engine:
         with nullcontext() if self.workers[worker].native(mode) else one_blas_thread():
             self.workers[worker].run(mode)
 
-    def _begin(self, mode: Mode, inputs: BatchInputs, order: np.ndarray, weight: float = 0) -> None:
+    def _batch(self, mode: Mode) -> Batch:
+        return self._batches[mode == "train"]
+
+    def _begin(self, mode: Mode, inputs: BatchInputs, order: np.ndarray, weight: float = 0) -> Batch:
         self.thread_pool.settle()
-        if order.size > self._batch.order.size:
-            self._batch = self._new_batch(order.size)
-        self._batch.begin(order, weight)
-        self._next.batch = self._batch
+        if order.size > self._batch(mode).order.size:
+            self._batches[mode == "train"] = self._new_batch(order.size)
+        batch = self._next.batch = self._batch(mode)
+        batch.begin(order, weight)
         for worker in self.workers:
-            worker.begin(mode, self._batch, inputs, order.size)
+            worker.begin(mode, batch, inputs, order.size)
+        return batch
 
     def _new_batch(self, size: int) -> Batch:
         with no_memory_error(f"the outputs of {size:,} images", "use smaller batches, or give fewer at a time"):

@@ -96,6 +96,23 @@ def test_branches_reuse_memory() -> None:
         engine.close()
 
 
+def test_an_evaluation_of_many_images_gives_training_no_more_memory() -> None:
+    """What crosses from stage to stage has a row for each pack of a training batch, however many are evaluated."""
+    network = build(BRANCHES)
+    x, labels = images(network, 400)
+    engine = Engine(network, threads=1)
+    try:
+        for _ in range(2):
+            first = engine.train_step(x, labels, np.arange(40)).losses.tobytes()
+            engine.evaluate(x, labels, np.arange(400))
+            engine.predict(x)
+            again = engine.train_step(x, labels, np.arange(40)).losses.tobytes()
+            rows = engine.workers[0]._moves["train"].memory.rows
+            assert rows.shape[0] == 3 and rows.shape[1] > 0 and first == again
+    finally:
+        engine.close()
+
+
 # Layers of plugins whose kernels have arrays that no plan knows.
 
 
