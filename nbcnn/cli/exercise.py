@@ -90,14 +90,15 @@ def _one(which: str, options: dict[str, Any], as_json: bool) -> None:
                 f"{one.where} asks for a guess, and there is no terminal to type it at; give {one.answer.words}: "
                 f"nbcnn exercise {one.exercise.number} --guess ..."
             )
-        value = click.prompt(f"your guess, {one.answer.words}", value_proc=lambda text: _typed(one, text))
+        asked = f"your guess, {one.answer.words}"
+        value = click.prompt(asked, default="", show_default=False, value_proc=lambda text: _typed(one, text))
     _tell_time(one, options["quick"])
     with compiling_is_told():
         result = graded(one, value, options["quick"])
     if as_json:
         say(json.dumps(result.as_json()))
     else:
-        _print_result(result)
+        _print_result(result, one.answer.scale)
 
 
 def _typed(one: Task, text: str) -> Any:
@@ -130,12 +131,14 @@ def _print_question(one: Task, as_json: bool = False) -> None:
         _paragraphs(f"  {line}")
 
 
-def _print_result(result: Graded) -> None:
+def _print_result(result: Graded, scale: str) -> None:
     say()
     for line in result.shown:
         say(f"  {line}")
     say()
     _paragraphs(f"credit {result.credit:.2f}: {result.sentence}")
+    if result.credit < 1:
+        _paragraphs(scale)
     for hint in result.hints:
         _paragraphs(hint)
     _paragraphs(result.why)

@@ -61,6 +61,15 @@ class Answer(ABC):
     def score(self, guess: Value, truth: Value) -> Score:
         """How near a guess is to what the experiment gave."""
 
+    @property
+    @abstractmethod
+    def scale(self) -> str:
+        """What a guess that is not right gets, as a sentence."""
+
+    def lettered(self, shown: tuple[str, ...]) -> tuple[str, ...]:
+        """The experiment's lines, with the letters of the options that they are about, and in the options' order."""
+        return shown
+
     def shuffled(self, rng: np.random.Generator) -> Answer:
         """The same with its options in another order, so that a letter says nothing to others."""
         return self
@@ -90,6 +99,15 @@ class Number(Answer):
     def words(self) -> str:
         unit = f" ({self.unit})" if self.unit else ""
         return f"a {'whole ' * self.whole}number from {number(self.low)} to {number(self.high)}{unit}"
+
+    @property
+    def scale(self) -> str:
+        if self.ratio:
+            right = f"off by a factor of {self.close:g} or less" if self.close > 1 else "right"
+            return f"Credit is 1 where a number is {right}, 0 where it is off by a factor of {self.far:g} or more."
+        unit = f" {self.unit}" if self.unit else ""
+        right = f"off by {number(self.close)}{unit} or less" if self.close else "right"
+        return f"Credit is 1 where a number is {right}, 0 where it is off by {number(self.far)}{unit} or more."
 
     def _parse(self, guess: object, where: str) -> Value:
         value = _number(guess, self.unit)

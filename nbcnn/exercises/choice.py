@@ -39,6 +39,15 @@ class Choice(Answer):
     def _order(self) -> tuple[int, ...]:
         return self.order or tuple(range(len(self.options)))
 
+    @property
+    def scale(self) -> str:
+        if len(self.options[0]) == 1:
+            return "Credit is 1 for the right option, 0 for the others."
+        return "Credit is the share of an option's parts that are right."
+
+    def lettered(self, shown: tuple[str, ...]) -> tuple[str, ...]:
+        return _lettered(shown, self.lines)
+
     def shuffled(self, rng: np.random.Generator) -> Answer:
         return replace(self, order=tuple(int(k) for k in rng.permutation(len(self.options))))
 
@@ -91,6 +100,13 @@ class Several(Answer):
     def _order(self) -> tuple[int, ...]:
         return self.order or tuple(range(len(self.statements)))
 
+    @property
+    def scale(self) -> str:
+        return "Credit is the share of letters judged rightly less the share judged wrongly, and at least 0."
+
+    def lettered(self, shown: tuple[str, ...]) -> tuple[str, ...]:
+        return _lettered(shown, self.lines)
+
     def shuffled(self, rng: np.random.Generator) -> Answer:
         return replace(self, order=tuple(int(k) for k in rng.permutation(len(self.statements))))
 
@@ -119,6 +135,16 @@ class Several(Answer):
         parts += [f"{self.text(added)} do{'es' * (len(added) == 1)} not"] if added else []
         judged = f"{count - len(wrong)} of {count} judged rightly"
         return Score(credit, f"you said {self.text(guess)}, it is {self.text(truth)}: {' and '.join(parts)}; {judged}")
+
+
+def _lettered(shown: tuple[str, ...], options: list[str]) -> tuple[str, ...]:
+    """Lines ``option: result`` as ``a) option: result``, in the order of the letters; others as they are."""
+    texts = [option.partition(") ")[2] for option in options]
+    found = {text: line for text in texts for line in shown if line.startswith(f"{text}: ")}
+    if len(found) < len(texts):
+        return shown
+    others = (line for line in shown if line not in found.values())
+    return (*(option + found[text][len(text) :] for option, text in zip(options, texts, strict=True)), *others)
 
 
 def _letters(given: list[Any], words: str, options: list[tuple[str, ...]], where: str) -> list[int]:

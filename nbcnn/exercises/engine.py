@@ -64,5 +64,5 @@ def number_of(value: float) -> str:
 
 
 def in_one_line(kernel: Sequence[Sequence[float]] | np.ndarray) -> str:
-    """A kernel as ``[1 0 -1; 2 0 -2]``, rows apart by semicolons."""
+    """A kernel as ``[1 0 -1; 2 0 -2]``, rows separated by semicolons."""
     return "[" + "; ".join(" ".join(f"{value:g}" for value in row) for row in kernel) + "]"

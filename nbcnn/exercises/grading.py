@@ -116,19 +116,20 @@ def graded(one: Task, guess: Value, quick: bool = False) -> Graded:
         one.answer.text(outcome.truth),
         credit,
         sentence,
-        _hints(guess, outcome),
-        outcome.shown,
+        _hints(one.answer, guess, outcome),
+        one.answer.lettered(outcome.shown),
         outcome.why,
     )
 
 
-def _hints(guess: Value, outcome: Outcome) -> tuple[str, ...]:
+def _hints(answer: Answer, guess: Value, outcome: Outcome) -> tuple[str, ...]:
     """The sentences about what led to a wrong guess."""
     truth = outcome.truth
     if guess == truth:
         return ()
     if isinstance(guess, frozenset) and isinstance(truth, frozenset):
-        return tuple(outcome.mistakes[index] for index in sorted(guess ^ truth) if index in outcome.mistakes)
+        wrong = {answer.text(frozenset({index})): index for index in guess ^ truth if index in outcome.mistakes}
+        return tuple(f"{letter}) {outcome.mistakes[wrong[letter]]}" for letter in sorted(wrong))
     assert not isinstance(guess, frozenset)
     assert not isinstance(truth, frozenset)
     for value, sentence in outcome.mistakes.items():

@@ -54,8 +54,9 @@ count) and your class's seed (`--seed`), and so is the order of options. No answ
 experiment gives.
 
 **Credit.** It is between 0 and 1. A number gets all of it where it is right or near enough, and less the further it is
-off. An option gets the share of its parts that are right. Statements get the share that was judged rightly less the
-share that was judged wrongly, so tossing a coin earns nothing.
+off: how near is enough, and from where on it gets nothing, is printed with the credit of a wrong guess. An option gets
+the share of its parts that are right. Statements get the share that was judged rightly less the share that was judged
+wrongly, so tossing a coin earns nothing.
 
 **A class.** `nbcnn exercise 10 --name Ada --seed 7 --ask` prints a question alone. Write the guesses down,
 

@@ -31,6 +31,7 @@ def test_a_guess_is_graded_and_explained(capsys):
     assert code == 0
     assert out.startswith("exercise 10, The shape of an output (Padding and stride)\nAn image of ")
     assert f"credit 0.75: you said {rows + 1}, it is {rows} rows: 1 too high" in out
+    assert "Credit is 1 where a number is right, 0 where it is off by 4 rows or more.\n" in out
     assert "That rounds up." in out
     code, out, _ = call(capsys, "output_shape", "--guess", rows, "--json")
     assert (code, json.loads(out)["credit"]) == (0, 1.0)
@@ -46,15 +47,17 @@ def test_the_question_alone_reveals_nothing(capsys):
 
 
 def test_a_guess_is_typed_at_a_terminal(capsys, monkeypatch):
-    terminal = io.StringIO(f"b\n1000\n{rows_of_10()}\n")
+    terminal = io.StringIO(f"\nb\n1000\n{rows_of_10()}\n")
     terminal.isatty = lambda: True
     monkeypatch.setattr("sys.stdin", terminal)
     code, out, err = call(capsys, 10)
     assert code == 0
     assert "your guess, a whole number from 0 to 100 (rows): " in out
+    assert "expected a whole number from 0 to 100 (rows), got nothing" in out + err
     assert "expected a whole number from 0 to 100 (rows), got 'b'" in out + err
     assert "got 1,000; the nearest is 100" in out + err
     assert "credit 1.00: " in out
+    assert "Credit is" not in out
 
 
 @pytest.mark.parametrize(

@@ -120,3 +120,33 @@ def test_a_letter_says_another_option_in_another_order():
     assert turned.parse("a", "here") == 2
     assert turned.text(2) == "a"
     assert Several(HOLD.statements, (3, 2, 1, 0)).parse("a", "here") == frozenset({3})
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        (ROWS, "Credit is 1 where a number is right, 0 where it is off by 4 rows or more."),
+        (
+            SHARE,
+            "Credit is 1 where a number is off by a factor of 1.05 or less, 0 where it is off by a factor of 2 or more.",
+        ),
+        (
+            Number(0, 9, ratio=False, close=0.5, far=3),
+            "Credit is 1 where a number is off by 0.5 or less, 0 where it is off by 3 or more.",
+        ),
+        (SIDES, "Credit is the share of an option's parts that are right."),
+        (Choice((("one",), ("two",))), "Credit is 1 for the right option, 0 for the others."),
+        (HOLD, "Credit is the share of letters judged rightly less the share judged wrongly, and at least 0."),
+    ],
+)
+def test_a_scale_says_what_a_wrong_guess_gets(kind, sentence):
+    assert kind.scale == sentence
+
+
+def test_lines_of_an_experiment_get_the_letters_of_their_options():
+    drawn = Choice((("x", "1"), ("y", "2")), order=(1, 0))
+    assert drawn.lettered(("x, 1: low", "seen", "y, 2: high")) == ("a) y, 2: high", "b) x, 1: low", "seen")
+    assert drawn.lettered(("x, 1: low", "seen")) == ("x, 1: low", "seen")
+    hold = Several(("x", "xy"), order=(1, 0))
+    assert hold.lettered(("x: no", "xy: yes")) == ("a) xy: yes", "b) x: no")
+    assert ROWS.lettered(("a line",)) == ("a line",)

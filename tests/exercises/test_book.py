@@ -162,6 +162,24 @@ def test_answers_are_other_ones_for_other_readers(name):
     assert len(said) >= 3
 
 
+@pytest.mark.parametrize("name", [name for name in QUIET if task(name).answer.kind != "number"])
+def test_what_is_shown_of_an_option_has_its_letter(name):
+    one = task(name, "Ada")
+    result = graded(one, one.answer.parse("a", one.where))
+    options = one.answer.lines
+    assert len(options) > 1
+    assert all(line.startswith(f"{option}: ") for line, option in zip(result.shown, options, strict=False))
+    hints = [hint[:2] for hint in result.hints]
+    assert one.answer.kind == "choice" or (hints == sorted(hints) and all(hint[1] == ")" for hint in hints))
+
+
+def test_the_bound_of_a_count_is_the_size_of_the_output():
+    for reader in NAMES:
+        one = task("diagonal_edges", reader)
+        rows = sum(line.startswith("    ") for line in one.question.splitlines())
+        assert one.answer.high == rows * (rows - 1)
+
+
 @pytest.mark.parametrize("name", TRAINING)
 def test_a_training_in_short(name):
     check(name, "Ada", quick=True)

@@ -41,7 +41,7 @@ class DirectionalEdge(Exercise[Setting]):
         rows = "\n".join(grid(self._image(setting)))
         return (
             f"This image has one edge:\n{rows}\nWhich kernel gives the largest mean of |output| on it? (Rows of the "
-            "kernels are apart by semicolons.)"
+            "kernels are separated by semicolons.)"
         )
 
     def answer(self, setting: Setting) -> Choice:
@@ -56,12 +56,12 @@ class DirectionalEdge(Exercise[Setting]):
         return Outcome(
             best,
             tuple(lines),
-            f"The image becomes brighter {ALONG[setting.direction]}, and the numbers of this kernel grow in the same "
-            "direction: negative ones meet the dark side while positive ones meet the bright side, so nothing "
-            "cancels.",
+            f"The image becomes brighter {ALONG[setting.direction]}, and the numbers of {in_one_line(KERNELS[best])} "
+            "grow in the same direction: negative ones meet the dark side while positive ones meet the bright side, so "
+            "nothing cancels.",
             {
-                index: f"The numbers of that kernel grow {ALONG[index]}; across this edge a part of its sum cancels, "
-                f"or all."
+                index: f"The numbers of {in_one_line(KERNELS[index])} grow {ALONG[index]}; across this edge a part of "
+                "its sum cancels, or all."
                 for index in range(4)
             },
         )

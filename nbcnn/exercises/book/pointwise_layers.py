@@ -38,7 +38,7 @@ class PointwiseLayers(Exercise[Setting]):
         )
 
     def answer(self, setting: Setting) -> Choice:
-        return Choice(tuple((f"{count} pointwise layers" if count != 1 else "1 pointwise layer",) for count in COUNTS))
+        return Choice(tuple((_layers(count),) for count in COUNTS))
 
     def run(self, setting: Setting, quick: bool) -> Outcome:
         data = clothes(4000, 1000, quick)
@@ -57,7 +57,7 @@ class PointwiseLayers(Exercise[Setting]):
         return Outcome(
             best,
             tuple(
-                f"{count} pointwise: {one.network.parameters.size:,} parameters, {one.accuracy:.1%} right, training "
+                f"{_layers(count)}: {one.network.parameters.size:,} parameters, {one.accuracy:.1%} right, training "
                 f"loss {one.loss:.3f}"
                 for count, one in zip(COUNTS, found, strict=True)
             ),
@@ -67,6 +67,10 @@ class PointwiseLayers(Exercise[Setting]):
             "which costs epochs. The numbers above say how the two balance after so few.",
             {index: f"With {COUNTS[index]} it is {one.accuracy:.1%}." for index, one in enumerate(found)},
         )
+
+
+def _layers(count: int) -> str:
+    return f"{count} pointwise layer{'s' * (count != 1)}"
 
 
 def _nin(channels: int, count: int) -> list[Any]:

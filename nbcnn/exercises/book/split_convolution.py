@@ -45,7 +45,7 @@ class SplitConvolution(Exercise[Setting]):
     def question(self, setting: Setting) -> str:
         return (
             "A convolution of 3×3 needs 9 multiplications an output; one of 3×1 and then one of 1×3 need 6. Which of "
-            "these kernels can be split so, without any change of the output? (Rows are apart by semicolons.)"
+            "these kernels can be split so, without any change of the output? (Rows are separated by semicolons.)"
         )
 
     def answer(self, setting: Setting) -> Several:
