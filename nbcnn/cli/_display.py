@@ -65,7 +65,7 @@ class Display:
         self._task: TaskID | None = None
         self._compiling: TaskID | None = None
         self._started = 0
-        self._choosing = False
+        self._told = self._choosing = self._in_choice = False
 
     def __enter__(self) -> Self:
         try:
@@ -87,10 +87,11 @@ class Display:
         """Called before backends are timed for a problem."""
         if not self._choosing:
             self._print(choosing())
-        self._choosing = True
+        self._choosing = self._in_choice = True
 
     def chosen(self, choice: Choice) -> None:
         """Called with every choice; one from the cache is shown with the network."""
+        self._in_choice = False
         if self._compiling is not None:
             self._bar.remove_task(self._compiling)
             self._compiling = None
@@ -101,8 +102,9 @@ class Display:
         """Called before each kernel that has to be compiled, and with 0 when none is left."""
         if not left:
             return
-        if not (self._console.is_terminal or self._started):
+        if not (self._console.is_terminal or self._told or self._in_choice):  # the line of a choice has said so
             self._print(compiling(left))
+            self._told = True
         line = compiling_now(kernel, self._started, left)
         if self._compiling is None:
             self._compiling = self._bar.add_task(line, total=None, numbers="")
