@@ -22,6 +22,7 @@ from nbcnn.cli._output import say
 from nbcnn.cli._progress_bar import Bar
 from nbcnn.cli._tables import wrapped
 from nbcnn.errors import printable
+from nbcnn.kernels.registry import backend_names
 from nbcnn.util.formatting import counted
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from nbcnn.autotune.choice import Choice
     from nbcnn.config import TrainConfig
     from nbcnn.data import Dataset
+    from nbcnn.engine.network import Network
 
 
 class ProgressConsole(Console):
@@ -186,3 +188,13 @@ def folded(parts: Sequence[str], width: int) -> list[str]:
 def loss_text(loss: float) -> str:
     """Four places, or powers of ten for a loss that is running away."""
     return f"{loss:.4f}" if loss < 1000 else f"{loss:.2e}"
+
+
+def backends_in_words(network: Network) -> list[str]:
+    """``conv2d=direct,im2col (auto)``: the backends of conv2d and of other ops that had a choice."""
+    names: dict[str, set[str]] = {}
+    for layer in network.layers():
+        if layer.op == "conv2d" or (layer.op and layer.path in network.chosen and len(backend_names(layer.op)) > 1):
+            names.setdefault(layer.op, set()).add(layer.backend or "")
+    auto = {layer.op for layer in network.layers() if layer.path in network.chosen}
+    return [f"{op}={','.join(sorted(used))}{' (auto)' if op in auto else ''}" for op, used in names.items()]
