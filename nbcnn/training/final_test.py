@@ -73,7 +73,8 @@ def earlier_looks(run: Run, steps: int) -> int:
     entries = read_info(run).get("resumed")
     entries = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
     ends = {entry["step"] for entry in entries if entry.get("tested") is True and type(entry.get("step")) is int}
-    return sum(step < steps for step in ends) + sum(record.get("test_accuracy") is not None for record in records)
+    tested = sum(1 for record in records if record.get("test_accuracy") is not None)
+    return tested + sum(1 for step in ends if step < steps)
 
 
 @contextmanager
