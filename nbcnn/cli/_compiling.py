@@ -48,23 +48,31 @@ def kept(where: str) -> str:
 
 
 class Teller:
-    """Reports of compiled kernels: on a terminal a changing line, elsewhere one line at the first kernel."""
+    """Reports of compiled kernels: on a terminal a changing line, elsewhere one line at the first kernel.
+
+    ``choosing``: what is compiled now is for a choice, whose line has said so; it gets no line of its own.
+    """
 
     def __init__(self, say: Callable[[str], None], move: Callable[[str], None] | None) -> None:
-        self._say, self._move, self._done = say, move, 0
+        self._say, self._move, self._done, self._told = say, move, 0, False
+        self.choosing = False
 
     def __call__(self, kernel: str, left: int) -> None:
         """As compiler/compile_log.py calls it."""
         if self._move:
             self._move(compiling_now(kernel, self._done, left) if left else "")
-        elif not self._done:
+        elif left and not (self._told or self.choosing):
             self._say(compiling(left))
+            self._told = True
         self._done += left > 0
 
 
 @contextmanager
-def compiling_is_told() -> Iterator[None]:
-    """Say on standard error which kernels are being compiled, should any have to be; and what ``auto`` chose."""
+def compiling_is_told() -> Iterator[Callable[[str], None]]:
+    """Say on standard error which kernels are being compiled, should any have to be; and what ``auto`` chose.
+
+    Gives what says another line there.
+    """
     from nbcnn.autotune.auto import Listener, choice_listener
     from nbcnn.compiler.compile_log import compile_listener
 
@@ -76,29 +84,44 @@ def compiling_is_told() -> Iterator[None]:
             if not begun:
                 line.say(choosing())
             begun.append(problem)
+            if terminal:
+                from rich.markup import escape
+
+                line.now = escape(f"timing backends of {problem}")
+                line.move("")
+            teller.choosing = True
 
         def chosen(self, choice: Choice) -> None:
+            teller.choosing = False
+            line.now = ""
             line.say(wrapped(f"auto: {choice.short if choice.remembered else choice}"))
 
     try:
         terminal = sys.stderr is not None and sys.stderr.isatty()  # None where it was closed
-        with compile_listener(Teller(line.say, line.move if terminal else None)), choice_listener(Choices()):
-            yield
+        teller = Teller(line.say, line.move if terminal else None)
+        with compile_listener(teller), choice_listener(Choices()):
+            yield line.say
     finally:
+        line.now = ""
         line.move("")
 
 
 class _Line:
-    """Standard error: lines and, on a terminal, one changing line below them."""
+    """Standard error: lines and, on a terminal, one changing line below them.
+
+    ``now`` is that line's text while it has no other.
+    """
 
     def __init__(self) -> None:
+        self.now = ""
         self._status: Status | None = None
 
     def say(self, line: str) -> None:
-        self.move("")
+        self._stop()
         say(line, err=True)
 
     def move(self, text: str) -> None:
+        text = text or self.now
         if self._status is None and text:
             from rich.console import Console
 
@@ -106,6 +129,10 @@ class _Line:
             self._status.start()
         elif self._status is not None and text:
             self._status.update(text)
-        elif self._status is not None:
+        else:
+            self._stop()
+
+    def _stop(self) -> None:
+        if self._status is not None:
             self._status.stop()
             self._status = None

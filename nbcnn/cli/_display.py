@@ -22,6 +22,7 @@ from nbcnn.cli._output import say
 from nbcnn.cli._progress_bar import Bar
 from nbcnn.cli._tables import wrapped
 from nbcnn.errors import printable
+from nbcnn.kernels.registry import backend_names
 from nbcnn.util.formatting import counted
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from nbcnn.autotune.choice import Choice
     from nbcnn.config import TrainConfig
     from nbcnn.data import Dataset
+    from nbcnn.engine.network import Network
 
 
 class ProgressConsole(Console):
@@ -65,7 +67,7 @@ class Display:
         self._task: TaskID | None = None
         self._compiling: TaskID | None = None
         self._started = 0
-        self._choosing = False
+        self._told = self._choosing = self._in_choice = False
 
     def __enter__(self) -> Self:
         try:
@@ -87,10 +89,11 @@ class Display:
         """Called before backends are timed for a problem."""
         if not self._choosing:
             self._print(choosing())
-        self._choosing = True
+        self._choosing = self._in_choice = True
 
     def chosen(self, choice: Choice) -> None:
         """Called with every choice; one from the cache is shown with the network."""
+        self._in_choice = False
         if self._compiling is not None:
             self._bar.remove_task(self._compiling)
             self._compiling = None
@@ -101,8 +104,9 @@ class Display:
         """Called before each kernel that has to be compiled, and with 0 when none is left."""
         if not left:
             return
-        if not (self._console.is_terminal or self._started):
+        if not (self._console.is_terminal or self._told or self._in_choice):  # the line of a choice has said so
             self._print(compiling(left))
+            self._told = True
         line = compiling_now(kernel, self._started, left)
         if self._compiling is None:
             self._compiling = self._bar.add_task(line, total=None, numbers="")
@@ -184,3 +188,13 @@ def folded(parts: Sequence[str], width: int) -> list[str]:
 def loss_text(loss: float) -> str:
     """Four places, or powers of ten for a loss that is running away."""
     return f"{loss:.4f}" if loss < 1000 else f"{loss:.2e}"
+
+
+def backends_in_words(network: Network) -> list[str]:
+    """``conv2d=direct,im2col (auto)``: the backends of conv2d and of other ops that had a choice."""
+    names: dict[str, set[str]] = {}
+    for layer in network.layers():
+        if layer.op == "conv2d" or (layer.op and layer.path in network.chosen and len(backend_names(layer.op)) > 1):
+            names.setdefault(layer.op, set()).add(layer.backend or "")
+    auto = {layer.op for layer in network.layers() if layer.path in network.chosen}
+    return [f"{op}={','.join(sorted(used))}{' (auto)' if op in auto else ''}" for op, used in names.items()]

@@ -7,10 +7,9 @@ from math import inf
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from nbcnn.cli._display import Display, loss_text, with_plugins
+from nbcnn.cli._display import Display, backends_in_words, loss_text, with_plugins
 from nbcnn.cli._tables import NO_BREAK, wrapped
 from nbcnn.errors import TrainingError, printable
-from nbcnn.kernels.registry import backend_names
 from nbcnn.report.chance_level import no_better_than_guessing, what_to_try
 from nbcnn.training.reporter import Reporter
 from nbcnn.util import activity
@@ -82,8 +81,17 @@ class Progress(Display, Reporter):
         if self._resumed:
             self._records += run.metrics()
             self._print(f"going on {_place(self._resumed)}")
+            self._looked(run, network, self._resumed)
             if self._resumed.epochs == settings.epochs and not settings.schedule.config.depends_on_epochs:
                 self._print(f"all {settings.epochs} epochs are done; --epochs {2 * settings.epochs} would train longer")
+
+    def _looked(self, run: Run, network: Network, position: Position) -> None:
+        """Where more steps follow a look at the test images, the look at the end is another one."""
+        from nbcnn.training.final_test import earlier_looks, times
+
+        looks = earlier_looks(run, position.step + 1)
+        if network.config.data.validation is not None and position.epochs < network.config.train.epochs and looks:
+            self._tell(f"the test images have been looked at {times(looks)} already; at the end they are again")
 
     def epoch(self, epoch: int, epochs: int, images: int) -> None:
         """A new epoch begins, or one goes on."""
@@ -205,12 +213,13 @@ class Progress(Display, Reporter):
 
     def _tested(self, run: Run, part: str, best: Mapping[str, Any], last: Mapping[str, Any]) -> None:
         """The test accuracy of the best checkpoint, and what that is worth: which images chose it."""
-        from nbcnn.training.final_test import read_result
+        from nbcnn.training.final_test import read_result, times
 
         accuracy, result = best.get("test_accuracy"), read_result(run)
         if result is not None:
             accuracy = result.accuracy
-            self._tell(f"test accuracy of this checkpoint {accuracy:.1%}; the test images were looked at once, now")
+            looked = "once, now" if result.looks == 1 else f"again: {times(result.looks)} in all"
+            self._tell(f"test accuracy of this checkpoint {accuracy:.1%}; the test images were looked at {looked}")
         elif part == "val" and accuracy is not None:
             self._tell(f"test accuracy of this checkpoint {accuracy:.1%}")
         elif accuracy is not None:
@@ -248,13 +257,3 @@ def _place(position: Position) -> str:
     if position.seen:
         return f"after step {position.step:,} ({position.seen:,} images into epoch {position.epochs + 1})"
     return f"after epoch {position.epochs}" if position.epochs else "before the first step"
-
-
-def backends_in_words(network: Network) -> list[str]:
-    """``conv2d=direct,im2col (auto)``: the backends of conv2d and of other ops that had a choice."""
-    names: dict[str, set[str]] = {}
-    for layer in network.layers():
-        if layer.op == "conv2d" or (layer.op and layer.path in network.chosen and len(backend_names(layer.op)) > 1):
-            names.setdefault(layer.op, set()).add(layer.backend or "")
-    auto = {layer.op for layer in network.layers() if layer.path in network.chosen}
-    return [f"{op}={','.join(sorted(used))}{' (auto)' if op in auto else ''}" for op, used in names.items()]

@@ -20,8 +20,9 @@ from nbcnn.util.formatting import counted
 def command(models: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Compile all kernels that training, evaluation and prediction of each MODEL take, and keep them.
 
-    MODEL is a name, a YAML file or a run folder; without any, all networks that come with nbcnn. The first training
-    then compiles nothing. What is in the cache already is loaded, which takes milliseconds.
+    MODEL is a name, a YAML file or a run folder; without any, all networks that come with nbcnn, which takes minutes:
+    most of them have backends chosen by timing. The first training then compiles nothing. What is in the cache already
+    is loaded, which takes milliseconds.
     """
     from nbcnn.cli._compiling import compiling_is_told
     from nbcnn.compiler.kernel_cache import cache_folder
@@ -33,8 +34,10 @@ def command(models: tuple[str, ...], as_json: bool, **options: Any) -> None:
     for name in names:
         load_config(name, wanted)  # mistakes are reported before anything is compiled
     found = []
-    with compiling_is_told():
-        for name in names:
+    with compiling_is_told() as tell:
+        for number, name in enumerate(names, 1):
+            if len(names) > 1:
+                tell(f"model {number} of {len(names)}: {name}")
             found.append(warm_up(name, wanted))
             if not as_json:
                 say(_line(name, *found[-1][1:]))

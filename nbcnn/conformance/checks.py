@@ -48,7 +48,7 @@ def check_here(reports: Sequence[Report], options: Options, tell: Progress) -> N
             of_op = [report for report in reports if report.op == op]
             taken = _check_grid(op, of_op, options, tell)
             for number, report in enumerate(of_op):
-                tell(f"{op}={report.name}", number, len(of_op))
+                tell(f"threads and more, {op}={report.name}", number, len(of_op))
                 activity.tell(pair=(op, report.name))
                 _check_more(report, taken[report.name], options)
 

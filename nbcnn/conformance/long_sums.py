@@ -14,7 +14,7 @@ import numpy as np
 
 from nbcnn.conformance import one_image
 from nbcnn.conformance.error_bounds import compare, mismatch
-from nbcnn.conformance.formatting import described
+from nbcnn.conformance.formatting import described, figure
 from nbcnn.conformance.grid import Case
 from nbcnn.conformance.inputs import cast, draw
 from nbcnn.conformance.oracle import bounds, expect
@@ -30,6 +30,7 @@ HINT = (
     f"one accumulator of more than {BLOCK:,} terms drifts away; nbcnn/lanes/block_sums.py cuts a sum into blocks, "
     "each of which has one of its own"
 )
+NOTE = "no failure: long sums round more than nbcnn's own do, as sums in the formula's plain order may:"
 NUMBER = float(np.float32(0.8444816))
 """The worst number for a single accumulator of float32: 8,192 of it are off by 1,962 roundings, of 1,032 allowed."""
 
@@ -58,15 +59,19 @@ def check_long(backend: Backend, problem: Any, report: Report, strict: bool) -> 
         return
     for name, wanted in expected.values.items():
         verdict = compare(ran.out[name], wanted, limits[name])
-        report.note_worst(CHECK, verdict.worst)
+        if strict or verdict.right:
+            report.note_worst(CHECK, verdict.worst)
         if verdict.right:
             report.ok(CHECK)
             continue
-        sentence, where = mismatch(name, ran.out[name], wanted, verdict.wrong), described(Case(problem))
+        where = described(Case(problem))
         if strict:
-            report.fail(CHECK, sentence, where, name, HINT)
-        elif not any(note.startswith("long sums") for note in report.notes):
-            report.notes.append(f"long sums: {sentence}, for {where}; {HINT}")
+            report.fail(CHECK, mismatch(name, ran.out[name], wanted, verdict.wrong), where, name, HINT)
+        elif not any(note.startswith(NOTE) for note in report.notes):
+            first = tuple(np.argwhere(verdict.wrong)[0])
+            got = ran.out[name][first]
+            numbers = f"{figure(got)} in {name} is exactly {figure(got.dtype.type(wanted[first]))}"
+            report.notes.append(f"{NOTE} {numbers}, for {where}; {HINT}")
 
 
 def _equal(problem: Any) -> Arrays:

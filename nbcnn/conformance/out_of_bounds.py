@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,14 +31,19 @@ EVERY = 29
 """The child's part of the grid."""
 
 
-def check_bounds(reports: Sequence[Report], seed: int, seconds: float) -> list[Report]:
+def check_bounds(
+    reports: Sequence[Report], seed: int, seconds: float, tell: Callable[[str, int, int], None] = lambda *_: None
+) -> list[Report]:
     """Write into the reports what the process finds; gives those that may be checked further, here.
 
-    ``seconds`` is how long one call may take.
+    ``seconds`` is how long one call may take; ``tell`` is called before each problem.
     """
     with indices_checked() as own:
         for line in apart(__name__, _of_files(reports), {"seed": seed}, own, seconds):
-            if "pair" in line:
+            if "progress" in line:
+                op, name = line["pair"]
+                tell(f"{CHECK}, {op}={name}", *line["progress"])
+            elif "pair" in line:
                 _note(next(r for r in reports if (r.op, r.name) == line["pair"]), line)
     return [report for report in reports if not _failed(report)]
 
@@ -94,6 +99,7 @@ def _run(pair: Pair, seed: int, say: Say) -> None:
     accepted = [case for case in grid(pair[0]).cases if takes(backend, case.problem)]
     part = accepted[:: max(1, min(EVERY, len(accepted) // 8))]
     for number, case in enumerate(of_dtype(case, "float32") for case in part):
+        say(pair=pair, progress=[number, len(part)])
         try:
             inputs = cast(case.problem, rounded(case.problem, (seed, number)))
             KernelRunner(backend, case.problem).run(inputs)

@@ -24,7 +24,7 @@ def check_backend(op: str, name: str, options: Options | None = None, progress: 
 def check_backends(
     which: Iterable[tuple[str, str]], options: Options | None = None, progress: Progress | None = None
 ) -> list[Report]:
-    """Check several backends, as pairs of op and name; ``progress(op, done, of)`` is called as cases are done."""
+    """Check several backends, as pairs of op and name; ``progress(what, done, of)`` is called as cases are done."""
     options, tell = options or Options(), progress or (lambda what, done, of: None)
     reports = [report_of(op, name) for op, name in which]
     inside = reports
@@ -32,7 +32,7 @@ def check_backends(
         seconds = options.call or activity.patience()
         if compiler()["compiled"]:
             tell("out of bounds", 0, 1)
-            inside = check_bounds(reports, options.seed, seconds)
+            inside = check_bounds(reports, options.seed, seconds, tell)
         inside = check_plugins(inside, options, seconds, tell)
     check_here(inside, options, tell)
     return reports

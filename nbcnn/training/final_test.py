@@ -15,6 +15,7 @@ from nbcnn.errors import CheckpointError
 from nbcnn.runs.checkpoint import load_weights
 from nbcnn.runs.run_folder import Run
 from nbcnn.training.evaluation import Evaluation, evaluate_with
+from nbcnn.training.loading import read_info
 from nbcnn.util.files import read_file
 
 LARGEST = 1 << 16
@@ -25,7 +26,9 @@ LARGEST = 1 << 16
 class FinalTest:
     """Accuracy (a share) and mean loss of the best checkpoint, that of ``epoch``, on so many test ``images``.
 
-    ``chosen_on`` is what chose it: the validation images. ``loss`` is None where it is no finite number.
+    ``chosen_on`` is what chose it: the validation images. ``loss`` is None where it is no finite number. ``looks`` is
+    how often the test images were looked at, this time included: more than once where a training that had been tested
+    went on.
     """
 
     accuracy: float
@@ -34,6 +37,7 @@ class FinalTest:
     epoch: int | None
     checkpoint: str = "best"
     chosen_on: str = "validation"
+    looks: int = 1
 
 
 def test_is_for_the_end(network: Network, data: Dataset) -> bool:
@@ -53,8 +57,24 @@ def look_at_test(run: Run, executor: Executor, data: Dataset) -> Evaluation | No
     epoch = load_best(run, network)
     found = evaluate_with(executor, data)
     loss = found.loss if math.isfinite(found.loss) else None
-    run.write_json(run.test, asdict(FinalTest(found.accuracy, loss, found.images, epoch)))
+    steps = max((record["step"] for record in run.metrics()), default=0)
+    looks = 1 + earlier_looks(run, steps)
+    run.write_json(run.test, asdict(FinalTest(found.accuracy, loss, found.images, epoch, looks=looks)))
     return found
+
+
+def earlier_looks(run: Run, steps: int) -> int:
+    """How often the training in this folder looked at the test images before it had made so many steps.
+
+    At the end of a training that later went on, and after each epoch that had no validation images. A training that
+    was finished and only draws its pictures again gets the result that it had: that is no other look.
+    """
+    records = run.metrics()
+    entries = read_info(run).get("resumed")
+    entries = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    ends = {entry["step"] for entry in entries if entry.get("tested") is True and type(entry.get("step")) is int}
+    tested = sum(1 for record in records if record.get("test_accuracy") is not None)
+    return tested + sum(1 for step in ends if step < steps)
 
 
 @contextmanager
@@ -76,6 +96,11 @@ def load_best(run: Run, network: Network) -> int | None:
     return int(epoch) if epoch.isdecimal() else None
 
 
+def times(looks: int) -> str:
+    """``once``, ``twice``, ``3 times``"""
+    return {1: "once", 2: "twice"}.get(looks, f"{looks:,} times")
+
+
 def read_result(run: Run) -> FinalTest | None:
     """What test.json says; None where there is none. Raises CheckpointError for one that no training wrote."""
     if not run.test.exists():
@@ -83,7 +108,11 @@ def read_result(run: Run) -> FinalTest | None:
     try:
         found = FinalTest(**json.loads(read_file(run.test, LARGEST, CheckpointError)))
         numbers = [found.accuracy, *([] if found.loss is None else [found.loss])]
-        if all(type(number) in (int, float) and math.isfinite(number) for number in numbers):
+        if (
+            type(found.looks) is int
+            and found.looks > 0
+            and all(type(number) in (int, float) and math.isfinite(number) for number in numbers)
+        ):
             return found
     except (ValueError, TypeError, RecursionError):
         pass

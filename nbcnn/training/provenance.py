@@ -57,9 +57,14 @@ def made_with() -> dict[str, Any]:
 
 
 def resumed(
-    info: Mapping[str, Any], position: Mapping[str, Any], threads: int, network: Network, data: Dataset
+    info: Mapping[str, Any],
+    position: Mapping[str, Any],
+    threads: int,
+    network: Network,
+    data: Dataset,
+    tested: bool,
 ) -> dict[str, Any]:
-    """The content of run.json where the run goes on from a position."""
+    """The content of run.json where the run goes on from a position; ``tested``: it has a result on the test images."""
     before = info.get("resumed")
     entry = {
         **made_with(),
@@ -67,6 +72,7 @@ def resumed(
         "threads": threads,
         "epochs": position["epochs"],
         "step": position["step"],
+        "tested": tested,
     }
     earlier = before if isinstance(before, list) else []
     now = {"data": _data(network, data), "classes": list(network.classes)}

@@ -102,10 +102,11 @@ class Trainer:
             state.restore(self.network.tensor_shapes, self.optimizer.state, self._others), state.file
         )
         self.position = state.position
+        position, info = asdict(self.position), read_info(run)
+        # Before the test's result goes: that the test images were looked at must not be forgotten.
+        run.write_info(resumed(info, position, self.executor.threads, self.network, self.data, run.test.exists()))
         run.rewind(self.position.epochs)
         self.records = run.metrics()
-        position = asdict(self.position)
-        run.write_info(resumed(read_info(run), position, self.executor.threads, self.network, self.data))
         self.save()
         run.write_config(self.network.config.to_yaml_in(run.folder))
 

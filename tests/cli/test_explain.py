@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -105,7 +106,20 @@ def test_an_image_takes_the_place_of_the_examples_numbers(run: Run) -> None:
     code, text, _ = run("explain conv --image 3 --kernel '1 -1' --pixel 0,14,13")
     x = images[3].astype(np.float32) / np.float32(255)
     assert code == 0 and added_up(text) == conv2d(x, np.array([[[[1, -1]]]], np.float32))[0, 14, 13]
-    assert text.startswith("the book's example with test image 3 of fashion-mnist-mini (")
+    assert text.startswith("an example with test image 3 of fashion-mnist-mini (")
+
+
+def test_only_the_books_numbers_are_called_the_books() -> None:
+    from nbcnn.introspect.trace.example import explain_example
+
+    def words(**options: Any) -> str:
+        return explain_example(**options).words
+
+    assert words() == words(input_size=(3, 3), kernel_size=(2, 2)) == "the book's example"
+    for other in ({"input_size": 6}, {"stride": 2}, {"in_channels": 2}, {"kernel": np.ones((2, 2), np.float32)}):
+        assert words(**other) == "an example"
+    assert words(weight=(0, 0, 1, 1)) == "a weight of the book's example, where the gradient of each output is 1"
+    assert words(padding=1, weight=(0, 0, 1, 1)).startswith("a weight of an example, where")
 
 
 def test_json_is_what_python_gives(run: Run) -> None:

@@ -16,6 +16,7 @@ from exhaustive import exhaustive, parametrize
 from kernels.cases import CONV2D
 
 from nbcnn.cli import nbcnn as command_line
+from nbcnn.cli.kernels.check import Lines, _show
 from nbcnn.conformance import Options, Report, check_backend, check_backends
 from nbcnn.conformance import grid as grids
 from nbcnn.conformance.checks import has_sums
@@ -271,6 +272,30 @@ def test_the_table() -> None:
     ]
     assert re.fullmatch(r"\d{3} checks of 1 backend passed, 0 refused with a reason, 0 failed", lines[-1])
     assert max(len(line) for line in lines) <= 100
+    told = done.stderr.splitlines()
+    assert told[0] == "checking out of bounds"
+    assert {"checking out of bounds, relu=direct", "checking relu", "checking threads and more, relu=direct"} <= {*told}
+
+
+def test_progress_without_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    clock = iter((100.0, 101.0, 111.0, 111.0, 112.0, 113.0))
+    monkeypatch.setattr("time.monotonic", clock.__next__)
+    lines = Lines()
+    for phase, done in (("conv2d", 1), ("conv2d", 20), ("conv2d", 1000), ("conv2d", 1001), ("relu", 1)):
+        lines(phase, done, 1934)
+    assert capsys.readouterr().err.splitlines() == [
+        "checking conv2d",
+        "checking conv2d, 1,000 of 1,934",
+        "checking relu",
+    ]
+
+
+def test_a_note_is_told_from_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    report = Report("relu", "own", "own.py", problems=1, notes=["no failure: long sums round more"])
+    report.fail("rounding", "y is wrong")
+    _show(report)
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert lines.index("FAILED rounding: y is wrong") < lines.index("note: no failure: long sums round more")
 
 
 @pytest.mark.jit

@@ -69,7 +69,7 @@ def test_the_validation_images_choose_and_the_test_is_looked_at_once(
     of_best = nbcnn.evaluate(run.folder)
     assert json.loads(run.test.read_text()) == {
         "accuracy": of_best.accuracy, "loss": of_best.loss, "images": 50, "epoch": 2, "checkpoint": "best",
-        "chosen_on": "validation",
+        "chosen_on": "validation", "looks": 1,
     }  # fmt: skip
     found = json.loads(run.info.read_text())["data"]
     assert (found["train"], found["validation"], found["test"]) == (168, 42, 50)
@@ -133,7 +133,39 @@ def test_going_on_ends_with_the_bits_of_a_training_that_nobody_interrupted(strip
         nbcnn.resume(whole.folder, epochs=4, reporter=At(3))
     assert not whole.test.exists()
     longer = nbcnn.train(config(stripes, epochs=4), out=tmp_path / "longer")
-    assert outcome(nbcnn.resume(whole.folder)) == outcome(longer)
+    once, twice = json.loads(longer.test.read_text()), nbcnn.resume(whole.folder)
+    assert json.loads(twice.test.read_text()) == once | {"looks": 2} and once["looks"] == 1  # the only difference
+    longer.write_json(longer.test, once | {"looks": 2})
+    assert outcome(twice) == outcome(longer)
+
+
+def test_a_second_look_at_the_test_images_is_told_as_one(
+    stripes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "n.yaml").write_text(yaml.safe_dump(config(stripes, epochs=1)))
+    folder = str(tmp_path / "run")
+    out = printed(["train", str(tmp_path / "n.yaml"), "--out", folder], capsys)
+    assert "looked at once, now" in out
+    page = tmp_path / "run" / "report.html"
+    nbcnn.write_report(folder)
+    assert "honest one" in page.read_text()
+    out = printed(["train", "--resume", folder], capsys)  # nothing is trained: the same result again, no other look
+    assert "looked at once, now" in out and "already" not in out
+    for epochs, before, all_of_them in ((2, "once", "twice"), (3, "twice", "3 times")):
+        out = printed(["train", "--resume", folder, "--epochs", str(epochs)], capsys)
+        assert f"the test images have been looked at {before} already; at the end they are again\n" in out
+        assert f"; the test images were looked at again: {all_of_them} in all\n" in out
+        nbcnn.write_report(folder)
+        written = page.read_text()
+        assert f"but the test images were looked at {all_of_them} in all" in written and "honest one" not in written
+    assert json.loads((tmp_path / "run" / "test.json").read_text())["looks"] == 3
+
+
+def test_epochs_that_were_tested_count_as_looks(stripes: Path, tmp_path: Path) -> None:
+    run = nbcnn.train(config(stripes, None, epochs=2), out=tmp_path / "run")
+    nbcnn.resume(run.folder, epochs=3, sets=("data.validation=0.2",), allow_changes=True)
+    result = read_result(run)
+    assert result is not None and result.looks == 3
 
 
 def test_another_share_is_another_config(stripes: Path, tmp_path: Path) -> None:

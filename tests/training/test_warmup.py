@@ -7,14 +7,20 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from exhaustive import exhaustive
 
 import nbcnn
+from nbcnn.autotune import auto
 from nbcnn.cli import main
-from nbcnn.cli._compiling import Teller, compiling_now
+from nbcnn.cli._compiling import Teller, compiling_is_told, compiling_now
+from nbcnn.cli._progress import Progress
+from nbcnn.compiler import compile_log
+from nbcnn.config import model_names
+from nbcnn.training.warmup import Warmed
 
 pytestmark = pytest.mark.jit
 
@@ -154,3 +160,44 @@ def test_the_line_that_moves() -> None:
             teller(name, left)
     assert moved == ["compiling a, 1 of 2", "compiling b, 2 of 2", "", "compiling c, 3 of 3", ""]
     assert len(said) == 1 and said[0].startswith("compiling kernels, 2 to begin with (")
+
+
+def test_the_line_of_a_choice_is_not_followed_by_one_on_kernels(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is compiled to be timed has no line; what is compiled afterwards has."""
+    made = SimpleNamespace(remembered=True, short="auto's answer")
+    display = Progress()
+    display.choosing("a convolution")
+    display.compiling("a", 2)
+    display.chosen(made)  # type: ignore[arg-type]
+    display.compiling("b", 3)
+    display.compiling("c", 2)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("choosing backends, timed") and lines[1].startswith("compiling kernels, 3 to begin")
+    assert len(lines) == 2
+    with compiling_is_told() as tell:
+        choices, kernels = auto._here.listeners[-1], compile_log._here.listeners[-1]
+        choices.choosing("a convolution")
+        kernels("a", 2)
+        choices.chosen(made)  # type: ignore[arg-type]
+        kernels("b", 3)
+        kernels("c", 2)
+        tell("more")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("choosing backends, timed") and lines[1] == "auto: auto's answer"
+    assert lines[2].startswith("compiling kernels, 3 to begin") and lines[3:] == ["more"]
+
+
+def test_each_of_several_models_is_announced(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("nbcnn.training.warmup.warm_up", lambda name, wanted: Warmed(name, 0, 0.0, 2, 0.01))
+    for words, announced in (
+        (["lenet"], []),
+        (["lenet", "mlp"], ["model 1 of 2: lenet", "model 2 of 2: mlp"]),
+        ([], [f"model {n} of {len(model_names())}: {name}" for n, name in enumerate(model_names(), 1)]),
+        (["lenet", "mlp", "--json"], ["model 1 of 2: lenet", "model 2 of 2: mlp"]),
+    ):
+        with pytest.raises(SystemExit) as stop:
+            main(["warmup", *words])
+        assert stop.value.code == 0
+        assert capsys.readouterr().err.splitlines() == announced

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -17,6 +18,9 @@ from nbcnn.cli._tables import WIDEST, plain_table, show
 if TYPE_CHECKING:
     from nbcnn.conformance import Report
     from nbcnn.conformance.checks import Progress
+
+EVERY = 10.0
+"""Seconds between two lines of progress, where there is no terminal."""
 
 
 @click.command("check", short_help="Hold backends against the contract: numbers, gradients, memory, threads.")
@@ -106,8 +110,6 @@ def _show(report: Report) -> None:
         _say(f"left out {report.left_out:,} combinations in which the kernel does not fit into the padded image")
     for reason, count in sorted(report.refused.items(), key=lambda item: -item[1]):
         _say(f"refused {count:,}: {reason}")
-    for note in report.notes:
-        _say(note)
     for failure in report.failures:
         _say(f"FAILED {failure}")
     for sentence in patterns(report.seen):
@@ -117,6 +119,8 @@ def _show(report: Report) -> None:
         _say(f"and {more:,} more failures of these kinds")
     if report.failures:
         _say(f"in {report.file}")
+    for note in report.notes:
+        _say(f"note: {note}")
     say()
 
 
@@ -124,13 +128,29 @@ def _say(sentence: str) -> None:
     say(textwrap.fill(sentence, WIDEST, initial_indent="  ", subsequent_indent="      ", break_on_hyphens=False))
 
 
+class Lines:
+    """Progress in lines on standard error."""
+
+    def __init__(self) -> None:
+        self._phase, self._since = "", 0.0
+
+    def __call__(self, phase: str, done: int, of: int) -> None:
+        """As check_backends calls it."""
+        if phase != self._phase or time.monotonic() - self._since > EVERY:
+            say(f"checking {phase}" + (f", {done:,} of {of:,}" if phase == self._phase else ""), err=True)
+            self._phase, self._since = phase, time.monotonic()
+
+
 @contextmanager
 def _progress() -> Iterator[Progress]:
-    """A bar on a terminal, nothing elsewhere."""
+    """A bar on a terminal; elsewhere a line when something else begins, and after EVERY seconds, on standard error."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
     console = Console(stderr=True, highlight=False)
+    if not console.is_terminal:
+        yield Lines()
+        return
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TextColumn("{task.completed}/{task.total}"))
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("checking", total=1)

@@ -36,6 +36,7 @@ def explain_example(
     """
     rows, columns = _pair("input_size", input_size)
     KH, KW = kernel.shape if kernel is not None else _pair("kernel_size", kernel_size)
+    counted = x is None
     if x is None:
         _check_count("in_channels", in_channels)
         x = _counted((in_channels, rows, columns))
@@ -46,7 +47,10 @@ def explain_example(
     w = _counted(shape)
     if kernel is not None:
         w[:] = kernel
-    words = f"the book's example with {called}" if called else "the book's example"
+    books = (
+        counted and kernel is None and p == conv2d_problem((1, 1, 3, 3), (1, 1, 2, 2), 1, 0, 1, 1, np.dtype("float32"))
+    )
+    words = "the book's example" if books else f"an example with {called}" if called else "an example"
     if weight is not None:
         if pixel is not None:
             raise ShapeError("give a pixel or a weight, not both: the first is traced forward, the second backwards")

@@ -30,7 +30,8 @@ class RunFacts:
 
     ``name`` is the folder's; ``best`` the epoch of the weights that ``network`` has;
     ``tested`` their evaluation on the test images with the ``confidences`` (N,) of the guesses; ``maps`` what the
-    layers make of the first test image; ``times`` of each call of a step and the ``predicted`` seconds.
+    layers make of the first test image; ``looks`` how often the test images were looked at; ``times`` of each call of a
+    step and the ``predicted`` seconds.
     """
 
     name: str
@@ -45,6 +46,7 @@ class RunFacts:
     data: Dataset | None = None
     tested: Evaluation | None = None
     confidences: np.ndarray | None = None
+    looks: int | None = None
     maps: Activations | None = None
     diagnosis: Diagnosis | None = None
     times: Sequence[LayerTime] = ()

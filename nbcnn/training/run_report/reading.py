@@ -22,7 +22,7 @@ from nbcnn.runs.checkpoint import load_tensors, match_tensors
 from nbcnn.runs.run_folder import Run
 from nbcnn.training.doctor.doctor import examined, images_of
 from nbcnn.training.evaluation import Evaluation, check_images, evaluate_with
-from nbcnn.training.final_test import load_best
+from nbcnn.training.final_test import earlier_looks, load_best, read_result
 from nbcnn.training.loading import class_names, read_info, trained_on, with_data_found
 from nbcnn.training.model import Model
 from nbcnn.training.prediction import probabilities
@@ -63,7 +63,18 @@ def read_facts(run: Run, known: Known | None = None) -> RunFacts:
         facts.network.classes = class_names(facts.info)
     if facts.network is not None:
         _of_network(run, facts, facts.network, known)
+        with facts.attempt("looks"):
+            facts.looks = _looks(run, facts)
     return facts
+
+
+def _looks(run: Run, facts: RunFacts) -> int:
+    """How often the test images were looked at; once where they were for other reasons than ``data.validation``'s."""
+    if facts.config is None or facts.config.data.validation is None:
+        return 1
+    result = read_result(run)
+    steps = max((record["step"] for record in facts.records), default=0)
+    return result.looks if result else 1 + earlier_looks(run, steps)
 
 
 def _check_size(run: Run, config: Config) -> None:

@@ -6,6 +6,7 @@ from shlex import quote
 
 from nbcnn.report.chance_level import no_better_than_guessing
 from nbcnn.report.page import Html, element, paragraph
+from nbcnn.training.final_test import times
 from nbcnn.training.run_report.facts import RunFacts
 
 
@@ -42,7 +43,7 @@ def _sentences(facts: RunFacts) -> list[str]:
     if facts.has_weights:
         when = "" if facts.best is None else f", that of epoch {facts.best}"
         chosen = (
-            "validation images chose it, so its test accuracy is an honest one."
+            f"validation images chose it{_looked(facts)}."
             if validated
             else "the test images chose it, so its accuracy on them is a little too high; data.validation: 0.1 "
             "would choose on images held out of the training."
@@ -67,6 +68,18 @@ def _sentences(facts: RunFacts) -> list[str]:
     if not found and not facts.records:
         found.append("No epoch of this training has ended yet, so there is no result.")
     return found
+
+
+def _looked(facts: RunFacts) -> str:
+    """What the test accuracy of a checkpoint is worth that validation images chose."""
+    if facts.looks is None:
+        return ""
+    if facts.looks == 1:
+        return ", so its test accuracy is an honest one"
+    return (
+        f", but the test images were looked at {times(facts.looks)} in all, for the training went on after a look. "
+        "Whoever decided that by the accuracy on them chose by the test images, and this accuracy is a little too high"
+    )
 
 
 def duration(seconds: float) -> str:
