@@ -57,7 +57,7 @@ def follow(page: str, folder: Path) -> Iterator[tuple[Block, str]]:
     nbcnn's own models are copied to a path of the same length everywhere, since lines are folded by their lengths.
     """
     printed, names = "", {"__name__": "page"}
-    own = shutil.copytree(MODELS, folder / "site" / "models")
+    own = shutil.copytree(MODELS, folder / "site" / "models", dirs_exist_ok=True)
     here = mock.patch("nbcnn.config.loader._models_folder", return_value=own)
     with chdir(folder), here, mock.patch.dict(os.environ, {"COLUMNS": "100"}):
         for block in blocks(page):
