@@ -217,7 +217,10 @@ def _backends(trace: ConvTrace) -> list[html.Html]:
     refused = [one for one in trace.outcomes if one.refusal]
     said = html.element("ul", *(html.element("li", f"{one.backend} can't do it: {one.refusal}") for one in refused))
     return [
-        html.paragraph("Multiply-adds are those of the whole layer for one image; > marks the layer's own backend."),
+        html.paragraph(
+            "Multiply-adds are those of the whole layer for one of 16 images together, which share the transforms of a "
+            "kernel; > marks the layer's own backend."
+        ),
         html.table([head[0].strip(), *head[1:]], [[row[0].strip(), *row[1:]] for row in rows], numbers=4),
         *([said] if refused else []),
     ]

@@ -48,7 +48,7 @@ def lines(trace: ConvTrace) -> Iterator[str]:
     yield ""
     yield from _tile(trace)
     yield ""
-    yield "all backends of conv2d on it, multiply-adds of the whole layer for one image:"
+    yield "all backends of conv2d on it, multiply-adds of the whole layer for one of 16 images together:"
     yield from _aligned(outcome_rows(trace), words=1)
     refused = [outcome for outcome in trace.outcomes if outcome.refusal]
     for outcome in refused:
