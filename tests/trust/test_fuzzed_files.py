@@ -37,9 +37,19 @@ def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     shutil.rmtree(place)
 
 
-def judged(target: Target, folder: Path, outcomes: Counter[str], most: int) -> Callable[[bytes], None]:
+VALID = {
+    "yaml": seeds.yaml_seeds,
+    "answers": seeds.answers_seeds,
+    "idx": seeds.idx_seeds,
+    "checkpoint": seeds.checkpoint_seeds,
+    "image": seeds.image_seeds,
+}
+"""What the fuzzing of each format begins with."""
+
+
+def judged(kind: str, target: Target, folder: Path, outcomes: Counter[str], most: int) -> Callable[[bytes], None]:
     """The target with everything watched; ``most`` bytes of memory and ten for each of the input."""
-    for data in (b"", b"x"):  # what is imported now is not imported while it is watched
+    for data in (b"", b"x", *VALID[kind]()):  # what is imported now is not imported while it is watched
         target(data, folder)
 
     def check(data: bytes) -> None:
@@ -117,7 +127,7 @@ def test_generated_files(
     kind: str, target: Target, most: int, folder: Path, count: Callable[..., None], long: bool
 ) -> None:
     outcomes: Counter[str] = Counter()
-    check = judged(target, folder, outcomes, most)
+    check = judged(kind, target, folder, outcomes, most)
     total = sum(fuzz(strategy, check, examples, long) for strategy, examples in strategies(kind))
     assert total == sum(outcomes.values())
     assert outcomes["refused"] > total / 3 and outcomes["taken"] > 5, outcomes
