@@ -1,4 +1,4 @@
-"""Seconds of each kernel call of a training step on one pack of 16 images, in one thread, measured in an instant.
+"""A quick timing of each kernel call of a training step: seconds for one pack of 16 images, in one thread.
 
 The calls are those of a step, in its order, an activation and the pooling after it in one; the pixels are random. It is
 a look, not a race: ``nbcnn kernels explain`` times every backend, with all threads at work.

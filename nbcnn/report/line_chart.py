@@ -1,4 +1,4 @@
-"""A line chart as SVG inside a page: its colours are the page's, light and dark, and its text is text."""
+"""A line chart as SVG for HTML pages; its colours follow light and dark mode."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A confusion matrix as a table in a page: counts on a ground that is the darker, the larger their share of the row."""
+"""A confusion matrix as an HTML table: the darker a cell, the larger its share of the row."""
 
 from __future__ import annotations
 

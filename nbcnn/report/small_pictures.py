@@ -1,4 +1,4 @@
-"""Small PNGs in rows that wrap: images as they are, and maps of numbers in colours around 0."""
+"""Small PNGs side by side in an HTML page: images as they are, and feature maps in colours around 0."""
 
 from __future__ import annotations
 

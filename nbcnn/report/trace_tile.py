@@ -1,4 +1,4 @@
-"""The Winograd tile of a convolution's trace: its sentence and steps, for the terminal, pictures and the page."""
+"""The steps of a Winograd tile with a sentence each, for terminal, pictures and HTML page."""
 
 from __future__ import annotations
 

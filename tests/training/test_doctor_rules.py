@@ -6,6 +6,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 from graphlib import TopologicalSorter
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -389,12 +390,13 @@ def test_without_the_images_the_numbers_still_speak() -> None:
 
 def test_augmentation_is_not_blamed_for_what_the_step_does() -> None:
     """Far too small, or too large at the top of a warm-up: nothing is learned, and augmentation is not why."""
-    for update, rule in ((5e-6, "step_too_small"), (0.3, "step_too_large")):
+    warm_ups = {"schedule": "one_cycle"}, {"schedule": "cosine", "warmup": {"epochs": 1}}
+    for (update, rule), warm_up in product(((5e-6, "step_too_small"), (0.3, "step_too_large")), warm_ups):
         parts = patient()
         augmentation_too_strong(parts)
         parts["train_loss"], parts["test_accuracy"] = [1.37] * 6, [0.25] * 6
         parts["train_accuracy"] = [0.25] * 6
-        parts["config"]["train"]["schedule"] = "one_cycle"
+        parts["config"]["train"] |= warm_up
         each_layer(parts, update=0.0)  # that of the schedule's end
         each_layer(parts, slice(1, 2), update=update)
         assert [finding.rule for finding in diagnose(evidence_of(parts))] == [rule]

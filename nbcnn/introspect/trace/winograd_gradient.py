@@ -1,4 +1,4 @@
-"""A weight's gradient as one of Winograd tiles: equation (39), by the kernels of ``winograd`` themselves."""
+"""The gradient of one convolution weight as the Winograd backend computes it: equation (39), by its own kernels."""
 
 from __future__ import annotations
 

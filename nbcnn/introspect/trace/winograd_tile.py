@@ -1,4 +1,4 @@
-"""The same number as one of a Winograd tile: equations (35) to (39), by the kernels of ``winograd`` themselves."""
+"""One output pixel as the Winograd backend computes it: equations (35) to (39), by its own kernels."""
 
 from __future__ import annotations
 

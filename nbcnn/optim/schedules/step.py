@@ -27,8 +27,6 @@ class Step(Schedule):
 
     def unreached(self) -> str | None:
         size, length = self.config.step_size, self.length
-        return (
-            None
-            if size < length
-            else f"a step_size of {size} changes nothing: there are {length:,} {self.config.interval}s"
-        )
+        if size < length:
+            return None
+        return f"a step_size of {size} changes nothing: there are {length:,} {self.config.interval}s"

@@ -153,7 +153,9 @@ class Evidence:
     @property
     def largest_update(self) -> float:
         """The largest of the first step's and the latest; of a schedule that warms up, of all that were looked at."""
-        rows = [self.update([row]) for row in self.rows] if self.config.train.schedule.name == "one_cycle" else []
+        settings = self.config.train
+        warms_up = settings.schedule.name == "one_cycle" or settings.warmup is not None
+        rows = [self.update([row]) for row in self.rows] if warms_up else []
         return max(number or 0 for number in (self.update(self.rows[:1]), self.update(), *rows))
 
     @property

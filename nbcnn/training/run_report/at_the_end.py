@@ -1,4 +1,4 @@
-"""The end of a training: its pictures and its report."""
+"""What follows a training: its pictures and report.html."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``RunFacts``: all that a report says of a run, and of what is missing the reason."""
+"""``RunFacts``: all that a report says of a run, and the reason for each part that is missing."""
 
 from __future__ import annotations
 

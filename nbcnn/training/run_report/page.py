@@ -1,4 +1,4 @@
-"""The page of a report: its sections in order, each made for itself, so that one that fails leaves the others."""
+"""The HTML page of a report: its sections in order; one that fails leaves the others."""
 
 from __future__ import annotations
 
@@ -59,6 +59,7 @@ ABSENT = {
     "doctor": "findings",
     "weights": "the best checkpoint",
     "test": "the evaluation",
+    "looks": "how often the test images were looked at",
     "maps": "feature maps",
     "times": "times of the layers",
     "timed": "times that the training measured",

@@ -1,4 +1,4 @@
-"""``nbcnn.write_report``: report.html of a run, anew from its folder."""
+"""``nbcnn.write_report``: makes report.html of a run folder anew."""
 
 from __future__ import annotations
 
