@@ -1,7 +1,7 @@
 """The child program of startup.py: the first training steps of a fresh process.
 
-Standard input holds one JSON object: source, sets, backends, plugins, threads, images, and ``started``, the time when
-the process began.
+Standard input holds one JSON object: source, sets, backends, plugins, threads, images (those held), trained (the first
+of them, each met once), and ``started``, the time when the process began.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 
 
 def main() -> None:
-    """One step, then the rest of an epoch; prints seconds and what Linux knows of the process."""
+    """One step, then those for the rest of the images; prints seconds and what Linux knows of the process."""
     task = json.load(sys.stdin)
 
     import numpy as np
@@ -29,15 +29,18 @@ def main() -> None:
     network = load(task["source"], overrides=Overrides(sets=tuple(task["sets"]), backends=tuple(task["backends"])))
     settings = network.config.train
     size = settings.batch_size
-    random, shape = np.random.default_rng(0), (task["images"], *network.in_shape)
-    images = random.integers(0, 256, shape, dtype=np.uint8)
+    random = np.random.default_rng(0)
+    images = np.empty((task["images"], *network.in_shape), dtype=np.uint8)
+    for part in np.split(images, range(1000, len(images), 1000)):  # what is drawn at once would count as memory too
+        part[:] = random.integers(0, 256, part.shape, dtype=np.uint8)
     labels = random.integers(0, network.out_shape[0], len(images))
     resolve_auto(network, training=True, threads=task["threads"])
     engine = Engine(network, threads=task["threads"])
     optimizer = make_optimizer(*settings.optimizer, network.shapes, settings.weight_decay_on)
     seconds = None
-    for first in range(0, len(images), size):
-        engine.train_step(images, labels, np.arange(first, min(first + size, len(images))))
+    trained = min(task["trained"], len(images))
+    for first in range(0, trained, size):
+        engine.train_step(images, labels, np.arange(first, min(first + size, trained)))
         optimizer.step(network.parameters, engine.gradient)
         seconds = time.time() - task["started"] if seconds is None else seconds
     from nbcnn.bench.peers._torch_net import status

@@ -148,7 +148,7 @@ def _blur_pool(nn: Any, step: dict[str, Any]) -> Any:
 
 
 def main() -> None:
-    """One step, then the rest of an epoch; prints seconds and the process's peak memory in MB."""
+    """One step, then those for the rest of the images; prints seconds and the process's peak memory in MB."""
     import json
     import time
 
@@ -163,7 +163,8 @@ def main() -> None:
     net.train()
     images, labels = torch.rand(task["images"], *task["shape"]), torch.randint(0, classes, (task["images"],))
     seconds = None
-    for x, y in zip(images.split(task["batch_size"]), labels.split(task["batch_size"]), strict=True):
+    batches = (part[: task["trained"]].split(task["batch_size"]) for part in (images, labels))
+    for x, y in zip(*batches, strict=True):
         optimizer.zero_grad()
         loss_of(net(x), y).backward()
         optimizer.step()

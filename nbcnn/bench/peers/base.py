@@ -52,9 +52,10 @@ Forward = Callable[[], "np.ndarray"]
 
 @dataclass(frozen=True)
 class Child:
-    """A child process that makes one training step, then the rest of an epoch: command, input, environment.
+    """A child process that makes one training step, then those for ``trained`` images: command, input, environment.
 
-    What it reads is a JSON object on its input, to which ``started`` is added; ``environment`` are variables.
+    What it reads is a JSON object on its input, to which ``trained`` and ``started`` are added; ``environment`` are
+    variables.
     """
 
     command: list[str]
