@@ -18,11 +18,13 @@ def main() -> None:
     import numpy as np
 
     from nbcnn.autotune.auto import resolve_auto
+    from nbcnn.compiler.compile_log import compile_listener
     from nbcnn.config import Overrides
     from nbcnn.engine.engine import Engine
-    from nbcnn.optim import make_optimizer
+    from nbcnn.optim import OPTIMIZERS, make_optimizer
     from nbcnn.plugins import load_plugin
     from nbcnn.training.loading import load
+    from nbcnn.training.warmup import compile_ahead
 
     for plugin in task["plugins"]:
         load_plugin(plugin)
@@ -34,6 +36,9 @@ def main() -> None:
     labels = random.integers(0, network.out_shape[0], len(images))
     resolve_auto(network, training=True, threads=task["threads"])
     engine = Engine(network, threads=task["threads"])
+    with compile_listener(lambda *_: None):
+        choice = settings.optimizer
+        compile_ahead([engine], [OPTIMIZERS.get(choice.name)(choice.config, 0)], images, labels)
     optimizer = make_optimizer(*settings.optimizer, network.shapes, settings.weight_decay_on)
     seconds = None
     for first in range(0, len(images), size):

@@ -22,10 +22,11 @@ from nbcnn.engine.common_memory import Rows, SharedArrays
 from nbcnn.engine.loss_targets import loss_targets
 from nbcnn.engine.memory_use import threads_that_fit
 from nbcnn.engine.network import Network, unchanged
-from nbcnn.engine.thread_pool import ThreadPool, available_threads
+from nbcnn.engine.thread_pool import ThreadPool
 from nbcnn.engine.worker import Worker
 from nbcnn.kernels.contract import LANES
 from nbcnn.util.blas import one_blas_thread
+from nbcnn.util.cpu_quota import available_threads
 from nbcnn.util.memory import no_memory_error
 
 SPINS = 300_000
