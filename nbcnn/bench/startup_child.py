@@ -19,12 +19,12 @@ def main() -> None:
 
     from nbcnn.autotune.auto import resolve_auto
     from nbcnn.compiler.compile_log import compile_listener
+    from nbcnn.compiler.compile_processes import compile_expected
     from nbcnn.config import Overrides
     from nbcnn.engine.engine import Engine
-    from nbcnn.optim import OPTIMIZERS, make_optimizer
+    from nbcnn.optim import make_optimizer
     from nbcnn.plugins import load_plugin
     from nbcnn.training.loading import load
-    from nbcnn.training.warmup import compile_ahead
 
     for plugin in task["plugins"]:
         load_plugin(plugin)
@@ -36,9 +36,9 @@ def main() -> None:
     labels = random.integers(0, network.out_shape[0], len(images))
     resolve_auto(network, training=True, threads=task["threads"])
     engine = Engine(network, threads=task["threads"])
-    with compile_listener(lambda *_: None):
-        choice = settings.optimizer
-        compile_ahead([engine], [OPTIMIZERS.get(choice.name)(choice.config, 0)], images, labels)
+    with compile_listener(lambda *_: None):  # as training/warmup.py does, for what the first step needs
+        engine.expect_kernels(images, labels)
+        compile_expected()
     optimizer = make_optimizer(*settings.optimizer, network.shapes, settings.weight_decay_on)
     seconds = None
     for first in range(0, len(images), size):

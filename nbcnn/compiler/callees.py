@@ -65,6 +65,7 @@ class Callees:
 
     def __init__(self, dispatcher, cache) -> None:
         self._dispatcher, self._cache = dispatcher, cache
+        self._overload = dispatcher.get_overload
         self._compiler = copy(dispatcher._compiler)
         self._compiler.pipeline_class, self._compiler._failed_cache = CalleeCompiler, {}
         self._found: dict[tuple, tuple[object, CompileResult]] = {}  # and the key by which callers find the code
@@ -85,9 +86,10 @@ class Callees:
             self._found[args] = key, result
             return result
 
-    def key(self, args) -> object | None:
-        """The key of the code for arguments of these types, where there is any."""
-        return self._found[args][0] if args in self._found else None
+    def overload(self, args) -> object:
+        """What callers find the code by, for arguments of these types: see Dispatcher.get_overload."""
+        args = tuple(args)
+        return self._found[args][0] if args in self._found else self._overload(args)
 
     def template(self, compile_, args, kws):
         """What Numba wants to know of a call: see Dispatcher.get_call_template. ``compile_`` is ``compile``."""

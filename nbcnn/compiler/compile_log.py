@@ -118,7 +118,7 @@ def enter(line: Compiled, key: Hashable) -> None:
         _elsewhere.discard(key)
         line = line._replace(how="compiled")
     COMPILE_LOG.append(line)
-    if line.how == "compiled" and not line.on_the_way and not _here.expected:
+    if line.how == "compiled" and not line.on_the_way and not _here.expected and not _elsewhere:
         for listener in _here.listeners:
             listener(line.kernel, 0)
 

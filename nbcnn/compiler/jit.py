@@ -77,10 +77,9 @@ def kernel(function=None, *arguments, **options):
 
 def _call_as_callee(function, dispatcher) -> None:
     """Have other kernels call it as callees.py has it."""
-    callees, get_overload = Callees(dispatcher, CalleeCache(dispatcher)), dispatcher.get_overload
+    callees = Callees(dispatcher, CalleeCache(dispatcher))
     template = partial(callees.template, explaining(function, callees.compile))
-    dispatcher.get_call_template = partial(_plain_call, template)
-    dispatcher.get_overload = lambda args: callees.key(tuple(args)) or get_overload(args)
+    dispatcher.get_call_template, dispatcher.get_overload = partial(_plain_call, template), callees.overload
 
 
 def _uncollected(compile_):
