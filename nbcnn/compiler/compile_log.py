@@ -40,13 +40,12 @@ class _Here(threading.local):
         self.listeners: list[Listener] = []
         self.expected: dict[Hashable, object] = {}
         self.ahead = False
+        self.elsewhere: set[Hashable] = set()
 
 
 _here = _Here()
 _expected: dict[int, dict[Hashable, object]] = {}
 """The kernels yet to be compiled, for each thread with a listener: their keys, and what they are."""
-_elsewhere: set[Hashable] = set()
-"""The kernels that another process has compiled for this one, which has yet to load them."""
 
 
 @contextmanager
@@ -114,19 +113,24 @@ def enter(line: Compiled, key: Hashable) -> None:
     """Compiling or loading is done."""
     for expected in list(_expected.values()):  # whoever else waits for it need not compile it
         expected.pop(key, None)
-    if key in _elsewhere:
-        _elsewhere.discard(key)
+    if key in _here.elsewhere:
+        _here.elsewhere.discard(key)
         line = line._replace(how="compiled")
     COMPILE_LOG.append(line)
-    if line.how == "compiled" and not line.on_the_way and not _here.expected and not _elsewhere:
+    if line.how == "compiled" and not line.on_the_way and not _here.expected and not _here.elsewhere:
         for listener in _here.listeners:
             listener(line.kernel, 0)
 
 
-def enter_elsewhere(keys: Iterable[Hashable], seconds: float) -> None:
-    """Other processes have compiled these, for which this thread waited so long: to load them is the rest of that."""
-    _elsewhere.update(keys)
+@contextmanager
+def compiled_elsewhere(keys: Iterable[Hashable], seconds: float) -> Iterator[None]:
+    """While inside, these count as compiled when loaded: other processes did it, and this one waited so long."""
     COMPILE_LOG.append(Compiled("other processes", "compiled", seconds, True, threading.get_ident()))
+    try:
+        _here.elsewhere.update(keys)
+        yield
+    finally:
+        _here.elsewhere.clear()
 
 
 def since(before: int) -> list[Compiled]:

@@ -21,7 +21,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import IO, NamedTuple
 
-from nbcnn.compiler.compile_log import announce, enter_elsewhere, expected_kernels
+from nbcnn.compiler.compile_log import announce, compiled_elsewhere, expected_kernels
 from nbcnn.util.cpu_quota import available_threads
 from nbcnn.util.memory import memory
 
@@ -102,9 +102,9 @@ class _Kernels:
                 self._tell(0.01)
             waited = time.perf_counter() - started
         self._tell()
-        enter_elsewhere([kernel.key for kernel in self._done], waited)
-        for kernel in (*self._done, *self._own, *self._any):  # those of a process that failed have come back
-            kernel.compile()
+        with compiled_elsewhere([kernel.key for kernel in self._done], waited):
+            for kernel in (*self._done, *self._own, *self._any):  # those of a process that failed have come back
+                kernel.compile()
 
     def take(self, own: bool = False) -> Expected | None:
         """The next: that which takes longest, without what it has in common with those that are under way."""
