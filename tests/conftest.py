@@ -25,6 +25,8 @@ LONG = {"test_suite.py", "test_checks.py", "test_conv2d.py", "test_resume.py", "
 NO_BROWSER = set() if CHROMIUM or os.environ.get("CI") else {"browser"}
 """The marker of tests that are left out where no browser is installed."""
 
+os.environ.setdefault("NBCNN_COMPILE_PROCESSES", "1")  # the tests' own processes keep all processors busy
+
 _COUNTS: Counter[str] = Counter()
 _SEEN = {"tests": 0, "failed": 0, "started": time.time()}
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nbcnn.autotune.roofline import cpu_model
-from nbcnn.engine.thread_pool import available_threads
+from nbcnn.util.cpu_quota import available_threads
 from nbcnn.util.version import __version__
 
 

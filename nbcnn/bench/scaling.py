@@ -22,9 +22,9 @@ from nbcnn.bench.rows import Row
 from nbcnn.bench.scaled_config import Plain, macs, widened, widest, with_batch, with_image
 from nbcnn.config import Config, load_config
 from nbcnn.engine.network import Network
-from nbcnn.engine.thread_pool import available_threads
 from nbcnn.errors import PeerError, ShapeError
 from nbcnn.training.model import Model
+from nbcnn.util.cpu_quota import available_threads
 from nbcnn.util.formatting import counted
 
 MEASURES = ("training", "inference")

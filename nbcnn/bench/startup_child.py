@@ -18,6 +18,8 @@ def main() -> None:
     import numpy as np
 
     from nbcnn.autotune.auto import resolve_auto
+    from nbcnn.compiler.compile_log import compile_listener
+    from nbcnn.compiler.compile_processes import compile_expected
     from nbcnn.config import Overrides
     from nbcnn.engine.engine import Engine
     from nbcnn.optim import make_optimizer
@@ -36,6 +38,9 @@ def main() -> None:
     labels = random.integers(0, network.out_shape[0], len(images))
     resolve_auto(network, training=True, threads=task["threads"])
     engine = Engine(network, threads=task["threads"])
+    with compile_listener(lambda *_: None):  # as training/warmup.py does, for what the first step needs
+        engine.expect_kernels(images, labels)
+        compile_expected()
     optimizer = make_optimizer(*settings.optimizer, network.shapes, settings.weight_decay_on)
     seconds = None
     trained = min(task["trained"], len(images))

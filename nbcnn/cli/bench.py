@@ -130,8 +130,8 @@ def _profile(model: str, as_json: bool, options: dict[str, Any], begin: Callable
     from nbcnn.bench.end_to_end import task_of
     from nbcnn.bench.profile import profile
     from nbcnn.cli._profile import profile_table
-    from nbcnn.engine.thread_pool import available_threads
     from nbcnn.training.loading import load
+    from nbcnn.util.cpu_quota import available_threads
 
     threads = options["threads"] or available_threads()
     wanted = overrides(sets=options["sets"], backends=options["backends"], threads=threads)
@@ -148,8 +148,8 @@ def _growth(record: dict[str, Any], as_json: bool, options: dict[str, Any], begi
     from nbcnn.bench.scaling import PATIENCE, grow, growth_axes, growth_measures, places
     from nbcnn.bench.scaling_crossover import overtaken
     from nbcnn.cli._scaling import growth_tables
-    from nbcnn.engine.thread_pool import available_threads
     from nbcnn.training.loading import load
+    from nbcnn.util.cpu_quota import available_threads
 
     axes, only = growth_axes(options["axes"]), growth_measures(options["only"])
     peers, patience = peers_of(options["against"]), options["patience"] or PATIENCE
@@ -175,9 +175,9 @@ def _whole(model: str, as_json: bool, options: dict[str, Any], begin: Callable[[
     from nbcnn.bench.end_to_end import drops, measure, measures, task_of
     from nbcnn.bench.peers import peers_of
     from nbcnn.cli._bench import whole_table
-    from nbcnn.engine.thread_pool import available_threads
     from nbcnn.plugins import loaded_plugins
     from nbcnn.training.loading import load
+    from nbcnn.util.cpu_quota import available_threads
 
     only, peers = measures(options["only"]), peers_of(options["against"])
     threads = options["threads"] or available_threads()

@@ -7,9 +7,9 @@ call in turn are compiled as a part of them, and are not known before their call
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Compiled(NamedTuple):
@@ -38,13 +38,14 @@ class _Here(threading.local):
 
     def __init__(self) -> None:
         self.listeners: list[Listener] = []
-        self.expected: set[Hashable] = set()
+        self.expected: dict[Hashable, object] = {}
         self.ahead = False
+        self.elsewhere: set[Hashable] = set()
 
 
 _here = _Here()
-_expected: dict[int, set[Hashable]] = {}
-"""The kernels yet to be compiled, for each thread with a listener."""
+_expected: dict[int, dict[Hashable, object]] = {}
+"""The kernels yet to be compiled, for each thread with a listener: their keys, and what they are."""
 
 
 @contextmanager
@@ -69,10 +70,16 @@ def listened_to() -> bool:
     return bool(_here.listeners)
 
 
-def expect_kernels(kernels: Iterable[Hashable]) -> None:
-    """Count these kernels as yet to be compiled, before the first of them begins."""
+def expect_kernels(kernels: Mapping[Any, object]) -> None:
+    """Count these kernels, by their keys, as yet to be compiled, before the first of them begins."""
     if listened_to():
-        _here.expected.update(kernels)
+        for key, kernel in kernels.items():
+            _here.expected.setdefault(key, kernel)
+
+
+def expected_kernels() -> list[object]:
+    """The kernels that are yet to be compiled, in order."""
+    return list(_here.expected.values())
 
 
 class _Noted(BaseException):
@@ -91,23 +98,39 @@ def looking_ahead() -> Iterator[None]:
         _here.ahead = False
 
 
-def announce(name: str, key: Hashable) -> None:
-    """Compiling begins."""
-    expect_kernels([key])  # for listeners alone: where compiling fails, nobody takes it back
+def announce(name: str, key: Hashable, kernel: object = None, elsewhere: bool = False) -> None:
+    """Compiling begins; ``elsewhere``: in another process, and it is counted no more."""
+    expect_kernels({key: kernel})  # for listeners alone: where compiling fails, nobody takes it back
     if _here.ahead:
         raise _Noted
     for listener in _here.listeners:
         listener(name, len(_here.expected))
+    if elsewhere:
+        _here.expected.pop(key, None)
 
 
 def enter(line: Compiled, key: Hashable) -> None:
     """Compiling or loading is done."""
     for expected in list(_expected.values()):  # whoever else waits for it need not compile it
-        expected.discard(key)
+        expected.pop(key, None)
+    if key in _here.elsewhere:
+        _here.elsewhere.discard(key)
+        line = line._replace(how="compiled")
     COMPILE_LOG.append(line)
-    if line.how == "compiled" and not line.on_the_way and not _here.expected:
+    if line.how == "compiled" and not line.on_the_way and not _here.expected and not _here.elsewhere:
         for listener in _here.listeners:
             listener(line.kernel, 0)
+
+
+@contextmanager
+def compiled_elsewhere(keys: Iterable[Hashable], seconds: float) -> Iterator[None]:
+    """While inside, these count as compiled when loaded: other processes did it, and this one waited so long."""
+    COMPILE_LOG.append(Compiled("other processes", "compiled", seconds, True, threading.get_ident()))
+    try:
+        _here.elsewhere.update(keys)
+        yield
+    finally:
+        _here.elsewhere.clear()
 
 
 def since(before: int) -> list[Compiled]:

@@ -11,16 +11,18 @@ depends on when it is compiled (fingerprint.py). A damaged entry is compiled ane
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import pickle
 import re
 import time
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
 from threading import get_ident
 from types import FunctionType
 from typing import NamedTuple
+from weakref import ref
 
 import numba
 from numba import types
@@ -31,8 +33,10 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 
+from nbcnn.compiler.callees import Callees, bind_environments, rebuilt, reduced
 from nbcnn.compiler.compile_errors import explaining, nested
 from nbcnn.compiler.compile_log import COMPILE_LOG, Compiled, announce, enter
+from nbcnn.compiler.compile_processes import Expected
 from nbcnn.compiler.fingerprint import fingerprint
 from nbcnn.compiler.kernel_cache import cache_folder, read_entry, warn_damaged, write_entry
 from nbcnn.compiler.signatures import check_function
@@ -66,9 +70,33 @@ def kernel(function=None, *arguments, **options):
     dispatcher = numba.njit(**OPTIONS)(_copied(function))
     dispatcher._cache = KernelCache(dispatcher)
     dispatcher._can_cache = True
-    dispatcher.compile = explaining(function, dispatcher.compile)
-    dispatcher.get_call_template = partial(_plain_call, dispatcher.get_call_template)
+    dispatcher.compile = explaining(function, _uncollected(dispatcher.compile))
+    _call_as_callee(function, dispatcher)
     return dispatcher
+
+
+def _call_as_callee(function, dispatcher) -> None:
+    """Have other kernels call it as callees.py has it."""
+    callees = Callees(dispatcher, CalleeCache(dispatcher))
+    template = partial(callees.template, explaining(function, callees.compile))
+    dispatcher.get_call_template, dispatcher.get_overload = partial(_plain_call, template), callees.overload
+
+
+def _uncollected(compile_):
+    """``compile`` while Python looks for no garbage: compiling makes so many objects that this took a tenth of it."""
+
+    @wraps(compile_)
+    def compile_without_looking(signature):
+        with global_compiler_lock:
+            collects = gc.isenabled()
+            try:
+                gc.disable()
+                return compile_(signature)
+            finally:
+                if collects:
+                    gc.enable()
+
+    return compile_without_looking
 
 
 def is_kernel(thing) -> bool:
@@ -103,12 +131,12 @@ def _without_numbers(kind):
     return types.unliteral(kind)
 
 
-def missing(dispatcher, signature) -> list[tuple[str, str]]:
-    """The key of a kernel's code for a signature, where it has to be compiled; else nothing."""
+def missing(dispatcher, signature) -> dict[tuple[str, str], Expected]:
+    """A kernel by the key of its code for a signature, where it has to be compiled; else nothing."""
     if signature in dispatcher.overloads:
-        return []
+        return {}
     key, path = dispatcher._cache.entry(signature, dispatcher.targetctx)
-    return [] if path is not None and path.exists() else [key]
+    return {} if path is not None and path.exists() else {key: Expected(dispatcher, signature, key, path)}
 
 
 def _bound_to_this_process(library) -> bool:
@@ -137,12 +165,14 @@ class KernelCache(_Cache):
     """
 
     def __init__(self, dispatcher) -> None:
-        self._function = dispatcher.py_func
+        self._function, self._dispatcher = dispatcher.py_func, ref(dispatcher)
         self._qualname = self._function.__qualname__
         self._name = f"{self._function.__module__}.{self._function.__name__.strip('<>')}"  # <lambda> is no file's name
         self._begun: dict[object, _Begun] = {}  # by signature
 
     cache_path = property(lambda self: str(cache_folder()))
+    kind = "machine code"
+    _rebuild, _reduce = staticmethod(CompileResult._rebuild), staticmethod(CompileResult._reduce)
 
     def load_overload(self, sig, target_context) -> CompileResult | None:
         """The compiled code for a signature, or None where it has to be compiled."""
@@ -160,14 +190,18 @@ class KernelCache(_Cache):
         if path is not None:
             try:
                 if (data := read_entry(path)) is not None:
-                    result = CompileResult._rebuild(target_context, *pickle.loads(data))
+                    result = self._rebuild(target_context, *pickle.loads(data))
                     self._note("loaded", sig)
                     return result
             except Exception as error:
                 warn_damaged(self._name, path, error)
         if not nested():
-            announce(self._name, key)
+            announce(self._name, key, self._expected(sig, key, path))
         return None
+
+    def _expected(self, sig, key, path) -> Expected | None:
+        dispatcher = self._dispatcher()
+        return Expected(dispatcher, sig, key, path) if dispatcher is not None else None
 
     def entry(self, sig, target_context) -> tuple[tuple[str, str], Path | None]:
         """The fingerprint of the code for a signature, and its cache file, or None where it can't be kept."""
@@ -175,14 +209,18 @@ class KernelCache(_Cache):
         key = (found.digest, str(sig))
         if folder is None or not found.lasting or _ADDRESS.search(key[1]):
             return key, None
-        magic = (*key, target_context.codegen().magic_tuple())
+        magic = (*key, self.kind, target_context.codegen().magic_tuple())
         return key, folder / f"{self._name}-{hashlib.sha256(repr(magic).encode()).hexdigest()[:20]}.nbk"
 
     def save_overload(self, sig, data: CompileResult) -> None:
         """Keep freshly compiled code; a disk that is full or read-only costs a warning, not the training."""
+        bind_environments(data)
+        self._keep(sig, data)
+
+    def _keep(self, sig, data: CompileResult) -> None:
         path = self._note("compiled", sig).path
         if path is not None and not _bound_to_this_process(data.library):
-            write_entry(path, dumps(data._reduce()))
+            write_entry(path, dumps(self._reduce(data)))
 
     def _note(self, how: str, sig) -> _Begun:
         begun = self._begun.pop(sig)
@@ -194,3 +232,12 @@ class KernelCache(_Cache):
     def enable(self) -> None: ...
     def disable(self) -> None: ...
     def flush(self) -> None: ...
+
+
+class CalleeCache(KernelCache):
+    """The same for a kernel as callee of others."""
+
+    kind = "callee"
+    _rebuild, _reduce = staticmethod(rebuilt), staticmethod(reduced)
+
+    save_overload = KernelCache._keep

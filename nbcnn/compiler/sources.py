@@ -20,6 +20,7 @@ _LIBRARY = str(Path(os.__file__).resolve().parent) + os.sep
 _PACKAGES = tuple(str(Path(one.__file__ or "").resolve().parent) + os.sep for one in (np, numba, llvmlite))
 LANGUAGE = (
     "compiler/jit.py",
+    "compiler/callees.py",
     "lanes/__init__.py",
     "lanes/words.py",
     "lanes/vector_type.py",

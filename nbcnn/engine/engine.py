@@ -22,10 +22,11 @@ from nbcnn.engine.common_memory import Rows, SharedArrays
 from nbcnn.engine.loss_targets import loss_targets
 from nbcnn.engine.memory_use import threads_that_fit
 from nbcnn.engine.network import Network, unchanged
-from nbcnn.engine.thread_pool import ThreadPool, available_threads
+from nbcnn.engine.thread_pool import ThreadPool
 from nbcnn.engine.worker import Worker
 from nbcnn.kernels.contract import LANES
 from nbcnn.util.blas import one_blas_thread
+from nbcnn.util.cpu_quota import available_threads
 from nbcnn.util.memory import no_memory_error
 
 SPINS = 300_000
@@ -121,8 +122,8 @@ class Engine:
                     self._batch("train").begin(order, 0)
                     worker.run("train")
             self._after()
-            wait, arguments = self._waiting()
-            wait(*arguments)
+            for function, arguments in self._waiting():
+                function(*arguments)
 
     def expect_kernels(
         self, images: np.ndarray, labels: np.ndarray | None, augmentations: np.ndarray | None = None
@@ -134,11 +135,12 @@ class Engine:
             calls = self.workers[0].calls(mode, self._batch(mode), own)
             if mode == "train":
                 calls += self.workers[0].buffers.after
-            expect_calls([*((call.kernel, call.arrays) for call in calls), self._waiting()], pieces=True)
+            expect_calls([*((call.kernel, call.arrays) for call in calls), *self._waiting()], pieces=True)
 
-    def _waiting(self) -> tuple[Callable[..., None], tuple[Any, ...]]:
-        """How threads wait for one another: a call that not every batch of two packs or more makes."""
-        return ordered_sum.wait_for_batch, (self._batch("train").stage(0).next_pack, 0, 0)
+    def _waiting(self) -> list[tuple[Callable[..., None], tuple[Any, ...]]]:
+        """How threads wait for one another: calls that not every batch makes, and Python where it does."""
+        following = self._batch("train").stage(0).next_pack
+        return [(ordered_sum.wait_for_batch, (following, 0, 0)), (ordered_sum.mark_finished, (following.copy(), 0))]
 
     @property
     def threads(self) -> int:

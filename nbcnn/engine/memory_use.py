@@ -7,7 +7,6 @@ from math import prod
 from typing import NamedTuple
 
 from nbcnn.engine.network import Network
-from nbcnn.engine.thread_pool import available_threads
 from nbcnn.errors import ConfigError, NbcnnError, ShapeError
 from nbcnn.kernels.contract import LANES
 from nbcnn.kernels.registry import AUTO, scratch
@@ -17,6 +16,7 @@ from nbcnn.layers.branches import Parallel
 from nbcnn.layers.composite import Sequential
 from nbcnn.layers.dense import Dense
 from nbcnn.layers.dropout import Dropout
+from nbcnn.util.cpu_quota import available_threads
 from nbcnn.util.memory import gigabytes, memory
 
 MOST_THREADS = 1024

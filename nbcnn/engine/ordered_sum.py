@@ -58,7 +58,8 @@ def add_in_turn(total, done, part, whose):
     piece = whose[0][0]
     if piece % BLOCK == 0:
         if piece == BLOCK:
-            done[:] = total
+            for k in range(total.size):  # done[:] = total takes Numba 2 s to compile, this 0.05
+                done[k] = total[k]
         elif piece > BLOCK:
             add(done, total)
         total[:] = 0

@@ -13,19 +13,12 @@ from queue import SimpleQueue
 import numpy as np
 
 from nbcnn.errors import NbcnnError
-from nbcnn.util.cpu_quota import cpu_quota
 
 SPINS = 400
 """How often to look for a result before sleeping until it is there: some 200 µs."""
 
 Job = Callable[[], None]
 Jobs = list["SimpleQueue[Job | None]"]
-
-
-def available_threads() -> int:
-    """Processors that this process may use; a container's quota counts."""
-    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(there, cpu_quota() or there)
 
 
 _pools: weakref.WeakSet[ThreadPool] = weakref.WeakSet()

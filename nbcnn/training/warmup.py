@@ -10,6 +10,7 @@ import numpy as np
 
 from nbcnn.autotune.auto import resolve_auto
 from nbcnn.compiler.compile_log import COMPILE_LOG, looking_ahead, since, total
+from nbcnn.compiler.compile_processes import compile_expected
 from nbcnn.config import Overrides, TrainConfig
 from nbcnn.engine.engine import Engine
 from nbcnn.engine.executor import Executor
@@ -65,6 +66,7 @@ def compile_ahead(
             call()
     with looking_ahead():
         magnitude_bits(_NOTHING)
+    compile_expected()
     for executor in trainable:
         executor.warm_up(images, labels, augmentations)
     for executor in executors:

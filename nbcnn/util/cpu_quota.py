@@ -6,9 +6,16 @@ one another most of the time.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from math import ceil
 from pathlib import Path, PurePosixPath
+
+
+def available_threads() -> int:
+    """Processors that this process may use; a container's quota counts."""
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(there, cpu_quota() or there)
 
 
 def cpu_quota(root: Path = Path("/")) -> int | None:

@@ -49,7 +49,7 @@ def test_listeners_hear_of_each_kernel_and_of_the_end(monkeypatch: pytest.Monkey
     heard: list[tuple[str, int]] = []
     with compile_listener(lambda kernel, left: heard.append((kernel, left))):
         assert listened_to()
-        expect_kernels(["first", "second"])
+        expect_kernels({"first": None, "second": None})
         for name in ("first", "second"):
             announce(name, name)
             enter(Compiled(name, "compiled", 0.5, False, threading.get_ident()), name)

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 import nbcnn.engine.thread_pool
-from nbcnn.engine.thread_pool import available_threads
-from nbcnn.util.cpu_quota import cpu_quota
+from nbcnn.util.cpu_quota import available_threads, cpu_quota
 
 V2 = "31 23 0:28 / /sys/fs/cgroup rw,relatime shared:4 - cgroup2 cgroup2 rw,nsdelegate\n"
 V1 = (
@@ -96,5 +95,5 @@ def test_where_the_system_says_nothing_there_is_no_quota(groups: str, tmp_path: 
 def test_threads_are_those_of_the_quota_and_never_more_than_processors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
     for quota, wanted in ((None, 8), (3, 3), (64, 8)):
-        monkeypatch.setattr(nbcnn.engine.thread_pool, "cpu_quota", lambda quota=quota: quota)
+        monkeypatch.setattr(nbcnn.util.cpu_quota, "cpu_quota", lambda quota=quota: quota)
         assert available_threads() == wanted
