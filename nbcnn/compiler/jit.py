@@ -30,9 +30,9 @@ from numba.core.caching import _Cache
 from numba.core.codegen import RuntimeLinker
 from numba.core.compiler import CompileResult
 from numba.core.compiler_lock import global_compiler_lock
-from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 
+from nbcnn.compiler import object_code
 from nbcnn.compiler.callees import Callees, bind_environments, rebuilt, reduced
 from nbcnn.compiler.compile_errors import explaining, nested
 from nbcnn.compiler.compile_log import COMPILE_LOG, Compiled, announce, enter
@@ -172,7 +172,7 @@ class KernelCache(_Cache):
 
     cache_path = property(lambda self: str(cache_folder()))
     kind = "machine code"
-    _rebuild, _reduce = staticmethod(CompileResult._rebuild), staticmethod(CompileResult._reduce)
+    _rebuild, _reduce = staticmethod(object_code.rebuilt), staticmethod(object_code.reduced)
 
     def load_overload(self, sig, target_context) -> CompileResult | None:
         """The compiled code for a signature, or None where it has to be compiled."""
@@ -184,7 +184,7 @@ class KernelCache(_Cache):
         # the same, and one would run in the other's place: the name must be one that no other code has.
         self._function.__qualname__ = f"{self._qualname}_{key[0][:16]}"
         if self._name.startswith("nbcnn."):
-            rtsys.initialize(target_context)
+            object_code.name_runtime()
         else:
             target_context.refresh()  # 0.1 s: imports what compiling takes, and what a plugin's code may call
         if path is not None:

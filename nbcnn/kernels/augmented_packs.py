@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import floor
 
 from nbcnn.compiler.jit import kernel
-from nbcnn.lanes import LANES
+from nbcnn.lanes import LANES, fma
 
 DY, DX, FLIP, REFLECT = 0, 1, 2, 3
 """Columns of the rows (M, AUGMENT_COLUMNS) float64: the shift, whether to flip, whether padding mirrors the image."""
@@ -69,9 +69,9 @@ def warped_row(plane, i, move, row):
         if -1 < x < W and -1 < y < H:
             left, top = floor(x), floor(y)
             right, down = row.dtype.type(x - left), row.dtype.type(y - top)
-            above = (1 - right) * plane[top + 1, left + 1] + right * plane[top + 1, left + 2]
-            below = (1 - right) * plane[top + 2, left + 1] + right * plane[top + 2, left + 2]
-            row[j] = (1 - down) * above + down * below
+            above = fma(1 - right, plane[top + 1, left + 1], right * plane[top + 1, left + 2])
+            below = fma(1 - right, plane[top + 2, left + 1], right * plane[top + 2, left + 2])
+            row[j] = fma(1 - down, above, down * below)
 
 
 @kernel
@@ -125,7 +125,7 @@ def gather_augmented(images, numbers, scaling, augmentations, scratch, x):
             for c in range(C):
                 for i in range(H):
                     for j in range(W):
-                        x[c, i, j, l] = share * own[c, i, j] + (1 - share) * partner[c, i, j]
+                        x[c, i, j, l] = fma(share, own[c, i, j], (1 - share) * partner[c, i, j])
         else:
             for c in range(C):
                 for i in range(H):
@@ -155,4 +155,4 @@ def mix_labels(labels, numbers, augmentations, both, weights):
 def mix_losses(losses, other, shares):
     """The loss of each mixed image (16,): of both labels' losses, each with its share."""
     for l in range(LANES):
-        losses[l] = shares[l] * losses[l] + (1 - shares[l]) * other[l]
+        losses[l] = fma(shares[l], losses[l], (1 - shares[l]) * other[l])

@@ -122,6 +122,22 @@ def sqrt(typingctx, v):
 
 
 @intrinsic
+def fma(typingctx, a, b, c):
+    """a · b + c, rounded once, of lanes or floats; a float32 beside a float64 counts as one, as everywhere."""
+    floats = all(isinstance(kind, types.Float) for kind in (a, b, c))
+    kind = max(a, b, c, key=lambda kind: kind.bitwidth) if floats else lanes_of(a, b, c)
+    if kind is None:
+        return None
+
+    def codegen(context, builder, sig, args):
+        if isinstance(kind, LanesType):
+            return builder.fma(*spread(context, builder, kind, args, sig.args))
+        return builder.fma(*(context.cast(builder, v, t, kind) for v, t in zip(args, sig.args, strict=True)))
+
+    return kind(a, b, c), codegen
+
+
+@intrinsic
 def power_of_two(typingctx, v):
     """2 ** v for whole v in the normal range, by writing the exponent's bits (any bits come of NaN, but no trap)."""
     if not isinstance(v, LanesType):

@@ -108,6 +108,11 @@ def sqrt(v):
         return np.sqrt(v)
 
 
+def fma(a, b, c):
+    """a · b + c, here rounded twice."""
+    return a * b + c
+
+
 def power_of_two(v):
     """2 ** v for whole v."""
     with np.errstate(invalid="ignore"):

@@ -19,6 +19,8 @@ instruction serves 16 images. With these functions a kernel reads like the textb
 ``exp(v)``, ``expm1(v)`` accurate to 2 units in the last place
 ``sigmoid(v)``           1 / (1 + exp(-v)), in two thirds of the time
 ``erf(v)``               the error function, accurate to 2 units in the last place
+``fma(a, b, c)``         a b + c, rounded once, of lanes or numbers: for a sum of two products, where compilers for
+                         two processors may choose different products to fuse
 ``sqrt(v)``              the square root, rounded correctly; NaN below 0
 ``rint(v)``              the nearest whole number, ties to even
 ``power_of_two(v)``      2 ** v for whole v in the exponent's normal range
@@ -62,6 +64,7 @@ if config.DISABLE_JIT:
         add_products,
         add_sums,
         deinterleave,
+        fma,
         lane,
         lane_sum,
         load,
@@ -99,7 +102,7 @@ else:
         store_sums_masked,
         strided,
     )
-    from nbcnn.lanes.intrinsics import lane, lane_sum, load, maximum, power_of_two, rint, splat, sqrt, store, where
+    from nbcnn.lanes.intrinsics import fma, lane, lane_sum, load, maximum, power_of_two, rint, splat, sqrt, store, where
     from nbcnn.lanes.partial_intrinsics import deinterleave, load_columns, load_masked, store_masked
 
 from nbcnn.lanes.error_function import erf
@@ -113,6 +116,7 @@ __all__ = [
     "erf",
     "exp",
     "expm1",
+    "fma",
     "lane",
     "lane_sum",
     "load",

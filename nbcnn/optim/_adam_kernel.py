@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import sqrt
 
 from nbcnn.compiler.jit import kernel
+from nbcnn.lanes import fma
 
 
 @kernel
@@ -18,6 +19,6 @@ def adam_step(p, g, moments, numbers):
     m, v = moments[0], moments[1]
     for i in range(p.size):
         d = g[i] + decay * p[i]
-        m[i] = b1 * m[i] + a1 * d
-        v[i] = b2 * v[i] + a2 * d * d
+        m[i] = fma(b1, m[i], a1 * d)
+        v[i] = fma(b2, v[i], a2 * d * d)
         p[i] = shrink * p[i] - size * m[i] / (sqrt(v[i]) * unbias + eps)  # equation (19)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import sqrt
 
 from nbcnn.compiler.jit import kernel
+from nbcnn.lanes import fma
 
 
 @kernel
@@ -18,7 +19,7 @@ def rmsprop_step(p, g, squares, means, velocity, numbers):
     centered, moving = means.size > 0, velocity.size > 0
     for i in range(p.size):
         d = g[i] + decay * p[i]
-        squares[i] = alpha * squares[i] + rest * d * d
+        squares[i] = fma(alpha, squares[i], rest * d * d)
         variance = squares[i]
         if centered:
             means[i] += rest * (d - means[i])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nbcnn.compiler.jit import kernel
+from nbcnn.lanes import fma
 
 
 @kernel
@@ -22,7 +23,7 @@ def sgd_step(p, g, velocity, numbers, nesterov, dampened):
             p[i] -= lr * (d + momentum * velocity[i])
     elif dampened:
         for i in range(p.size):
-            velocity[i] = momentum * velocity[i] + kept * (g[i] + weight_decay * p[i])
+            velocity[i] = fma(momentum, velocity[i], kept * (g[i] + weight_decay * p[i]))
             p[i] -= lr * velocity[i]
     else:
         for i in range(p.size):

@@ -12,6 +12,7 @@ from nbcnn.conformance.guarded_arrays import GuardedArrays
 from nbcnn.lanes import (
     LANES,
     deinterleave,
+    fma,
     lane,
     lane_sum,
     load,
@@ -93,6 +94,24 @@ def test_a_sum_of_a_product_is_rounded_once_where_the_machine_can() -> None:
     twice = x[0] + x[1] * x[2]
     assert not np.array_equal(once, twice)
     np.testing.assert_array_equal(out[0], once if has_fma() else twice)
+
+
+@kernel
+def difference_of_products(x, out):  # type: ignore[no-untyped-def]
+    """out (2, 16) of the same numbers as lanes and one by one."""
+    store(out, (0,), fma(load(x, (0,)), load(x, (1,)), -(load(x, (2,)) * load(x, (3,)))))
+    for l in range(out.shape[1]):
+        out[1, l] = fma(x[0, l], x[1, l], -(x[2, l] * x[3, l]))
+
+
+@pytest.mark.jit
+def test_fma_says_which_of_two_products_is_not_rounded() -> None:
+    x, out = numbers("float32", 4), np.empty((2, LANES), np.float32)
+    difference_of_products(x, out)
+    wide = x.astype("float64")
+    first = (wide[0] * wide[1] - x[2] * x[3]).astype("float32")
+    assert not np.array_equal(first, (x[0] * x[1] - wide[2] * wide[3]).astype("float32"))
+    np.testing.assert_array_equal(out, [first, first])
 
 
 def has_fma() -> bool:

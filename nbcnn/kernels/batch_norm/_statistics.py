@@ -7,7 +7,7 @@ from math import sqrt
 from nbcnn.compiler.jit import kernel
 from nbcnn.kernels.contract import LANES
 from nbcnn.kernels.turns import end_turn, is_my_turn
-from nbcnn.lanes import lane, load, splat
+from nbcnn.lanes import fma, lane, load, splat
 
 
 @kernel
@@ -126,5 +126,5 @@ def update_running(statistics, piece, numbers, running, tracked, values):
     momentum = numbers[1] if numbers[1] >= 0 else kind(1) / kind(tracked[0])
     unbiased = kind(count) / kind(count - 1)
     for c in range(running_mean.size):
-        running_mean[c] = (kind(1) - momentum) * running_mean[c] + momentum * statistics[0, c]
-        running_var[c] = (kind(1) - momentum) * running_var[c] + momentum * (statistics[3, c] * unbiased)
+        running_mean[c] = fma(kind(1) - momentum, running_mean[c], momentum * statistics[0, c])
+        running_var[c] = fma(kind(1) - momentum, running_var[c], momentum * (statistics[3, c] * unbiased))

@@ -14,7 +14,7 @@ from nbcnn.compiler.jit import kernel
 from nbcnn.kernels.contract import LANES
 from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.kernels.cost import Cost, Work
-from nbcnn.lanes import load, splat, store
+from nbcnn.lanes import fma, load, splat, store
 
 
 @kernel
@@ -34,11 +34,11 @@ def butterflies(re, im, cos, sin, inverse):
                         ar, ai = load(re, (p, u, q)), load(im, (p, u, q))
                         br, bi = load(re, (p, u + half, q)), load(im, (p, u + half, q))
                         if inverse:
-                            br, bi = br * wr - bi * wi, br * wi + bi * wr
+                            br, bi = fma(br, wr, -(bi * wi)), fma(br, wi, bi * wr)
                             dr, di = ar - br, ai - bi
                         else:
                             er, ei = ar - br, ai - bi
-                            dr, di = er * wr + ei * wi, ei * wr - er * wi
+                            dr, di = fma(er, wr, ei * wi), fma(ei, wr, -(er * wi))
                         store(re, (p, u, q), ar + br)
                         store(im, (p, u, q), ai + bi)
                         store(re, (p, u + half, q), dr)

@@ -28,7 +28,7 @@ from nbcnn.kernels.conv2d._shared import bias_gradient
 from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.kernels.cost import Cost
 from nbcnn.kernels.registry import register
-from nbcnn.lanes import lane_sum, load, splat, store
+from nbcnn.lanes import fma, lane_sum, load, splat, store
 from nbcnn.lanes.block_sums import block_length
 
 
@@ -131,8 +131,8 @@ def add_weight_products(z, dy, scratch, v, stride, tables):
                 for q in range(HW):
                     zr, zi = load(z, (c, 0, p, q)), load(z, (c, 1, p, q))
                     dr, di = load(product, (0, p, q)), load(product, (1, p, q))
-                    v[block, 0, p, q, l] += lane_sum(zr * dr + zi * di)
-                    v[block, 1, p, q, l] += lane_sum(zi * dr - zr * di)
+                    v[block, 0, p, q, l] += lane_sum(fma(zr, dr, zi * di))
+                    v[block, 1, p, q, l] += lane_sum(fma(zi, dr, -(zr * di)))
 
 
 @kernel

@@ -10,7 +10,7 @@ from nbcnn.kernels.contract import OneImage, ParameterFreeKernels, SimpleBackend
 from nbcnn.kernels.elementwise import ElementwiseProblem
 from nbcnn.kernels.registry import register
 from nbcnn.kernels.scores import largest_and_total, largest_and_total_of_one
-from nbcnn.lanes import load, splat, store
+from nbcnn.lanes import fma, load, splat, store
 from nbcnn.lanes.block_sums import block_length
 
 
@@ -42,7 +42,7 @@ def grad_input(x, y, dy, dx, scratch):
         s, total = zero, total + s
     for k in range(K):
         p = load(y, (k,))
-        store(dx, (k,), p * load(dy, (k,)) - p * total)
+        store(dx, (k,), fma(p, load(dy, (k,)), -(p * total)))
 
 
 @register("softmax")
