@@ -1,13 +1,14 @@
 """The program of a process that compiles kernels into the cache, one after the other, as it is told to.
 
-Standard input holds pickles of module, name, signature and the file where the code has to be afterwards; a line on
-standard output says ``ready`` before each, and then ``done``, or ``other`` where this process would make another file.
+A line of standard input is a JSON list of module, name, types (type_words.py) and the file where the code has to be
+afterwards. A line on standard output says ``ready`` before each, and then ``done``, or ``other`` where this process
+would make another file.
 """
 
 from __future__ import annotations
 
+import json
 import os
-import pickle
 import signal
 import sys
 from importlib import import_module
@@ -19,13 +20,15 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that this one is for
     tell = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what others may print is no answer
+    from nbcnn.compiler.type_words import type_of_words
+
     while True:
         print("ready", file=tell, flush=True)
-        try:
-            module, name, signature, path = pickle.load(sys.stdin.buffer)
-        except EOFError:
+        line = sys.stdin.readline()
+        if not line:
             return
-        kernel = getattr(import_module(module), name)
+        module, name, words, path = json.loads(line)
+        kernel, signature = getattr(import_module(module), name), tuple(map(type_of_words, words))
         same = str(kernel._cache.entry(signature, kernel.targetctx)[1]) == path
         if same:
             kernel.compile(signature)

@@ -7,8 +7,8 @@ after the other, as long as there are any. Whatever becomes of it, this process 
 
 from __future__ import annotations
 
+import json
 import os
-import pickle
 import subprocess
 import sys
 import tempfile
@@ -22,6 +22,7 @@ from queue import Empty, SimpleQueue
 from typing import IO, NamedTuple
 
 from nbcnn.compiler.compile_log import announce, compiled_elsewhere, expected_kernels
+from nbcnn.compiler.type_words import words_of_type
 from nbcnn.util.cpu_quota import available_threads
 from nbcnn.util.memory import memory
 
@@ -52,8 +53,8 @@ class Expected(NamedTuple):
     def importable(self) -> bool:
         """Whether another process finds it by its name, and its code in the cache, and runs nobody's program for it."""
         module, _, name = self.name.rpartition(".")
-        found = getattr(sys.modules.get(module), name, None)
-        return module.startswith("nbcnn.") and found is self.dispatcher and self.path is not None
+        found = module.startswith("nbcnn.") and getattr(sys.modules.get(module), name, None) is self.dispatcher
+        return found and self.path is not None and None not in map(words_of_type, self.signature)
 
     def compile(self) -> None:
         """Compile it here, or load it."""
@@ -166,7 +167,7 @@ def _process(kernels: _Kernels) -> Iterator[threading.Thread]:
             yield threading.Thread()
             return
         went_well: list[bool] = []
-        thread = threading.Thread(target=_hand_over, args=(kernels, process, went_well), daemon=True)
+        thread = threading.Thread(target=_hand_over, args=(kernels, process, went_well), name=__name__, daemon=True)
         try:
             thread.start()
             yield thread
@@ -199,7 +200,8 @@ def _hand_over(kernels: _Kernels, process: subprocess.Popen[bytes], went_well: l
 def _compiled(kernel: Expected, given: IO[bytes], told: IO[bytes]) -> bool:
     """Have a process compile a kernel; whether it did."""
     module, _, name = kernel.name.rpartition(".")
-    pickle.dump((module, name, kernel.signature, str(kernel.path)), given)
+    words = [words_of_type(kind) for kind in kernel.signature]
+    given.write(json.dumps([module, name, words, str(kernel.path)]).encode() + b"\n")
     given.flush()
     return told.readline() == b"done\n"
 

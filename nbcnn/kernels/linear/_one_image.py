@@ -31,10 +31,14 @@ def forward(x, w, b, y, scratch):
         return
     more = scratch[: LANES * F].reshape((LANES, F))
     more_b, more_y = scratch[LANES * F : LANES * (F + 1)], scratch[LANES * (F + 1) : LANES * (F + 2)]
-    more[:O], more_b[:O] = w, b
+    for o in range(O):  # more[:O] = w takes Numba 2 s to compile
+        more_b[o] = b[o]
+        for f in range(F):
+            more[o, f] = w[o, f]
     more[O:], more_b[O:] = 0, 0
     sums(x, more, more_b, more_y)
-    y[:] = more_y[:O]
+    for o in range(O):
+        y[o] = more_y[o]
 
 
 @kernel

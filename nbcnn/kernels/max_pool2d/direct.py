@@ -62,7 +62,9 @@ def grad_input(x, y, dy, dx, scratch, window):
         for n in range(block_count(terms, block)):
             plane[:] = 0
             hand_back(x[c], y[c], dy[c], plane, block_at(n, terms, block)[1:], window)
-            dx[c] += plane
+            for i in range(dx.shape[1]):  # dx[c] += plane takes Numba 1.3 s to compile
+                for j in range(dx.shape[2]):
+                    store(dx, (c, i, j), load(dx, (c, i, j)) + load(plane, (i, j)))
 
 
 @kernel
