@@ -131,7 +131,10 @@ def fma(typingctx, a, b, c):
 
     def codegen(context, builder, sig, args):
         if isinstance(kind, LanesType):
-            return builder.fma(*spread(context, builder, kind, args, sig.args))
+            name = f"llvm.fma.v{WIDTH}f{kind.dtype.bitwidth}"
+            vectors = spread(context, builder, kind, args, sig.args)
+            function_type = ir.FunctionType(vectors[0].type, [vector.type for vector in vectors])
+            return builder.call(cgutils.get_or_insert_function(builder.module, function_type, name), vectors)
         return builder.fma(*(context.cast(builder, v, t, kind) for v, t in zip(args, sig.args, strict=True)))
 
     return kind(a, b, c), codegen
