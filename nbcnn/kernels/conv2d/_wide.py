@@ -10,7 +10,16 @@ from __future__ import annotations
 
 from nbcnn.compiler.jit import kernel
 from nbcnn.kernels.conv2d._shared import phase
-from nbcnn.kernels.conv2d._wide_products import PANEL, add_all, add_panel, finish_panel, panels_of, room, transpose
+from nbcnn.kernels.conv2d._wide_products import (
+    PANEL,
+    add_all,
+    add_panel,
+    finish_panel,
+    panels_of,
+    put_rows,
+    room,
+    transpose,
+)
 from nbcnn.lanes import LANES, load, load_each, splat, start_sums, store, store_each, strided
 from nbcnn.lanes.block_sums import block_sizes
 
@@ -89,11 +98,17 @@ def correlate(x, w, b, y, scratch, plan, block):
     rows, columns = block
     C, O, P, T = x.shape[0], y.shape[0], grid[0] * grid[1], held[1][0] * held[2][0]
     m, n = len(rows), len(columns)
+    if T == 0:  # pixels of dx that the windows step over
+        for o in range(O):
+            for i in range(grid[0]):
+                for j in range(grid[1]):
+                    store(y, (o, grid[2] + i * grid[3], grid[4] + j * grid[5]), splat(b[o]))
+        return
     padded, panels = (O + m - 1) // m * m, (P + n - 1) // n
     part = block_sizes((C, w.shape[2], w.shape[3]))[0]
-    deep = max(1, terms // max(T, 1))
+    deep = max(1, terms // T)
     starts, scratch = scratch[:padded], scratch[padded:]
-    numbers, scratch = panels_of(scratch, O, min(deep, C) * max(T, 1))
+    numbers, scratch = panels_of(scratch, O, min(deep, C) * T)
     most = min(deep, C) * T
     lanes, scratch = room(scratch, batch * most, n)
     total, scratch = room(scratch, panels * padded, n)
@@ -103,14 +118,15 @@ def correlate(x, w, b, y, scratch, plan, block):
     starts[:] = 0
     starts[:O] = b
     flat = y.reshape((O, y.shape[1] * y.shape[2], LANES))
-    straight = grid[3] == 1 and grid[5] == 1 and grid[1] == y.shape[2] and C <= part and T > 0
+    across, start = grid[1], grid[2] * y.shape[2] + grid[4]
+    down, right = grid[3] * y.shape[2], grid[5]
     for first in range(0, C, part):
         stop = min(first + part, C)
         into = total if first == 0 else sums
         for c in range(first, stop, deep):
             some = min(deep, stop - c)
             pack(w, numbers, held, c, some)
-            begins, finishes = c == first, straight and c + some == stop
+            begins, finishes = c == first, C <= part and c + some == stop
             for next_panel in range(0, panels, batch):
                 count = min(batch, panels - next_panel)
                 gather(x, lanes, (c, some, next_panel * n, P, count, most), grid[1], walk, held, columns)
@@ -119,20 +135,18 @@ def correlate(x, w, b, y, scratch, plan, block):
                     for panel in range(count):
                         at, place = lanes[panel * most :], (o, o_stop, (next_panel + panel) * padded)
                         if finishes:
-                            p = (next_panel + panel) * n
-                            finish_panel(numbers, at, starts, into, place, some * T, begins, block, flat, p)
+                            pixels = (next_panel + panel) * n, across, P, start, down, right
+                            finish_panel(numbers, at, starts, into, place, some * T, begins, block, flat, pixels)
                         else:
                             add_panel(numbers, at, starts, into, place, (0, some * T), begins, block, (0, 0))
         if first == 0:
             starts[:] = 0
         else:
             add_all(total, sums)
-    if not straight:
-        for p in range(P):
-            i, j = p // grid[1], p % grid[1]
-            place = p // n * padded
-            for o in range(O):
-                store(y, (o, grid[2] + i * grid[3], grid[4] + j * grid[5]), load(total, (place + o, p % n)))
+    if C > part:
+        for panel in range(panels):
+            pixels = panel * n, across, P, start, down, right
+            put_rows(total, flat, (panel * padded, 0, O), pixels)
 
 
 @kernel

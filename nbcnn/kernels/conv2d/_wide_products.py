@@ -68,13 +68,20 @@ def add_panel(numbers, lanes, starts, sums, place, terms, begins, block, joined)
 
 
 @kernel
-def finish_panel(numbers, lanes, starts, sums, place, count, begins, block, y, p):
-    """The same, sums that are complete then, to columns p and on of y (rows, columns, 16)."""
+def finish_panel(numbers, lanes, starts, sums, place, count, begins, block, y, pixels):
+    """The same, sums that are complete then, to y (rows, pixels, 16).
+
+    pixels: the first column's number, how many numbers there are in a row of pixels and in all, where in y number 0 is,
+    how far it is from there to the next row and the next pixel.
+    """
     (rows, columns), (o_first, o_stop, offset) = block, place
-    O, ps = y.shape[0], strided(p, 1, columns)
+    p, across, P, start, down, right = pixels
+    O, n = y.shape[0], len(columns)
+    in_a_row = p % across + n <= across or down == across * right
+    ps = strided(start + p // across * down + p % across * right, right, columns)
     for o in range(o_first, o_stop, len(rows)):
         panel, at, found = o // PANEL, strided(o % PANEL, 1, rows), strided(offset + o, 1, rows)
-        os, whole = strided(o, 1, rows), p + len(columns) <= y.shape[1] and o + len(rows) <= O
+        os, whole = strided(o, 1, rows), in_a_row and p + n <= P and o + len(rows) <= O
         if whole:
             prefetch(y, (os, ps))
         if begins:
@@ -87,9 +94,21 @@ def finish_panel(numbers, lanes, starts, sums, place, count, begins, block, y, p
             store_each(y, (os, ps), s)
         else:
             store_each(sums, (found, columns), s)
-            for m in range(min(len(rows), O - o)):
-                for n in range(min(len(columns), y.shape[1] - p)):
-                    store(y, (o + m, p + n), load(sums, (offset + o + m, n)))
+            put_rows(sums, y, (offset, o, min(o + len(rows), O)), pixels)
+
+
+@kernel
+def put_rows(sums, y, place, pixels):
+    """Rows of sums (rows, columns, 16) to y (rows, pixels, 16), see finish_panel.
+
+    place: where in sums row 0 would be, the first row and the one behind the last.
+    """
+    offset, first, stop = place
+    p, across, P, start, down, right = pixels
+    for n in range(min(sums.shape[1], P - p)):
+        to = start + (p + n) // across * down + (p + n) % across * right
+        for o in range(first, stop):
+            store(y, (o, to), load(sums, (offset + o, n)))
 
 
 @kernel
