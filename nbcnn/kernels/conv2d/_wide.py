@@ -38,10 +38,8 @@ def forward(x, w, b, y, scratch, attributes):
     walk = -top, SH, DH, -left, SW, DW
     for g in range(x.shape[0] // CG):
         o, c = g * OG, g * CG
-        held = False, (KH, 0, 1), (KW, 0, 1)
-        correlate(
-            x[c : c + CG], w[o : o + OG], b[o : o + OG], y[o : o + OG], scratch, (grid, walk, held, together), block
-        )
+        plan = grid, walk, (False, (KH, 0, 1), (KW, 0, 1)), together, block
+        correlate(x[c : c + CG], w[o : o + OG], b[o : o + OG], y[o : o + OG], scratch, plan)
 
 
 @kernel
@@ -75,8 +73,8 @@ def grad_input(dy, w, dx, scratch, attributes):
                     (KHp, a0 + (KHp - 1) * a_step, -a_step),
                     (KWp, k0 + (KWp - 1) * k_step, -k_step),
                 )
-                plan = grid, walk, held, together
-                correlate(dy[o : o + OG], w[o : o + OG], zeros, dx[c : c + CG], scratch, plan, block)
+                plan = grid, walk, held, together, block
+                correlate(dy[o : o + OG], w[o : o + OG], zeros, dx[c : c + CG], scratch, plan)
 
 
 @kernel
@@ -86,15 +84,15 @@ def in_a_row(x):
 
 
 @kernel
-def correlate(x, w, b, y, scratch, plan, block):
+def correlate(x, w, b, y, scratch, plan):
     """y (O, rows, columns) of x (C, H, W) and w (O, C, KH, KW), or turned w (C, O, KH, KW), at the pixels of a grid.
 
     plan: grid (rows, columns, first row, row step, first column, column step) of y; walk, the row of x that the first
     tap of the first row meets, how far it is to that of the next row, and from a tap to the next, likewise columns;
     held, whether w is turned, and which of its taps are met: their number, the first and the step, of rows and of
-    columns; together, how many terms of a sum, and how many panels of pixels are taken at a time.
+    columns; together, how many terms of a sum, and how many panels of pixels are taken at a time; block.
     """
-    grid, walk, held, (terms, batch) = plan
+    grid, walk, held, (terms, batch), block = plan
     rows, columns = block
     C, O, P, T = x.shape[0], y.shape[0], grid[0] * grid[1], held[1][0] * held[2][0]
     m, n = len(rows), len(columns)
@@ -129,16 +127,17 @@ def correlate(x, w, b, y, scratch, plan, block):
             begins, finishes = c == first, C <= part and c + some == stop
             for next_panel in range(0, panels, batch):
                 count = min(batch, panels - next_panel)
-                gather(x, lanes, (c, some, next_panel * n, P, count, most), grid[1], walk, held, columns)
+                gather(x, lanes, (c, some, next_panel * n, P, across, count, most), walk, held, columns)
                 for o in range(0, padded, PANEL):
                     o_stop = min(o + PANEL, padded)
                     for panel in range(count):
-                        at, place = lanes[panel * most :], (o, o_stop, (next_panel + panel) * padded)
+                        arrays = numbers, lanes[panel * most :], starts, into
+                        place = o, o_stop, (next_panel + panel) * padded
                         if finishes:
                             pixels = (next_panel + panel) * n, across, P, start, down, right
-                            finish_panel(numbers, at, starts, into, place, some * T, begins, block, flat, pixels)
+                            finish_panel(arrays, place, (0, some * T), begins, (flat, pixels), block)
                         else:
-                            add_panel(numbers, at, starts, into, place, (0, some * T), begins, block, (0, 0))
+                            add_panel(arrays, place, (0, some * T), begins, (0, 0), block)
         if first == 0:
             starts[:] = 0
         else:
@@ -169,13 +168,13 @@ def pack(w, numbers, held, c, some):
 
 
 @kernel
-def gather(x, lanes, which, across, walk, held, columns):
+def gather(x, lanes, which, walk, held, columns):
     """What the windows of some pixels meet, to lanes (panels · terms, pixels): zeros where that is padding.
 
-    which: the first channel, how many, the first pixel, how many pixels there are, how many panels of them are wanted,
-    how far these lie apart.
+    which: the first channel, how many, the first pixel, how many pixels there are, and in a row, how many panels of
+    them are wanted, how far these lie apart.
     """
-    c, some, first, P, panels, apart = which
+    c, some, first, P, across, panels, apart = which
     r0, down, to_row, q0, right, to_column = walk
     KH, KW = held[1][0], held[2][0]
     H, W, n, T = x.shape[1], x.shape[2], len(columns), KH * KW

@@ -69,8 +69,8 @@ def sum_images(x, dy, dw, scratch, plan, block):
                     for o in range(first, stop, PANEL):
                         for panel in range(panels):
                             place = o, min(o + PANEL, stop), (level * batch + panel) * most - first
-                            at = lanes[panel * terms :]
-                            add_panel(numbers, at, zeros, waiting, place, part, p == 0, block, joined)
+                            arrays = numbers, lanes[panel * terms :], zeros, waiting
+                            add_panel(arrays, place, part, p == 0, joined, block)
                 level += 1 - pairs
             for panel in range(panels):
                 put(waiting[panel * most :], dw, (first, v + panel * n, V))

@@ -43,15 +43,16 @@ def panels_of(scratch, rows, terms):
 
 
 @kernel
-def add_panel(numbers, lanes, starts, sums, place, terms, begins, block, joined):
+def add_panel(arrays, place, terms, begins, joined, block):
     """To some rows of sums (rows, columns, 16) the products of some terms.
 
-    numbers: panels (panels, terms, 48), a row of them for each row of sums; lanes (some terms, columns, 16); starts
-    (rows,): what sums begin with, if they begin. place: the first row of numbers, the one behind the last, and where in
-    sums row 0 would be; terms: their first in numbers, and how many; joined: how many sums before these are then added
-    to them, first to last, and how far before one another they lie; the result is put in the place of the foremost.
+    arrays: numbers, panels (panels, terms, 48), a row of them for each row of sums; lanes (some terms, columns, 16);
+    starts (rows,), what sums begin with, if they begin; sums. place: the first row of numbers, the one behind the last,
+    and where in sums row 0 would be; terms: their first in numbers, and how many; joined: how many sums before these
+    are then added to them, first to last, and how far before one another they lie; the result is put in the place of
+    the foremost.
     """
-    (rows, columns), (o_first, o_stop, offset) = block, place
+    (rows, columns), (numbers, lanes, starts, sums), (o_first, o_stop, offset) = block, arrays, place
     (k0, count), (others, apart) = terms, joined
     for o in range(o_first, o_stop, len(rows)):
         panel, at, found = o // PANEL, strided(o % PANEL, 1, rows), strided(offset + o, 1, rows)
@@ -68,13 +69,14 @@ def add_panel(numbers, lanes, starts, sums, place, terms, begins, block, joined)
 
 
 @kernel
-def finish_panel(numbers, lanes, starts, sums, place, count, begins, block, y, pixels):
-    """The same, sums that are complete then, to y (rows, pixels, 16).
+def finish_panel(arrays, place, terms, begins, output, block):
+    """The same, sums that are complete then, to output: y (rows, pixels, 16), and which of its pixels.
 
-    pixels: the first column's number, how many numbers there are in a row of pixels and in all, where in y number 0 is,
-    how far it is from there to the next row and the next pixel.
+    These are the first column's number, how many numbers there are in a row of pixels and in all, where in y number 0
+    is, how far it is from there to the next row and the next pixel.
     """
-    (rows, columns), (o_first, o_stop, offset) = block, place
+    (rows, columns), (numbers, lanes, starts, sums), (o_first, o_stop, offset) = block, arrays, place
+    (k0, count), (y, pixels) = terms, output
     p, across, P, start, down, right = pixels
     O, n = y.shape[0], len(columns)
     in_a_row = p % across + n <= across or down == across * right
@@ -89,7 +91,7 @@ def finish_panel(numbers, lanes, starts, sums, place, count, begins, block, y, p
         else:
             s = load_block(sums, (found, columns))
         for k in range(count):
-            s = add_products(s, scalars(numbers, (panel, k, at)), load_each(lanes, (k, columns)))
+            s = add_products(s, scalars(numbers, (panel, k0 + k, at)), load_each(lanes, (k, columns)))
         if whole:
             store_each(y, (os, ps), s)
         else:
