@@ -104,7 +104,7 @@ def main() -> None:
         f"{cpu().model}, {count} registers of {bits} bits, peak {measured_peak(1, 'float32').flops / 1e9:.0f} GFLOP/s"
     )
     print(f"one thread, {given.images} images\n")
-    print(f"{'':36}{'':14}" + "".join(f"{name:>16}" for name in DIRECTIONS.values()), flush=True)
+    print(f"{'':42}{'':14}" + "".join(f"{name:>16}" for name in DIRECTIONS.values()), flush=True)
     lines, behind, slow = [], [], []
     for row in ROWS:
         what, problem = name_of(row), problem_of(row)
@@ -129,7 +129,7 @@ def main() -> None:
                     if times > 1.1:
                         slow.append(f"{what}: {name} {DIRECTIONS[d]} takes {times:.2f} times as long as direct")
             mark = " ← auto" if name == picked else ""
-            print(f"{what if place == 0 else '':36}{name:14}" + "".join(cells) + mark, flush=True)
+            print(f"{what if place == 0 else '':42}{name:14}" + "".join(cells) + mark, flush=True)
             lines.append(f"| {what} | {'**' + name + '**' if mark else name} | {' | '.join(table)} |")
     if given.table:
         head = "| layer | backend | y | dx | dw |\n|---|---|---|---|---|\n"
