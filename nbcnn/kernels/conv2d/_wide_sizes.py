@@ -92,8 +92,8 @@ def wide_workspace_backward(p: Conv2dProblem) -> int:
 def _correlation(p: Conv2dProblem, C: int, O: int, P: int) -> int:
     (rows, columns), (terms, batch), T = map(len, products_block(p)), together(p), prod(p.kernel_size)
     padded, deep = _up(O, rows), min(max(1, terms // T), C) * T
-    sums = _up(P, columns) * padded * LANES
-    return padded + _up(O, PANEL) * max(deep, terms) + batch * max(deep, terms) * columns * LANES + 2 * sums
+    waiting = (1 if C * T <= BLOCK else 2) * _up(P, columns) * padded * LANES
+    return padded + _up(O, PANEL) * max(deep, terms) + batch * max(deep, terms) * columns * LANES + waiting
 
 
 def _up(n: int, step: int) -> int:
