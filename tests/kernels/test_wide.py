@@ -36,7 +36,7 @@ QUICK = ("stride 2, its phases of several sizes", "dilation, stride, even kernel
 def all_wide(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every layer counts as wide, in every direction."""
     monkeypatch.setattr(_wide_sizes, "CHANNELS", 1)
-    monkeypatch.setattr(_wide_sizes, "STRIPS", 1)
+    monkeypatch.setattr(_wide_sizes, "STRIPS", 2)
     monkeypatch.setattr(_wide_sizes, "FEW_PIXELS", 0)
 
 
@@ -76,5 +76,7 @@ def test_which_layers_are_wide() -> None:
     assert _is_wide(64, 64, 28, 28, (3, 3), groups=64, **same) == (False, False)
     assert _is_wide(64, 64, 28, 28, (1, 1)) == (False, True)
     assert _is_wide(512, 512, 14, 14, (1, 1)) == (True, True)
+    assert _is_wide(256, 256, 14, 14, (1, 1)) == (False, True)
+    assert _wide_sizes.is_wide(Conv2dProblem(256, 256, 14, 14, (1, 1)), of_x=True)
     assert _is_wide(64, 64, 40, 40, (3, 3), **same) == (True, False)  # 1600 terms, which are blocks
     assert _is_wide(64, 64, 7, 7, (3, 3), **same)[1] == (sums("float32") < 16)

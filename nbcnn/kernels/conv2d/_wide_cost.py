@@ -16,12 +16,11 @@ def with_wide(cost: Cost, p: Conv2dProblem) -> Cost:
     C, O, T, numbers = p.w_shape[1], p.out_channels // p.groups, prod(p.kernel_size), formula_cost(p).forward.numbers
     pixels = p.out_height * p.out_width
     if is_wide(p):
-        grids = [(prod(counts), prod(taps)) for counts, taps in _phases(p)]
-        forward, grad_input = _sums(p, C, O, [(pixels, T)]), _sums(p, O, C, grids)
-        cost = cost._replace(
-            forward=forward._replace(numbers=forward.numbers + numbers),
-            grad_input=grad_input._replace(numbers=grad_input.numbers + numbers),
-        )
+        work = _sums(p, C, O, [(pixels, T)])
+        cost = cost._replace(forward=work._replace(numbers=work.numbers + numbers))
+    if is_wide(p, of_x=True):
+        work = _sums(p, O, C, [(prod(counts), prod(taps)) for counts, taps in _phases(p)])
+        cost = cost._replace(grad_input=work._replace(numbers=work.numbers + numbers))
     if is_wide_backward(p):
         rows, columns = map(len, image_block(p))
         macs = p.groups * LANES * pixels * made(O, rows) * made(-(-C // LANES) * T, columns) * LANES

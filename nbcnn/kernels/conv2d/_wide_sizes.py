@@ -24,18 +24,19 @@ TERMS = 144
 TAPS = 64
 """Taps of the largest kernel that is taken."""
 STRIPS = 2**17
-"""1×1 kernels have fewer weights than this where pointwise's strips are as fast: 256 to 256 channels at 14×14."""
+"""1×1 kernels have fewer weights than this where pointwise's strips are as fast, for dx half as many, as there it reads
+them across: 256 to 256 channels at 14×14, with AVX2, y has 82 in strips and 76 so, dx 63 and 76."""
 FEW_PIXELS = 64
 """Pixels up to which direct's own blocks are as fast at dw, where 32 registers hold 16 numbers: 122 for 115 at 7×7."""
 
 
-def is_wide(p: Conv2dProblem) -> bool:
-    """Whether sums of y and of dx go on a few channels at a time."""
+def is_wide(p: Conv2dProblem, of_x: bool = False) -> bool:
+    """Whether sums of y (of dx, where sooner) go on a few channels at a time."""
     if min(p.w_shape[1], p.out_channels // p.groups) < CHANNELS or prod(p.kernel_size) > TAPS:
         return False
     if p.kernel_size != (1, 1):
         return True
-    return not any(p.padding) and prod(p.w_shape) // p.groups >= STRIPS
+    return not any(p.padding) and prod(p.w_shape) // p.groups >= (STRIPS // 2 if of_x else STRIPS)
 
 
 def is_wide_backward(p: Conv2dProblem) -> bool:

@@ -160,7 +160,7 @@ class Direct:
 
         Of wide layers what their kernels take instead.
         """
-        wide = wide_workspace(problem) if is_wide(problem) else 0
+        wide = wide_workspace(problem) if is_wide(problem, of_x=True) else 0
         wide = max(wide, wide_workspace_backward(problem) if is_wide_backward(problem) else 0)
         if POINTWISE.supports(problem) is None:
             return max(wide, POINTWISE.workspace(problem))
@@ -178,7 +178,7 @@ class Direct:
     def build(self, problem: Conv2dProblem) -> WeightedKernels:
         """Bind stride, dilation, padding and the sizes of blocks."""
         found = POINTWISE.build(problem) if POINTWISE.supports(problem) is None else self._build(problem)
-        if is_wide(problem) or is_wide_backward(problem):
+        if is_wide(problem, of_x=True) or is_wide_backward(problem):
             from nbcnn.kernels.conv2d import _wide_kernels  # networks without wide layers have no use for it
 
             return _wide_kernels.instead_of(found, problem)
