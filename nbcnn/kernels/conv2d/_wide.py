@@ -11,7 +11,6 @@ from __future__ import annotations
 from nbcnn.compiler.jit import kernel
 from nbcnn.kernels.conv2d._shared import phase
 from nbcnn.kernels.conv2d._wide_products import (
-    PANEL,
     add_all,
     add_panel,
     finish_panel,
@@ -20,6 +19,7 @@ from nbcnn.kernels.conv2d._wide_products import (
     room,
     transpose,
 )
+from nbcnn.kernels.conv2d._wide_sizes import PANEL
 from nbcnn.lanes import LANES, load, load_each, splat, start_sums, store, store_each, strided
 from nbcnn.lanes.block_sums import block_sizes
 

@@ -10,11 +10,9 @@ from __future__ import annotations
 
 from nbcnn.compiler.jit import kernel
 from nbcnn.kernels.conv2d._shared import bias_gradient
-from nbcnn.kernels.conv2d._wide_products import PANEL, add_panel, panels_of, room
+from nbcnn.kernels.conv2d._wide_products import add_panel, panels_of, room
+from nbcnn.kernels.conv2d._wide_sizes import PANEL, ROWS
 from nbcnn.lanes import LANES, load, load_columns, splat, store, store_each, strided
-
-ROWS = 144
-"""Channels of dy whose sums are under way at once: with those of up to five images, 140 KB of three columns."""
 
 
 @kernel

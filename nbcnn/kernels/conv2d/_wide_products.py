@@ -7,6 +7,7 @@ same: so each sum adds the same products in the same order as it would in one go
 from __future__ import annotations
 
 from nbcnn.compiler.jit import kernel
+from nbcnn.kernels.conv2d._wide_sizes import PANEL
 from nbcnn.lanes import (
     LANES,
     add_products,
@@ -22,9 +23,6 @@ from nbcnn.lanes import (
     store_each,
     strided,
 )
-
-PANEL = 48
-"""Rows of a panel of numbers, which lie side by side: blocks of 2, 3, 4, 6 or 8 rows never lie in two."""
 
 
 @kernel

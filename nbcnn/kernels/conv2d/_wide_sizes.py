@@ -12,11 +12,13 @@ import numpy as np
 from nbcnn.compiler.host import vector_registers
 from nbcnn.kernels.contract import LANES
 from nbcnn.kernels.conv2d._sizes import Block
-from nbcnn.kernels.conv2d._wide_grad_weight import ROWS
-from nbcnn.kernels.conv2d._wide_products import PANEL
 from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.lanes.block_sums import BLOCK
 
+PANEL = 48
+"""Rows of a panel of numbers, which lie side by side: blocks of 2, 3, 4, 6 or 8 rows never lie in two."""
+ROWS = 144
+"""Channels of dy whose sums are under way at once: with those of up to five images, 140 KB of three columns."""
 CHANNELS = 32
 """Channels of x and of y that a wide layer has at least: with fewer, laying numbers side by side takes too long."""
 TERMS = 144
