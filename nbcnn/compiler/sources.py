@@ -29,6 +29,7 @@ LANGUAGE = (
     "lanes/intrinsics.py",
     "lanes/partial_intrinsics.py",
     "lanes/block_intrinsics.py",
+    "lanes/block_loads.py",
     "lanes/math.py",
     "util/lane_width.py",
 )

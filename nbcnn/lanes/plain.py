@@ -136,6 +136,13 @@ def load_each(x, index):
     return tuple(load(x, place) for place in _places(index))
 
 
+def load_block(x, index):
+    """The block that ``store_each`` would put to the places of an index with two tuples."""
+    found = load_each(x, index)
+    columns = [len(t) for t in index if isinstance(t, tuple)][1]
+    return tuple(found[first : first + columns] for first in range(0, len(found), columns))
+
+
 def prefetch(x, index):
     """Nothing: a cache is out of Python's reach."""
 

@@ -35,6 +35,7 @@ w[o, c] and w[o + 1, c].
 ``repeated(number, like)``  the tuple (number, number, ...), as long as ``like``
 ``scalars(w, index)``    a tuple of numbers
 ``load_each(x, index)``  a tuple of lanes
+``load_block(x, index)`` a block, from where ``store_each`` put it
 ``prefetch(x, index)`` fetch them into the cache, without waiting
 ``start_sums(b, like)``       a block with a row for each number of b, which its sums begin with, as long as ``like``
 ``add_products(s, u, v)``  the block s, u[m] v[n] added to the sum in row m, column n; u holds numbers or lanes, v lanes
@@ -68,6 +69,7 @@ if config.DISABLE_JIT:
         lane,
         lane_sum,
         load,
+        load_block,
         load_columns,
         load_each,
         load_masked,
@@ -92,16 +94,14 @@ else:
     from nbcnn.lanes.block_intrinsics import (
         add_products,
         add_sums,
-        load_each,
-        prefetch,
         repeated,
-        scalars,
         start_sums,
         store_each,
         store_sums,
         store_sums_masked,
         strided,
     )
+    from nbcnn.lanes.block_loads import load_block, load_each, prefetch, scalars
     from nbcnn.lanes.intrinsics import fma, lane, lane_sum, load, maximum, power_of_two, rint, splat, sqrt, store, where
     from nbcnn.lanes.partial_intrinsics import deinterleave, load_columns, load_masked, store_masked
 
@@ -120,6 +120,7 @@ __all__ = [
     "lane",
     "lane_sum",
     "load",
+    "load_block",
     "load_columns",
     "load_each",
     "load_masked",

@@ -20,6 +20,7 @@ from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.lanes import (
     add_products,
     lane_sum,
+    load_block,
     load_each,
     plain,
     prefetch,
@@ -77,6 +78,21 @@ def test_a_block_of_two_by_three(function: Any, dtype: str) -> None:
     assert (dw[[0, 3]] == -1000).all() and (dw[:, :, [1, 3]] == -1000).all()
 
 
+def _moved(x, y):  # type: ignore[no-untyped-def]
+    """x[1:3, :, [0, 2, 4]], row 1 of the second axis, to y."""
+    rows, columns = strided(1, 1, (0, 0)), strided(0, 2, (0, 0, 0))
+    store_each(y, (strided(0, 1, rows), strided(0, 1, columns)), load_block(x, (rows, 1, columns)))
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_block_comes_back_as_it_was_put(compiled: bool, dtype: str) -> None:
+    function = kernel(_moved) if compiled else type(_moved)(_moved.__code__, {**globals(), **words(plain)})
+    x = np.random.default_rng(2).standard_normal((4, 2, 5, LANES)).astype(dtype)
+    y = np.zeros((2, 3, LANES), dtype)
+    function(x, y)
+    assert np.array_equal(y, x[1:3, 1, [0, 2, 4]])
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "plain"])
 def test_fetching_changes_nothing_and_numbers_may_lie_turned(compiled: bool, dtype: str) -> None:
@@ -130,6 +146,10 @@ def _two_tuples(x):  # type: ignore[no-untyped-def]
     load_each(x, ((0, 1), (0, 1)))
 
 
+def _one_tuple(x):  # type: ignore[no-untyped-def]
+    load_block(x, (0, (0, 1)))
+
+
 def _real_places(x):  # type: ignore[no-untyped-def]
     load_each(x, ((0.5, 1.5),))
 
@@ -159,6 +179,7 @@ def _wide_factor(x):  # type: ignore[no-untyped-def]
         _no_tuple,
         _fetch_no_tuple,
         _two_tuples,
+        _one_tuple,
         _real_places,
         _numbers_of_a_row,
         _numbers_of_a_number,

@@ -1,4 +1,4 @@
-"""Zero padding and bias gradient, shared by convolution backends."""
+"""Zero padding, bias gradient and the phases of a stride, shared by convolution backends."""
 
 from __future__ import annotations
 
@@ -32,6 +32,28 @@ def fetch(x, part, parts):
     pixels = x.reshape((P, LANES))
     for p in range(part * P // parts, (part + 1) * P // parts):
         prefetch(pixels, ((p,),))
+
+
+@kernel
+def phase(position, size, stride, dilation):
+    """Of the ``size`` taps, those which a row at ``position`` in the padded image meets, and where in dy it meets them.
+
+    First tap, step of taps, their number; first row of dy, that of the last tap.
+    """
+    tap = 0
+    while tap < size and (position - tap * dilation) % stride != 0:
+        tap += 1
+    step = stride // common(stride, dilation)
+    count = (size - tap + step - 1) // step
+    return tap, step, count, (position - (tap + (count - 1) * step) * dilation) // stride
+
+
+@kernel
+def common(p, q):
+    """The greatest common divisor."""
+    while q:
+        p, q = q, p % q
+    return p
 
 
 @kernel

@@ -13,8 +13,10 @@ from nbcnn.compiler.jit import kernel
 from nbcnn.kernels.contract import LANES, KernelWithAttributes, OneImage, WeightedKernels
 from nbcnn.kernels.conv2d._blocks import correlate, correlate_rows, sum_products
 from nbcnn.kernels.conv2d._direct_cost import direct_cost, frames
-from nbcnn.kernels.conv2d._shared import bias_gradient, fetch, pad
+from nbcnn.kernels.conv2d._shared import bias_gradient, fetch, pad, phase
 from nbcnn.kernels.conv2d._sizes import forward_block, input_block, row_block, steps, weight_block
+from nbcnn.kernels.conv2d._wide_cost import with_wide
+from nbcnn.kernels.conv2d._wide_sizes import is_wide, is_wide_backward, wide_workspace, wide_workspace_backward
 from nbcnn.kernels.conv2d.pointwise import Pointwise
 from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.kernels.cost import Cost
@@ -111,28 +113,6 @@ def grad_input(dy, w, dx, scratch, attributes):
 
 
 @kernel
-def phase(position, size, stride, dilation):
-    """Of the ``size`` taps, those which a row at ``position`` in the padded image meets, and where in dy it meets them.
-
-    First tap, step of taps, their number; first row of dy, that of the last tap.
-    """
-    tap = 0
-    while tap < size and (position - tap * dilation) % stride != 0:
-        tap += 1
-    step = stride // common(stride, dilation)
-    count = (size - tap + step - 1) // step
-    return tap, step, count, (position - (tap + (count - 1) * step) * dilation) // stride
-
-
-@kernel
-def common(p, q):
-    """The greatest common divisor."""
-    while q:
-        p, q = q, p % q
-    return p
-
-
-@kernel
 def flip_transpose(w, share, rows, columns):
     """The taps of w (OG, CG, KH, KW) from rows[0] on, rows[1] apart, to share (CG, OG, KHp, KWp), last tap first."""
     KHp, KWp = share.shape[2:]
@@ -176,22 +156,35 @@ class Direct:
         return None
 
     def workspace(self, problem: Conv2dProblem) -> int:
-        """Of a group a copy of x with padding; or of dy, with a row of zeros and the turned weights."""
+        """Of a group a copy of x with padding; or of dy, with a row of zeros and the turned weights.
+
+        Of wide layers what their kernels take instead.
+        """
+        wide = wide_workspace(problem) if is_wide(problem, of_x=True) else 0
+        wide = max(wide, wide_workspace_backward(problem) if is_wide_backward(problem) else 0)
         if POINTWISE.supports(problem) is None:
-            return POINTWISE.workspace(problem)
+            return max(wide, POINTWISE.workspace(problem))
         x, dy = (prod(sizes) * LANES for sizes in frames(problem))
         weights = prod(problem.w_shape) // problem.groups + problem.w_shape[1]
-        return max(problem.in_channels * x // problem.groups, problem.out_channels * dy // problem.groups + weights)
+        return max(
+            wide, problem.in_channels * x // problem.groups, problem.out_channels * dy // problem.groups + weights
+        )
 
     def cost(self, problem: Conv2dProblem) -> Cost:
         """What the blocks do."""
-        return POINTWISE.cost(problem) if POINTWISE.supports(problem) is None else direct_cost(problem)
+        found = POINTWISE.cost(problem) if POINTWISE.supports(problem) is None else direct_cost(problem)
+        return with_wide(found, problem)
 
     def build(self, problem: Conv2dProblem) -> WeightedKernels:
         """Bind stride, dilation, padding and the sizes of blocks."""
-        if POINTWISE.supports(problem) is None:
-            return POINTWISE.build(problem)
-        p = problem
+        found = POINTWISE.build(problem) if POINTWISE.supports(problem) is None else self._build(problem)
+        if is_wide(problem, of_x=True) or is_wide_backward(problem):
+            from nbcnn.kernels.conv2d import _wide_kernels  # networks without wide layers have no use for it
+
+            return _wide_kernels.instead_of(found, problem)
+        return found
+
+    def _build(self, p: Conv2dProblem) -> WeightedKernels:
         of_y, of_x = row_block(p) or forward_block(p), row_block(p, backward=True) or input_block(p)
         return WeightedKernels(
             KernelWithAttributes(forward, (p.stride[0], p.padding, steps(p), of_y)),
