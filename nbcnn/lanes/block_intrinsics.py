@@ -5,105 +5,17 @@ How many sums a block has is in the types of its tuples, so each size of block i
 
 from __future__ import annotations
 
-from itertools import product
-
-from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from nbcnn.lanes.partial_intrinsics import store_first
-from nbcnn.lanes.vector_type import FLAGS, LANES_OF, LanesType, address, broadcast, is_pack, sum_of_lanes
-
-
-def _spans(index) -> int:
-    """How many elements of an index are tuples of whole numbers."""
-    return sum(_whole(t) for t in index) if isinstance(index, types.BaseTuple) else 0
-
-
-def _whole(t) -> bool:
-    return isinstance(t, types.UniTuple) and isinstance(t.dtype, types.Integer)
-
-
-def _fits(x, index) -> bool:
-    return isinstance(index, types.BaseTuple) and is_pack(x, types.Tuple([t.dtype if _whole(t) else t for t in index]))
-
-
-def _places(context, builder, sig, args, lanes=True):
-    """Where in sig.args[0] an index with tuples is: pointers to lanes, or to numbers; its last tuple runs fastest."""
-    elements = cgutils.unpack_tuple(builder, args[1], len(sig.args[1]))
-    choices = [
-        cgutils.unpack_tuple(builder, value, len(t)) if _whole(t) else [value]
-        for t, value in zip(sig.args[1], elements, strict=True)
-    ]
-    whole = [t.dtype if _whole(t) else t for t in sig.args[1]]
-    array = context.make_array(sig.args[0])(context, builder, args[0])
-    for chosen in product(*choices):
-        if lanes:
-            yield address(
-                context, builder, sig.args[0], args[0], whole, context.make_tuple(builder, types.Tuple(whole), chosen)
-            )
-        else:
-            index = [context.cast(builder, i, t, types.intp) for i, t in zip(chosen, whole, strict=True)]
-            check = context.enable_boundscheck
-            yield cgutils.get_item_pointer(context, builder, sig.args[0], array, index, boundscheck=check)
-
-
-def _loaded(context, builder, sig, args, lanes):
-    found = [builder.load(place) for place in _places(context, builder, sig, args, lanes)]
-    for value in found:
-        value.align = sig.args[0].dtype.bitwidth // 8
-    return context.make_tuple(builder, sig.return_type, found)
-
-
-def _span(index) -> int:
-    """The length of the one tuple of an index."""
-    return next(len(t) for t in index if _whole(t))
-
-
-@intrinsic
-def load_each(typingctx, x, index):
-    """The lanes at each place of an index with one tuple."""
-    if not _fits(x, index) or _spans(index) != 1:
-        return None
-    result = types.UniTuple(LANES_OF[x.dtype], _span(index))
-    return result(x, index), lambda *given: _loaded(*given, lanes=True)
-
-
-@intrinsic
-def prefetch(typingctx, x, index):
-    """Have the cache fetch the lanes at each place of an index with tuples."""
-    if not _fits(x, index) or _spans(index) == 0:
-        return None
-
-    def codegen(context, builder, sig, args):
-        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
-        function_type = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
-        prefetch = cgutils.get_or_insert_function(builder.module, function_type, "llvm.prefetch.p0")
-        for place in _places(context, builder, sig, args):  # to be read, into the nearest cache, data
-            builder.call(prefetch, [builder.bitcast(place, byte), number(0), number(3), number(1)])
-        return context.get_dummy_value()
-
-    return types.void(x, index), codegen
-
-
-@intrinsic
-def scalars(typingctx, w, index):
-    """The number at each place of an index with one tuple; w may lie in memory in any order."""
-    if (
-        not isinstance(w, types.Array)
-        or not _fits(w.copy(layout="C"), index)
-        or _spans(index) != 1
-        or len(index) != w.ndim
-    ):
-        return None
-    return types.UniTuple(w.dtype, _span(index))(w, index), lambda *given: _loaded(*given, lanes=False)
+from nbcnn.lanes.vector_type import FLAGS, LANES_OF, LanesType, broadcast, lanes_of_images, whole_numbers
 
 
 @intrinsic
 def strided(typingctx, first, step, like):
     """The tuple (first, first + step, first + 2 step, ...) of whole numbers, as long as ``like``."""
-    if not all(isinstance(t, types.Integer) for t in (first, step)) or not _whole(like):
+    if not all(isinstance(t, types.Integer) for t in (first, step)) or not whole_numbers(like):
         return None
 
     def codegen(context, builder, sig, args):
@@ -119,7 +31,7 @@ def strided(typingctx, first, step, like):
 @intrinsic
 def repeated(typingctx, number, like):
     """A tuple of one number, as long as ``like``."""
-    if number not in LANES_OF or not _whole(like):
+    if number not in LANES_OF or not whole_numbers(like):
         return None
 
     def codegen(context, builder, sig, args):
@@ -129,27 +41,29 @@ def repeated(typingctx, number, like):
 
 
 @intrinsic
-def start_sums(typingctx, starts, columns):
+def start_sums(typingctx, starts, columns, images=types.none):
     """A block of sums: a row for each number, which all of its sums begin with; a column for each of ``columns``."""
-    if not isinstance(starts, types.UniTuple) or starts.dtype not in LANES_OF or not _whole(columns):
+    if not isinstance(starts, types.UniTuple) or starts.dtype not in LANES_OF or not whole_numbers(columns):
+        return None
+    lanes = lanes_of_images(starts.dtype, images)
+    if lanes is None:
         return None
 
     def codegen(context, builder, sig, args):
         result = sig.return_type
         rows = [
-            context.make_tuple(builder, result.dtype, [broadcast(builder, number)] * len(result.dtype))
+            context.make_tuple(builder, result.dtype, [broadcast(builder, number, lanes.width)] * len(result.dtype))
             for number in cgutils.unpack_tuple(builder, args[0], len(result))
         ]
         return context.make_tuple(builder, result, rows)
 
-    row = types.UniTuple(LANES_OF[starts.dtype], len(columns))
-    return types.UniTuple(row, len(starts))(starts, columns), codegen
+    return types.UniTuple(types.UniTuple(lanes, len(columns)), len(starts))(starts, columns, images), codegen
 
 
 @intrinsic
 def add_products(typingctx, s, u, v):
     """The block s with u[m] · v[n] added to the sum in row m, column n; u holds numbers or lanes, v lanes."""
-    if not all(isinstance(t, types.UniTuple) for t in (s, u, v)) or not _is_block(s):
+    if not all(isinstance(t, types.UniTuple) for t in (s, u, v)) or not is_block(s):
         return None
     lanes = s.dtype.dtype
     if v.dtype is not lanes or u.dtype not in (lanes, lanes.dtype) or (len(s), len(s.dtype)) != (len(u), len(v)):
@@ -158,10 +72,10 @@ def add_products(typingctx, s, u, v):
     def codegen(context, builder, sig, args):
         factors = cgutils.unpack_tuple(builder, args[1], len(sig.args[1]))
         if not isinstance(sig.args[1].dtype, LanesType):
-            factors = [broadcast(builder, factor) for factor in factors]
+            factors = [broadcast(builder, factor, lanes.width) for factor in factors]
         values = cgutils.unpack_tuple(builder, args[2], len(sig.args[2]))
         rows = []
-        for sums, factor in zip(_rows(builder, sig.args[0], args[0]), factors, strict=True):
+        for sums, factor in zip(rows_of(builder, sig.args[0], args[0]), factors, strict=True):
             added = [
                 builder.fadd(one, builder.fmul(value, factor, flags=FLAGS), flags=FLAGS)
                 for one, value in zip(sums, values, strict=True)
@@ -175,7 +89,7 @@ def add_products(typingctx, s, u, v):
 @intrinsic
 def add_sums(typingctx, s, t):
     """The block s with each sum of t, a block as large, added to its own."""
-    if not isinstance(s, types.UniTuple) or not _is_block(s) or s != t:
+    if not isinstance(s, types.UniTuple) or not is_block(s) or s != t:
         return None
 
     def codegen(context, builder, sig, args):
@@ -183,77 +97,18 @@ def add_sums(typingctx, s, t):
             context.make_tuple(
                 builder, sig.return_type.dtype, [builder.fadd(*both, flags=FLAGS) for both in zip(*pair, strict=True)]
             )
-            for pair in zip(*(_rows(builder, s, value) for value in args), strict=True)
+            for pair in zip(*(rows_of(builder, s, value) for value in args), strict=True)
         ]
         return context.make_tuple(builder, sig.return_type, rows)
 
     return s(s, t), codegen
 
 
-@intrinsic
-def store_each(typingctx, y, index, s):
-    """Write a block to the places of an index with two tuples, the first for its rows, the second for its columns."""
-    if not _takes(y, index, s):
-        return None
-
-    def codegen(context, builder, sig, args):
-        sums = [one for row in _rows(builder, sig.args[2], args[2]) for one in row]
-        for one, place in zip(sums, _places(context, builder, sig, args), strict=True):
-            builder.store(one, place, align=sig.args[0].dtype.bitwidth // 8)
-        return context.get_dummy_value()
-
-    return types.void(y, index, s), codegen
-
-
-@intrinsic
-def store_sums_masked(typingctx, y, index, s, size):
-    """As ``store_each``, where y has rows of ``size`` numbers: of each sum the numbers before a row's end.
-
-    An index is (rows, columns), whole numbers both.
-    """
-    if not _takes(y, index, s) or y.ndim != 2 or not isinstance(size, types.Integer):
-        return None
-
-    def codegen(context, builder, sig, args):
-        sums = [one for row in _rows(builder, sig.args[2], args[2]) for one in row]
-        rows, columns = (cgutils.unpack_tuple(builder, t) for t in cgutils.unpack_tuple(builder, args[1]))
-        end = context.cast(builder, args[3], sig.args[3], types.intp)
-        whole = types.UniTuple(types.intp, 2)
-        for one, (row, column) in zip(sums, product(rows, columns), strict=True):
-            index = context.make_tuple(builder, whole, (row, column))
-            store_first(context, builder, (sig.args[0], args[0]), (whole, index), one, builder.sub(end, column))
-        return context.get_dummy_value()
-
-    return types.void(y, index, s, size), codegen
-
-
-@intrinsic
-def store_sums(typingctx, dw, index, s):
-    """As ``store_each``, of each sum the one number that adding up its lanes gives."""
-    if not _takes(dw, index, s) or len(index) != dw.ndim:
-        return None
-
-    def codegen(context, builder, sig, args):
-        sums = [one for row in _rows(builder, sig.args[2], args[2]) for one in row]
-        for one, place in zip(sums, _places(context, builder, sig, args, lanes=False), strict=True):
-            builder.store(sum_of_lanes(builder, one), place)
-        return context.get_dummy_value()
-
-    return types.void(dw, index, s), codegen
-
-
-def _is_block(s) -> bool:
+def is_block(s) -> bool:
     return isinstance(s.dtype, types.UniTuple) and isinstance(s.dtype.dtype, LanesType)
 
 
-def _rows(builder, block, value):
+def rows_of(builder, block, value):
     """The sums of a block, row by row."""
     rows = cgutils.unpack_tuple(builder, value, len(block))
     return [cgutils.unpack_tuple(builder, row, len(block.dtype)) for row in rows]
-
-
-def _takes(y, index, s) -> bool:
-    """Whether an array can take a block at the places of an index."""
-    if not _fits(y, index) or not y.mutable or not isinstance(s, types.UniTuple) or not _is_block(s):
-        return False
-    return [len(t) for t in index if _whole(t)] == [len(s), len(s.dtype)] and s.dtype.dtype is LANES_OF[y.dtype]

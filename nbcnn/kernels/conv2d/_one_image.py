@@ -12,8 +12,8 @@ from nbcnn.compiler.jit import kernel
 from nbcnn.kernels._window import lay_out, next_row, polyphase_of
 from nbcnn.kernels.contract import LANES, KernelWithAttributes, OneImage
 from nbcnn.kernels.conv2d._direct_cost import made
-from nbcnn.kernels.conv2d._sizes import sums
 from nbcnn.kernels.conv2d.problem import Conv2dProblem
+from nbcnn.kernels.register_blocks import sums
 from nbcnn.lanes import add_products, add_sums, load_each, repeated, scalars, start_sums, store_sums_masked, strided
 from nbcnn.lanes.block_sums import block_at, block_count, block_sizes
 
