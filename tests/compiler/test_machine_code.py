@@ -86,10 +86,9 @@ def kernels(f: Any) -> dict[str, tuple[Any, tuple[Any, ...], int]]:
     known["linear, grad_weight"] = (linear._some_features, (*(array(f, 2),) * 4, int64, numbers), len(rows))
     window = types.Tuple((PAIR, tuples(int64, 3), int64, PAIR, int64, PAIR))
     one = (array(f, 3), array(f, 4), array(f, 1), array(f, 2), window)
-    for channels, vectors in one_convolution.blocks(8, 8, str(f)):
-        block = tuple(range(channels)), tuple(range(vectors))
-        name = f"one image, {'few channels' if channels == 2 else 'many channels'}"
-        known[name] = (one_convolution.correlate, (*one, typeof(block)), channels * vectors)
+    for channels, name in ((2, "few channels"), (6, "six channels"), (64, "many channels")):
+        block = one_convolution.block(channels, 784, str(f))
+        known[f"one image, {name}"] = (one_convolution.correlate, (*one, typeof(block)), size(block))
     return known | {
         "the formula": (naive.forward, (*weights, array(f, 1), tuples(PAIR, 3)), 1),
     }
