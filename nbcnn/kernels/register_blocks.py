@@ -14,8 +14,9 @@ from nbcnn.kernels.contract import LANES
 SUMS = {(32, 512): 20, (16, 256): 6, (32, 128): 5, (16, 128): 2}
 """Sums of 16 images in float32, by the number of registers and their bits: these fit beside what they are made of."""
 
-PART = {(16, 256): 8}
-"""Images that sums over images and pixels are made of at once, where that is not all 16."""
+HALVES = {(16, 256)}
+"""Registers of which sums over images and pixels are made for half of the images at once, so that there is room for
+twice as many."""
 
 
 @lru_cache
@@ -24,9 +25,9 @@ def sums(dtype: str) -> int:
     return max(1, SUMS[vector_registers()] // {"float32": 1, "float64": 2}[dtype])
 
 
-def images() -> tuple[int, ...]:
-    """0, 1, ... for each image whose sums over pixels are made at once: with 8, there is room for twice the sums."""
-    return tuple(range(PART.get(vector_registers(), LANES)))
+def parts() -> tuple[int, ...]:
+    """The first image of each part of a pack whose sums over pixels are made at once."""
+    return (0, LANES // 2) if vector_registers() in HALVES else (0,)
 
 
 def size(n: int, most: int) -> int:

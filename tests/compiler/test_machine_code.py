@@ -99,8 +99,8 @@ def lanes(f: Any) -> Any:
 
 
 def size(block: Any) -> int:
-    """How many sums of 16 images a block has, in halves where it takes 8."""
-    return prod(map(len, block[:2])) * (len(block[2]) if len(block) > 2 else LANES) // LANES
+    """How many sums of 16 images a block has; of 8 images half as many."""
+    return prod(map(len, block[:2])) // prod(map(len, block[2:]))
 
 
 @parametrize("name", kernels(float32), quick=["linear, forward", "the formula"])

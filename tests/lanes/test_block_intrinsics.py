@@ -255,17 +255,17 @@ def test_sizes_of_blocks(registers: Any) -> None:
     registers(32, 512)
     first, second = Conv2dProblem(1, 6, 28, 28, (5, 5), padding=(2, 2, 2, 2)), Conv2dProblem(6, 16, 14, 14, (5, 5))
     wide = Conv2dProblem(64, 64, 28, 28, (1, 1))
-    assert [sizes(block(first)) for block in (_sizes.forward_block, _sizes.weight_block)] == [(3, 4), (3, 5, 16)]
+    assert [sizes(block(first)) for block in (_sizes.forward_block, _sizes.weight_block)] == [(3, 4), (3, 5, 1)]
     blocks = _sizes.forward_block, _sizes.input_block, _sizes.weight_block
-    assert [sizes(block(second)) for block in blocks] == [(8, 2), (6, 2), (4, 5, 16)]
-    assert [sizes(block(wide)) for block in blocks] == [(4, 4), (4, 4), (4, 4, 16)]
-    assert [sizes(block(replace(second, dtype="float64"))) for block in blocks] == [(4, 2), (3, 2), (2, 5, 16)]
+    assert [sizes(block(second)) for block in blocks] == [(8, 2), (6, 2), (4, 5, 1)]
+    assert [sizes(block(wide)) for block in blocks] == [(4, 4), (4, 4), (4, 4, 1)]
+    assert [sizes(block(replace(second, dtype="float64"))) for block in blocks] == [(4, 2), (3, 2), (2, 5, 1)]
     registers(16, 256)
-    assert [sizes(block(second)) for block in blocks] == [(4, 1), (6, 1), (2, 5, 8)]
+    assert [sizes(block(second)) for block in blocks] == [(4, 1), (6, 1), (2, 5, 2)]
     assert [sizes(block(wide)) for block in blocks[:2]] == [(6, 1)] * 2
-    assert sizes(_sizes.weight_block(replace(second, kernel_size=(3, 3)))) == (4, 3, 8)
+    assert sizes(_sizes.weight_block(replace(second, kernel_size=(3, 3)))) == (4, 3, 2)
     registers(16, 128)
-    assert [sizes(block(second)) for block in blocks] == [(2, 1), (2, 1), (2, 1, 16)]
+    assert [sizes(block(second)) for block in blocks] == [(2, 1), (2, 1), (2, 1, 1)]
 
 
 @pytest.mark.parametrize(("n", "most", "wanted"), [(1, 8, 1), (7, 8, 7), (9, 8, 5), (10, 8, 5), (64, 8, 8), (17, 5, 3)])

@@ -148,11 +148,12 @@ def sum_products(x, dy, dw, stride, dilation, block):
     """Equation (4) on padded x, whose channels are those of one group.
 
     A block is some channels of dy x some taps side by side in a row of the kernel, or where that is 1 wide, the same
-    tap in some channels of x.
+    tap in some channels of x; and the first image of each part of a pack that is summed at once, (0,) or (0, 8).
     """
     O, C, KH, KW = dw.shape
     FH, FW = x.shape[1:3]
-    channels, taps, images = block
+    channels, taps, halves = block
+    images = images_of(halves)
     pixels, weights = x.reshape((C * FH * FW, LANES)), dw.reshape((O, C * KH * KW))
     in_row = KW > 1
     count, others = (KW, C) if in_row else (C, 1)
@@ -171,7 +172,7 @@ def sum_products(x, dy, dw, stride, dilation, block):
                     c, k = (other, t) if in_row else (t, 0)
                     first = (c * FH + a * dilation[0]) * FW + k * dilation[1]
                     at, both = (os, first, x_step, taps), start_sums(zeros, taps, images)
-                    for image in range(0, LANES, len(images)):
+                    for image in halves:
                         part = strided(image, 1, images)
                         s = total = start_sums(zeros, taps, images)
                         if part_count == 1:
@@ -182,6 +183,15 @@ def sum_products(x, dy, dw, stride, dilation, block):
                                 s, total = start_sums(zeros, taps, images), s if n == 0 else add_sums(total, s)
                         both = total if image == 0 else add_sums(both, total)  # what lane_sum begins with
                     store_sums(weights, (os, strided((c * KH + a) * KW + k, w_step, taps)), both)
+
+
+@kernel
+def images_of(parts):
+    """The images of the first part of a pack, of which there are one or two."""
+    if len(parts) == 1:
+        return 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+    else:  # noqa: RET505 (Numba looks at only one of the two)
+        return 0, 1, 2, 3, 4, 5, 6, 7
 
 
 @kernel

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from math import gcd
 
-from nbcnn.kernels.contract import LANES
 from nbcnn.kernels.conv2d.problem import Conv2dProblem
-from nbcnn.kernels.register_blocks import images, size, size_alone, sums
+from nbcnn.kernels.register_blocks import parts, size, size_alone, sums
 
 Numbers = tuple[int, ...]
 Block = tuple[Numbers, Numbers]
 """0, 1, ... for each channel of a block, and for each of its pixels: Numba's types tell how many there are."""
 WeightBlock = tuple[Numbers, Numbers, Numbers]
-"""The same for each channel of a block, each of its taps and each of its images."""
+"""The same for each channel of a block and each of its taps; and the first image of each part of a pack."""
 
 
 def forward_block(p: Conv2dProblem) -> Block:
@@ -52,10 +51,10 @@ def flat_block(channels: int, pixels: int, dtype: str) -> Block:
 
 
 def weight_block(p: Conv2dProblem) -> WeightBlock:
-    """Channels of y x taps in a row of the kernel; where the kernel is 1 wide, x channels of x. And images."""
-    most = sums(p.dtype) * LANES // len(images())
+    """Channels of y x taps in a row of the kernel; where the kernel is 1 wide, x channels of x."""
+    most = sums(p.dtype) * len(parts())
     taps = size(p.w_shape[3] if p.w_shape[3] > 1 else p.w_shape[1], min(7, most))
-    return *_block(size(p.out_channels // p.groups, min(8, most // taps)), taps), images()
+    return *_block(size(p.out_channels // p.groups, min(8, most // taps)), taps), parts()
 
 
 def steps(p: Conv2dProblem, backward: bool = False) -> tuple[int, ...]:
