@@ -171,15 +171,15 @@ def sum_products(x, dy, dw, stride, dilation, block):
                     t = min(next_t, count - len(taps))
                     c, k = (other, t) if in_row else (t, 0)
                     first = (c * FH + a * dilation[0]) * FW + k * dilation[1]
-                    at, both = (os, first, x_step, taps), start_sums(zeros, taps, images)
-                    for image in halves:
-                        part = strided(image, 1, images)
+                    both = start_sums(zeros, taps, images)
+                    for image in range(0, LANES, len(images)):  # over ``halves``, LLVM counts nine addresses for one
+                        at = os, first, x_step, taps, strided(image, 1, images)
                         s = total = start_sums(zeros, taps, images)
                         if part_count == 1:
-                            total = add_pixels(s, pixels, dy, at, ((0, dy.shape[1]), (0, dy.shape[2])), apart, part)
+                            total = add_pixels(s, pixels, dy, at, ((0, dy.shape[1]), (0, dy.shape[2])), apart)
                         else:
                             for n in range(part_count):
-                                s = add_pixels(s, pixels, dy, at, block_at(n, terms, parts)[1:], apart, part)
+                                s = add_pixels(s, pixels, dy, at, block_at(n, terms, parts)[1:], apart)
                                 s, total = start_sums(zeros, taps, images), s if n == 0 else add_sums(total, s)
                         both = total if image == 0 else add_sums(both, total)  # what lane_sum begins with
                     store_sums(weights, (os, strided((c * KH + a) * KW + k, w_step, taps)), both)
@@ -195,9 +195,14 @@ def images_of(parts):
 
 
 @kernel
-def add_pixels(s, x, dy, at, part, apart, images):
-    """The block of sums s with the products of some pixels (rows, columns) of dy added: equation (4)."""
-    os, first, x_step, taps = at
+def add_pixels(s, x, dy, at, part, apart):
+    """The block of sums s with the products of some pixels (rows, columns) of dy added: equation (4).
+
+    at: channels of dy; in x (pixels, 16) the one that pixel (0, 0) meets at the block's first tap, how far apart the
+    pixels are that the block's taps meet, these taps, and the images. apart: how far in x from a row of dy to the next,
+    and from a column.
+    """
+    os, first, x_step, taps, images = at
     (i0, i1), (j0, j1) = part
     for i in range(i0, i1):
         for j in range(j0, j1):
