@@ -18,7 +18,7 @@ from numba import config, typeof, types
 from numba.core.dispatcher import Dispatcher
 
 WORDS = 80
-"""The longest row: direct's grad_weight takes up to 72."""
+"""The longest row: direct's grad_weight takes up to 74."""
 
 ARRAY = ("meminfo", "parent", "nitems", "itemsize", "data", "shape", "strides")
 """What of an array is handed over, in Numba's names and order."""

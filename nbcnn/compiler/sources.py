@@ -29,7 +29,7 @@ LANGUAGE = (
     "lanes/intrinsics.py",
     "lanes/partial_intrinsics.py",
     "lanes/block_intrinsics.py",
-    "lanes/block_loads.py",
+    "lanes/block_memory_intrinsics.py",
     "lanes/math.py",
     "util/lane_width.py",
 )

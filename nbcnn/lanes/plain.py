@@ -125,15 +125,15 @@ def lane(v, image):
 
 
 def lane_sum(v):
-    """The sum of the 16 numbers, neighbours at distance 8, 4, 2, 1."""
-    for half in (8, 4, 2, 1):
-        v = v[:half] + v[half:]
+    """The sum of the 16 numbers, neighbours at distance 8, 4, 2, 1; of 8 the same from distance 4 on."""
+    while v.size > 1:
+        v = v[: v.size // 2] + v[v.size // 2 :]
     return v[0]
 
 
-def load_each(x, index):
+def load_each(x, index, images=None):
     """The lanes at each place of an index with one tuple."""
-    return tuple(load(x, place) for place in _places(index))
+    return tuple(load(x, place)[_slice(images)] for place in _places(index))
 
 
 def load_block(x, index):
@@ -162,9 +162,9 @@ def repeated(number, like):
     return (number,) * len(like)
 
 
-def start_sums(starts, columns):
+def start_sums(starts, columns, images=None):
     """A block of sums: a row for each number, which all of its sums begin with; a column for each of ``columns``."""
-    return tuple((splat(number),) * len(columns) for number in starts)
+    return tuple((splat(number)[_slice(images)],) * len(columns) for number in starts)
 
 
 def add_products(s, u, v):
@@ -179,10 +179,10 @@ def add_sums(s, t):
     return tuple(tuple(one + other for one, other in zip(*rows, strict=True)) for rows in zip(s, t, strict=True))
 
 
-def store_each(y, index, s):
+def store_each(y, index, s, images=None):
     """Write a block to the places of an index with two tuples, the first for its rows, the second for its columns."""
     for place, one in zip(_places(index), (one for row in s for one in row), strict=True):
-        store(y, place, one)
+        _place(y, place)[_slice(images)] = one
 
 
 def store_sums_masked(y, index, s, size):
@@ -195,6 +195,15 @@ def store_sums(dw, index, s):
     """As ``store_each``, of each sum the one number that adding up its lanes gives."""
     for place, one in zip(_places(index), (one for row in s for one in row), strict=True):
         dw[place] = lane_sum(one)
+
+
+def _slice(images):
+    """The lanes of a tuple of images, which are neighbours; all 16 for None."""
+    if images is None:
+        return slice(16)
+    if images[0] < 0 or images[-1] > 15 or len(images) not in (8, 16):
+        raise IndexError(f"images {images[0]} to {images[-1]} are not 8 or 16 of a pack")
+    return slice(images[0], images[-1] + 1)
 
 
 def _places(index):

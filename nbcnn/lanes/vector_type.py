@@ -14,11 +14,11 @@ FLAGS = ("contract",)
 
 
 class LanesType(types.Type):
-    """16 floats, one for each image of a pack."""
+    """16 floats, one for each image of a pack; or fewer in the sums of a part of one, see ``part_of``."""
 
-    def __init__(self, dtype: types.Float) -> None:
-        self.dtype = dtype
-        super().__init__(name=f"lanes({dtype})")
+    def __init__(self, dtype: types.Float, width: int = WIDTH) -> None:
+        self.dtype, self.width = dtype, width
+        super().__init__(name=f"lanes({dtype})" if width == WIDTH else f"lanes({dtype}, {width} images)")
 
 
 class MaskType(types.Type):
@@ -40,7 +40,7 @@ BITS = {
 @register_model(LanesType)
 class LanesModel(models.PrimitiveModel):
     def __init__(self, dmm, fe_type):
-        super().__init__(dmm, fe_type, ir.VectorType(FLOAT[fe_type.dtype], WIDTH))
+        super().__init__(dmm, fe_type, ir.VectorType(FLOAT[fe_type.dtype], fe_type.width))
 
 
 @register_model(MaskType)
@@ -54,17 +54,17 @@ def constant(dtype, number):
     return ir.Constant(ir.VectorType(FLOAT[dtype], WIDTH), [number] * WIDTH)
 
 
-def broadcast(builder, number):
+def broadcast(builder, number, width=WIDTH):
     """Insert into lane 0, then shuffle lane 0 everywhere: LLVM's form of a broadcast."""
-    vector_type = ir.VectorType(number.type, WIDTH)
+    vector_type = ir.VectorType(number.type, width)
     first = builder.insert_element(ir.Constant(vector_type, ir.Undefined), number, ir.IntType(32)(0))
-    zeros = ir.Constant(ir.VectorType(ir.IntType(32), WIDTH), [0] * WIDTH)
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), width), [0] * width)
     return builder.shuffle_vector(first, ir.Constant(vector_type, ir.Undefined), zeros)
 
 
 def sum_of_lanes(builder, value):
-    """The sum of the 16 numbers, neighbours at distance 8, 4, 2, 1."""
-    half = WIDTH // 2
+    """The sum of the 16 numbers, neighbours at distance 8, 4, 2, 1; of 8 the same from distance 4 on."""
+    half = value.type.count // 2
     while half:
         low, high = (ir.Constant(ir.VectorType(ir.IntType(32), half), [*range(s, s + half)]) for s in (0, half))
         undefined = ir.Constant(value.type, ir.Undefined)
@@ -109,6 +109,12 @@ def address(context, builder, array_type, array, index_type, index, count=None):
     return builder.bitcast(number, ir.VectorType(FLOAT[array_type.dtype], WIDTH).as_pointer())
 
 
+def part_of(builder, place, first, width):
+    """The address of ``width`` lanes from ``first`` on, of those at ``place``."""
+    number = builder.gep(builder.bitcast(place, place.type.pointee.element.as_pointer()), [first], inbounds=True)
+    return builder.bitcast(number, ir.VectorType(place.type.pointee.element, width).as_pointer())
+
+
 def _between(builder, number, low, high):
     number = builder.select(builder.icmp_signed("<", number, low), low, number)
     return builder.select(builder.icmp_signed(">", number, high), high, number)
@@ -119,7 +125,7 @@ def lanes_of(*args):
 
     A float64 beside float32 lanes is refused, because rounding it would be silent.
     """
-    lanes = [a for a in args if isinstance(a, LanesType)]
+    lanes = [a for a in args if isinstance(a, LanesType) and a.width == WIDTH]
     if not lanes or any(a is not lanes[0] and a != lanes[0].dtype and not isinstance(a, types.Integer) for a in args):
         return None
     return lanes[0]
@@ -143,3 +149,17 @@ def is_pack(x, index) -> bool:
         and len(index) <= x.ndim
         and all(isinstance(t, types.Integer) for t in index)
     )
+
+
+def whole_numbers(t) -> bool:
+    """Whether a type is a tuple of whole numbers."""
+    return isinstance(t, types.UniTuple) and isinstance(t.dtype, types.Integer)
+
+
+def lanes_of_images(dtype, images):
+    """The type of lanes for a tuple of images, 16 or 8 of them, or all 16 for none; else None."""
+    if images is types.none:
+        return LANES_OF[dtype]
+    if not whole_numbers(images) or len(images) not in (WIDTH, WIDTH // 2):
+        return None
+    return LANES_OF[dtype] if len(images) == WIDTH else LanesType(dtype, len(images))

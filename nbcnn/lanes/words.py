@@ -43,6 +43,11 @@ w[o, c] and w[o + 1, c].
 ``store_each(y, index, s)``  put a block where an index with a tuple of rows and one of columns says
 ``store_sums(dw, index, s)``  the same with the ``lane_sum`` of each
 
+Where registers are few and narrow, a block of 16 images has little room. ``load_each``, ``start_sums`` and
+``store_each`` take the images that are meant, 0 to 7 or 8 to 15, as one more argument: ``load_each(x, (c, i, js),
+half)`` with ``half = strided(8, 1, eight)``, for a tuple of eight, are those of images 8 to 15. Other functions of
+blocks take what comes of it; ``store_sums`` too, of both halves' sums added: ``lane_sum`` begins with this addition.
+
 Where there is only one image, lanes hold 16 neighbours of it, and these functions help too:
 
 ``load_masked(x, index, n)``      the first n numbers from x[index] on, zeros in the lanes beyond; all 16 for n >= 16
@@ -91,17 +96,16 @@ if config.DISABLE_JIT:
         where,
     )
 else:
-    from nbcnn.lanes.block_intrinsics import (
-        add_products,
-        add_sums,
-        repeated,
-        start_sums,
+    from nbcnn.lanes.block_intrinsics import add_products, add_sums, repeated, start_sums, strided
+    from nbcnn.lanes.block_memory_intrinsics import (
+        load_block,
+        load_each,
+        prefetch,
+        scalars,
         store_each,
         store_sums,
         store_sums_masked,
-        strided,
     )
-    from nbcnn.lanes.block_loads import load_block, load_each, prefetch, scalars
     from nbcnn.lanes.intrinsics import fma, lane, lane_sum, load, maximum, power_of_two, rint, splat, sqrt, store, where
     from nbcnn.lanes.partial_intrinsics import deinterleave, load_columns, load_masked, store_masked
 

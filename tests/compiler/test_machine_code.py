@@ -7,6 +7,7 @@ import platform
 import re
 import subprocess
 import sys
+from math import prod
 from typing import Any
 
 import numba
@@ -23,6 +24,7 @@ from nbcnn.kernels.conv2d._sizes import flat_block, forward_block, input_block, 
 from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.kernels.linear import _one_image as one_linear
 from nbcnn.kernels.linear import direct as linear
+from nbcnn.kernels.register_blocks import sums
 from nbcnn.lanes import LANES, vector_type
 
 pytestmark = pytest.mark.jit
@@ -77,15 +79,16 @@ def kernels(f: Any) -> dict[str, tuple[Any, tuple[Any, ...], int]]:
     known["pointwise, forward"] = (pointwise.mix, matrix, size(block))
     turned = (array(f, 3), types.Array(f, 2, "F"), *matrix[2:])
     known["pointwise, grad_input"] = (pointwise.mix, turned, size(block))
-    known["linear, forward"] = (linear.forward, flat, 8)
-    known["linear, grad_input"] = (linear.grad_input, (*flat[:2], array(f, 2), array(f, 1)), 8)
-    known["linear, grad_weight"] = (linear._eight_rows, (array(f, 2), array(f, 2), array(f, 2), int64), 8)
+    rows = tuple(range(min(8, sums(str(f)))))
+    numbers = typeof(rows)
+    known["linear, forward"] = (linear.forward, (*flat, numbers), len(rows))
+    known["linear, grad_input"] = (linear.grad_input, (*flat[:2], array(f, 2), array(f, 1), numbers), len(rows))
+    known["linear, grad_weight"] = (linear._some_features, (*(array(f, 2),) * 4, int64, numbers), len(rows))
     window = types.Tuple((PAIR, tuples(int64, 3), int64, PAIR, int64, PAIR))
     one = (array(f, 3), array(f, 4), array(f, 1), array(f, 2), window)
-    for channels, vectors in one_convolution.blocks(8, 8, str(f)):
-        block = tuple(range(channels)), tuple(range(vectors))
-        name = f"one image, {'few channels' if channels == 2 else 'many channels'}"
-        known[name] = (one_convolution.correlate, (*one, typeof(block)), channels * vectors)
+    for channels, name in ((2, "few channels"), (6, "six channels"), (64, "many channels")):
+        block = one_convolution.block(channels, 784, str(f))
+        known[f"one image, {name}"] = (one_convolution.correlate, (*one, typeof(block)), size(block))
     return known | {
         "the formula": (naive.forward, (*weights, array(f, 1), tuples(PAIR, 3)), 1),
     }
@@ -96,8 +99,8 @@ def lanes(f: Any) -> Any:
 
 
 def size(block: Any) -> int:
-    """How many sums a block has."""
-    return len(block[0]) * len(block[1])
+    """How many sums of 16 images a block has; of 8 images half as many."""
+    return prod(map(len, block[:2])) // prod(map(len, block[2:]))
 
 
 @parametrize("name", kernels(float32), quick=["linear, forward", "the formula"])

@@ -18,7 +18,11 @@ from nbcnn.engine.call_list import CallList
 from nbcnn.engine.engine import Engine
 from nbcnn.engine.replay import replay
 from nbcnn.engine.worker import Worker
-from nbcnn.kernels.contract import KernelWithAttributes, unfolded
+from nbcnn.kernels import register_blocks
+from nbcnn.kernels.contract import KernelWithAttributes, array_type, unfolded
+from nbcnn.kernels.conv2d.problem import Conv2dProblem
+from nbcnn.kernels.linear.op import LinearProblem
+from nbcnn.kernels.registry import backend
 from nbcnn.training.model import Model
 
 
@@ -280,6 +284,25 @@ def test_where_native_calls_do_not_hold_python_makes_them_to_the_same_bits(name,
 
 
 @pytest.mark.jit
+@pytest.mark.parametrize("registers", register_blocks.SUMS)
+def test_all_of_directs_calls_fit_into_a_row(registers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call with more words than WORDS is made from Python, which nothing says and a step of LeNet is a fifth longer for."""
+    monkeypatch.setattr(register_blocks, "vector_registers", lambda: registers)
+    register_blocks.sums.cache_clear()
+    problems = [Conv2dProblem(64, 64, 14, 14, (1, taps), padding=(0, 0, 1, 1)) for taps in range(1, 9)]
+    problems += [
+        Conv2dProblem(1, 6, 28, 28, (5, 5)),
+        Conv2dProblem(16, 16, 28, 28, (3, 3), (1, 1), (1,) * 4, groups=16),
+    ]
+    for problem in [*problems, LinearProblem(400, 120)]:
+        made = backend(problem.op, "direct").build(problem)
+        for kernel_made, signature in zip(made, made.signatures(), strict=True):
+            shapes = [array_type(problem, name).shape for name in signature.arguments if name != "scratch"]
+            given = tuple(np.zeros((1,) * len(shape), np.float32) for shape in (*shapes, (1,)))
+            assert len(words_of(unfolded(kernel_made, given)[1])) + 2 <= native_calls.WORDS
+    register_blocks.sums.cache_clear()
+
+
 def test_the_self_test_has_arguments_of_every_kind():
     """Of each kind that kernels take one at least, and about as many words as the longest row has."""
     given = [argument for _, arguments in native_self_test.self_test_calls() for argument in arguments]

@@ -14,11 +14,13 @@ from nbcnn.compiler import host
 from nbcnn.compiler.jit import kernel
 from nbcnn.conformance.guarded_arrays import GuardedArrays
 from nbcnn.errors import KernelError
+from nbcnn.kernels import register_blocks
 from nbcnn.kernels.contract import LANES
 from nbcnn.kernels.conv2d import _sizes
 from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.lanes import (
     add_products,
+    add_sums,
     lane_sum,
     load_block,
     load_each,
@@ -130,6 +132,60 @@ def test_sums_of_lanes_have_the_order_of_lane_sum() -> None:
     assert out[0, 0] == out[0, 1] != 0
 
 
+def _halves(x, w, y, dw):  # type: ignore[no-untyped-def]
+    """y = w x and dw = sums of x x over the lanes, for images 0 to 7 first, then for 8 to 15."""
+    eight, columns = (0, 1, 2, 3, 4, 5, 6, 7), (0, 1)
+    both = start_sums(repeated(w[0, 0], columns), columns, eight)
+    for image in range(0, LANES, len(eight)):
+        half = strided(image, 1, eight)
+        row, s = load_each(x, (columns,), half), start_sums(repeated(w[0, 0], columns), columns, half)
+        store_each(y, (columns, columns), add_products(s, scalars(w, (columns, 1)), row), half)
+        s = add_products(s, row, row)
+        both = s if image == 0 else add_sums(both, s)
+    store_sums(dw, (columns, columns), both)
+
+
+@pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "plain"])
+def test_halves_of_a_pack_have_the_bits_of_the_whole(compiled: bool, dtype: str) -> None:
+    random, fence = np.random.default_rng(3), GuardedArrays()
+    function: Any = kernel(_halves) if compiled else type(_halves)(_halves.__code__, {**globals(), **words(plain)})
+    x = fence.input("x", (random.standard_normal((2, LANES)) * 10.0 ** np.arange(LANES)).astype(dtype))
+    w = fence.input("w", np.array([[0, 2], [1, 3]], dtype))
+    y, dw = fence.output("y", (2, 2, LANES), dtype), fence.output("dw", (2, 2), dtype)
+    function(x, w, y, dw)
+    fence.check()
+    assert y.tolist() == (w[:, 1, None, None] * x).tolist()
+    for o in (0, 1):
+        for n in (0, 1):
+            v = x[o] * x[n]
+            for half in (8, 4, 2, 1):  # the order that words.py promises
+                v = v[:half] + v[half:]
+            assert dw[o, n] == v[0]
+
+
+def _four_images(x):  # type: ignore[no-untyped-def]
+    load_each(x, ((0, 1),), (0, 1, 2, 3))
+
+
+def _images_twice(x):  # type: ignore[no-untyped-def]
+    load_each(x, (0, (0, 1)), (0, 1, 2, 3, 4, 5, 6, 7))
+
+
+def _half_to_all(x):  # type: ignore[no-untyped-def]
+    eight = (0, 1, 2, 3, 4, 5, 6, 7)
+    store_each(x, ((0,), (0,)), start_sums(repeated(x[0, 0, 0], (0,)), (0,), eight))
+
+
+def _half_with_all(x):  # type: ignore[no-untyped-def]
+    eight = (0, 1, 2, 3, 4, 5, 6, 7)
+    add_products(start_sums(repeated(x[0, 0], (0,)), (0,), eight), repeated(x[0, 0], (0,)), load_each(x, ((0,),)))
+
+
+def _half_by_operator(x):  # type: ignore[no-untyped-def]
+    (half,) = load_each(x, ((0,),), (0, 1, 2, 3, 4, 5, 6, 7))
+    half + half
+
+
 def _no_tuple(x):  # type: ignore[no-untyped-def]
     load_each(x, (0,))
 
@@ -186,11 +242,17 @@ def _wide_factor(x):  # type: ignore[no-untyped-def]
         _wrong_shape,
         _wrong_places,
         _wide_factor,
+        _four_images,
+        _images_twice,
+        _half_to_all,
+        _half_with_all,
+        _half_by_operator,
     ],
 )
 def test_typing_errors(wrong: Any) -> None:
+    shape = (3, 3, LANES) if wrong is _half_to_all else (3, LANES)
     with pytest.raises(KernelError, match=rf"test_block_intrinsics\.py:\d+: {wrong.__name__}: .") as caught:
-        kernel(wrong)(np.ones((3, LANES), np.float32))
+        kernel(wrong)(np.ones(shape, np.float32))
     assert isinstance(caught.value.__cause__, numba.TypingError)
 
 
@@ -199,34 +261,44 @@ def registers(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Call it with count and bits of registers that the machine is to have."""
 
     def have(count: int, bits: int) -> None:
-        _sizes.sums.cache_clear()
-        monkeypatch.setattr(_sizes, "vector_registers", lambda: (count, bits))
+        register_blocks.sums.cache_clear()
+        monkeypatch.setattr(register_blocks, "vector_registers", lambda: (count, bits))
 
     yield have
-    _sizes.sums.cache_clear()
+    register_blocks.sums.cache_clear()
 
 
-def sizes(block: Any) -> tuple[int, int]:
-    return len(block[0]), len(block[1])
+def sizes(block: Any) -> tuple[int, ...]:
+    return tuple(map(len, block))
 
 
 def test_sizes_of_blocks(registers: Any) -> None:
     registers(32, 512)
     first, second = Conv2dProblem(1, 6, 28, 28, (5, 5), padding=(2, 2, 2, 2)), Conv2dProblem(6, 16, 14, 14, (5, 5))
-    assert [sizes(block(first)) for block in (_sizes.forward_block, _sizes.weight_block)] == [(3, 4), (3, 5)]
+    wide = Conv2dProblem(64, 64, 28, 28, (1, 1))
+    assert [sizes(block(first)) for block in (_sizes.forward_block, _sizes.weight_block)] == [(3, 4), (3, 5, 1)]
     blocks = _sizes.forward_block, _sizes.input_block, _sizes.weight_block
-    assert [sizes(block(second)) for block in blocks] == [(8, 2), (6, 2), (4, 5)]
-    assert [sizes(block(Conv2dProblem(64, 64, 28, 28, (1, 1)))) for block in blocks] == [(4, 4)] * 3
-    assert [sizes(block(replace(second, dtype="float64"))) for block in blocks] == [(4, 2), (3, 2), (2, 5)]
+    assert [sizes(block(second)) for block in blocks] == [(8, 2), (6, 2), (4, 5, 1)]
+    assert [sizes(block(wide)) for block in blocks] == [(4, 4), (4, 4), (4, 4, 1)]
+    assert [sizes(block(replace(second, dtype="float64"))) for block in blocks] == [(4, 2), (3, 2), (2, 5, 1)]
     registers(16, 256)
-    assert [sizes(block(second)) for block in blocks] == [(4, 1), (3, 1), (1, 5)]
+    assert [sizes(block(second)) for block in blocks] == [(4, 1), (6, 1), (2, 5, 2)]
+    assert [sizes(block(wide)) for block in blocks[:2]] == [(6, 1)] * 2
+    assert sizes(_sizes.weight_block(replace(second, kernel_size=(3, 3)))) == (4, 3, 2)
     registers(16, 128)
-    assert [sizes(block(second)) for block in blocks] == [(2, 1)] * 3
+    assert [sizes(block(second)) for block in blocks] == [(2, 1), (2, 1), (2, 1, 1)]
 
 
 @pytest.mark.parametrize(("n", "most", "wanted"), [(1, 8, 1), (7, 8, 7), (9, 8, 5), (10, 8, 5), (64, 8, 8), (17, 5, 3)])
 def test_a_size_makes_few_sums_twice(n: int, most: int, wanted: int) -> None:
-    assert _sizes.size(n, most) == wanted
+    assert register_blocks.size(n, most) == wanted
+
+
+@pytest.mark.parametrize(
+    ("n", "most", "wanted"), [(1, 6, 1), (6, 6, 6), (16, 6, 4), (64, 6, 6), (120, 6, 6), (7, 6, 4)]
+)
+def test_a_size_of_sums_in_one_row(n: int, most: int, wanted: int) -> None:
+    assert register_blocks.size_alone(n, most) == wanted
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ formula's order; a long one in parts, which block_sums.py calls blocks of terms.
 last one begins earlier, and writes some numbers twice.
 
 How large a block is (_sizes.py) is in the types: a block is a pair of tuples, such as ((0, 1, 2), (0, 1)) for three
-channels x two pixels, and each size is compiled for itself.
+channels x two pixels, and each size is compiled for itself. Where a register holds 8 numbers, sums over pixels are made
+for images 0 to 7 first, then for 8 to 15: half as many registers for each sum leave room for twice as many.
 """
 
 from __future__ import annotations
@@ -147,15 +148,17 @@ def sum_products(x, dy, dw, stride, dilation, block):
     """Equation (4) on padded x, whose channels are those of one group.
 
     A block is some channels of dy x some taps side by side in a row of the kernel, or where that is 1 wide, the same
-    tap in some channels of x.
+    tap in some channels of x; and the first image of each part of a pack that is summed at once, (0,) or (0, 8).
     """
     O, C, KH, KW = dw.shape
     FH, FW = x.shape[1:3]
-    channels, taps = block
+    channels, taps, halves = block
+    images = images_of(halves)
     pixels, weights = x.reshape((C * FH * FW, LANES)), dw.reshape((O, C * KH * KW))
     in_row = KW > 1
     count, others = (KW, C) if in_row else (C, 1)
     x_step, w_step = (dilation[1], 1) if in_row else (FH * FW, KH)
+    apart = stride[0] * FW, stride[1]
     terms = (1, dy.shape[1], dy.shape[2])
     parts = block_sizes(terms)
     part_count = block_count(terms, parts)
@@ -168,15 +171,27 @@ def sum_products(x, dy, dw, stride, dilation, block):
                     t = min(next_t, count - len(taps))
                     c, k = (other, t) if in_row else (t, 0)
                     first = (c * FH + a * dilation[0]) * FW + k * dilation[1]
-                    at, apart = (os, first, x_step, taps), (stride[0] * FW, stride[1])
-                    s = total = start_sums(zeros, taps)
-                    if part_count == 1:
-                        total = add_pixels(s, pixels, dy, at, ((0, dy.shape[1]), (0, dy.shape[2])), apart)
-                    else:
-                        for n in range(part_count):
-                            s = add_pixels(s, pixels, dy, at, block_at(n, terms, parts)[1:], apart)
-                            s, total = start_sums(zeros, taps), s if n == 0 else add_sums(total, s)
-                    store_sums(weights, (os, strided((c * KH + a) * KW + k, w_step, taps)), total)
+                    both = start_sums(zeros, taps, images)
+                    for image in range(0, LANES, len(images)):  # over ``halves``, LLVM counts nine addresses for one
+                        at = os, first, x_step, taps, strided(image, 1, images)
+                        s = total = start_sums(zeros, taps, images)
+                        if part_count == 1:
+                            total = add_pixels(s, pixels, dy, at, ((0, dy.shape[1]), (0, dy.shape[2])), apart)
+                        else:
+                            for n in range(part_count):
+                                s = add_pixels(s, pixels, dy, at, block_at(n, terms, parts)[1:], apart)
+                                s, total = start_sums(zeros, taps, images), s if n == 0 else add_sums(total, s)
+                        both = total if image == 0 else add_sums(both, total)  # what lane_sum begins with
+                    store_sums(weights, (os, strided((c * KH + a) * KW + k, w_step, taps)), both)
+
+
+@kernel
+def images_of(parts):
+    """The images of the first part of a pack, of which there are one or two."""
+    if len(parts) == 1:
+        return 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+    else:  # noqa: RET505 (Numba looks at only one of the two)
+        return 0, 1, 2, 3, 4, 5, 6, 7
 
 
 @kernel
@@ -184,13 +199,13 @@ def add_pixels(s, x, dy, at, part, apart):
     """The block of sums s with the products of some pixels (rows, columns) of dy added: equation (4).
 
     at: channels of dy; in x (pixels, 16) the one that pixel (0, 0) meets at the block's first tap, how far apart the
-    pixels are that the block's taps meet, and these taps. apart: how far in x from a row of dy to the next, and from a
-    column.
+    pixels are that the block's taps meet, these taps, and the images. apart: how far in x from a row of dy to the next,
+    and from a column.
     """
-    os, first, x_step, taps = at
+    os, first, x_step, taps, images = at
     (i0, i1), (j0, j1) = part
     for i in range(i0, i1):
         for j in range(j0, j1):
-            met = load_each(x, (strided(first + i * apart[0] + j * apart[1], x_step, taps),))
-            s = add_products(s, load_each(dy, (os, i, j)), met)
+            met = load_each(x, (strided(first + i * apart[0] + j * apart[1], x_step, taps),), images)
+            s = add_products(s, load_each(dy, (os, i, j), images), met)
     return s

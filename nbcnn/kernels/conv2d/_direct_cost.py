@@ -38,7 +38,7 @@ def direct_cost(p: Conv2dProblem) -> Cost:
             phases += _taps((margin + start, -(-(size - first) // p.stride[axis]), 1, count), block, inside)
         taps *= phases
     grad_input = Work(taps, arrays + 2 * LANES * O * prod(dy) + 2 * weights)
-    channels, block = map(len, weight_block(p))
+    channels, block, _ = map(len, weight_block(p))
     KH, KW = p.kernel_size
     row = made(KW, block) * CG if KW > 1 else made(CG, block)
     return Cost(forward, grad_input, Work(LANES * OH * OW * G * KH * row * made(OG, channels), arrays + copied))

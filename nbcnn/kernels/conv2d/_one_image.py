@@ -1,7 +1,6 @@
 """Convolution of one image, forward, with 16 output pixels in the lanes; the same bits as in a pack.
 
-So these are the bits that a pack gives. Two shapes of blocks keep eight sums in registers; which one computes fewer
-sums for nothing depends on the number of channels and pixels. LeNet's convolutions: see docs/performance.md.
+So these are the bits that a pack gives. LeNet's convolutions: see docs/performance.md.
 """
 
 from __future__ import annotations
@@ -11,27 +10,25 @@ from math import prod
 from nbcnn.compiler.jit import kernel
 from nbcnn.kernels._window import lay_out, next_row, polyphase_of
 from nbcnn.kernels.contract import LANES, KernelWithAttributes, OneImage
-from nbcnn.kernels.conv2d._direct_cost import made
-from nbcnn.kernels.conv2d._sizes import sums
+from nbcnn.kernels.conv2d._sizes import Block
 from nbcnn.kernels.conv2d.problem import Conv2dProblem
+from nbcnn.kernels.register_blocks import size_alone, sums
 from nbcnn.lanes import add_products, add_sums, load_each, repeated, scalars, start_sums, store_sums_masked, strided
 from nbcnn.lanes.block_sums import block_at, block_count, block_sizes
 
 
 def kernel_of(problem: Conv2dProblem) -> OneImage:
-    """Bind the window, and choose the shape of blocks that computes fewer sums."""
+    """Bind the window and the block."""
     window, size = polyphase_of(problem)
-    channels, vectors = problem.out_channels // problem.groups, -(-prod(problem.y_shape[1:]) // LANES)
-    rows, columns = min(
-        blocks(channels, vectors, problem.dtype), key=lambda b: made(channels, b[0]) * made(vectors, b[1])
-    )
-    return OneImage(KernelWithAttributes(forward, (window, (tuple(range(rows)), tuple(range(columns))))), size)
+    pixels = block(problem.out_channels // problem.groups, prod(problem.y_shape[1:]), problem.dtype)
+    return OneImage(KernelWithAttributes(forward, (window, pixels)), size)
 
 
-def blocks(channels: int, vectors: int, dtype: str) -> tuple[tuple[int, int], ...]:
-    """The two shapes of blocks, channels x vectors of 16 pixels; where registers hold fewer sums, smaller ones."""
-    wide = 4 if sums(dtype) >= 16 else 2
-    return (min(channels, 2), min(vectors, wide)), (min(channels, 2 * wide), 1)
+def block(channels: int, pixels: int, dtype: str) -> Block:
+    """Channels x vectors of 16 pixels: a weight is a load for each of its channels, so many channels come first."""
+    rows = size_alone(channels, min(8, sums(dtype)))
+    columns = min(4, max(1, min(16, sums(dtype)) // rows), -(-pixels // LANES))
+    return tuple(range(rows)), tuple(range(columns))
 
 
 @kernel

@@ -1,21 +1,21 @@
 """Sizes of the register blocks in _blocks.py.
 
-More sums at once mean fewer loads for each; more than the registers hold are kept in memory in between, which costs
-more than it saves. 64 to 64 channels, 3x3 on 28x28, GFLOP/s of a core with 32 registers of 16 numbers: 103 with 4
-channels x 2 pixels, 117 with 4 x 4, 65 with 4 x 7. Sizes change the speed and no bit of the results.
+Which sizes the registers hold: kernels/register_blocks.py. 64 to 64 channels, 3x3 on 28x28, GFLOP/s of a core with 32
+registers of 16 numbers: 103 with 4 channels x 2 pixels, 117 with 4 x 4, 65 with 4 x 7.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
 from math import gcd
 
-from nbcnn.compiler.host import vector_registers
-from nbcnn.kernels.contract import LANES
 from nbcnn.kernels.conv2d.problem import Conv2dProblem
+from nbcnn.kernels.register_blocks import parts, size, size_alone, sums
 
-Block = tuple[tuple[int, ...], tuple[int, ...]]
-"""0, 1, ... for each channel of a block, and for each of its pixels (taps): Numba's types tell how many there are."""
+Numbers = tuple[int, ...]
+Block = tuple[Numbers, Numbers]
+"""0, 1, ... for each channel of a block, and for each of its pixels: Numba's types tell how many there are."""
+WeightBlock = tuple[Numbers, Numbers, Numbers]
+"""The same for each channel of a block and each of its taps; and the first image of each part of a pack."""
 
 
 def forward_block(p: Conv2dProblem) -> Block:
@@ -50,11 +50,11 @@ def flat_block(channels: int, pixels: int, dtype: str) -> Block:
     return _block(size(channels, 8), min(2, pixels))
 
 
-def weight_block(p: Conv2dProblem) -> Block:
+def weight_block(p: Conv2dProblem) -> WeightBlock:
     """Channels of y x taps in a row of the kernel; where the kernel is 1 wide, x channels of x."""
-    most = sums(p.dtype)
+    most = sums(p.dtype) * len(parts())
     taps = size(p.w_shape[3] if p.w_shape[3] > 1 else p.w_shape[1], min(7, most))
-    return _block(size(p.out_channels // p.groups, min(8, most // taps)), taps)
+    return *_block(size(p.out_channels // p.groups, min(8, most // taps)), taps), parts()
 
 
 def steps(p: Conv2dProblem, backward: bool = False) -> tuple[int, ...]:
@@ -64,25 +64,13 @@ def steps(p: Conv2dProblem, backward: bool = False) -> tuple[int, ...]:
     return (1,) if found == (1, 1, 1) else found
 
 
-@lru_cache
-def sums(dtype: str) -> int:
-    """How many sums of 16 images fit into the registers beside what they are made of."""
-    count, bits = vector_registers()
-    return max(1, count * bits * 5 // (8 * LANES * {"float32": 32, "float64": 64}[dtype]))
-
-
-def size(n: int, most: int) -> int:
-    """The largest block that makes as few sums twice as possible, of those that are not small."""
-    return n if n <= most else min(range((most + 1) // 2, most + 1), key=lambda one: (-n % one, -one))
-
-
 def _correlation(channels: int, rows: set[int], dtype: str) -> Block:
     """Rows of fours of pixels are cut into fours, others into pairs, which meet fewer of the zeros around x."""
     most = sums(dtype)
     if channels == 1:
         return _block(1, size(min(rows), min(7, most)))
     pixels = 4 if most >= 16 and not any(n % 4 for n in rows) else 2 if most >= 8 and min(rows) > 1 else 1
-    return _block(size(channels, min(8, most // pixels)), pixels)
+    return _block((size_alone if pixels == 1 else size)(channels, min(8, most // pixels)), pixels)
 
 
 def _block(channels: int, others: int) -> Block:

@@ -8,12 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from nbcnn.kernels.contract import LANES, KernelWithAttributes, WeightedKernels
-from nbcnn.kernels.conv2d._sizes import sums
 from nbcnn.kernels.conv2d._winograd import forward, grad_input
 from nbcnn.kernels.conv2d._winograd_grad_weight import grad_weight
 from nbcnn.kernels.conv2d._winograd_transforms import ADDITIONS, AT, BT, G
 from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.kernels.cost import Cost, Work
+from nbcnn.kernels.register_blocks import sums
 
 ROWS = {1: 8, 2: 8, 3: 8, 4: 4, 5: 4, 6: 4, 7: 3}
 """Rows of a register block by its columns; both are compiled for themselves, so there are few. GFLOP/s of the products

@@ -188,7 +188,7 @@ class Pointwise:
             channels, side = map(len, flat_block(wanted, pixels, p.dtype))
             return Work(LANES * p.groups * given * made(wanted, channels) * made(pixels, side), numbers)
 
-        channels, others = map(len, weight_block(p))
+        channels, others, _ = map(len, weight_block(p))
         products = LANES * p.groups * pixels * made(O, channels) * made(C, others)
         return Cost(sums(C, O), sums(O, C), Work(products, numbers))
 
