@@ -13,7 +13,7 @@ import numpy as np
 from nbcnn.compiler.jit import kernel
 from nbcnn.kernels.contract import LANES, KernelWithAttributes, NormKernels, OneImage, SimpleBackend
 from nbcnn.kernels.normalization import NormProblem
-from nbcnn.lanes import lane, lane_sum, load, load_masked, splat, sqrt, store, store_masked
+from nbcnn.lanes import fma, lane, lane_sum, load, load_masked, splat, sqrt, store, store_masked
 from nbcnn.lanes.block_sums import block_length
 
 
@@ -125,7 +125,7 @@ def grad_input(x, dy, w, dx, scratch, attributes):
         for k in range(g * M, (g + 1) * M):
             for p in range(P):
                 normal = (load(x, (k, p)) - mean) * r
-                store(dx, (k, p), r * (load(dy, (k, p)) * w[k] - u - normal * v))  # equation (52)
+                store(dx, (k, p), r * (fma(load(dy, (k, p)), w[k], -u) - normal * v))  # equation (52)
 
 
 @kernel

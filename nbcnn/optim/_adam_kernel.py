@@ -21,4 +21,4 @@ def adam_step(p, g, moments, numbers):
         d = g[i] + decay * p[i]
         m[i] = fma(b1, m[i], a1 * d)
         v[i] = fma(b2, v[i], a2 * d * d)
-        p[i] = shrink * p[i] - size * m[i] / (sqrt(v[i]) * unbias + eps)  # equation (19)
+        p[i] = fma(shrink, p[i], -(size * m[i] / fma(sqrt(v[i]), unbias, eps)))  # equation (19)
