@@ -16,6 +16,9 @@ from nbcnn.kernels.register_blocks import size_alone, sums
 from nbcnn.lanes import add_products, add_sums, load_each, repeated, scalars, start_sums, store_sums_masked, strided
 from nbcnn.lanes.block_sums import block_at, block_count, block_sizes
 
+MOST = {"float32": 12, "float64": 6}
+"""Sums at once: with 32 registers 16 of them were kept in memory now and then, beside the totals of their blocks."""
+
 
 def kernel_of(problem: Conv2dProblem) -> OneImage:
     """Bind the window and the block."""
@@ -26,8 +29,9 @@ def kernel_of(problem: Conv2dProblem) -> OneImage:
 
 def block(channels: int, pixels: int, dtype: str) -> Block:
     """Channels x vectors of 16 pixels: a weight is a load for each of its channels, so many channels come first."""
-    rows = size_alone(channels, min(8, sums(dtype)))
-    columns = min(4, max(1, min(16, sums(dtype)) // rows), -(-pixels // LANES))
+    room = min(sums(dtype), MOST[dtype])
+    rows = size_alone(channels, min(8, room))
+    columns = min(4, max(1, room // rows), -(-pixels // LANES))
     return tuple(range(rows)), tuple(range(columns))
 
 
