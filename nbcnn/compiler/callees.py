@@ -1,4 +1,4 @@
-"""Kernels as callees of other kernels: kept as LLVM code, which is optimised in their callers.
+"""Kernels that other kernels call: kept as LLVM code, and optimised once, in their callers.
 
 For Numba a callee is a function like any other: it is optimised, made into machine code, and given an entry for Python;
 then its optimised code is copied to its caller and optimised again, and all the rest has been for nothing. Of LeNet's

@@ -1,4 +1,4 @@
-"""The program of a process that compiles kernels into the cache, one after the other, as it is told to.
+"""A child process that compiles the kernels it is told to into the cache, one after the other.
 
 A line of standard input is a JSON list of module, name, types (type_words.py) and the file where the code has to be
 afterwards. A line on standard output says ``ready`` before each, and then ``done``, or ``other`` where this process

@@ -1,4 +1,4 @@
-"""Compilation by several processes: others compile kernels into the cache, while this one compiles the rest.
+"""Compiling in parallel: child processes compile some kernels into the cache, this process compiles the rest.
 
 Threads would gain nothing, for Numba compiles one kernel at a time in a process. Another process is a program of its
 own (compile_process.py), so nothing of this one is copied or run again. It gets kernels of nbcnn's own modules, one
@@ -23,8 +23,11 @@ from typing import IO, NamedTuple
 
 from nbcnn.compiler.compile_log import announce, compiled_elsewhere, expected_kernels
 from nbcnn.compiler.type_words import words_of_type
+from nbcnn.errors import NbcnnError
 from nbcnn.util.cpu_quota import available_threads
 from nbcnn.util.memory import memory
+
+VARIABLE = "NBCNN_COMPILE_PROCESSES"
 
 FEWEST, MOST = 6, 4
 """Kernels for each process, below which it isn't worth its start, half a second; and how many processes there are."""
@@ -62,7 +65,10 @@ class Expected(NamedTuple):
 
 
 def compile_expected() -> None:
-    """Compile what this thread is known to have to (compile_log.py), with other processes if it is much."""
+    """Compile what this thread is known to have to (compile_log.py), with other processes if it is much.
+
+    Raises NbcnnError where NBCNN_COMPILE_PROCESSES is no whole number from 1 on.
+    """
     kernels = [one for one in expected_kernels() if isinstance(one, Expected)]
     count = _process_count(sum(one.importable for one in kernels))
     if count:
@@ -71,8 +77,10 @@ def compile_expected() -> None:
 
 def _process_count(kernels: int) -> int:
     """How many processes to start beside this one."""
-    wanted = os.environ.get("NBCNN_COMPILE_PROCESSES", "")
-    most = int(wanted) if wanted.isdecimal() else min(MOST, available_threads())
+    wanted = os.environ.get(VARIABLE, "")
+    if wanted and not (wanted.isdecimal() and int(wanted)):
+        raise NbcnnError(f"{VARIABLE} must be a whole number from 1 on, got {wanted!r}")
+    most = int(wanted) if wanted else min(MOST, available_threads())
     if most < 2 or not Path(sys.executable or "").stem.lower().startswith("python"):  # another program has Python in it
         return 0
     return min(most - 1, kernels // FEWEST, int(min(memory().bytes, 1e15)) // BYTES)
@@ -209,7 +217,7 @@ def _compiled(kernel: Expected, given: IO[bytes], told: IO[bytes]) -> bool:
 def _warn(reason: str) -> None:
     warnings.warn(
         f"a process that was to help with compiling kernels failed ({reason}); this one compiles the rest, which takes "
-        "longer. NBCNN_COMPILE_PROCESSES=1 starts none",
+        f"longer. {VARIABLE}=1 starts none",
         RuntimeWarning,
         stacklevel=2,
     )

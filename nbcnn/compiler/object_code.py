@@ -1,7 +1,7 @@
-"""Kernels kept as machine code alone, and loaded without LLVM's compiler.
+"""Entries of the kernel cache: machine code alone, loaded without LLVM's compiler.
 
 Numba keeps a kernel's LLVM code beside its machine code, for compiled code that calls it, and reads it again with every
-load: 0.7 MB of memory each. Here callees have entries of their own (callees.py). And at the first load it compiles
+load: 9 MB for those of a LeNet. Here callees have entries of their own (callees.py). And at the first load it compiles
 functions for reference counting, which brings LLVM's compiler into memory; kernels' machine code has these in it.
 """
 

@@ -21,6 +21,7 @@ _PACKAGES = tuple(str(Path(one.__file__ or "").resolve().parent) + os.sep for on
 LANGUAGE = (
     "compiler/jit.py",
     "compiler/callees.py",
+    "compiler/object_code.py",
     "lanes/__init__.py",
     "lanes/words.py",
     "lanes/vector_type.py",
@@ -33,7 +34,7 @@ LANGUAGE = (
     "lanes/math.py",
     "util/lane_width.py",
 )
-"""The files that define the functions of ``lanes``: part of every fingerprint."""
+"""Files that define the functions of ``lanes``, or how kernels are compiled and kept: part of every fingerprint."""
 
 _WORDS = {f"nbcnn.{file.removesuffix('.py').removesuffix('/__init__').replace('/', '.')}" for file in LANGUAGE}
 _INSTALLED = ("site-packages", "dist-packages")

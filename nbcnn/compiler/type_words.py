@@ -1,4 +1,4 @@
-"""Numba's types of a kernel's arguments as words and lists, which JSON has too, and back."""
+"""Numba types of arguments to JSON and back."""
 
 from __future__ import annotations
 

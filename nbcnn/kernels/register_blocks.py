@@ -1,4 +1,4 @@
-"""How many sums this machine's registers hold at once: what the sizes of register blocks are made from.
+"""Sizes of register blocks: how many sums the registers of this machine hold at once.
 
 More sums at once mean fewer loads for each; more than the registers hold are kept in memory in between, which costs
 more than it saves. Sizes change the speed and no bit of the results.

@@ -1,4 +1,4 @@
-"""Numba intrinsics that load and store the lanes, and the numbers, of blocks of sums.
+"""Numba intrinsics that load and store blocks: tuples of lane vectors, or of single numbers.
 
 They take an index of which one element (two, for a block) is a tuple, and, where only some images of a pack are summed,
 the tuple of these images, which are neighbours.

@@ -19,8 +19,8 @@ instruction serves 16 images. With these functions a kernel reads like the textb
 ``exp(v)``, ``expm1(v)`` accurate to 2 units in the last place
 ``sigmoid(v)``           1 / (1 + exp(-v)), in two thirds of the time
 ``erf(v)``               the error function, accurate to 2 units in the last place
-``fma(a, b, c)``         a b + c, rounded once, of lanes or numbers: for a sum of two products, where compilers for
-                         two processors may choose different products to fuse
+``fma(a, b, c)``         a b + c, rounded once, of lanes or numbers: for a sum of two products or a product less
+                         something, which compilers for two processors may fuse differently
 ``sqrt(v)``              the square root, rounded correctly; NaN below 0
 ``rint(v)``              the nearest whole number, ties to even
 ``power_of_two(v)``      2 ** v for whole v in the exponent's normal range

@@ -22,6 +22,7 @@ from nbcnn.compiler.compile_processes import compile_expected
 from nbcnn.compiler.jit import kernel
 from nbcnn.compiler.type_words import type_of_words, words_of_type
 from nbcnn.engine.call_list import expect_calls
+from nbcnn.errors import NbcnnError
 from nbcnn.kernels import packs
 
 pytestmark = pytest.mark.jit
@@ -209,3 +210,12 @@ def test_no_process_is_started(why: str, tmp_path: Path, monkeypatch: pytest.Mon
     if why == "cache":
         packs.add.overloads.clear()
         os.environ["NBCNN_CACHE_DIR"] = str(tmp_path)  # for what follows, as the fixture had it
+
+
+@pytest.mark.parametrize("wanted", ["lots", "0", "-1", "1.5"])
+def test_a_wrong_number_of_processes_is_refused(wanted: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NBCNN_COMPILE_PROCESSES", wanted)
+    with pytest.raises(
+        NbcnnError, match=rf"^NBCNN_COMPILE_PROCESSES must be a whole number from 1 on, got '{wanted}'$"
+    ):
+        compile_expected()

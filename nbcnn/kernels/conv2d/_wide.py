@@ -1,4 +1,4 @@
-"""Convolution of wide layers: matrix products over channels and taps, with the sums and bits of ``naive``.
+"""Convolution with many channels, forward and gradient of the input: blocked matrix products, the bits of ``naive``.
 
 With many channels the weights of a layer are more than a core's nearest cache holds, and blocks that read them anew for
 each few pixels wait for memory. So channels are taken a few at a time: their weights are laid side by side once, and

@@ -1,4 +1,4 @@
-"""The cost of wide layers' kernels: multiplications of blocks, numbers laid side by side, sums that wait."""
+"""The cost of kernels for many channels: multiplications, numbers copied side by side, partial sums stored."""
 
 from __future__ import annotations
 

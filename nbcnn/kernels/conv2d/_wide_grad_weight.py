@@ -1,4 +1,4 @@
-"""The gradient of the weight of wide layers, with the sums and bits of ``naive``.
+"""The gradient of the weight of a convolution with many channels, with the sums and bits of ``naive``.
 
 There a sum is of lanes over pixels, and at its end over the 16 lanes: for few pixels that end takes as long as all the
 rest, and both factors of every product are lanes, which have to be loaded. So x is turned around first, from 16

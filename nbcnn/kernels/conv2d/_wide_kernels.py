@@ -1,4 +1,4 @@
-"""The kernels of wide layers, with the numbers of a problem."""
+"""The kernels for convolutions with many channels, bound to the numbers of a problem."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Products of two matrices for wide layers: numbers times lanes, a few terms of every sum at a time.
+"""Blocked matrix products for convolutions with many channels: numbers times lanes, a few terms of every sum at a time.
 
 Sums wait in memory between, in the order in which blocks are made, and a float32 that is stored and loaded again is the
 same: so each sum adds the same products in the same order as it would in one go.

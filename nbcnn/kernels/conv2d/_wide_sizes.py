@@ -1,4 +1,4 @@
-"""Which convolutions are wide, in which direction, and the sizes that their kernels take (_wide.py).
+"""Which convolutions have many channels, in which direction, and the block sizes of their kernels (_wide.py).
 
 Wide is a layer whose weights are more than a core's nearest cache holds. Sizes change the speed and no bit of a result.
 """
