@@ -56,6 +56,11 @@ def share_of_peak(profile: dict[str, Any]) -> float:
     return float(sum(row["of_peak"] * row["share"] for row in profile["rows"] if row["of_peak"]))
 
 
+def shown(value: float) -> str:
+    """A figure with three digits, or whole."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def reached(goal: Goal, values: list[float]) -> bool:
     """Whether every run holds the goal."""
     if goal.ratio is not None:
@@ -78,7 +83,7 @@ def lenet(runs: int) -> bool:
     fine = True
     for goal in goals(bits == 512):
         rows = [next(row for row in run["rows"] if row["what"] == goal.what) for run in measured]
-        own = "; ".join(f"{row['medians']['nbcnn']:,.4g}" for row in rows)
+        own = "; ".join(shown(row["medians"]["nbcnn"]) for row in rows)
         ratios = [row["ratios"][goal.peer]["ratio"] for row in rows] if goal.peer else []
         values = [row["medians"]["nbcnn"] for row in rows] if goal.seconds is not None else ratios
         fine &= (holds := reached(goal, values))
