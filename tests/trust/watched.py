@@ -7,9 +7,11 @@ prints one JSON object. ``leaks`` plants some, so that each check can be seen to
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import json
 import os
+import re
 import sys
 import threading
 import time
@@ -24,22 +26,33 @@ import nbcnn.training.loop
 from nbcnn.compiler.jit import cache_folder
 
 MEASURES = ("bytes", "files", "threads", "tasks", "objects", "blocks", "cached")
-"""Resident memory; open files; threads of Python and of the process; objects that Python's collector knows; blocks of
+"""Memory of its own; open files; threads of Python and of the process; objects that Python's collector knows; blocks of
 Python's allocator, where an array's head is one; files in the cache of kernels."""
-PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
-def resident() -> int:
-    """Bytes of this process that are in memory."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
+def own_memory() -> int:
+    """Bytes that this process has written, in memory or in swap.
+
+    Not the pages of files that it has mapped, libraries above all: a system in need of memory drops those and reads
+    them again, some MB at a time, which is no leak.
+    """
+    status = Path("/proc/self/status").read_text()
+    return 1024 * sum(int(kilobytes) for kilobytes in re.findall(r"^(?:RssAnon|VmSwap):\s*(\d+) kB$", status, re.M))
+
+
+def allocator_gives_back() -> None:
+    """The C library returns what it holds free: a picture's 6 MB stay with it or not, as small blocks happen to lie."""
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
+        trim(0)
 
 
 def measured() -> list[int]:
     """All MEASURES, now, without what is only waiting to be collected."""
     gc.collect()
+    allocator_gives_back()
     folder = cache_folder()
     return [
-        resident(),
+        own_memory(),
         len(os.listdir("/proc/self/fd")),
         threading.active_count(),
         len(os.listdir("/proc/self/task")),
@@ -120,7 +133,7 @@ class Watch(nbcnn.training.reporter.Reporter):
 
     def step(self, images: int, loss: float, accuracy: float) -> None:
         if not self.most:
-            self.most = resident()
+            self.most = own_memory()
 
     def epoch_done(self, record: Any) -> None:
         self.leaks.plant(self.folder, self.alive[0]())
