@@ -21,6 +21,7 @@ from nbcnn.layers.branches import Branches
 from nbcnn.layers.composite import Sequential
 from nbcnn.layers.dense import Dense
 from nbcnn.layers.dropout import Dropout
+from nbcnn.util.model_values import model_values
 
 Step = dict[str, Any]
 
@@ -68,7 +69,7 @@ def _step(layer: Layer) -> Step:
     if known is None or not same or not (known.torch or known.onnx):
         raise _unknown(layer)
     if isinstance(layer, BatchNorm):
-        settings = layer.config.model_dump(include={"eps", "momentum", "affine"})
+        settings = model_values(layer.config, "python", include={"eps", "momentum", "affine"})
         kind = {"batch_norm1d": "BatchNorm1d"}.get(layer.kind, known.torch)
         names = {name: f"{layer.path}.{name}" for name in (*own, *layer.buffers())}
         return {**known.step(problem), "torch": kind, "channels": layer.in_shape[0], **settings, **names}

@@ -8,6 +8,7 @@ from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
 from nbcnn.layers.entries import choose
 from nbcnn.optim import OPTIMIZERS, OptimizerConfig
+from nbcnn.util.model_values import model_values
 
 DEFAULT_OPTIMIZER: dict[str, Any] = {"sgd": {"lr": 0.1}}
 
@@ -31,6 +32,6 @@ def _optimizer(value: object) -> OptimizerChoice:
 OptimizerField = Annotated[
     OptimizerChoice,
     PlainValidator(_optimizer),
-    PlainSerializer(lambda choice: {choice.name: choice.config.model_dump(mode="json")}),
+    PlainSerializer(lambda choice: {choice.name: model_values(choice.config)}),
     WithJsonSchema({"x-expected": "an optimizer, as in sgd: {lr: 0.1}"}),
 ]

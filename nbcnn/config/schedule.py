@@ -13,6 +13,7 @@ from nbcnn.config.section import Count, Section
 from nbcnn.layers.entries import Flaw, choose
 from nbcnn.optim import OPTIMIZERS
 from nbcnn.optim.schedules import SCHEDULES, ScheduleConfig
+from nbcnn.util.model_values import model_values
 
 DEFAULT_SCHEDULE = "constant"
 
@@ -38,7 +39,7 @@ def _schedule(value: object) -> ScheduleChoice:
 ScheduleField = Annotated[
     ScheduleChoice,
     PlainValidator(_schedule),
-    PlainSerializer(lambda choice: {choice.name: choice.config.model_dump(mode="json")}),
+    PlainSerializer(lambda choice: {choice.name: model_values(choice.config)}),
     WithJsonSchema({"x-expected": "a schedule, as in cosine: {T_max: 10}"}),
 ]
 

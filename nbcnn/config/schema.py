@@ -23,6 +23,7 @@ from nbcnn.config.substitution import BlocksField, substituted
 from nbcnn.config.train import TrainConfig
 from nbcnn.config.writer import to_yaml
 from nbcnn.layers.entries import Flaw, LayerList, refuse
+from nbcnn.util.model_values import model_values
 
 
 class InputConfig(Section):
@@ -87,7 +88,7 @@ class Config(Section):
 
     def to_mapping(self) -> dict[str, Any]:
         """The plain values that YAML would hold, every default shown."""
-        return self.model_dump(mode="json")
+        return model_values(self)
 
     def to_yaml(self) -> str:
         """YAML that loads to an equal config, every default shown."""

@@ -21,6 +21,7 @@ from nbcnn.kernels.registry import choices
 from nbcnn.layers.base import LAYERS, LayerConfig
 from nbcnn.layers.entry_hints import one_level_deeper, unknown_entry
 from nbcnn.plugins import remedy
+from nbcnn.util.model_values import model_values
 
 if TYPE_CHECKING:
     from nbcnn.util.registry import Registry
@@ -169,7 +170,7 @@ def _check_backend(kind: str, arguments: Mapping[str, Any]) -> list[Flaw]:
 
 def _written(config: LayerConfig) -> dict[str, Any]:
     """The entry that YAML would have for a config, every default shown."""
-    return {kind_of(config): config.model_dump(mode="json")}
+    return {kind_of(config): model_values(config)}
 
 
 def _counted(value: object) -> object:

@@ -13,6 +13,7 @@ from nbcnn.layers.base import LAYERS, LayerConfig, Shape
 from nbcnn.layers.fields import PaddingSides, PositivePair
 from nbcnn.layers.images import image_shape, output_shape
 from nbcnn.layers.parameter_free import ParameterFreeLayer
+from nbcnn.util.model_values import model_values
 
 
 class Pool2dConfig(LayerConfig):
@@ -65,7 +66,7 @@ class Pool2d(ParameterFreeLayer):
         c, (channels, height, width) = self.config, image_shape(self.where, self.in_shape)
         stride = c.stride or c.kernel_size
         sides = four_sides(c.padding, (height, width), c.kernel_size, stride)
-        own = c.model_dump(exclude={"kernel_size", "stride", "padding", "backend"})
+        own = model_values(c, "python", exclude={"kernel_size", "stride", "padding", "backend"})
         return Pool2dProblem(self.op, channels, height, width, c.kernel_size, stride, sides, **own)
 
     def infer(self) -> Shape:

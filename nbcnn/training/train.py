@@ -20,6 +20,7 @@ from nbcnn.training.loop import run_training
 from nbcnn.training.notebook_reporter import default_reporter
 from nbcnn.training.reporter import Reporter
 from nbcnn.training.trainer import Trainer
+from nbcnn.util.model_values import model_values
 
 
 @blamed()
@@ -76,6 +77,6 @@ def train(
 
 def with_folder(config: Config, folder: Path) -> Config:
     """The config with the data of a folder; how pixels are scaled and how many images are held out stays."""
-    kept = config.data.model_dump(include={"mean", "std", "validation"})
+    kept = model_values(config.data, "python", include={"mean", "std", "validation"})
     data = DataConfig(folder=str(folder), **kept)
     return config.model_copy(update={"data": data})

@@ -13,6 +13,7 @@ from nbcnn.bench.layer_plan import plan
 from nbcnn.bench.peers import _torch_net
 from nbcnn.bench.peers.base import PEERS, Child, Forward, Learner, Peer, Task
 from nbcnn.errors import PeerError
+from nbcnn.util.model_values import model_values
 
 WAYS = ("eager", "channels_last")
 
@@ -47,7 +48,7 @@ class Torch(Peer):
             "batch_size": len(task.batches[0]),
             "images": images,
             "threads": task.threads,
-            "optimizer": [choice.name, choice.config.model_dump(mode="json"), settings.weight_decay_on],
+            "optimizer": [choice.name, model_values(choice.config), settings.weight_decay_on],
         }
         # -P: beside that file there is this one, which is not the torch that it means to import
         return Child([sys.executable, "-P", str(Path(_torch_net.__file__))], what)
@@ -88,7 +89,7 @@ class Torch(Peer):
         xs = [_laid(torch.from_numpy(task.x[order]), way) for order in task.batches]
         ys = [torch.from_numpy(task.labels[order]) for order in task.batches]
         settings = task.network.config.train
-        choice, arguments = settings.optimizer, settings.optimizer.config.model_dump(mode="json")
+        choice, arguments = settings.optimizer, model_values(settings.optimizer.config)
         try:
             optimizer = _torch_net.optimizer_of(choice.name, arguments, net, settings.weight_decay_on)
         except KeyError:
