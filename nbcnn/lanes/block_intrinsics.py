@@ -87,6 +87,36 @@ def add_products(typingctx, s, u, v):
 
 
 @intrinsic
+def add_windows(typingctx, s, u, row):
+    """The block s with u[m][0] · row[n], then u[m][1] · row[n + 1], ... added to the sum in row m, column n.
+
+    u holds a tuple of numbers or lanes for each row of s, and row lanes: one more than s has columns for each number of
+    u[m] behind the first.
+    """
+    if not all(isinstance(t, types.UniTuple) for t in (s, u, row)) or not is_block(s):
+        return None
+    lanes, taps = s.dtype.dtype, u.dtype
+    if not isinstance(taps, types.UniTuple) or taps.dtype not in (lanes, lanes.dtype) or row.dtype is not lanes:
+        return None
+    if len(s) != len(u) or len(row) != len(s.dtype) + len(taps) - 1:
+        return None
+
+    def codegen(context, builder, sig, args):
+        sums = rows_of(builder, sig.args[0], args[0])
+        factors = rows_of(builder, sig.args[1], args[1])
+        values = cgutils.unpack_tuple(builder, args[2], len(sig.args[2]))
+        for k in range(len(taps)):
+            for m, numbers in enumerate(factors):
+                factor = numbers[k] if taps.dtype is lanes else broadcast(builder, numbers[k], lanes.width)
+                for n, one in enumerate(sums[m]):
+                    sums[m][n] = builder.fadd(one, builder.fmul(values[n + k], factor, flags=FLAGS), flags=FLAGS)
+        made = [context.make_tuple(builder, sig.return_type.dtype, row) for row in sums]
+        return context.make_tuple(builder, sig.return_type, made)
+
+    return s(s, u, row), codegen
+
+
+@intrinsic
 def add_sums(typingctx, s, t):
     """The block s with each sum of t, a block as large, added to its own."""
     if not isinstance(s, types.UniTuple) or not is_block(s) or s != t:

@@ -76,6 +76,13 @@ def _loaded(context, builder, sig, args, lanes, *images):
     return context.make_tuple(builder, sig.return_type, found)
 
 
+def _rows(context, builder, sig, found):
+    """The tuple of tuples that a function returns, of all its elements row by row."""
+    found, row = list(found), sig.return_type.dtype
+    rows = [context.make_tuple(builder, row, found[n : n + len(row)]) for n in range(0, len(found), len(row))]
+    return context.make_tuple(builder, sig.return_type, rows)
+
+
 def _span(index) -> int:
     """The length of the one tuple of an index."""
     return next(len(t) for t in index if whole_numbers(t))
@@ -97,23 +104,22 @@ def load_each(typingctx, x, index, images=types.none):
 
 
 @intrinsic
-def load_block(typingctx, x, index):
+def load_block(typingctx, x, index, images=types.none):
     """The block that ``store_each`` would put to the places of an index with two tuples."""
-    if not _fits(x, index) or _spans(index) != 2:
+    if not _fits(x, index) or _spans(index) != 2 or not _whole_packs(x, index, images):
+        return None
+    lanes = lanes_of_images(x.dtype, images)
+    if lanes is None:
         return None
 
     def codegen(context, builder, sig, args):
-        found = [builder.load(place) for place in _places(context, builder, sig, args)]
+        found = [builder.load(place) for place in _places(context, builder, sig, args, True, (images, args[2]))]
         for value in found:
             value.align = sig.args[0].dtype.bitwidth // 8
-        row, columns = sig.return_type.dtype, len(sig.return_type.dtype)
-        rows = [
-            context.make_tuple(builder, row, found[first : first + columns]) for first in range(0, len(found), columns)
-        ]
-        return context.make_tuple(builder, sig.return_type, rows)
+        return _rows(context, builder, sig, found)
 
     rows, columns = (len(t) for t in index if whole_numbers(t))
-    return types.UniTuple(types.UniTuple(LANES_OF[x.dtype], columns), rows)(x, index), codegen
+    return types.UniTuple(types.UniTuple(lanes, columns), rows)(x, index, images), codegen
 
 
 @intrinsic
@@ -135,15 +141,22 @@ def prefetch(typingctx, x, index):
 
 @intrinsic
 def scalars(typingctx, w, index):
-    """The number at each place of an index with one tuple; w may lie in memory in any order."""
-    if (
-        not isinstance(w, types.Array)
-        or not _fits(w.copy(layout="C"), index)
-        or _spans(index) != 1
-        or len(index) != w.ndim
-    ):
+    """The number at each place of an index with one tuple, or with two: a tuple for each place of the first.
+
+    w may lie in memory in any order.
+    """
+    if not isinstance(w, types.Array) or not _fits(w.copy(layout="C"), index) or len(index) != w.ndim:
         return None
-    return types.UniTuple(w.dtype, _span(index))(w, index), lambda *given: _loaded(*given, lanes=False)
+    if _spans(index) == 1:
+        return types.UniTuple(w.dtype, _span(index))(w, index), lambda *given: _loaded(*given, lanes=False)
+    if _spans(index) != 2:
+        return None
+    rows, columns = (len(t) for t in index if whole_numbers(t))
+
+    def codegen(context, builder, sig, args):
+        return _rows(context, builder, sig, map(builder.load, _places(context, builder, sig, args, lanes=False)))
+
+    return types.UniTuple(types.UniTuple(w.dtype, columns), rows)(w, index), codegen
 
 
 @intrinsic

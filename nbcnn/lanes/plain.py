@@ -136,9 +136,9 @@ def load_each(x, index, images=None):
     return tuple(load(x, place)[_slice(images)] for place in _places(index))
 
 
-def load_block(x, index):
+def load_block(x, index, images=None):
     """The block that ``store_each`` would put to the places of an index with two tuples."""
-    found = load_each(x, index)
+    found = load_each(x, index, images)
     columns = [len(t) for t in index if isinstance(t, tuple)][1]
     return tuple(found[first : first + columns] for first in range(0, len(found), columns))
 
@@ -148,8 +148,10 @@ def prefetch(x, index):
 
 
 def scalars(w, index):
-    """The number at each place of an index with one tuple."""
-    return tuple(w[place] for place in _places(index))
+    """The number at each place of an index with one tuple, or with two: a tuple for each place of the first."""
+    found = tuple(w[place] for place in _places(index))
+    sizes = [len(t) for t in index if isinstance(t, tuple)]
+    return found if len(sizes) == 1 else tuple(found[n : n + sizes[1]] for n in range(0, len(found), sizes[1]))
 
 
 def strided(first, step, like):
@@ -172,6 +174,13 @@ def add_products(s, u, v):
     return tuple(
         tuple(one + value * factor for one, value in zip(row, v, strict=True)) for row, factor in zip(s, u, strict=True)
     )
+
+
+def add_windows(s, u, row):
+    """The block s with u[m][0] · row[n], then u[m][1] · row[n + 1], ... added to the sum in row m, column n."""
+    for k in range(len(u[0])):
+        s = add_products(s, tuple(numbers[k] for numbers in u), row[k : k + len(s[0])])
+    return s
 
 
 def add_sums(s, t):

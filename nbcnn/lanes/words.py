@@ -33,12 +33,14 @@ w[o, c] and w[o + 1, c].
 
 ``strided(n, step, like)``  the tuple (n, n + step, n + 2 step, ...), as long as the tuple ``like``
 ``repeated(number, like)``  the tuple (number, number, ...), as long as ``like``
-``scalars(w, index)``    a tuple of numbers
+``scalars(w, index)``    a tuple of numbers; of an index with two tuples, a tuple for each place of the first
 ``load_each(x, index)``  a tuple of lanes
 ``load_block(x, index)`` a block, from where ``store_each`` put it
 ``prefetch(x, index)`` fetch them into the cache, without waiting
 ``start_sums(b, like)``       a block with a row for each number of b, which its sums begin with, as long as ``like``
 ``add_products(s, u, v)``  the block s, u[m] v[n] added to the sum in row m, column n; u holds numbers or lanes, v lanes
+``add_windows(s, u, row)``  u[m][k] row[n + k] added there for all k, one after the other: pixels in a row are loaded
+                         once for all the weights of a kernel's row that meet them
 ``add_sums(s, t)``       the block s with each sum of the block t added to its own
 ``store_each(y, index, s)``  put a block where an index with a tuple of rows and one of columns says
 ``store_sums(dw, index, s)``  the same with the ``lane_sum`` of each
@@ -69,6 +71,7 @@ if config.DISABLE_JIT:
     from nbcnn.lanes.plain import (
         add_products,
         add_sums,
+        add_windows,
         deinterleave,
         fma,
         lane,
@@ -96,7 +99,7 @@ if config.DISABLE_JIT:
         where,
     )
 else:
-    from nbcnn.lanes.block_intrinsics import add_products, add_sums, repeated, start_sums, strided
+    from nbcnn.lanes.block_intrinsics import add_products, add_sums, add_windows, repeated, start_sums, strided
     from nbcnn.lanes.block_memory_intrinsics import (
         load_block,
         load_each,
@@ -116,6 +119,7 @@ __all__ = [
     "LANES",
     "add_products",
     "add_sums",
+    "add_windows",
     "deinterleave",
     "erf",
     "exp",

@@ -66,13 +66,13 @@ def kernels(f: Any) -> dict[str, tuple[Any, tuple[Any, ...], int]]:
                 parts = (tuples(int64, 6), tuples(int64, 3), tuples(int64, steps), tuples(int64, 4), tuples(int64, 6))
                 plan = types.Tuple(parts)
                 name = f"correlate, {side} of {problem.in_channels} to {problem.out_channels}, {steps} steps"
-                known[name] = (_blocks.correlate, (*weights, plan, typeof(block)), size(block))
+                known[name] = (_blocks.correlate, (*weights, plan, typeof(block)), size(block[:2]))
         block = weight_block(problem)
         signature = (*(array(f, 4),) * 3, PAIR, PAIR, typeof(block))
         known[f"sum_products of {problem.in_channels} to {problem.out_channels}"] = (
             _blocks.sum_products,
             signature,
-            size(block),
+            size(block[:3]),
         )
     block = flat_block(64, 196, str(f))
     matrix = (array(f, 3), array(f, 2), array(f, 1), array(f, 3), int64, typeof(block))

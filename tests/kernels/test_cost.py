@@ -29,13 +29,17 @@ from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from tests.kernels.cases import CONV2D
 
 CONV2D["uneven 1x1"] = Conv2dProblem(9, 11, 3, 5, (1, 1))
-loads, load, add_products = [0], naive.load, _blocks.add_products
+loads, load, add_products, add_windows = [0], naive.load, _blocks.add_products, _blocks.add_windows
 def counting(x, index):
     loads[0] += 1
     return load(x, index)
 def counting_products(s, u, v):
     loads[0] += len(u) * len(v)
     return add_products(s, u, v)
+def counting_windows(s, u, row):
+    loads[0] += len(s) * len(s[0]) * len(u[0])
+    return add_windows(s, u, row)
+_blocks.add_windows = counting_windows
 naive.load, _blocks.add_products, pointwise.add_products = counting, counting_products, counting_products
 counts = {}
 for case, p in CONV2D.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,6 +22,7 @@ from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.lanes import (
     add_products,
     add_sums,
+    add_windows,
     lane_sum,
     load_block,
     load_each,
@@ -93,6 +95,47 @@ def test_a_block_comes_back_as_it_was_put(compiled: bool, dtype: str) -> None:
     y = np.zeros((2, 3, LANES), dtype)
     function(x, y)
     assert np.array_equal(y, x[1:3, 1, [0, 2, 4]])
+
+
+def _windows(x, w, dy, y):  # type: ignore[no-untyped-def]
+    """2 x 3 sums that begin with 0.5: windows of x over w's rows, behind them those over dy's."""
+    rows, columns, taps = (0, 0), (0, 0, 0), (0, 0)
+    row = load_each(x, (1, strided(1, 1, (0, 0, 0, 0))))
+    os, ks = strided(1, 1, rows), strided(0, 1, taps)
+    start = start_sums(repeated(w.dtype.type(0.5), rows), columns)
+    store_each(y, (strided(0, 1, rows), strided(0, 1, columns)), add_windows(start, scalars(w, (os, 2, ks)), row))
+    s = add_windows(start, load_block(dy, (os, ks)), row)
+    store_each(y, (strided(2, 1, rows), strided(0, 1, columns)), s)
+
+
+@pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "plain"])
+def test_windows_of_a_row_in_their_order(compiled: bool, dtype: str) -> None:
+    """One after the other: with large numbers first, or last, another order rounds otherwise."""
+    function = kernel(_windows) if compiled else type(_windows)(_windows.__code__, {**globals(), **words(plain)})
+    random, fence = np.random.default_rng(5), GuardedArrays()
+    x = fence.input("x", random.standard_normal((2, 6, LANES)).astype(dtype))
+    w = fence.input("w", (random.standard_normal((3, 3, 2)) * [1, 1e4]).astype(dtype))
+    dy = fence.input("dy", (random.standard_normal((3, 2, LANES)) * [[1e4], [1]]).astype(dtype))
+    y = fence.output("y", (4, 3, LANES), dtype)
+    function(x, w, dy, y)
+    fence.check()
+    for m in (0, 1):
+        for n in range(3):
+            for given, factors in ((y[m, n], w[1 + m, 2]), (y[2 + m, n], dy[1 + m])):
+                for image in range(LANES):
+                    total = x.dtype.type(0.5)
+                    for k in (0, 1):
+                        factor, pixel = np.broadcast_to(factors[k], LANES)[image], x[1, 1 + n + k, image]
+                        total = fused(factor, pixel, total) if compiled else factor * pixel + total
+                    assert given[image] == total
+
+
+def fused(a: Any, b: Any, c: Any) -> Any:
+    """a b + c, rounded once."""
+    exact = Fraction(float(a)) * Fraction(float(b)) + Fraction(float(c))
+    near = type(c)(float(exact))  # of float32 rounded twice: the neighbours are tried as well
+    several = (np.nextafter(near, -np.inf, dtype=type(c)), near, np.nextafter(near, np.inf, dtype=type(c)))
+    return min(several, key=lambda one: (abs(Fraction(float(one)) - exact), one.view(f"i{one.itemsize}") & 1))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -276,17 +319,22 @@ def test_sizes_of_blocks(registers: Any) -> None:
     registers(32, 512)
     first, second = Conv2dProblem(1, 6, 28, 28, (5, 5), padding=(2, 2, 2, 2)), Conv2dProblem(6, 16, 14, 14, (5, 5))
     wide = Conv2dProblem(64, 64, 28, 28, (1, 1))
-    assert [sizes(block(first)) for block in (_sizes.forward_block, _sizes.weight_block)] == [(3, 4), (3, 5, 1)]
+    assert [sizes(block(first)) for block in (_sizes.forward_block, _sizes.weight_block)] == [(3, 4, 5), (3, 5, 1, 4)]
     blocks = _sizes.forward_block, _sizes.input_block, _sizes.weight_block
-    assert [sizes(block(second)) for block in blocks] == [(8, 2), (6, 2), (4, 5, 1)]
+    assert [sizes(block(second)) for block in blocks] == [(8, 2, 5), (6, 2, 5), (4, 5, 1)]
     assert [sizes(block(wide)) for block in blocks] == [(4, 4), (4, 4), (4, 4, 1)]
-    assert [sizes(block(replace(second, dtype="float64"))) for block in blocks] == [(4, 2), (3, 2), (2, 5, 1)]
+    for other in ({"stride": (1, 2)}, {"dilation": (2, 1)}, {"kernel_size": (1, 9)}):  # no row of the kernel at once
+        assert [len(block(replace(second, **other))) for block in blocks[:2]] == [2, 2]
+    for other in ({"width": 27}, {"width": 14}, {"stride": (1, 2)}, {"dilation": (1, 2), "padding": (2, 2, 4, 4)}):
+        assert len(_sizes.weight_block(replace(first, **other))) == 3
+    assert [sizes(block(replace(second, dtype="float64"))) for block in blocks] == [(4, 2, 5), (3, 2, 5), (2, 5, 1)]
     registers(16, 256)
-    assert [sizes(block(second)) for block in blocks] == [(4, 1), (6, 1), (2, 5, 2)]
+    assert [sizes(block(second)) for block in blocks] == [(4, 1, 5), (6, 1, 5), (2, 5, 2)]
+    assert sizes(_sizes.weight_block(first)) == (2, 5, 2, 4)
     assert [sizes(block(wide)) for block in blocks[:2]] == [(6, 1)] * 2
     assert sizes(_sizes.weight_block(replace(second, kernel_size=(3, 3)))) == (4, 3, 2)
     registers(16, 128)
-    assert [sizes(block(second)) for block in blocks] == [(2, 1), (2, 1), (2, 1, 1)]
+    assert [sizes(block(second)) for block in blocks] == [(2, 1, 5), (2, 1, 5), (2, 1, 1)]
 
 
 @pytest.mark.parametrize(("n", "most", "wanted"), [(1, 8, 1), (7, 8, 7), (9, 8, 5), (10, 8, 5), (64, 8, 8), (17, 5, 3)])
