@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from exhaustive import parametrize
 from plugin_files import BACKEND, empty_folder, nbcnn, write  # noqa: F401 (a fixture)
 
 import nbcnn as package
@@ -19,7 +20,7 @@ from trust import seeds
 from trust.targets import TINY, refused
 from trust.watch import watched
 
-pytestmark = [pytest.mark.trust, pytest.mark.usefixtures("folder")]
+pytestmark = [pytest.mark.trust, pytest.mark.usefixtures("folder", "no_pictures")]
 Count = Callable[..., None]
 
 SPY = 'import nbcnn\nopen("was_run", "w").close()\n' + BACKEND
@@ -99,16 +100,24 @@ def test_no_file_loads_a_plugin(spied: Path, folder: Path, count: Count) -> None
     count("attacks refused", tried)
 
 
-def test_no_command_loads_a_plugin_unasked(spied: Path, folder: Path, count: Count) -> None:
+@parametrize(
+    "words",
+    [("eval", "run"), ("predict", "run", "images/ant/0.png"), ("summary", "tiny.yaml"), ("plugin", "list")],
+    quick=[("eval", "run")],
+    ids=" ".join,
+)
+def test_no_command_loads_a_plugin_unasked(words: tuple[str, ...], spied: Path, folder: Path, count: Count) -> None:
     """In a process of its own, with the current folder full of them."""
-    nbcnn("eval", "run")
-    nbcnn("predict", "run", "images/ant/0.png")
-    nbcnn("summary", "tiny.yaml")
-    nbcnn("plugin", "list")
+    nbcnn(*words)
+    count("attacks refused", 1)
+
+
+def test_a_backend_that_a_plugin_may_have_is_named_and_not_loaded(spied: Path, folder: Path, count: Count) -> None:
+    """In a process of its own, as above."""
     assert "evil.py may have it and is not loaded: add --plugin evil.py" in nbcnn(
         "train", "tiny.yaml", "--backend", "conv2d=evil", code=2
     )
-    count("attacks refused", 5)
+    count("attacks refused", 1)
 
 
 # Plugins that fail in the middle of a training

@@ -224,6 +224,7 @@ def test_an_entry_is_never_written_through_a_link(tmp_path: Path, monkeypatch: p
     assert (tmp_path / "mine").read_text() == "precious"
 
 
+@exhaustive
 def test_compiled_afresh_and_loaded_are_the_same_bits(
     base: Base, tmp_path: Path, long: bool, count: Callable[..., None]
 ) -> None:
@@ -307,9 +308,12 @@ sys.exit(max(abs(process.exitcode) for process in both))
 """
 
 
-def test_processes_never_get_each_others_kernels(tmp_path: Path, long: bool, count: Callable[..., None]) -> None:
+@parametrize("rounds", [3, 8], quick=[3])
+def test_processes_never_get_each_others_kernels(
+    rounds: int, tmp_path: Path, long: bool, count: Callable[..., None]
+) -> None:
     (tmp_path / "factory.py").write_text(FACTORY)
-    rounds = 300 if long else 8
+    rounds = 300 if long else rounds
     _, lines = end(start(tmp_path, tmp_path / "cache", "-c", BOTH, str(tmp_path), str(rounds)))
     assert lines == []
     assert not list(tmp_path.glob("cache/kernels/*.tmp"))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from exhaustive import parametrize
 from hypothesis import strategies as st
 
 from trust import seeds, targets
@@ -107,9 +108,17 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return seeds.tiny_run(tmp_path_factory.mktemp("run"))
 
 
+@parametrize("edits, rewrites, lacking", [(3, 3, 4), (10, 12, 15)], quick=[(3, 3, 4)])
 def test_generated_run_folders(
-    run: Path, monkeypatch: pytest.MonkeyPatch, count: Callable[..., None], long: bool
+    edits: int,
+    rewrites: int,
+    lacking: int,
+    run: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    count: Callable[..., None],
+    long: bool,
 ) -> None:
+    """So many of each file, and so many folders that lack some."""
     monkeypatch.chdir(run)
     files = seeds.run_seeds(run)
     assert targets.run_folder(files, run) == []
@@ -123,9 +132,9 @@ def test_generated_run_folders(
 
     total = 0
     for name in targets.FILES:
-        total += fuzz(st.tuples(st.just(name), EDITS, st.just(False)), check, 10, long)
-        total += fuzz(st.tuples(st.just(name), CHANGES, st.just(True)), check, 12, long)
-    total += fuzz(st.sets(st.sampled_from(targets.FILES)), lambda gone: missing(files, gone, run), 15, long)
+        total += fuzz(st.tuples(st.just(name), EDITS, st.just(False)), check, edits, long)
+        total += fuzz(st.tuples(st.just(name), CHANGES, st.just(True)), check, rewrites, long)
+    total += fuzz(st.sets(st.sampled_from(targets.FILES)), lambda gone: missing(files, gone, run), lacking, long)
     assert {*refused} == {*targets.FILES} and all(refused[name] for name in set(targets.FILES) - {"last.json"}), refused
     assert targets.run_folder(files, run) == []
     count("inputs fuzzed", total)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import threadpoolctl
+from exhaustive import parametrize
 from kernels.networks import LENET_LIKE, build, images
 from strikes import Strike, places, soon, struck
 
@@ -72,7 +73,11 @@ WANTED = ("predict", "few", "eval", "train", "warm")
 
 
 @pytest.mark.usefixtures("late_helpers", "blas_as_before")
-@pytest.mark.parametrize(("struck_in", "backend"), [*((wanted, "direct") for wanted in WANTED), ("train", "im2col")])
+@parametrize(
+    "struck_in, backend",
+    [*((wanted, "direct") for wanted in WANTED), ("train", "im2col")],
+    quick=[("predict", "direct"), ("train", "direct")],
+)
 def test_struck_anywhere_an_engine_gives_its_own_bits_afterwards(struck_in: str, backend: str) -> None:
     network = build(LENET_LIKE, backends={"conv2d": backend})
     given = [images(network, COUNT, seed) for seed in range(2)]

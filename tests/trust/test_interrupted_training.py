@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from exhaustive import parametrize
 from strikes import places, soon, struck
 from stripes import TINY
 
@@ -36,7 +37,10 @@ def bits(folder: Path) -> bytes:
     return (folder / "last.safetensors").read_bytes() + (folder / "best.safetensors").read_bytes()
 
 
-def test_trainings_after_one_that_was_struck(stripes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@parametrize("strikes", [3, 6], quick=[3])
+def test_trainings_after_one_that_was_struck(
+    strikes: int, stripes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The folder of the one that was struck can be gone on with, too, once there is something in it."""
     monkeypatch.setattr("os.fsync", lambda _: None)
     monkeypatch.setattr("nbcnn.training.loop.draw_run", lambda *_: None)
@@ -45,8 +49,9 @@ def test_trainings_after_one_that_was_struck(stripes: Path, tmp_path: Path, monk
     count = soon(lambda: places(lambda: nbcnn.train(config, out=tmp_path / "counted")))
     chosen = random.Random(0)
     resumed = 0
-    for number in range(6):
-        folder, place = tmp_path / f"struck-{number}", chosen.randrange(count // 6 * number, count // 6 * (number + 1))
+    part = count // strikes
+    for number in range(strikes):
+        folder, place = tmp_path / f"struck-{number}", chosen.randrange(part * number, part * (number + 1))
         # After the last step, or while it waits longer than when it was counted, it may end before it is struck.
         soon(partial(struck, partial(nbcnn.train, config, out=folder), place + 1))
         gc.collect()
@@ -54,7 +59,7 @@ def test_trainings_after_one_that_was_struck(stripes: Path, tmp_path: Path, monk
         if (folder / "config.yaml").exists():
             resumed += 1
             assert bits(soon(partial(nbcnn.resume, folder)).folder) == whole
-    assert resumed > 2
+    assert resumed > strikes // 3
 
 
 def test_a_trainer_that_was_struck_in_a_step_goes_on_to_the_same_bits_or_not_at_all(stripes: Path) -> None:
