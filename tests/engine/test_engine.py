@@ -61,7 +61,7 @@ def test_a_step_equals_the_oracle(which: str, count: int, dtype: str) -> None:
         np.testing.assert_allclose(engine.predict(x), wanted.scores, rtol=rtol, atol=10 * atol)
 
 
-@pytest.mark.parametrize("name", ANY_KERNEL)
+@parametrize("name", ANY_KERNEL, quick=["im2col", "naive"])
 def test_a_step_with_each_backend(name: str) -> None:
     network = build(LENET_LIKE, "float64", backends={"conv2d": name, "linear": "naive"})
     x, labels = images(network, 19)

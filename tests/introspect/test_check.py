@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from benchmarks.check_rules import page
+from exhaustive import parametrize
 from plugin_files import empty_folder, write  # noqa: F401 (a fixture)
 
 import nbcnn
@@ -143,7 +144,7 @@ def test_all_rules_are_silent_on_a_network_that_is_as_it_should_be(rule: str) ->
     assert rule in (*report.rules, *report.left_out)
 
 
-@pytest.mark.parametrize("name", model_names())
+@parametrize("name", model_names(), quick={"mlp", "lenet-relu", "resnet-mini"})
 def test_rules_are_silent_on_shipped_models(name: str) -> None:
     images = 10_000 if load_config(name).data.name == "fashion-mnist-mini" else 60_000
     for channels, size in ((1, 28), (3, 32)):

@@ -33,6 +33,8 @@ BACKENDS = backend_names("conv2d")
 LARGE = [exhaustive, pytest.mark.jit]
 """The marks of a problem that takes minutes as plain Python."""
 TELLING = {"3x3", "1x1", "groups, stride, dilation"}
+ELSEWHERE = {("winograd", "3x3"), ("winograd_2x2", "3x3"), ("fft", "1x1")}
+"""What takes seconds to compile for, and is tried by default in test_winograd.py, or here in another case."""
 CASES = [(name, case) for name in BACKENDS for case in CONV2D if backend("conv2d", name).supports(CONV2D[case]) is None]
 
 
@@ -44,7 +46,7 @@ def test_what_each_backend_takes() -> None:
     assert taken == {name: set(CONV2D) for name in ("direct", "fft", "im2col", "naive")}
 
 
-@parametrize("name, case", CASES, quick=lambda each: each[1] in TELLING)
+@parametrize("name, case", CASES, quick=lambda each: each[1] in TELLING and each not in ELSEWHERE)
 def test_backend_equals_the_oracle(name: str, case: str, dtype: str) -> None:
     problem = replace(CONV2D[case], dtype=dtype)
     check(backend("conv2d", name), problem, draw(problem, integers(1, dtype)), TOLERANCE.get((name, dtype), 0.0))
@@ -126,7 +128,7 @@ ONE_CHANNEL = {
 }
 
 
-@parametrize("case", ONE_CHANNEL, quick=["last block of a row begins earlier", "two outputs a channel", "stride 2"])
+@parametrize("case", ONE_CHANNEL, quick=["last block of a row begins earlier", "stride 2"])
 def test_groups_of_one_channel_have_the_bits_of_naive(case: str) -> None:
     problem = ONE_CHANNEL[case]
     inputs = draw(problem, normal(8, "float32"))
@@ -161,6 +163,9 @@ def test_refusals_of_pointwise() -> None:
 
 # Worked by hand.
 
+OTHERS = [name for name in ANY_KERNEL if name != "direct"]
+"""Backends that compile once for kernels of all sizes."""
+
 
 def forward(name: str, problem: Conv2dProblem, image: Any, kernel: Any, bias: Any = None) -> np.ndarray:
     """The output for one image, put into lane 5 of a pack of other images."""
@@ -192,14 +197,14 @@ def test_padding_by_one(name: str) -> None:
     assert y.tolist() == [[[0, 3, 8, 4], [9, 19, 25, 10], [21, 37, 43, 16], [6, 7, 8, 0]]]
 
 
-@pytest.mark.parametrize("name", ANY_KERNEL)
+@parametrize("name", ANY_KERNEL, quick=OTHERS)
 def test_stride_three_by_two(name: str) -> None:
     problem = Conv2dProblem(1, 1, 3, 3, (2, 2), (3, 2), (1, 1, 1, 1))
     y = forward(name, problem, [[0, 1, 2], [3, 4, 5], [6, 7, 8]], [[0, 1], [2, 3]])
     assert y.tolist() == [[[0, 8], [6, 8]]]
 
 
-@pytest.mark.parametrize("name", ANY_KERNEL)
+@parametrize("name", ANY_KERNEL, quick=OTHERS)
 def test_edges(name: str) -> None:
     image = np.ones((6, 8))
     image[:, 2:6] = 0

@@ -88,7 +88,7 @@ LONG = [
 
 
 @pytest.mark.jit
-@pytest.mark.parametrize("problem", LONG, ids=str)
+@parametrize("problem", LONG, quick=[LONG[0], LONG[2], LONG[8], *LONG[-3:]], ids=str)
 def test_naive_direct_pointwise_and_one_image_have_the_same_bits(problem: Any) -> None:
     random = np.random.default_rng(0)
     x, dy, w, b = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,8 @@ PROBLEMS = {
     "more tiles than are under way": Conv2dProblem(1, 1, 18, 19, (3, 3)),
     "more channels than lanes": Conv2dProblem(17, 3, 4, 4, (3, 3)),
 }
+SHAPES = ("parts of tiles", "groups")
+"""What runs by default, where each shape that a kernel has not met is compiled for."""
 both = pytest.mark.parametrize("name", NAMES)
 
 
@@ -47,8 +50,9 @@ def test_the_contract(name: str) -> None:
     assert report.problems > 0
 
 
-@both
-@parametrize("case", PROBLEMS, quick=["parts of tiles"])
+@parametrize(
+    "name, case", product(NAMES, PROBLEMS), quick=[("winograd", "parts of tiles")]
+)  # whole numbers try the small tiles
 def test_every_direction_in_float64(name: str, case: str) -> None:
     problem = replace(PROBLEMS[case], dtype="float64")
     given = inputs(problem, KINDS["normal"](1))
@@ -92,7 +96,7 @@ def test_transforms_are_the_matrices(m: int) -> None:
         np.testing.assert_allclose(got[: len(array)], array, rtol=0, atol=1e-13)
 
 
-@pytest.mark.parametrize("case", PROBLEMS)
+@parametrize("case", PROBLEMS, quick=SHAPES)
 def test_small_tiles_are_exact_on_whole_numbers(case: str) -> None:
     """Halves of halves are exact in binary, so nothing is rounded."""
     problem = PROBLEMS[case]
@@ -121,11 +125,14 @@ def test_refusals(name: str, change: dict[str, Any], sentence: str) -> None:
 
 
 @both
-@parametrize("kind", KINDS, quick=[next(iter(KINDS))])
-def test_errors_keep_to_the_tolerance(name: str, kind: str, dtype: str) -> None:
-    shapes = [PROBLEMS["no padding"], PADDED, PROBLEMS["groups"]]
-    shapes += [] if SLOWLY else [Conv2dProblem(64, 32, 14, 14, (3, 3), padding=(1, 1, 1, 1))]
-    for problem in (replace(shape, dtype=dtype) for shape in shapes):
+@parametrize(
+    "kind, cases",
+    [(next(iter(KINDS)), SHAPES), *((kind, (*SHAPES, "no padding", "many channels")) for kind in KINDS)],
+    quick=lambda case: case[1] == SHAPES,
+)
+def test_errors_keep_to_the_tolerance(name: str, kind: str, cases: tuple[str, ...], dtype: str) -> None:
+    known = PROBLEMS | {"many channels": Conv2dProblem(64, 32, 14, 14, (3, 3), padding=(1, 1, 1, 1))}
+    for problem in (replace(known[case], dtype=dtype) for case in cases if not (SLOWLY and case == "many channels")):
         found = shares(name, problem, inputs(problem, KINDS[kind](5)))
         assert max(found.values()) < 0.5 and max(found.values()) > 0, found
 
@@ -143,8 +150,7 @@ def test_the_tolerance_is_the_one_of_the_equation() -> None:
     assert tolerance(many, "winograd") == pytest.approx(2**-24 * 528**0.5 * (25 + 25 + 196 + 196 + 100))
 
 
-@both
-@pytest.mark.parametrize("case", PROBLEMS)
+@parametrize("name, case", product(NAMES, PROBLEMS), quick=[("winograd", case) for case in SHAPES])
 def test_gradients_are_adjoint(name: str, case: str) -> None:
     adjoint(name, PROBLEMS[case])
 
@@ -171,7 +177,7 @@ def test_cost_by_hand() -> None:
         assert 2 < LANES * wide.macs / direction.macs < 2.25
 
 
-@both
+@parametrize("name", NAMES, quick=["winograd"])
 def test_the_functions_take_its_name(name: str) -> None:
     random = np.random.default_rng(6)
     x, w = random.standard_normal((3, 2, 9, 8)), random.standard_normal((4, 2, 3, 3))
