@@ -104,6 +104,7 @@ def test_options_count(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert text.count("backend: naive}  # (") == 3
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_what_is_printed_trains_to_the_same_bits(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

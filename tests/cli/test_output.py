@@ -15,6 +15,8 @@ import pytest
 import nbcnn
 from nbcnn.cli import main
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 TINY = """\
 name: tiny
 input: {channels: 1, height: 28, width: 28}
@@ -76,7 +78,12 @@ def test_whoever_reads_has_enough(monkeypatch: pytest.MonkeyPatch, words: list[s
     ("number", "why"), [(errno.EPIPE, "its reader has gone"), (errno.ENOSPC, "No space left on device")]
 )
 def test_a_training_goes_on_when_nobody_reads_it(
-    tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int, why: str
+    pictures: None,
+    tiny: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    number: int,
+    why: str,
 ) -> None:
     monkeypatch.setattr(sys, "stdout", Failing(number))
     assert code("train", tiny, "--out", tiny.parent / "run") == 0

@@ -22,7 +22,7 @@ from nbcnn.errors import ConfigError, DataError, KernelError
 from nbcnn.kernels.registry import prepare
 from nbcnn.plugins import loaded_plugins, unload_plugin
 
-pytestmark = pytest.mark.usefixtures("folder")
+pytestmark = pytest.mark.usefixtures("folder", "no_pictures")
 
 SMALL = """\
 name: small

@@ -374,7 +374,7 @@ def signature(function: Any) -> str:
 @parametrize(
     "page",
     [page for page in PAGES if blocks(page, "python") and page.parent != COURSE],  # there it runs between commands
-    quick=lambda page: page.name != "python.md",
+    quick=lambda page: page.name not in ("python.md", "math.md"),
     ids=lambda page: page.name,
 )
 @pytest.mark.usefixtures("folder")

@@ -94,7 +94,7 @@ def test_coloured_images_of_32_pixels(name: str) -> None:
 
 
 @pytest.mark.jit
-@parametrize("name", NAMES, quick={"mlp", "lenet-bn", "resnet-mini"})
+@parametrize("name", NAMES, quick={"mlp", "lenet-bn"})
 def test_a_few_hundred_images_are_learned_from(name: str, tmp_path: Path, no_pictures: None) -> None:
     """Through the command's own path: a training, its checkpoints, and the test images at the end."""
     mini = nbcnn.data.load("fashion-mnist-mini")

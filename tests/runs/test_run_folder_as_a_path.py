@@ -14,6 +14,8 @@ from stripes import TINY
 import nbcnn
 from nbcnn.runs.run_folder import Run
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 TAKES: dict[str, Callable[[Any], Any]] = {
     "check": lambda run: nbcnn.check(run).findings,
     "compare": lambda run: [one.losses for one in nbcnn.compare(run, ["conv2d=direct", "conv2d=naive"]).variants],

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import nbcnn
 
 CONFIG: dict[str, Any] = {
@@ -21,9 +23,12 @@ CONFIG: dict[str, Any] = {
 }
 
 
-def test_pictures_are_drawn_and_a_resumed_run_is_the_one_that_never_stopped(tmp_path: Path) -> None:
+def test_pictures_are_drawn_and_a_resumed_run_is_the_one_that_never_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     nbcnn.train(CONFIG, out=tmp_path / "a")
     assert (tmp_path / "a" / "confusion.png").exists()
+    monkeypatch.setattr("nbcnn.training.loop.draw_run", lambda *_: None)  # seconds, and nobody looks at the others
     nbcnn.resume(tmp_path / "a", overrides=nbcnn.Overrides(epochs=2))
     nbcnn.train({**CONFIG, "train": {**CONFIG["train"], "epochs": 2}}, out=tmp_path / "b")
     names = ("state.safetensors", "last.safetensors")

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from benchmarks import doctor as bench
 from benchmarks.doctor_faults import FAULTS
+from exhaustive import parametrize
 from stripes import TINY, write_stripes
 
 import nbcnn
@@ -161,7 +162,7 @@ SHORT = (
 )
 
 
-@pytest.mark.parametrize("name", SHORT)
+@parametrize("name", SHORT, quick={"step_too_large", "moved_labels", "batch_norm_momentum"})
 def test_a_planted_fault_is_found_and_its_change_mends_it(name: str, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr("os.fsync", lambda _: None)
     seed = 7 + [*FAULTS].index(name)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from exhaustive import exhaustive
 from stripes import TINY
 
 import nbcnn
@@ -68,6 +69,7 @@ def test_what_does_not_fit_is_said(stripes: Path) -> None:
         explain_layout("lenet", nbcnn.Overrides(data=str(stripes)), epochs=1, images=10)
 
 
+@exhaustive
 def test_without_a_model_the_right_layout_follows_a_shift_and_the_wrong_one_does_not() -> None:
     """Few pictures, so that it is quick: the wrong layout falls several times as far."""
     lab = explain_layout(images=2500, epochs=2)
