@@ -159,6 +159,44 @@ def power_of_two(typingctx, v):
 
 
 @intrinsic
+def rint_and_power(typingctx, v):
+    """n, the nearest whole number to v, ties to even, and 2 ** n, which has n in the exponent's normal range.
+
+    One addition of 1.5 * 2**mantissa rounds, and leaves n in the low bits of the sum too. A product that v is must not
+    be fused with it, as some numbers near a half would be rounded otherwise: LLVM's fence, which is no instruction,
+    keeps them apart.
+    """
+    if not isinstance(v, LanesType):
+        return None
+
+    def codegen(context, builder, sig, args):
+        integer, mantissa, bias, number = BITS[v.dtype]
+        integers, shifter = ir.VectorType(integer, WIDTH), constant(v.dtype, number)
+        fence_type = ir.FunctionType(args[0].type, [args[0].type])
+        name = f"llvm.arithmetic.fence.v{WIDTH}f{v.dtype.bitwidth}"
+        fence = cgutils.get_or_insert_function(builder.module, fence_type, name)
+        shifted = builder.fadd(builder.call(fence, args), shifter)
+        biased = builder.add(builder.bitcast(shifted, integers), ir.Constant(integers, [bias] * WIDTH))
+        power = builder.bitcast(builder.shl(biased, ir.Constant(integers, [mantissa] * WIDTH)), args[0].type)
+        return context.make_tuple(builder, sig.return_type, (builder.fsub(shifted, shifter), power))
+
+    return types.UniTuple(v, 2)(v), codegen
+
+
+@intrinsic
+def any_lane(typingctx, mask):
+    """Whether the mask holds in one lane or more."""
+    if mask is not MASK:
+        return None
+
+    def codegen(context, builder, sig, args):
+        bits = builder.bitcast(args[0], ir.IntType(WIDTH))
+        return builder.icmp_unsigned("!=", bits, bits.type(0))
+
+    return types.boolean(mask), codegen
+
+
+@intrinsic
 def lane(typingctx, v, image):
     """The number of one image."""
     if not isinstance(v, LanesType) or not isinstance(image, types.Integer):

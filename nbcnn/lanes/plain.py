@@ -119,6 +119,17 @@ def power_of_two(v):
         return np.ldexp(np.ones_like(v), v.astype(np.int32))
 
 
+def rint_and_power(v):
+    """The nearest whole number n, ties to even, and 2 ** n."""
+    n = rint(v)
+    return n, power_of_two(n)
+
+
+def any_lane(mask):
+    """Whether the mask holds in one lane or more."""
+    return bool(np.any(mask))
+
+
 def lane(v, image):
     """The number of one image."""
     return v[image]

@@ -6,8 +6,10 @@ from decimal import Decimal, getcontext
 
 import numpy as np
 
+from nbcnn.compiler.host import fuses, is_compiled
 from nbcnn.compiler.jit import kernel
 from nbcnn.lanes import LANES, erf, exp, expm1, load, sigmoid, sqrt, store
+from nbcnn.lanes.math import any_lane, rint_and_power
 
 
 @kernel
@@ -96,6 +98,95 @@ def test_sigmoid_is_near_and_ends_at_the_smallest_normal_number(dtype: str) -> N
     assert (abs(got - true) / true)[normal].max() <= 2 * np.finfo(dtype).eps  # 1.06 measured, 0.83 in float64
     assert (abs(got - true))[~normal].max() <= np.finfo(dtype).tiny
     assert got[-5].max() == 0  # the lowest of them
+
+
+def rounded_once(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
+    """a · b + c of float32, where the machine fuses them: a product of two is exact in float64."""
+    return (a.astype(np.float64) * b + c).astype(np.float32)
+
+
+def rounded_twice(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
+    return a * b + c
+
+
+def transcribed(v: np.ndarray) -> np.ndarray:
+    """The sigmoid's formula in NumPy's float32, the clamp always there, n by NumPy's rint, the power by its ldexp."""
+    number, add_product = np.float32, rounded_once if is_compiled() and fuses() else rounded_twice
+    v = np.where(v < -88.8, number(-88.8), np.where(v > 87, number(87), v))
+    n = np.rint(v * number(1.442695040888963))
+    r = add_product(-n, number(0.693359375), v)
+    r = add_product(-n, number(-2.12194440e-4), r)
+    p = np.full_like(v, number(1 / 5040))
+    for factor in (720, 120, 24, 6, 2, 1, 1):
+        p = add_product(-p, r, number(1 / factor))
+    with np.errstate(over="ignore"):
+        power = np.ldexp(number(1), -n.astype(int))
+        result: np.ndarray = 1 / add_product(p, power, number(1))
+    return result
+
+
+def near_halves() -> np.ndarray:
+    """Numbers whose quotient by ln 2 is so near to a half that fusing would round some of them to another n."""
+    half = np.float32(np.log(2) * (np.arange(-126, 126) + 0.5))
+    return (half.view(np.int32)[:, None] + np.arange(-8, 9, dtype=np.int32)).view(np.float32).ravel()
+
+
+def test_sigmoid_is_its_formula_to_the_bit() -> None:
+    """Packs with all numbers inside of ±87, where nothing is clamped, all above, all below, and some of each."""
+    random = np.random.default_rng(4)
+    inside = [near_halves(), random.uniform(-87, 87, 20000), random.normal(0, 2, 20000), np.linspace(-1, 1, 4001)]
+    beyond = [np.linspace(-90, -86, 40000), np.linspace(87, 400, 4000), np.repeat([1e5, np.inf, -np.inf], LANES)]
+    beyond += [[87, 87.00001, -87, -87.00001, 3e38, -3e38, np.inf, -np.inf, 0.0, -0.0]]
+    mixed = random.permutation(np.concatenate([*inside, *beyond]))
+    x = np.concatenate([*inside, *beyond, mixed]).astype(np.float32)
+    x = x[: x.size // LANES * LANES].reshape(-1, LANES)
+    got = np.empty_like(x)
+    with np.errstate(over="ignore"):
+        sigmoids(x, got)
+    np.testing.assert_array_equal(got.view(np.uint32), transcribed(x).view(np.uint32))
+
+
+def test_sigmoid_of_nan_is_nan_and_of_its_neighbours_is_not() -> None:
+    for others in (0, 100):
+        x = np.full((1, LANES), others, np.float32)
+        x[0, 5], got = np.nan, np.empty_like(x)
+        sigmoids(x, got)
+        np.testing.assert_array_equal(np.isnan(got), np.isnan(x))
+
+
+@kernel
+def whole_numbers_and_powers(x, factor, out):  # type: ignore[no-untyped-def]
+    for i in range(x.shape[0]):
+        n, power = rint_and_power(load(x, (i,)) * factor)
+        store(out, (0, i), n)
+        store(out, (1, i), power)
+
+
+def test_rint_and_power_round_a_product_before_they_use_it(dtype: str) -> None:
+    numbers = np.concatenate([near_halves(), np.arange(-84, 84) + 0.5, np.linspace(-80, 80, 8012)]).astype(dtype)
+    x, factor = numbers.reshape(-1, LANES), np.dtype(dtype).type(np.log2(np.e))
+    out = np.empty((2, *x.shape), dtype)
+    whole_numbers_and_powers(x, factor, out)
+    n = np.rint(x * factor)
+    np.testing.assert_array_equal(out, [n, np.ldexp(np.ones_like(x), n.astype(int))])
+    halves = np.arange(-64, 64, dtype=dtype).reshape(-1, LANES) + np.dtype(dtype).type(0.5)
+    out = np.empty((2, *halves.shape), dtype)
+    whole_numbers_and_powers(halves, np.dtype(dtype).type(1), out)
+    np.testing.assert_array_equal(out[0], np.rint(halves))  # to even
+
+
+@kernel
+def lanes_above(x, least, out):  # type: ignore[no-untyped-def]
+    for i in range(x.shape[0]):
+        out[i] = 1 if any_lane(load(x, (i,)) > least) else 0
+
+
+def test_any_lane_sees_each_one(dtype: str) -> None:
+    x, out = np.zeros((LANES + 2, LANES), dtype), np.empty(LANES + 2, np.int64)
+    x[:LANES][np.eye(LANES, dtype=bool)] = 2
+    x[LANES] = np.nan
+    lanes_above(x, np.dtype(dtype).type(1), out)
+    np.testing.assert_array_equal(out, [1] * LANES + [0, 0])
 
 
 @kernel
