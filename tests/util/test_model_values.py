@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from nbcnn.layers.reshape import FlattenConfig
 from pydantic_core import PydanticSerializationError
 
 import nbcnn
 from nbcnn.config import load_config
+from nbcnn.layers.reshape import FlattenConfig
 from nbcnn.optim.sgd import SGDConfig
 
 PACKAGE = Path(nbcnn.__file__).parent
