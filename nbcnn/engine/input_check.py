@@ -17,7 +17,7 @@ def check_input(network: Network, x: np.ndarray, kinds: Collection[str] = ("f", 
     """
     if isinstance(x, np.ma.MaskedArray):
         raise ShapeError("x is a masked array; fill its gaps first: x.filled(0)")
-    known = isinstance(x, np.ndarray) and not {x.dtype.kind, x.dtype.name}.isdisjoint(kinds)
+    known = isinstance(x, np.ndarray) and (x.dtype.kind in kinds or x.dtype.name in kinds)
     if known and x.shape[1:] == network.in_shape:
         return
     c, h, w = network.in_shape

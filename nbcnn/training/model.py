@@ -36,6 +36,8 @@ class Model(Network):
         for numbers that float32 can't hold.
         """
         self.check_input(x)
+        if x.dtype == self.dtype:  # what is below would take a sixth of one image's time
+            return self.scores(x)
         with no_memory_error(f"{len(x):,} images at once", "give fewer at a time"):
             with np.errstate(over="ignore"):
                 images = np.ascontiguousarray(x, self.dtype)

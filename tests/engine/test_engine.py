@@ -168,6 +168,27 @@ def test_prediction_evaluation_and_training_agree() -> None:
         assert light.gradient.size == 0
 
 
+def test_predictions_are_of_what_the_array_holds_now() -> None:
+    """Calls stay bound to images in the same place: not to others, nor to what these were."""
+    network = build(LENET_LIKE)
+    pixels = np.random.default_rng(4).integers(0, 256, (40, *network.in_shape), np.uint8)
+    x = pixels.astype(np.float32)
+    with engine_of(network, training=False, threads=2) as engine, engine_of(network, training=False) as other:
+
+        def fresh(images: np.ndarray) -> bytes:
+            return other.predict(images.copy()).tobytes()
+
+        assert engine.predict(x).tobytes() == engine.predict(x).tobytes() == fresh(x)
+        x += 1
+        assert engine.predict(x).tobytes() == fresh(x)
+        for given in (x[:17], x[17:34], x[: 2 * 17 : 2], x[::-1][:17], x[:17].astype(np.float64), pixels[:17], x):
+            assert engine.predict(given).tobytes() == fresh(given)
+        bits = pixels.view(np.int8)
+        assert engine.predict(pixels).tobytes() == fresh(pixels)
+        bits[:] = 1
+        assert engine.predict(pixels).tobytes() == fresh(np.ones_like(pixels))
+
+
 def test_evaluation_and_warming_up_change_nothing() -> None:
     network = build(LENET_LIKE)
     x, labels = images(network, 20)
