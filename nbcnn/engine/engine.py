@@ -38,10 +38,10 @@ class Next:
 
     batch: Batch | None = None
 
-    def linger(self) -> None:
-        """Wait for it, for a while."""
+    def linger(self, resting: np.ndarray) -> None:
+        """Wait for it, for a while; meanwhile resting[0] is 1."""
         if self.batch is not None:
-            ordered_sum.wait_for_batch(self.batch.stage(0).next_pack, self.batch.packs, SPINS)
+            ordered_sum.wait_for_batch(self.batch.stage(0).next_pack, self.batch.packs, SPINS, resting)
 
 
 class Engine:
@@ -149,7 +149,12 @@ class Engine:
     def _waiting(self) -> list[tuple[Callable[..., None], tuple[Any, ...]]]:
         """How threads wait for one another: calls that not every batch makes, and Python where it does."""
         following = self._batch("train").stage(0).next_pack
-        return [(ordered_sum.wait_for_batch, (following, 0, 0)), (ordered_sum.mark_finished, (following.copy(), 0))]
+        resting = self.thread_pool.resting
+        return [
+            (ordered_sum.wait_for_batch, (following, 0, 0, following.copy())),
+            (ordered_sum.wait_for_rest, (resting, 0, 0)),
+            (ordered_sum.mark_finished, (following.copy(), 0)),
+        ]
 
     @property
     def threads(self) -> int:

@@ -14,10 +14,14 @@ import numpy as np
 
 from nbcnn.errors import NbcnnError
 
-SPINS = 400
-"""How often to look for a result before sleeping until it is there: some 200 µs."""
+SPINS = 1_000_000
+"""How often to look whether a helper is done before sleeping until it is: 1 ms at most, three packs of LeNet."""
+
+LINE = 8
+"""Numbers of a cache line, which each helper has to itself."""
 
 Job = Callable[[], None]
+Linger = Callable[[np.ndarray], None]
 Jobs = list["SimpleQueue[Job | None]"]
 
 
@@ -35,8 +39,10 @@ class ThreadPool:
     have ended it, and the next use begins by waiting for that.
     """
 
-    def __init__(self, size: int, linger: Job | None = None) -> None:
-        """``linger`` is called by a helper after each job, and may wait for the next one to be near."""
+    def __init__(self, size: int, linger: Linger | None = None) -> None:
+        """``linger`` is called by a helper after each job with its row of ``resting``, and may wait there for the next
+        one to be near; while it does so without Python's lock, the row begins with 1.
+        """
         self.size, self._linger = size, linger
         self.lock = threading.Lock()
         """For those who share a pool and what it works on."""
@@ -45,10 +51,12 @@ class ThreadPool:
 
     def _start(self) -> None:
         self._unended: _Run | None = None
+        self.resting = np.zeros((self.size - 1, LINE), np.int64)
         self._jobs: Jobs = [SimpleQueue() for _ in range(self.size - 1)]
         self._end = weakref.finalize(self, _dismiss, self._jobs)
-        for jobs in self._jobs:
-            thread = threading.Thread(target=_serve, args=(jobs, self._linger), daemon=True, name="nbcnn")
+        for jobs, resting in zip(self._jobs, self.resting, strict=True):
+            linger = partial(self._linger, resting) if self._linger is not None else None
+            thread = threading.Thread(target=_serve, args=(jobs, linger), daemon=True, name="nbcnn")
             try:
                 thread.start()
             except RuntimeError:
@@ -79,6 +87,7 @@ class ThreadPool:
         failures: list[BaseException] = []
         try:
             self._unended = run
+            self.resting[:helpers] = 0
             for worker in range(helpers):
                 self._jobs[worker].put(partial(run.help, worker + 1))
             try:
@@ -86,6 +95,7 @@ class ThreadPool:
             except BaseException as error:
                 run.fail()
                 failures.append(error)
+            self._await(helpers)
             failures += [failure for _ in range(helpers) if (failure := self._result(run)) is not None]
             self._unended = None
         except BaseException:  # the caller was interrupted here
@@ -114,15 +124,19 @@ class ThreadPool:
             idle.get()
         self._unended = None
 
-    def _result(self, run: _Run) -> BaseException | None:
-        """The next helper's failure or None; it is nearly there, and to be woken up takes longer than to look again."""
-        from nbcnn.engine.ordered_sum import wait_for_batch
+    def _await(self, helpers: int) -> None:
+        """Wait for the helpers awake, for a while: to be woken up takes 50 µs.
 
-        nothing = np.zeros(1, np.int64)
-        for _ in range(SPINS):
-            if not run.done.empty():
-                break
-            wait_for_batch(nothing, 0, 500)  # lets go of Python's lock for half a microsecond: time.sleep(0) takes 60
+        Until they rest, not until they are done: they have Python's lock in between, and for who asks for it then
+        waking up takes as long.
+        """
+        from nbcnn.engine.ordered_sum import wait_for_rest
+
+        if self._linger is not None and helpers:
+            wait_for_rest(self.resting, helpers, SPINS)
+
+    def _result(self, run: _Run) -> BaseException | None:
+        """The next helper's failure or None."""
         return run.done.get()
 
     def close(self) -> None:
