@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from functools import lru_cache
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -155,12 +156,18 @@ def _read(path: Path) -> Tree:
 
 def _check_written(config: Config) -> None:
     """Check that the config with all its defaults, as a run folder holds it, is within the limits of a YAML file."""
+    if words := _why_unread(config.to_yaml()):
+        raise ConfigError(f"with every default written out, as in a run folder, it could not be read again: {words}")
+
+
+@lru_cache(maxsize=32)  # reading is most of what a load takes, and the same network is loaded again and again
+def _why_unread(text: str) -> str:
+    """Why this text is refused as a config.yaml, or nothing."""
     try:
-        read_yaml(config.to_yaml().encode(), "config.yaml")
+        read_yaml(text.encode(), "config.yaml")
     except ConfigError as error:
-        raise ConfigError(
-            f"with every default written out, as in a run folder, it could not be read again: {error}"
-        ) from None
+        return str(error)
+    return ""
 
 
 def _plain(value: Any, path: KeyPath) -> Any:
