@@ -96,9 +96,13 @@ def small_networks() -> dict[str, Config]:
     return found
 
 
-def depends_on_mode(network: Model) -> bool:
+SMALL = small_networks()
+"""Made once, for all files whose cases they are."""
+
+
+def depends_on_mode(one: Config) -> bool:
     """Whether a layer computes something else in training than in evaluation."""
-    return any(layer.kind in MODE_DEPENDS for layer in network.layers())
+    return any(layer.kind in MODE_DEPENDS for layer in leaves(layers_of(one)))
 
 
 def models() -> dict[str, Config]:

@@ -43,7 +43,7 @@ FEW = 150
 """Training images of the short form: batches of 101 have 7 packs, the last one of them and of 49 images are not full."""
 
 
-SMALL, ENTRIES = matrix.small_networks(), matrix.optimizer_entries()
+SMALL, ENTRIES = matrix.SMALL, matrix.optimizer_entries()
 
 
 @cache
@@ -173,7 +173,7 @@ def test_floats_scores_and_images_alone(which: str) -> None:
                     ]
                     tested = [engine.evaluate(x, labels, order).losses for x in (floats, pixels)]
                     outputs = [engine.predict(x) for x in (floats, pixels)]
-                    if not matrix.depends_on_mode(network):
+                    if not matrix.depends_on_mode(variant):
                         assert digest(*tested) == digest(steps[0], steps[3]), name
                     anywhere = PLACED.isdisjoint(backend for _, backend in matrix.backends_of(variant))
                     for x, whole in zip((floats, pixels), outputs, strict=True):

@@ -27,7 +27,7 @@ from trust import matrix
 
 pytestmark = [pytest.mark.trust, pytest.mark.jit]
 
-NETWORKS = matrix.small_networks()
+NETWORKS = matrix.SMALL
 THREADS = (1, 2, 3, 5)
 SIZES = (2, 16, 75)
 """A pack that is not full, one that is, and five of which the last is not full."""
@@ -105,7 +105,7 @@ def test_an_image_has_the_same_bits_in_any_batch_outside_training(which: str) ->
         engine.close()
 
 
-@pytest.mark.parametrize("which", [name for name in NETWORKS if matrix.depends_on_mode(Model(NETWORKS[name]))])
+@pytest.mark.parametrize("which", [name for name in NETWORKS if matrix.depends_on_mode(NETWORKS[name])])
 def test_training_is_another_mode_where_a_layer_says_so(which: str) -> None:
     """Evaluation changes no running statistic, and has losses of its own."""
     network = Model(NETWORKS[which])
