@@ -79,13 +79,13 @@ def test_the_books_example_is_printed(run: Run) -> None:
 
 
 def test_the_options_of_the_example_are_those_of_a_convolution(run: Run) -> None:
-    words = "--in-channels 4 --out-channels 6 --groups 2 --input-size 7,6 --kernel-size 3,2 --stride 2,1 --padding 1,0,2,1 --dilation 1,2"
-    code, text, _ = run(f"explain conv {words} --pixel 4,1,2")
-    x, w = np.arange(168, dtype=np.float32).reshape(4, 7, 6), np.arange(72, dtype=np.float32).reshape(6, 2, 3, 2)
-    y = conv2d(x, w, stride=(2, 1), padding=(1, 0, 2, 1), dilation=(1, 2), groups=2)
-    assert code == 0 and added_up(text) == y[4, 1, 2]
+    words = "--in-channels 4 --out-channels 2 --groups 2 --input-size 9,7 --kernel-size 3,2 --stride 2,1 --padding 1,2,0,1 --dilation 2,2"
+    code, text, _ = run(f"explain conv {words} --pixel 1,1,2")  # kernels that test_conv2d.py has, too
+    x, w = np.arange(252, dtype=np.float32).reshape(4, 9, 7), np.arange(24, dtype=np.float32).reshape(2, 2, 3, 2)
+    y = conv2d(x, w, stride=(2, 1), padding=(1, 2, 0, 1), dilation=(2, 2), groups=2)
+    assert code == 0 and added_up(text) == y[1, 1, 2]
     assert "input channels 2 to 3 (group 1)" in text
-    assert "the floor drops row 6: it lies under no window, and its gradient is 0" in text
+    assert "the floor drops row 10 (padding): it lies under no window, and its gradient is 0" in text
     code, text, _ = run("explain conv --kernel '1 0 -1; 2 0 -2; 1 0 -1' --input-size 3 --padding same --pixel 0,1,1")
     assert code == 0 and added_up(text) == -8
     assert "Aᵀ [Σ (G g Gᵀ) ⊙ (Bᵀ d B)] A, equation (36): the tile of 2×2 pixels from row 0" in unbroken(text)

@@ -23,14 +23,14 @@ LAYERS_OF_ALL_KINDS: list[Any] = [
     "tanh",
     {"residual": {"body": [CONV, "batch_norm2d", {"dropout": {"p": 0.5}}]}},
     {"dense": [CONV, {"sequential": ["tanh", {"conv2d": {"out_channels": 2, "kernel_size": 1}}]}]},
-    {"parallel": {"branches": [["identity"], [CONV], [{"avg_pool2d": {"kernel_size": 3, "stride": 1, "padding": 1}}]], "merge": "concat"}},
+    {"parallel": {"branches": [["identity"], [{"conv2d": {"out_channels": 3, "kernel_size": 1}}], [{"avg_pool2d": {"kernel_size": 3, "stride": 1, "padding": 1}}]], "merge": "concat"}},
     {"parallel": {"branches": [["identity"], ["global_avg_pool2d", {"conv2d": {"out_channels": 19, "kernel_size": 1}}, "sigmoid"]], "merge": "multiply"}},
     "flatten",
     {"linear": {"out_features": 4}},
 ]  # fmt: skip
 
 
-def network(layers: list[Any], shape: tuple[int, ...] = (2, 5, 4), dtype: str = "float64") -> Model:
+def network(layers: list[Any], shape: tuple[int, ...] = (3, 5, 4), dtype: str = "float64") -> Model:
     c, h, w = shape
     made = Model(load_config({"name": "t", "input": {"channels": c, "height": h, "width": w}, "layers": layers}), dtype)
     random = np.random.default_rng(5)
@@ -130,9 +130,9 @@ def test_outputs_are_the_bits_of_prediction(everything: Model) -> None:
         assert output.tobytes() == with_gradients.outputs[path].tobytes()
     alone = activations(net, x[17:], np.array([1]))
     np.testing.assert_array_equal(alone.gradients["0"][0], with_gradients.gradients["0"][17])
-    bytes_of = activations(net, np.full((1, 2, 5, 4), 255, np.uint8))
+    bytes_of = activations(net, np.full((1, 3, 5, 4), 255, np.uint8))
     np.testing.assert_array_equal(
-        bytes_of.outputs["0"], activations(net, np.ones((1, 2, 5, 4), np.float32)).outputs["0"]
+        bytes_of.outputs["0"], activations(net, np.ones((1, 3, 5, 4), np.float32)).outputs["0"]
     )
 
 
@@ -166,10 +166,10 @@ def test_a_layer_that_does_something_else_in_training_is_named(monkeypatch: pyte
 
 
 def test_what_is_no_image_or_label(everything: Model) -> None:
-    with pytest.raises(ShapeError, match=r"expected float32 images of shape \(N, 2, 5, 4\), got shape \(1, 2, 6, 4\)"):
-        activations(everything, np.zeros((1, 2, 6, 4)))
+    with pytest.raises(ShapeError, match=r"expected float32 images of shape \(N, 3, 5, 4\), got shape \(1, 3, 6, 4\)"):
+        activations(everything, np.zeros((1, 3, 6, 4)))
     with pytest.raises(ShapeError, match="there are no images"):
-        activations(everything, np.zeros((0, 2, 5, 4)))
+        activations(everything, np.zeros((0, 3, 5, 4)))
     with pytest.raises(DataError, match=r"label 4 is no class of this network, which has 4: 0 to 3"):
         activations(everything, images(1, everything), np.array([4]))
     with pytest.raises(DataError, match=r"labels are whole numbers \(1,\), one for each image; got \(2,\)"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -27,7 +28,7 @@ from nbcnn.kernels.conv2d.problem import Conv2dProblem
 WIDE = Conv2dProblem(130, 2, 4, 4, (3, 3), padding=(1, 1, 1, 1))  # 1170 products: two blocks
 TILED = Conv2dProblem(2, 3, 7, 6, (3, 3), padding=(1, 1, 1, 1))
 CASES = {**EDGE_CASES, "two blocks": WIDE, "tiles": TILED}
-QUICK = ("3x3", "padding on four sides", "stride and padding on four sides", "two blocks", "1x1", "tiles")
+QUICK = ("3x3", "stride and padding on four sides", "two blocks", "1x1", "tiles")
 
 
 def arrays(p: Conv2dProblem) -> tuple[np.ndarray, ...]:
@@ -89,15 +90,14 @@ def test_the_products_add_up_to_the_engines_bits(name: str) -> None:
         assert added_up(trace) == dw[at]
 
 
-def test_where_nothing_is_fused_the_bits_are_the_engines_too() -> None:
+def test_where_nothing_is_fused_the_bits_are_the_engines_too(dtype: str) -> None:
     """The test also runs on kernels in plain Python, where products are rounded."""
-    for dtype in ("float32", "float64"):
-        p = Conv2dProblem(2, 2, 5, 4, (3, 2), (2, 1), (1, 1, 1, 1), dtype=dtype)
-        x, w, b, dy = arrays(p)
-        for at in places(p.y_shape):
-            assert trace_pixel(p, x, w, b, at).same_bits  # type: ignore[arg-type]
-        for at in places(p.w_shape):
-            assert trace_weight(p, x, dy, at).same_bits  # type: ignore[arg-type]
+    p = replace(CASES["stride and padding on four sides"], dtype=dtype)
+    x, w, b, dy = arrays(p)
+    for at in places(p.y_shape):
+        assert trace_pixel(p, x, w, b, at).same_bits  # type: ignore[arg-type]
+    for at in places(p.w_shape):
+        assert trace_weight(p, x, dy, at).same_bits  # type: ignore[arg-type]
 
 
 def test_a_fused_multiply_add_is_rounded_once() -> None:
