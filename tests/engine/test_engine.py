@@ -45,7 +45,7 @@ NETWORKS = {"lenet-like": LENET_LIKE, "motley": MOTLEY, "spread": SPREAD}
 
 
 @parametrize("count", [1, 15, 16, 17, 50], quick=[1, 16, 50])
-@pytest.mark.parametrize("which", NETWORKS)
+@parametrize("which", NETWORKS, quick=["lenet-like", "motley"])
 def test_a_step_equals_the_oracle(which: str, count: int, dtype: str) -> None:
     network = build(NETWORKS[which], dtype, channels=2)
     x, labels = images(network, count)

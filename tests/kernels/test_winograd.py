@@ -50,9 +50,8 @@ def test_the_contract(name: str) -> None:
     assert report.problems > 0
 
 
-@parametrize(
-    "name, case", product(NAMES, PROBLEMS), quick=[("winograd", "parts of tiles")]
-)  # whole numbers try the small tiles
+@exhaustive  # in float32, the tests of errors and of whole numbers try every direction by default
+@pytest.mark.parametrize(("name", "case"), list(product(NAMES, PROBLEMS)))
 def test_every_direction_in_float64(name: str, case: str) -> None:
     problem = replace(PROBLEMS[case], dtype="float64")
     given = inputs(problem, KINDS["normal"](1))
