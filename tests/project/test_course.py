@@ -16,7 +16,7 @@ from nbcnn import exercises
 COURSE = Path(__file__).parents[2] / "docs" / "course"
 CHAPTERS = sorted(COURSE.glob("[1-9]-*.md"))
 TEACHER = COURSE / "teacher.md"
-MOST_SECONDS = 10
+MOST_SECONDS = 5
 """Chapters whose commands take longer are for the whole suite."""
 
 

@@ -162,7 +162,7 @@ SHORT = (
 )
 
 
-@parametrize("name", SHORT, quick={"step_too_large", "moved_labels", "batch_norm_momentum"})
+@parametrize("name", SHORT, quick={"step_too_large"})
 def test_a_planted_fault_is_found_and_its_change_mends_it(name: str, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr("os.fsync", lambda _: None)
     seed = 7 + [*FAULTS].index(name)

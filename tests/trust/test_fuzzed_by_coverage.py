@@ -24,9 +24,9 @@ def test_harness(kind: str, tmp_path: Path, count: Callable[..., None], long: bo
     """In the short form, its seeds alone, one by one; in the long form a minute of fuzzing."""
     seeds = sorted((FUZZ / "corpus" / kind).iterdir())
     if not long:
-        for seed in seeds[:2]:
+        for seed in seeds[:1]:
             run(kind, str(seed))
-        count("inputs fuzzed", len(seeds[:2]))
+        count("inputs fuzzed", len(seeds[:1]))
         return
     assert find_spec("atheris"), "the long form takes atheris, which is not installed: pip install 'nbcnn[fuzz]'"
     told = run(kind, "--seconds", str(SECONDS), "--found", str(tmp_path))

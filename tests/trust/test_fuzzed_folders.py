@@ -108,7 +108,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return seeds.tiny_run(tmp_path_factory.mktemp("run"))
 
 
-@parametrize("edits, rewrites, lacking", [(3, 3, 4), (10, 12, 15)], quick=[(3, 3, 4)])
+@parametrize("edits, rewrites, lacking", [(2, 2, 2), (10, 12, 15)], quick=[(2, 2, 2)])
 def test_generated_run_folders(
     edits: int,
     rewrites: int,
