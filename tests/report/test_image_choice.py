@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from exhaustive import parametrize
 
 from nbcnn.data import Dataset, Split, epoch_augmentations
 from nbcnn.report import draw_confusion, draw_samples
@@ -80,7 +81,7 @@ def test_samples_of_more_classes_than_there_is_room(tmp_path: Path, drawn: list[
     assert [text[:3] for text in found[2:]] == [f"k{k * 100 // 24:02}" for k in range(24)]
 
 
-@pytest.mark.parametrize("k", [2, 10, 31, 70])
+@parametrize("k", [2, 10, 31, 70], quick=[2, 31])
 def test_the_confusion_has_a_column_for_guesses_that_are_no_class(tmp_path: Path, drawn: list[Any], k: int) -> None:
     matrix = np.concatenate([3 * np.eye(k, dtype=int), np.arange(k)[:, None]], axis=1)
     draw_confusion(matrix, [f"class {index}" for index in range(k)], tmp_path / "c.png")

@@ -84,7 +84,7 @@ def test_curves_name_the_best_epoch(tmp_path: Path, figures: list[Any]) -> None:
     assert "test  0.367   (best 0.100 in epoch 2)" in found
 
 
-@pytest.mark.parametrize("epochs", [1, 2, 30, 31, 500])
+@parametrize("epochs", [1, 2, 30, 31, 500], quick=[1, 31])
 def test_curves_of_any_length(tmp_path: Path, figures: list[Any], epochs: int) -> None:
     draw_curves([record(e + 1) for e in range(epochs)], tmp_path / "c.png", "long title " * 40)
     (figure,) = figures

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from browser import PHONE, SCREEN, Browser, browser
+from exhaustive import parametrize
 from PIL import Image
 
 from nbcnn.cli.explain._conv_text import lines
@@ -54,7 +55,7 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("name", list(TRACES))
+@parametrize("name", list(TRACES), quick=["book", "large weight"])
 def test_a_trace_can_be_stepped_through(chromium: Browser, tmp_path: Path, name: str) -> None:
     trace = TRACES[name]()
     write_page(tmp_path / "conv.html", trace_page(trace))
@@ -93,7 +94,7 @@ def test_a_page_says_how_many_terms_it_leaves_out(monkeypatch: pytest.MonkeyPatc
     assert len(set(re.findall(r'data-step="(\d+)"', text))) == 10
 
 
-@pytest.mark.parametrize("name", ["winograd", "large", "large weight"])
+@parametrize("name", ["winograd", "large", "large weight"], quick=["winograd", "large weight"])
 def test_each_way_that_can_do_it_has_a_picture(tmp_path: Path, name: str) -> None:
     files = draw_trace(TRACES[name](), tmp_path)
     ways = ["conv-1-direct.png", "conv-2-im2col.png", "conv-3-fft.png", "conv-4-winograd.png"]

@@ -7,6 +7,7 @@ import io
 import struct
 import zlib
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 from PIL import Image
@@ -120,7 +121,8 @@ def tiny_run(folder: Path) -> Path:
     """A run folder of TINY, really trained for an epoch, beside its images and its YAML file."""
     (folder / "tiny.yaml").write_text(TINY + "data: {folder: images, grayscale: true}\n")
     picture_folder(folder / "images")
-    return nbcnn.train(folder / "tiny.yaml", out=folder / "run", threads=1).folder
+    with patch("nbcnn.training.loop.draw_run"):  # nobody looks at its pictures
+        return nbcnn.train(folder / "tiny.yaml", out=folder / "run", threads=1).folder
 
 
 def run_seeds(run: Path) -> dict[str, bytes]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from exhaustive import parametrize
 
 import nbcnn
 from nbcnn.compiler.jit import KernelCache, cache_folder
@@ -31,7 +32,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return seeds.tiny_run(tmp_path_factory.mktemp("run"))
 
 
-@pytest.mark.parametrize("name", ["config.yaml", "run.json", "metrics.jsonl", "best.safetensors", "state.safetensors"])
+FILES = ["config.yaml", "run.json", "metrics.jsonl", "best.safetensors", "state.safetensors"]
+
+
+@parametrize("name", FILES, quick=["config.yaml", "state.safetensors"])
 def test_links_and_pipes_in_a_run_folder_print_nothing_and_hold_nobody_up(
     name: str, run: Path, tmp_path: Path, count: Count
 ) -> None:
