@@ -1,10 +1,11 @@
 """docs/models.md: the models that come with nbcnn, their size, and what finished trainings from several seeds reached.
 
     nbcnn train resnet-mini --seeds 3                  # hours; the folder is runs/resnet-mini-seeds-1
-    python tests/benchmarks/models.py runs/resnet-mini-seeds-1 runs/mlp-seeds-1 --write docs/models.md
+    python tests/benchmarks/models.py runs/resnet-mini-seeds-1 --write docs/models.md
 
-Each FOLDER is one that ``nbcnn train MODEL --seeds N`` made, with one or more of its seeds finished. All cells of trainings come from the folders that are
-given: give all of them. Without ``--write`` the page is printed. Nothing is trained here.
+Each FOLDER is one that ``nbcnn train`` made, of one training or of several seeds. The trainings that are finished there
+go to the log beside the page, docs/models.csv, in place of those of the same model and seed; the page has all of that
+log. Without ``--write`` the page is printed and no file changes. Nothing is trained here.
 """
 
 from __future__ import annotations
@@ -13,15 +14,17 @@ import argparse
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from statistics import fmean, stdev
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from benchmarks.models_log import Line, Log, digest, finished, read_log, write_log
 
 import nbcnn
-from nbcnn.config import Config, load_config, model_names
-from nbcnn.errors import CheckpointError, ConfigError, NbcnnError
+from nbcnn.config import model_names
+from nbcnn.errors import NbcnnError
 from nbcnn.introspect.summary import summarize
-from nbcnn.runs.run_folder import Run
-from nbcnn.training.config_diff import changes
-from nbcnn.training.seeds_table import SeedRuns
 
+PAGE = Path(__file__).parents[2] / "docs" / "models.md"
 BOOK = {
     "lenet-d2l": "0.82",
     "lenet-bn": "0.79 to 0.81",
@@ -46,6 +49,12 @@ IDEAS = {
 }
 """What each model of the table is there to show."""
 NOT_RUN = "not run"
+EARLIER = {
+    "alexnet-mini": ("67967918b9ea", "30.3 | 10 | 91.10 ± 0.12 % (3 seeds) (*)"),
+    "nin-mini": ("c4f111f799f7", "93.7 | 10 | 92.36 ± 0.11 % (2 seeds) (*)"),
+    "resnet-mini": ("cb8eff5469bb", "84.7 | 20 | 94.56 ± 0.17 % (3 seeds) (*)"),
+}
+"""What trainings with a model's config (its digest) reached of which nothing else was kept, until the log has others."""
 TEXT = """\
 # Models
 
@@ -71,9 +80,12 @@ The book is "Dive into Deep Learning": accuracies that its chapters print for ne
 ones, many on images enlarged to between 96 and 224 pixels. Network, recipe and size of image are not those here, so
 they say what to expect and are no contest. "–": none is given here.
 
-A row is made by `nbcnn train MODEL --seeds 3`, and this page from the folders that this leaves, by
-`python tests/benchmarks/models.py FOLDER... --write docs/models.md`. "{not_run}" means that no folder was given for it.
-A run with another config than the model's file has now is refused.
+A row is made by `nbcnn train MODEL --seeds 3`; `python tests/benchmarks/models.py FOLDER... --write docs/models.md` adds
+what that leaves to the log, [models.csv](models.csv), and makes this page from it. The log has a line for each epoch of
+each seed. "{not_run}" means that it has none of a model. A run with another config than the model's file has now is refused.
+
+(*) Of trainings of this state of the model's file whose logs were not kept. Of those from seed 0 whose line in the log
+has no epoch, the result alone was.
 
 `conv2d: auto` in the wide ones times the backends when a training starts, and takes the fastest for each layer
 ([choosing.md](choosing.md)); the run folder's `config.yaml` has the names that were chosen. The bits of a result depend
@@ -81,67 +93,45 @@ on them, so for the same bits train from that file.
 """
 
 
-def page(folders: Iterable[Path]) -> str:
-    """The whole page; raises ConfigError or CheckpointError for a folder whose numbers do not belong in it."""
-    trained: dict[str, SeedRuns] = {}
-    for folder in folders:
-        name, runs = finished(folder)
-        if name in trained:
-            raise CheckpointError(f"{folder} and {trained[name].folder} are both of {name}; give one of them")
-        trained[name] = runs
+def page(log: Log) -> str:
+    """The whole page, of a log's trainings."""
     lines = [
         "| model | idea | parameters | MACs | seconds an epoch | epochs | test accuracy | the book |",
         "|---|---|---|---|---|---|---|---|",
-        *(row(name, trained.get(name)) for name in IDEAS),
+        *(row(name, [lines for (model, _), lines in sorted(log.items()) if model == name]) for name in IDEAS),
     ]
     return TEXT.format(table="\n".join(lines), not_run=NOT_RUN)
 
 
-def finished(folder: Path) -> tuple[str, SeedRuns]:
-    """The model that was trained in a folder, and its runs: one at least is finished, with the config the model has."""
-    runs = SeedRuns.read(folder)
-    config = load_config(runs.config)
-    if config.name not in IDEAS:
-        raise ConfigError(f"{folder} is of {config.name}, which is not in the table: {', '.join(IDEAS)}")
-    if not runs.rows:
-        raise CheckpointError(f"{folder}: none of {runs.count} seeds is finished; nbcnn train --resume {folder}")
-    if different := changes(comparable(load_config(config.name)), comparable(config)):
-        raise ConfigError(f"{folder} was trained with another config than {config.name} has: {'; '.join(different)}")
-    return config.name, runs
+def with_folders(log: Log, folders: Iterable[Path]) -> Log:
+    """The log with the trainings of these folders; raises ConfigError or CheckpointError for what is not one of them."""
+    log = dict(log)
+    for folder in folders:
+        log |= finished(folder, IDEAS)
+    return log
 
 
-def comparable(config: Config) -> Config:
-    """Without what is no matter of the model: the seed, and the folder where the data were."""
-    data = config.data.model_copy(update={"data_dir": None})
-    return config.model_copy(update={"data": data, "train": config.train.model_copy(update={"seed": 0})})
-
-
-def row(name: str, runs: SeedRuns | None) -> str:
+def row(name: str, trainings: list[list[Line]]) -> str:
     """One line of the table."""
     rows = summarize(nbcnn.load(name).root)
     size = f"{sum(row.parameters for row in rows):,} | {sum(row.macs for row in rows):,}"
-    return f"| `{name}` | {IDEAS[name]} | {size} | {results(runs)} | {BOOK.get(name, '–')} |"
+    found = earlier(name) if not trainings else results(trainings)
+    return f"| `{name}` | {IDEAS[name]} | {size} | {found} | {BOOK.get(name, '–')} |"
 
 
-def results(runs: SeedRuns | None) -> str:
-    """The cells that a training fills."""
-    if runs is None:
-        return " | ".join([NOT_RUN] * 3)
-    accuracy, deviation = runs.mean("test_accuracy"), runs.standard_deviation("test_accuracy")
-    if accuracy is None:
-        raise CheckpointError(f"{runs.json} has a run without a test accuracy; train anew")
-    epochs, count = int(runs.rows[0]["epochs"]), len(runs.rows)
-    spread = "" if deviation is None else f" ± {100 * deviation:.2f}"
-    reached = f"{100 * accuracy:.2f}{spread} % ({count} seed{'s' if count > 1 else ''})"
-    return f"{fastest_epoch(runs):.1f} | {epochs} | {reached}"
+def earlier(name: str) -> str:
+    """The cells of a model that the log does not have."""
+    made_with, cells = EARLIER.get(name, ("", ""))
+    return cells if made_with == digest(name) else " | ".join([NOT_RUN] * 3)
 
 
-def fastest_epoch(runs: SeedRuns) -> float:
-    """Seconds of the training steps of the fastest epoch; raises CheckpointError for a run without metrics."""
-    times = [record["seconds"] for row in runs.rows for record in Run.open(runs.folder / row["folder"]).metrics()]
-    if not times:
-        raise CheckpointError(f"{runs.folder} has a run without metrics; train anew")
-    return min(times)
+def results(trainings: list[list[Line]]) -> str:
+    """The cells that trainings fill: the seconds are those of the fastest epoch."""
+    accuracies = [[float(line["test_accuracy"]) for line in lines if line["test_accuracy"]][-1] for lines in trainings]
+    seconds = min(float(line["seconds"]) for lines in trainings for line in lines)
+    spread = f" ± {100 * stdev(accuracies):.2f}" if len(accuracies) > 1 else ""
+    count = f"{len(accuracies)} seed{'s' if len(accuracies) > 1 else ''}"
+    return f"{seconds:.1f} | {trainings[0][0]['epochs']} | {100 * fmean(accuracies):.2f}{spread} % ({count})"
 
 
 def main() -> None:
@@ -152,13 +142,14 @@ def main() -> None:
     given = parser.parse_args()
     assert set(IDEAS) <= set(model_names())
     try:
-        text = page(given.folders)
+        log = with_folders(read_log((given.write or PAGE).with_suffix(".csv")), given.folders)
     except NbcnnError as error:
         sys.exit(f"error: {error}")
     if given.write:
-        given.write.write_text(text, encoding="utf-8")
+        write_log(given.write.with_suffix(".csv"), log)
+        given.write.write_text(page(log), encoding="utf-8")
     else:
-        print(text, end="")
+        print(page(log), end="")
 
 
 if __name__ == "__main__":
