@@ -114,8 +114,8 @@ def fma(a, b, c):
 
 
 def power_of_two(v):
-    """2 ** v for whole v."""
-    with np.errstate(invalid="ignore"):
+    """2 ** v for whole v; infinite where it is beyond the range, as in compiled code without a warning."""
+    with np.errstate(invalid="ignore", over="ignore"):
         return np.ldexp(np.ones_like(v), v.astype(np.int32))
 
 
