@@ -84,7 +84,6 @@ def test_each_piece_is_taken_once() -> None:
     assert following[0] >= pieces
 
 
-@pytest.mark.jit
 def test_who_waits_for_others_sees_all_of_them_rest_and_gives_up_after_a_while() -> None:
     resting = np.zeros((3, 8), np.int64)
     wait_for_rest(resting, 3, 1000)
@@ -96,7 +95,6 @@ def test_who_waits_for_others_sees_all_of_them_rest_and_gives_up_after_a_while()
         assert waiting.is_alive() == left
 
 
-@pytest.mark.jit
 def test_who_lingers_sees_a_batch_begin_and_gives_up_after_a_while() -> None:
     following, resting = np.array([7]), np.zeros(8, np.int64)  # of the batch before, which had 7 pieces
     wait_for_batch(following, 7, 1000, resting)
