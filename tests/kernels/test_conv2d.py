@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -125,16 +126,37 @@ ONE_CHANNEL = {
     "stride 2": Conv2dProblem(4, 4, 15, 14, (3, 3), (2, 2), (1, 1, 1, 1), groups=4),
     "more padding than image": Conv2dProblem(3, 3, 3, 12, (3, 3), padding=(5, 0, 4, 0), groups=3),
     "one pixel": Conv2dProblem(2, 2, 1, 1, (3, 3), padding=(1, 1, 1, 1), groups=2),
+    "stride 2, odd sizes, nothing around": Conv2dProblem(3, 3, 9, 17, (3, 3), (2, 2), groups=3),
+    "stride 2, two outputs a channel": Conv2dProblem(3, 6, 6, 7, (3, 3), (2, 2), (0, 1, 0, 1), groups=3),
+    "stride 2, two channels an output": Conv2dProblem(6, 3, 6, 8, (3, 3), (2, 2), (1, 0, 1, 0), groups=3),
+    "stride 2, more padding than image": Conv2dProblem(2, 2, 3, 5, (3, 3), (2, 2), (5, 0, 4, 7), groups=2),
+    "strides 3 and 2, rows that nothing meets": Conv2dProblem(2, 2, 9, 9, (2, 3), (3, 2), (0, 0, 2, 0), groups=2),
+    "strides 1 and 2, five rows": Conv2dProblem(2, 2, 9, 4, (5, 3), (1, 2), (2, 2, 1, 1), groups=2),
+    "long sums": Conv2dProblem(2, 2, 40, 37, (3, 3), padding=(1, 1, 1, 1), groups=2),
+    "long sums, stride 2": Conv2dProblem(2, 2, 70, 71, (3, 3), (2, 2), (1, 1, 1, 1), groups=2),
 }
 
 
-@parametrize("case", ONE_CHANNEL, quick=["last block of a row begins earlier"])
-def test_groups_of_one_channel_have_the_bits_of_naive(case: str) -> None:
-    problem = ONE_CHANNEL[case]
-    inputs = draw(problem, normal(8, "float32"))
+@parametrize("case", ONE_CHANNEL, quick=["last block of a row begins earlier", "stride 2"])
+@parametrize("dtype", ["float32", "float64"], quick=["float32"])
+def test_groups_of_one_channel_have_the_bits_of_naive(case: str, dtype: str) -> None:
+    problem = replace(ONE_CHANNEL[case], dtype=dtype)
+    inputs = draw(problem, normal(8, dtype))
     fast, plain = (run(backend("conv2d", name), problem, inputs) for name in ("direct", "naive"))
     for key in plain:
         np.testing.assert_array_equal(fast[key], plain[key], err_msg=key)
+
+
+@exhaustive
+@pytest.mark.jit
+def test_depthwise_with_stride_2_at_every_width_and_padding() -> None:
+    for W, L, R in product(range(2, 19), range(4), range(3)):
+        if W + L + R >= 3:
+            problem = Conv2dProblem(2, 2, 5, W, (3, 3), (2, 2), (1, 1, L, R), groups=2)
+            inputs = draw(problem, normal(9, "float32"))
+            fast, plain = (run(backend("conv2d", name), problem, inputs) for name in ("direct", "naive"))
+            for key in plain:
+                np.testing.assert_array_equal(fast[key], plain[key], err_msg=f"{key} of {problem}")
 
 
 def test_direct_has_scratch_for_one_group_at_a_time() -> None:

@@ -19,16 +19,20 @@ from nbcnn.kernels.linear.op import LinearProblem
 from nbcnn.kernels.registry import backend, backend_names, cost, tolerance
 
 LENET2 = Conv2dProblem(6, 16, 14, 14, (5, 5))
+PROBLEMS = {
+    **CONV2D,
+    "uneven 1x1": Conv2dProblem(9, 11, 3, 5, (1, 1)),
+    "strided depthwise": Conv2dProblem(4, 4, 9, 18, (3, 3), (2, 2), (1, 1, 1, 0), groups=4),
+}
 
 COUNT = """
 import json, sys
 import numpy as np
-from nbcnn.kernels.conv2d import _blocks, naive, pointwise
+from nbcnn.kernels.conv2d import _blocks, _depthwise, naive, pointwise
 from nbcnn.kernels.registry import backend
 from nbcnn.kernels.conv2d.problem import Conv2dProblem
-from tests.kernels.cases import CONV2D
+from kernels.test_cost import PROBLEMS
 
-CONV2D["uneven 1x1"] = Conv2dProblem(9, 11, 3, 5, (1, 1))
 loads, load, add_products, add_windows = [0], naive.load, _blocks.add_products, _blocks.add_windows
 def counting(x, index):
     loads[0] += 1
@@ -40,9 +44,10 @@ def counting_windows(s, u, row):
     loads[0] += len(s) * len(s[0]) * len(u[0])
     return add_windows(s, u, row)
 _blocks.add_windows = counting_windows
-naive.load, _blocks.add_products, pointwise.add_products = counting, counting_products, counting_products
+naive.load = counting
+_blocks.add_products = _depthwise.add_products = pointwise.add_products = counting_products
 counts = {}
-for case, p in CONV2D.items():
+for case, p in PROBLEMS.items():
     for name in ("direct", "pointwise", "naive"):
         chosen = backend("conv2d", name)
         if chosen.supports(p) is not None:
@@ -65,16 +70,16 @@ print(json.dumps(counts))
 @pytest.fixture(scope="module")
 def loads() -> dict[str, dict[str, list[int]]]:
     """How often the loops of ``direct`` and ``pointwise`` multiply lanes, those of ``naive`` load some, run as plain Python."""
-    root = str(Path(__file__).parent.parent.parent)
-    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": root}
+    tests = Path(__file__).parent.parent
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": f"{tests.parent}{os.pathsep}{tests}"}
     done = subprocess.run([sys.executable, "-c", COUNT], env=environment, capture_output=True, text=True, check=True)
     counts: dict[str, dict[str, list[int]]] = json.loads(done.stdout)
     return counts
 
 
-@pytest.mark.parametrize("case", [*CONV2D, "uneven 1x1"])
+@pytest.mark.parametrize("case", PROBLEMS)
 def test_blocks_say_what_they_do(case: str, loads: dict[str, dict[str, list[int]]]) -> None:
-    problem = CONV2D[case] if case in CONV2D else Conv2dProblem(9, 11, 3, 5, (1, 1))
+    problem = PROBLEMS[case]
     for name in ("direct", "pointwise"):
         if backend("conv2d", name).supports(problem) is None:
             assert [work.macs for work in cost(problem, name)] == [LANES * made for made in loads[name][case]]

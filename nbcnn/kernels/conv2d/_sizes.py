@@ -40,14 +40,16 @@ def input_block(p: Conv2dProblem) -> Block:
 
 def row_block(p: Conv2dProblem, backward: bool = False) -> tuple[tuple[int, ...]] | None:
     """For kernels 3 wide, of groups with one channel to sum over: pixels of a row of y (backward: of x), and two more,
-    so that a row of pixels is loaded once for three taps. None for other problems.
+    so that a row of pixels is loaded once for three taps. With a column stride of 2 (_depthwise.py) every other pixel
+    of x. None for other problems.
     """
     given, wanted = (p.out_channels, p.width) if backward else (p.in_channels, p.out_width)
-    if given != p.groups or p.groups == 1 or p.kernel_size[1] != 3 or p.kernel_size[0] > 16:
+    if given != p.groups or p.groups == 1 or p.kernel_size[1] != 3 or p.kernel_size[0] > 16 or p.dilation != (1, 1):
         return None
-    if (p.stride, p.dilation) != ((1, 1), (1, 1)):
+    if p.stride != (1, 1) and (p.stride[1] != 2 or p.width == 1):
         return None
-    return (tuple(range(size(wanted, min(7, sums(p.dtype))) + 2)),)
+    pixels = wanted // p.stride[1] if backward else wanted
+    return (tuple(range(size(pixels, min(7, sums(p.dtype))) + 2)),)
 
 
 def flat_block(channels: int, pixels: int, dtype: str) -> Block:

@@ -210,13 +210,18 @@ class Direct:
     def _build(self, p: Conv2dProblem) -> WeightedKernels:
         of_y, of_x = row_block(p) or forward_block(p), row_block(p, backward=True) or input_block(p)
         back = steps(p, backward=True)
-        return WeightedKernels(
+        found = WeightedKernels(
             KernelWithAttributes(forward, (p.stride[0], p.padding, margins(p, of_y), steps(p), of_y)),
             KernelWithAttributes(
                 grad_input, (p.stride, p.dilation, p.padding[::2], input_margins(p, of_x), back, of_x)
             ),
             KernelWithAttributes(grad_weight, (p.stride, p.dilation, p.padding, weight_block(p))),
         )
+        if p.groups > 1:
+            from nbcnn.kernels.conv2d import _depthwise  # most networks have no use for it
+
+            return _depthwise.instead_of(found, p)
+        return found
 
     def single(self, problem: Conv2dProblem) -> OneImage:
         """16 pixels of the output at once."""
