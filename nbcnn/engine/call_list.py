@@ -18,7 +18,8 @@ from nbcnn.compiler.compile_log import expect_kernels, listened_to
 from nbcnn.compiler.jit import is_kernel, missing
 from nbcnn.compiler.native_call import WORDS, addresses_in, native_call, words_of
 from nbcnn.engine import native_self_test
-from nbcnn.engine.replay import DONE, replay, replay_pieces
+from nbcnn.engine.replay import DONE, replay
+from nbcnn.engine.stand_by import NOBODY, replay_batches
 from nbcnn.kernels.contract import unfolded
 from nbcnn.util.spans import in_row
 
@@ -54,13 +55,19 @@ class CallList:
         self.native = all(isinstance(part, _NativeCalls) for part in self._parts)
         """Whether no call on it is made by Python."""
 
-    def play_pieces(self, where, pieces, player=replay_pieces, *arguments) -> bool:
+    def play_pieces(self, where, pieces, player=replay_batches, *arguments) -> bool:
         """Play it for each piece that is not taken yet, without Python between them; it must be ``native``.
 
         Whether all are taken: False where a call was late.
         """
         (stretch,) = self._parts
-        return stretch.play(player, where, pieces, stretch.moves(self.rows), *arguments) == DONE
+        return stretch.play(player, where, pieces, stretch.moves(self.rows), *(arguments or (NOBODY,))) == DONE
+
+    def play_batches(self, where, helper) -> bool:
+        """Play it for the pieces of each batch that a ``helper`` is called to (stand_by.py), until it is not any more;
+        False where a call was late.
+        """
+        return self.play_pieces(where, 0, replay_batches, helper)
 
     def replace(self, number, call) -> None:
         """Put a call in the place of one that, like it, is compiled or Python's: the same on other arrays, say."""
@@ -195,7 +202,8 @@ def expect_calls(calls, pieces=False) -> None:
     no_calls = (np.zeros(0, np.int64), np.zeros((0, WORDS), np.int64))
     if pieces and all(is_kernel(function) for function, _ in made):
         number = no_calls[0]
-        made.append((replay_pieces, (*no_calls, (number,) * 4, 0, (np.zeros((0, 2), np.int64), number, number))))
+        moves = np.zeros((0, 2), np.int64), number, number
+        made.append((replay_batches, (*no_calls, (number,) * 4, 0, moves, NOBODY)))
     else:
         made.append((replay, no_calls))
     if not native_calls_hold.cache_info().currsize:  # the self-test is still to come

@@ -15,10 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from nbcnn.engine import ordered_sum, single_image
+from nbcnn.compiler.jit import is_kernel
+from nbcnn.engine import ordered_sum, single_image, stand_by
 from nbcnn.engine.batch import Batch, BatchInputs, BatchResult, LastBatch, Mode, scalings
 from nbcnn.engine.call_list import CallList, expect_calls
 from nbcnn.engine.common_memory import Rows, SharedArrays
+from nbcnn.engine.helpers import Helpers
 from nbcnn.engine.loss_targets import loss_targets
 from nbcnn.engine.memory_use import threads_that_fit
 from nbcnn.engine.network import Network, unchanged
@@ -28,20 +30,6 @@ from nbcnn.kernels.contract import LANES
 from nbcnn.util.blas import one_blas_thread
 from nbcnn.util.cpu_quota import available_threads
 from nbcnn.util.memory import no_memory_error
-
-SPINS = 300_000
-"""For how long a helper waits awake for the next batch: some 300 µs, more than what Python does between steps."""
-
-
-class Next:
-    """Where a helper sees the next batch begin. It has no engine, for that could not be forgotten then."""
-
-    batch: Batch | None = None
-
-    def linger(self, resting: np.ndarray) -> None:
-        """Wait for it, for a while; meanwhile resting[0] is 1."""
-        if self.batch is not None:
-            ordered_sum.wait_for_batch(self.batch.stage(0).next_pack, self.batch.packs, SPINS, resting)
 
 
 class Engine:
@@ -54,8 +42,8 @@ class Engine:
         self.network = network
         threads = threads_that_fit(network, training, threads)
         # Where each thread has a processor, a helper waits for the next batch awake: to wake it up took 50 µs and more.
-        self._next = Next()
-        self.thread_pool = ThreadPool(threads, self._next.linger if threads <= available_threads() else None)
+        self._helpers = Helpers(threads - 1)
+        self.thread_pool = ThreadPool(threads, self._helpers if threads <= available_threads() else None)
         with no_memory_error(f"the buffers of {network.config.name}", "use smaller images, or fewer threads"):
             shared, rows = SharedArrays(), Rows()
             self.workers = [Worker(network, training, shared, rows) for _ in range(self.thread_pool.size)]
@@ -131,7 +119,7 @@ class Engine:
                     self._batch("train").begin(order, 0)
                     worker.run("train")
             self._after()
-            for function, arguments in self._waiting():
+            for function, arguments in self._waiting(self.workers[0].calls_alone("train") is not None):
                 function(*arguments)
 
     def expect_kernels(
@@ -142,18 +130,22 @@ class Engine:
         for mode in ("train", "predict") if labels is not None else ("predict",):
             own = inputs._replace(augmentations=augmentations, targets=self.targets) if mode == "train" else inputs
             calls = self.workers[0].calls(mode, self._batch(mode), own)
+            alone = all(is_kernel(call.kernel) for call in calls) and not any(call.ends_stage for call in calls[:-1])
             if mode == "train":
                 calls += self.workers[0].buffers.after
-            expect_calls([*((call.kernel, call.arrays) for call in calls), *self._waiting()], pieces=True)
+            expect_calls([*((call.kernel, call.arrays) for call in calls), *self._waiting(alone)], pieces=True)
 
-    def _waiting(self) -> list[tuple[Callable[..., None], tuple[Any, ...]]]:
-        """How threads wait for one another: calls that not every batch makes, and Python where it does."""
-        following = self._batch("train").stage(0).next_pack
-        resting = self.thread_pool.resting
+    def _waiting(self, alone: bool) -> list[tuple[Callable[..., None], tuple[Any, ...]]]:
+        """How threads wait for one another: calls that not every batch makes, and Python where it does.
+
+        ``alone``: helpers play batches without Python.
+        """
+        number, lines = np.zeros(1, np.int64), np.zeros((1, stand_by.LINE), np.int64)
         return [
-            (ordered_sum.wait_for_batch, (following, 0, 0, following.copy())),
-            (ordered_sum.wait_for_rest, (resting, 0, 0)),
-            (ordered_sum.mark_finished, (following.copy(), 0)),
+            *([] if alone else [(stand_by.wait_for_batch, (number, 0, 0, lines[0], 0))]),
+            (stand_by.wait_for_rest, (lines, 0, 0)),
+            (stand_by.call_wanted, (lines, 0)),
+            (ordered_sum.mark_finished, (number, 0)),
         ]
 
     @property
@@ -169,7 +161,7 @@ class Engine:
         self.last = LastBatch(mode, inputs, order, step)
         batch = self._begin(mode, inputs, order, weight)
         workers = min(self.thread_pool.size, batch.packs)
-        self.thread_pool.run(workers, lambda worker: self._share(worker, mode), batch.fail)
+        self.thread_pool.run(workers, lambda worker: self._share(worker, mode), batch.fail, packs=batch.packs)
         if mode == "train":
             batch.finish()
             self._after()
@@ -192,10 +184,11 @@ class Engine:
         self.thread_pool.settle()
         if order.size > self._batch(mode).order.size:
             self._batches[mode == "train"] = self._new_batch(order.size)
-        batch = self._next.batch = self._batch(mode)
+        batch = self._batch(mode)
         batch.begin(order, weight)
         for worker in self.workers:
             worker.begin(mode, batch, inputs, order.size)
+        self._helpers.begin(mode, batch, self.workers[1:])
         return batch
 
     def _new_batch(self, size: int) -> Batch:

@@ -1,4 +1,4 @@
-"""Sum of the packs' gradients in the order of the packs, by several threads, and how they wait for one another."""
+"""Sum of the packs' gradients in the order of the packs, by several threads."""
 
 from __future__ import annotations
 
@@ -6,28 +6,6 @@ from nbcnn.compiler.jit import kernel
 from nbcnn.kernels.packs import add
 from nbcnn.kernels.turns import SPINS, end_turn, is_my_turn, read_atomic, write_atomic
 from nbcnn.lanes.block_sums import BLOCK
-
-
-@kernel
-def wait_for_batch(following, pieces, looks, resting):
-    """Wait until somebody takes the first of the next batch's pieces; gives up after so many looks, 1 ns or so each.
-
-    Before that, following[0] is at least ``pieces``, where it was left, or 0, which a batch begins with. That this
-    thread waits here, and holds no lock of Python's, it says by a 1 in resting[0].
-    """
-    write_atomic(resting, 1)
-    for _ in range(looks):
-        if 0 < read_atomic(following) < pieces:
-            break
-
-
-@kernel
-def wait_for_rest(resting, threads, looks):
-    """Wait until the first ``threads`` rows of resting (threads, 8) begin with 1; at each it looks so often at most."""
-    for thread in range(threads):
-        for _ in range(looks):
-            if read_atomic(resting[thread]) == 1:
-                break
 
 
 @kernel

@@ -9,19 +9,17 @@ import weakref
 from collections.abc import Callable
 from functools import partial
 from queue import SimpleQueue
+from typing import Protocol
 
 import numpy as np
 
+from nbcnn.engine.stand_by import CALLED, GIVEN, IN_PYTHON, LINE, STATE, wait_for_rest
 from nbcnn.errors import NbcnnError
 
 SPINS = 1_000_000
 """How often to look whether a helper is done before sleeping until it is: 1 ms at most, three packs of LeNet."""
 
-LINE = 8
-"""Numbers of a cache line, which each helper has to itself."""
-
 Job = Callable[[], None]
-Linger = Callable[[np.ndarray], None]
 Jobs = list["SimpleQueue[Job | None]"]
 
 
@@ -32,6 +30,15 @@ class AbandonedError(Exception):
     """Another thread failed first; its error is the one to show."""
 
 
+class Resting(Protocol):
+    """What helpers do between runs (helpers.py)."""
+
+    def reset(self) -> None: ...
+    def rest(self, helper: int, line: np.ndarray, jobs: int) -> None: ...
+    def call(self, lines: np.ndarray, packs: int) -> list[bool]: ...
+    def take_failures(self) -> list[BaseException]: ...
+
+
 class ThreadPool:
     """``size`` threads, the caller's among them. Kernels release the GIL, so they run side by side.
 
@@ -39,11 +46,9 @@ class ThreadPool:
     have ended it, and the next use begins by waiting for that.
     """
 
-    def __init__(self, size: int, linger: Linger | None = None) -> None:
-        """``linger`` is called by a helper after each job with its row of ``resting``, and may wait there for the next
-        one to be near; while it does so without Python's lock, the row begins with 1.
-        """
-        self.size, self._linger = size, linger
+    def __init__(self, size: int, resting: Resting | None = None) -> None:
+        """``resting`` is what helpers do between their jobs; None where they sleep."""
+        self.size, self._resting = size, resting
         self.lock = threading.Lock()
         """For those who share a pool and what it works on."""
         self._start()
@@ -51,12 +56,15 @@ class ThreadPool:
 
     def _start(self) -> None:
         self._unended: _Run | None = None
-        self.resting = np.zeros((self.size - 1, LINE), np.int64)
+        self.lines = np.zeros((self.size - 1, LINE), np.int64)
+        """Of each helper, for compiled code (stand_by.py)."""
         self._jobs: Jobs = [SimpleQueue() for _ in range(self.size - 1)]
         self._end = weakref.finalize(self, _dismiss, self._jobs)
-        for jobs, resting in zip(self._jobs, self.resting, strict=True):
-            linger = partial(self._linger, resting) if self._linger is not None else None
-            thread = threading.Thread(target=_serve, args=(jobs, linger), daemon=True, name="nbcnn")
+        if self._resting is not None:
+            self._resting.reset()
+        for helper, (jobs, line) in enumerate(zip(self._jobs, self.lines, strict=True)):
+            rest = partial(self._resting.rest, helper, line) if self._resting is not None else None
+            thread = threading.Thread(target=_serve, args=(jobs, rest), daemon=True, name="nbcnn")
             try:
                 thread.start()
             except RuntimeError:
@@ -72,12 +80,19 @@ class ThreadPool:
         self._end.detach()
         self.lock, self._forked, self._unended = threading.Lock(), True, None
 
-    def run(self, workers: int, work: Callable[[int], None], failed: Job | None = None, at_once: bool = False) -> None:
+    def run(
+        self,
+        workers: int,
+        work: Callable[[int], None],
+        failed: Job | None = None,
+        at_once: bool = False,
+        packs: int = 0,
+    ) -> None:
         """Call ``work(worker)`` in each of the first ``workers`` threads; number 0 is the caller's, which always works.
 
         The first error of any thread is raised here, after all have stopped; ``failed`` is called at once, perhaps more
         than once, so that those who wait for that thread can stop: by AbandonedError. ``at_once``: nobody begins before
-        all are there.
+        all are there. ``packs``: how many there are, where helpers that stand by may take them instead.
         """
         self.settle()
         if self._forked:
@@ -87,16 +102,22 @@ class ThreadPool:
         failures: list[BaseException] = []
         try:
             self._unended = run
-            self.resting[:helpers] = 0
-            for worker in range(helpers):
-                self._jobs[worker].put(partial(run.help, worker + 1))
+            called = self._resting.call(self.lines[:helpers], packs) if self._resting and packs else [False] * helpers
+            given = [helper for helper, came in enumerate(called) if not came]
+            for helper in given:
+                self._give(helper, partial(run.help, helper + 1))
             try:
                 run.serve(0)
             except BaseException as error:
                 run.fail()
                 failures.append(error)
             self._await(helpers)
-            failures += [failure for _ in range(helpers) if (failure := self._result(run)) is not None]
+            for helper, came in enumerate(called):
+                if came and self.lines[helper, STATE] in (CALLED, IN_PYTHON):
+                    self._give(helper, partial(run.done.put, None))  # comes after what it does
+                    given.append(helper)
+            failures += [failure for _ in given if (failure := self._result(run)) is not None]
+            failures += self._resting.take_failures() if self._resting else []
             self._unended = None
         except BaseException:  # the caller was interrupted here
             self.settle()
@@ -118,11 +139,17 @@ class ThreadPool:
             return
         self._unended.fail()
         idle: SimpleQueue[None] = SimpleQueue()
-        for jobs in self._jobs:
-            jobs.put(partial(idle.put, None))  # comes after the job of the run, if there is one
+        for helper in range(len(self._jobs)):
+            self._give(helper, partial(idle.put, None))  # comes after the job of the run, if there is one
         for _ in self._jobs:
             idle.get()
+        if self._resting is not None:
+            self._resting.take_failures()
         self._unended = None
+
+    def _give(self, helper: int, job: Job) -> None:
+        self.lines[helper, GIVEN] += 1  # who stands by sees this and leaves
+        self._jobs[helper].put(job)
 
     def _await(self, helpers: int) -> None:
         """Wait for the helpers awake, for a while: to be woken up takes 50 µs.
@@ -130,10 +157,8 @@ class ThreadPool:
         Until they rest, not until they are done: they have Python's lock in between, and for who asks for it then
         waking up takes as long.
         """
-        from nbcnn.engine.ordered_sum import wait_for_rest
-
-        if self._linger is not None and helpers:
-            wait_for_rest(self.resting, helpers, SPINS)
+        if self._resting is not None and helpers:
+            wait_for_rest(self.lines, helpers, SPINS)
 
     def _result(self, run: _Run) -> BaseException | None:
         """The next helper's failure or None."""
@@ -191,13 +216,20 @@ class _Run:
             time.sleep(0)
 
 
-def _serve(jobs: SimpleQueue[Job | None], linger: Job | None) -> None:
+def _serve(jobs: SimpleQueue[Job | None], rest: Callable[[int], None] | None) -> None:
     """A helper's life. It knows nothing of its pool, which could not be forgotten otherwise."""
+    done = 0
     while (job := jobs.get()) is not None:
         job()
         del job
-        if linger is not None:
-            linger()
+        done += 1
+        if rest is not None:
+            try:
+                rest(done)
+            except (
+                Exception
+            ):  # it can't be had (no memory, say), and saves time alone: a dead helper would be waited for
+                rest = None
 
 
 def _forked() -> None:

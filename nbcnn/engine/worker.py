@@ -134,14 +134,31 @@ class Worker:
         if stage.list.native:
             where = (place, stage.late, progress.next_pack, progress.finished)
             while not stage.list.play_pieces(where, batch.packs):
-                self._wait(batch, stage)
-                ordered_sum.mark_finished(progress.finished, int(place[0]))
+                self._end_late(batch, stage)
             return
         while (piece := batch.take(number)) < batch.packs:
             place[0] = piece
             stage.list(piece)
             self._wait(batch, stage)
             ordered_sum.mark_finished(progress.finished, piece)
+
+    def calls_alone(self, mode: Mode) -> tuple[CallList, tuple[np.ndarray, ...]] | None:
+        """The call list that a batch is played from without Python, and where (replay_pieces); None where it is not."""
+        stage, *others = self._stages[mode]
+        calls = stage.list
+        if others or type(calls) is not CallList or not calls.native or stage.rows.size:
+            return None
+        return calls, (self.buffers.place, stage.late, stage.progress.next_pack, stage.progress.finished)
+
+    def go_on(self, mode: Mode) -> None:
+        """The rest of a batch of one stage whose call list was left because a call was late."""
+        batch, (stage,) = self._given[mode][0], self._stages[mode]
+        self._end_late(batch, stage)
+        self._run(batch, 0, stage)
+
+    def _end_late(self, batch: Batch, stage: StageCalls) -> None:
+        self._wait(batch, stage)
+        ordered_sum.mark_finished(stage.progress.finished, int(self.buffers.place[0]))
 
     def _wait(self, batch: Batch, stage: StageCalls) -> None:
         """Make the calls that came before their turn."""

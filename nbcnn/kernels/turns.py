@@ -30,6 +30,13 @@ if config.DISABLE_JIT:
         following[0] += 1
         return following[0] - 1
 
+    def swap(place, old, new):
+        """Write ``new`` to place[0] where ``old`` is there; whether it was."""
+        found = place[0] == old
+        if found:
+            place[0] = new
+        return found
+
 else:
 
     def _place(context, builder, sig, args):
@@ -64,6 +71,17 @@ else:
             return builder.atomic_rmw("add", _place(context, builder, sig, args), one, "monotonic")
 
         return types.int64(following), codegen
+
+    @intrinsic
+    def swap(typingctx, place, old, new):
+        """Write ``new`` to place[0] where ``old`` is there; whether it was."""
+
+        def codegen(context, builder, sig, args):
+            numbers = [context.cast(builder, args[k], sig.args[k], types.int64) for k in (1, 2)]
+            found = builder.cmpxchg(_place(context, builder, sig, args), *numbers, "acq_rel", "acquire")
+            return builder.extract_value(found, 1)
+
+        return types.boolean(place, old, new), codegen
 
 
 @kernel

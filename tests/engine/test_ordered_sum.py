@@ -11,7 +11,7 @@ from numba import config
 
 from nbcnn.compiler.jit import kernel
 from nbcnn.conformance.guarded_arrays import GuardedArrays
-from nbcnn.engine.ordered_sum import add_in_turn, wait_for_batch, wait_for_rest
+from nbcnn.engine.ordered_sum import add_in_turn
 from nbcnn.kernels.turns import read_atomic, take_next, write_atomic
 
 
@@ -82,29 +82,3 @@ def test_each_piece_is_taken_once() -> None:
         thread.join()
     assert (taken.sum(axis=0) == 1).all()
     assert following[0] >= pieces
-
-
-def test_who_waits_for_others_sees_all_of_them_rest_and_gives_up_after_a_while() -> None:
-    resting = np.zeros((3, 8), np.int64)
-    wait_for_rest(resting, 3, 1000)
-    waiting = threading.Thread(target=wait_for_rest, args=(resting, 2, 2**40), daemon=True)
-    waiting.start()
-    for thread, left in ((1, True), (2, True), (0, False)):  # the third is not waited for
-        resting[thread, 0] = 1
-        waiting.join(timeout=0.05 if left else 20)
-        assert waiting.is_alive() == left
-
-
-def test_who_lingers_sees_a_batch_begin_and_gives_up_after_a_while() -> None:
-    following, resting = np.array([7]), np.zeros(8, np.int64)  # of the batch before, which had 7 pieces
-    wait_for_batch(following, 7, 1000, resting)
-    assert resting.tolist() == [1] + [0] * 7
-    resting[0] = 0
-    waiting = threading.Thread(target=wait_for_batch, args=(following, 7, 2**40, resting), daemon=True)
-    waiting.start()
-    while not resting[0]:
-        time.sleep(0.001)
-    for number, left in ((9, True), (0, True), (1, False)):
-        following[0] = number
-        waiting.join(timeout=0.05 if left else 20)
-        assert waiting.is_alive() == left

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 from stripes import TINY
 
@@ -33,6 +34,29 @@ def test_threads_that_do_not_start_are_told() -> None:
     done: list[int] = []
     ThreadPool(1).run(1, done.append)
     assert done == [0]
+
+
+class Restless:
+    """Helpers that can't rest."""
+
+    def reset(self) -> None: ...
+
+    def rest(self, helper: int, line: np.ndarray, jobs: int) -> None:
+        raise MemoryError
+
+    def call(self, lines: np.ndarray, packs: int) -> list[bool]:
+        return [False] * len(lines)
+
+    def take_failures(self) -> list[BaseException]:
+        return []
+
+
+def test_a_helper_that_can_not_rest_works_on() -> None:
+    pool, done = ThreadPool(2, Restless()), list[int]()
+    for _ in range(3):
+        pool.run(2, done.append)
+    pool.close()
+    assert sorted(done) == [0, 0, 0, 1, 1, 1]
 
 
 @pytest.mark.usefixtures("no_threads")

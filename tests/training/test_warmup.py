@@ -111,7 +111,7 @@ def test_after_it_nothing_is_compiled(words: list[str], options: dict[str, Any],
     assert done.stderr.startswith("compiling kernels, ") and done.stderr.count("\n") == 1
     assert done.stdout.splitlines()[-1] == f"kernels are kept in {place / 'cache' / 'kernels'}"
     # Threads wait for one another only where one is late, so this kernel would be missed by chance alone.
-    assert list((place / "cache" / "kernels").glob("nbcnn.engine.ordered_sum.wait_for_batch-*"))
+    assert list((place / "cache" / "kernels").glob("nbcnn.engine.stand_by.wait_for_rest-*"))
     second = python(place, "-c", SECOND, f"run{''.join(words[:1])}", json.dumps(options))
     compiled, lines, imported = json.loads(second.stdout.splitlines()[-1])
     assert (compiled, imported) == ([], False)  # imported: what compiling takes and loading does without
