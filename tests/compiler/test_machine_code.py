@@ -83,7 +83,8 @@ def kernels(f: Any) -> dict[str, tuple[Any, tuple[Any, ...], int]]:
     numbers = typeof(rows)
     known["linear, forward"] = (linear.forward, (*flat, numbers), len(rows))
     known["linear, grad_input"] = (linear.grad_input, (*flat[:2], array(f, 2), array(f, 1), numbers), len(rows))
-    known["linear, grad_weight"] = (linear._some_features, (*(array(f, 2),) * 4, int64, numbers), len(rows))
+    block = linear.weight_block(120, 400, sums(str(f)))
+    known["linear, grad_weight"] = (linear.sum_images, (*(array(f, 2),) * 3, typeof(block)), size(block))
     window = types.Tuple((PAIR, tuples(int64, 3), int64, PAIR, int64, PAIR))
     one = (array(f, 3), array(f, 4), array(f, 1), array(f, 2), window)
     for channels, name in ((2, "few channels"), (6, "six channels"), (64, "many channels")):

@@ -11,7 +11,6 @@ from exhaustive import exhaustive, parametrize
 
 from kernels.conformance import draw, normal, run
 from nbcnn.kernels.conv2d import _wide_sizes
-from nbcnn.kernels.conv2d._sizes import sums
 from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.kernels.registry import backend
 
@@ -38,6 +37,9 @@ def all_wide(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_wide_sizes, "CHANNELS", 1)
     monkeypatch.setattr(_wide_sizes, "STRIPS", 2)
     monkeypatch.setattr(_wide_sizes, "FEW_PIXELS", 0)
+    monkeypatch.setattr(_wide_sizes, "LONG_ROW", 99)
+    for name in ("MANY", "MANY_BACKWARD"):
+        monkeypatch.setattr(_wide_sizes, name, {})
 
 
 @parametrize("case", PROBLEMS, quick=QUICK)
@@ -72,11 +74,15 @@ def _is_wide(*numbers: Any, **more: Any) -> tuple[bool, bool]:
 def test_which_layers_are_wide() -> None:
     same: dict[str, Any] = {"padding": (1, 1, 1, 1)}
     assert _is_wide(1, 6, 28, 28, (5, 5), padding=(2, 2, 2, 2)) == _is_wide(6, 16, 14, 14, (5, 5)) == (False, False)
-    assert _is_wide(64, 64, 28, 28, (3, 3), **same) == (True, True)
+    room = _wide_sizes._room("float32")
+    assert _is_wide(64, 64, 28, 28, (3, 3), **same) == {32: (False, True), 16: (False, False)}.get(room, (True, True))
+    assert _is_wide(256, 256, 14, 14, (3, 3), **same) == {16: (False, True)}.get(room, (True, True))
+    assert _is_wide(64, 64, 14, 14, (3, 3), (2, 2), **same) == (True, True)  # a stride: no row is taken at once
+    assert _is_wide(256, 256, 14, 14, (5, 5)) == ((False, False) if room in (16, 32) else (True, True))
     assert _is_wide(64, 64, 28, 28, (3, 3), groups=64, **same) == (False, False)
     assert _is_wide(64, 64, 28, 28, (1, 1)) == (False, True)
     assert _is_wide(512, 512, 14, 14, (1, 1)) == (True, True)
     assert _is_wide(256, 256, 14, 14, (1, 1)) == (False, True)
     assert _wide_sizes.is_wide(Conv2dProblem(256, 256, 14, 14, (1, 1)), of_x=True)
-    assert _is_wide(64, 64, 40, 40, (3, 3), **same) == (True, False)  # 1600 terms, which are blocks
-    assert _is_wide(64, 64, 7, 7, (3, 3), **same)[1] == (sums("float32") < 16)
+    assert not _is_wide(256, 64, 40, 40, (3, 3), **same)[1]  # 1600 terms, which are blocks
+    assert _is_wide(512, 512, 7, 7, (3, 3), **same)[1] == (room not in (16, 32))

@@ -11,7 +11,7 @@ import numpy as np
 
 from nbcnn.compiler.host import vector_registers
 from nbcnn.kernels.contract import LANES
-from nbcnn.kernels.conv2d._sizes import Block
+from nbcnn.kernels.conv2d._sizes import Block, forward_block, input_block
 from nbcnn.kernels.conv2d.problem import Conv2dProblem
 from nbcnn.lanes.block_sums import BLOCK
 
@@ -29,7 +29,13 @@ STRIPS = 2**17
 """1×1 kernels have fewer weights than this where pointwise's strips are as fast, for dx half as many, as there it reads
 them across: 256 to 256 channels at 14×14, with AVX2, y has 82 in strips and 76 so, dx 63 and 76."""
 FEW_PIXELS = 64
-"""Pixels up to which direct's own blocks are as fast at dw, where 32 registers hold 16 numbers: 122 for 115 at 7×7."""
+"""Pixels up to which direct's own blocks are as fast at dw: 122 for 115 at 7×7, with AVX2 100 for 84 (not at 1×1)."""
+MANY, MANY_BACKWARD = {32: 2**17, 16: 2**63}, {32: 2**14, 16: 2**16}
+"""By registers, the weights from which direct's blocks that take a row of the kernel at once are slower, for y and dx,
+and for dw. 3×3, y, GFLOP/s with AVX-512: 64 to 64 channels, 28×28, 177 for 155; 128 to 128, 14×14, 151 for 156. With
+AVX2: 104 for 90, 97 for 96."""
+LONG_ROW = 5
+"""Taps in a row of which they are faster with any weights: 48 to 128 channels, 14×14, 5×5, 182 for 144 with AVX-512."""
 
 
 def is_wide(p: Conv2dProblem, of_x: bool = False) -> bool:
@@ -37,7 +43,7 @@ def is_wide(p: Conv2dProblem, of_x: bool = False) -> bool:
     if min(p.w_shape[1], p.out_channels // p.groups) < CHANNELS or prod(p.kernel_size) > TAPS:
         return False
     if p.kernel_size != (1, 1):
-        return True
+        return not _by_rows(p, MANY)
     return not any(p.padding) and prod(p.w_shape) // p.groups >= (STRIPS // 2 if of_x else STRIPS)
 
 
@@ -51,7 +57,18 @@ def is_wide_backward(p: Conv2dProblem) -> bool:
     pixels = p.out_height * p.out_width
     if pixels > BLOCK:  # sums of more terms are taken in blocks
         return False
-    return _room(p.dtype) < 32 or pixels > FEW_PIXELS or (prod(p.stride) > 1 and p.kernel_size != (1, 1))
+    few = pixels <= FEW_PIXELS and p.stride == (1, 1) if p.kernel_size != (1, 1) else pixels <= FEW_PIXELS
+    if few and _room(p.dtype) in ((32,) if p.kernel_size == (1, 1) else MANY_BACKWARD):
+        return False
+    return not _by_rows(p, MANY_BACKWARD)
+
+
+def _by_rows(p: Conv2dProblem, many: dict[int, int]) -> bool:
+    """Whether direct's own blocks are faster, which load a pixel once for all taps in a row of the kernel (_sizes.py):
+    with long rows, and with fewer weights than ``many``."""
+    if _room(p.dtype) not in many or any(len(block) < 3 for block in (forward_block(p), input_block(p))):
+        return False
+    return p.kernel_size[1] >= LONG_ROW or prod(p.w_shape) // p.groups < many[_room(p.dtype)]
 
 
 def products_block(p: Conv2dProblem) -> Block:

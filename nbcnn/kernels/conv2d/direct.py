@@ -34,7 +34,7 @@ from nbcnn.kernels.registry import register
 
 @kernel
 def forward(x, w, b, y, scratch, attributes):
-    """x (C, H, W), w (O, C/G, KH, KW), b (O,) -> y (O, OH, OW); attributes: row step, padding of four sides, zeros that
+    """x (C, H, W), w (O, C/G, KH, KW), b (O,) -> y (O, OH, OW); attributes: row step, top and left padding, zeros that
     are written around x (margins of _sizes.py), column and tap steps, and block"""
     down, padding, margins, steps, block = attributes
     H, W = x.shape[1:3]
@@ -43,7 +43,7 @@ def forward(x, w, b, y, scratch, attributes):
     grid, share = (y.shape[1], y.shape[2], 0, 1, 0, 1), (*w.shape[2:], 0, 1, 0, 1)
     top, left = margins[0], margins[2]
     inside = (top, top + H, left, left + W)
-    plan = grid, (top - padding[0], down, left - padding[2]), steps, inside, share
+    plan = grid, (top - padding[0], down, left - padding[1]), steps, inside, share
     for g in range(x.shape[0] // CG):
         o, c = g * OG, g * CG
         frame = framed(x[c : c + CG], scratch, margins)
@@ -211,7 +211,7 @@ class Direct:
         of_y, of_x = row_block(p) or forward_block(p), row_block(p, backward=True) or input_block(p)
         back = steps(p, backward=True)
         found = WeightedKernels(
-            KernelWithAttributes(forward, (p.stride[0], p.padding, margins(p, of_y), steps(p), of_y)),
+            KernelWithAttributes(forward, (p.stride[0], p.padding[::2], margins(p, of_y), steps(p), of_y)),
             KernelWithAttributes(
                 grad_input, (p.stride, p.dilation, p.padding[::2], input_margins(p, of_x), back, of_x)
             ),
