@@ -10,7 +10,7 @@ from __future__ import annotations
 from nbcnn.compiler.jit import kernel
 from nbcnn.kernels.contract import LANES, KernelWithAttributes, OneImage, WeightedKernels
 from nbcnn.kernels.linear.op import LinearProblem
-from nbcnn.kernels.register_blocks import size, sums
+from nbcnn.kernels.register_blocks import sums
 from nbcnn.kernels.registry import register
 from nbcnn.lanes import (
     add_products,
@@ -129,7 +129,7 @@ class Direct:
         """Bind how many sums are made at once."""
         O, F, room = problem.out_features, problem.in_features, sums(problem.dtype)
         outputs = tuple(range(min(O, 8, room)))
-        features = tuple(range(size(F, 14 if room >= 16 else min(8, room))))
+        features = tuple(range(min(F, 10 if room >= 16 else 8, room)))  # one number for all layers: a kernel for each
         return WeightedKernels(
             KernelWithAttributes(forward, outputs),
             KernelWithAttributes(grad_input, features),
