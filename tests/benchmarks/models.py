@@ -51,7 +51,6 @@ IDEAS = {
 NOT_RUN = "not run"
 EARLIER = {
     "alexnet-mini": ("67967918b9ea", "30.3 | 10 | 91.10 ± 0.12 % (3 seeds) (*)"),
-    "nin-mini": ("c4f111f799f7", "93.7 | 10 | 92.36 ± 0.11 % (2 seeds) (*)"),
     "resnet-mini": ("cb8eff5469bb", "84.7 | 20 | 94.56 ± 0.17 % (3 seeds) (*)"),
 }
 """What trainings with a model's config (its digest) reached of which nothing else was kept, until the log has others."""
