@@ -43,7 +43,7 @@ def jolted() -> Iterator[Jolts]:
     For that such a batch is played as one with a backend that is called from Python.
     """
     jolts, batches = Jolts(), [0]
-    run, begin, take = Worker.run, Batch.begin, Batch.take
+    run, begin, take, alone = Worker.run, Batch.begin, Batch.take, Worker.calls_alone
 
     def begin_counted(batch, order, weight):  # type: ignore[no-untyped-def]
         begin(batch, order, weight)
@@ -77,7 +77,11 @@ def jolted() -> Iterator[Jolts]:
             number, packs = jolts.workers[-1]
             jolts.workers[-1] = number + 1, packs
 
+    def never_alone_where_late(worker, mode):  # type: ignore[no-untyped-def]
+        return None if getattr(worker._given[mode][0], "slow", False) else alone(worker, mode)
+
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Worker, "calls_alone", never_alone_where_late)
         patch.setattr(Batch, "begin", begin_counted)
         patch.setattr(Batch, "take", take_late)
         patch.setattr(Worker, "run", run_late)

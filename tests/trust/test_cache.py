@@ -330,7 +330,7 @@ from nbcnn.kernels import packs
 from nbcnn.optim import _sgd_kernel
 from nbcnn.kernels.avg_pool2d import direct
 from nbcnn.kernels.conv2d.direct import forward as convolution
-engine = [ordered_sum.add_in_turn, call_list.replay, call_list.replay_pieces, timed_replay.replay_timed]
+engine = [ordered_sum.add_in_turn, call_list.replay, call_list.replay_batches, timed_replay.replay_timed]
 kernels = [packs.add, *engine, _sgd_kernel.sgd_step, direct.forward]
 for function in kernels:
     print(function.py_func.__name__, fingerprint(function.py_func, OPTIONS).digest)
@@ -350,7 +350,7 @@ CHANGES = {
         "store(frame, (c, i, j), zero + 1)",
         {"convolution"},
     ),
-    "an intrinsic": ("kernels/turns.py", '"monotonic"', '"seq_cst"', {"add_in_turn", "replay_pieces"}),
+    "an intrinsic": ("kernels/turns.py", '"monotonic"', '"seq_cst"', {"add_in_turn", "replay_batches"}),
     "a constant": ("compiler/native_call.py", "WORDS = 80", "WORDS = 96", {"replay", "replay_timed"}),
     "the language": ("lanes/math.py", "_single", "_one", None),
 }
