@@ -226,9 +226,7 @@ def _serve(jobs: SimpleQueue[Job | None], rest: Callable[[int], None] | None) ->
         if rest is not None:
             try:
                 rest(done)
-            except (
-                Exception
-            ):  # it can't be had (no memory, say), and saves time alone: a dead helper would be waited for
+            except Exception:  # no memory, say: it saves time alone, and a dead helper would be waited for
                 rest = None
 
 

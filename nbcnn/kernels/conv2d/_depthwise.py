@@ -21,7 +21,7 @@ from nbcnn.lanes.block_sums import block_at, block_count, block_sizes
 
 @kernel
 def forward(x, w, b, y, scratch, attributes):
-    """x (C, H, W), w (O, 1, KH, 3), b (O,) -> y (O, OH, OW): equation (2) with a column stride of 2; attributes: row
+    """x (C, H, W), w (O, 1, KH, 3), b (O,) -> y (O, OH, OW): equation (1) with a column stride of 2; attributes: row
     stride, padding of four sides, and a number for each pixel of a block and two more"""
     SH, (T, _, L, R), pixels = attributes
     block = pixels[2:]
