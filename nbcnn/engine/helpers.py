@@ -1,4 +1,7 @@
-"""The helpers of an engine between its batches: what each may play of the next one without Python (stand_by.py)."""
+"""What an engine's helper threads do between batches: wait for the next one, and take its packs without Python.
+
+The kernels are those of stand_by.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kernels by which helpers stand by for the next batch, and are called to its packs without Python.
+"""Kernels in which an engine's helper threads wait for the next batch, and take its packs without Python.
 
 A helper that Python gives its job begins later than the caller, and ends later, for it needs Python's lock before and
 after, and its code comes from far caches. So a helper stays where it is after a batch, in ``replay_batches``, and looks

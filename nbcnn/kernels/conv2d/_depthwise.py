@@ -1,5 +1,6 @@
-"""Depthwise convolution, kernels three wide: the sums and bits of _blocks.py, for one channel of x (backward: of dy),
-of which every number that is loaded meets only a few weights.
+"""``direct`` for depthwise convolution (groups = channels): stride 2 with 3-wide kernels, and dw of 3×3 kernels.
+
+The sums and bits of _blocks.py, for one channel of x (backward: of dy), whose numbers meet few weights each.
 
 How many taps a sum has in a row of the kernel is known to the compiler here: with a column stride of 2 three for y; for
 x one in every other column, and two between. The gradient of the weights makes all nine sums of a 3×3 kernel in one

@@ -29,7 +29,8 @@ STRIPS = 2**17
 """1×1 kernels have fewer weights than this where pointwise's strips are as fast, for dx half as many, as there it reads
 them across: 256 to 256 channels at 14×14, with AVX2, y has 82 in strips and 76 so, dx 63 and 76."""
 FEW_PIXELS = 64
-"""Pixels up to which direct's own blocks are as fast at dw: 122 for 115 at 7×7, with AVX2 100 for 84 (not at 1×1)."""
+"""Pixels up to which direct's own blocks are as fast at dw: 122 for 115 at 7×7, with AVX2 100 for 84 (at 1×1
+with 32 registers for 16 numbers alone)."""
 MANY, MANY_BACKWARD = {32: 2**17, 16: 2**63}, {32: 2**14, 16: 2**16}
 """By registers, the weights from which direct's blocks that take a row of the kernel at once are slower, for y and dx,
 and for dw. 3×3, y, GFLOP/s with AVX-512: 64 to 64 channels, 28×28, 177 for 155; 128 to 128, 14×14, 151 for 156. With
@@ -50,15 +51,16 @@ def is_wide(p: Conv2dProblem, of_x: bool = False) -> bool:
 def is_wide_backward(p: Conv2dProblem) -> bool:
     """Whether the gradient of the weight is summed image by image, sixteen channels of x at once.
 
-    Where registers are long and many, and pixels few, direct's blocks are as fast.
+    Where pixels are few, or a row of the kernel is taken at once, direct's blocks may be faster.
     """
     if min(p.w_shape[1], p.out_channels // p.groups) < CHANNELS or prod(p.kernel_size) > TAPS:
         return False
     pixels = p.out_height * p.out_width
     if pixels > BLOCK:  # sums of more terms are taken in blocks
         return False
-    few = pixels <= FEW_PIXELS and p.stride == (1, 1) if p.kernel_size != (1, 1) else pixels <= FEW_PIXELS
-    if few and _room(p.dtype) in ((32,) if p.kernel_size == (1, 1) else MANY_BACKWARD):
+    if p.kernel_size == (1, 1):
+        return pixels > FEW_PIXELS or _room(p.dtype) < 32
+    if p.stride == (1, 1) and pixels <= FEW_PIXELS and _room(p.dtype) in MANY_BACKWARD:
         return False
     return not _by_rows(p, MANY_BACKWARD)
 

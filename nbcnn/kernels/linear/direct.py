@@ -129,7 +129,7 @@ class Direct:
         """Bind how many sums are made at once."""
         O, F, room = problem.out_features, problem.in_features, sums(problem.dtype)
         outputs = tuple(range(min(O, 8, room)))
-        features = tuple(range(min(F, 10 if room >= 16 else 8, room)))  # one number for all layers: a kernel for each
+        features = tuple(range(min(F, 10 if room >= 16 else 8, room)))  # not by F: layers then share a kernel
         return WeightedKernels(
             KernelWithAttributes(forward, outputs),
             KernelWithAttributes(grad_input, features),
